@@ -1,0 +1,299 @@
+"""What a model is, what it was trained on, and how: three frozen records, checked, to and from plain JSON values.
+
+`ModelConfig` is all that is needed, beside weights and vocabulary, to turn a text into probabilities. `DataConfig` names
+rows and how they are split. `TrainConfig` is the recipe. Their defaults are the post's numbers.
+
+No NumPy here: `summary` and `models list` read these records and start fast.
+"""
+
+import dataclasses
+import math
+import types
+import typing
+from dataclasses import dataclass
+from typing import Any, Literal, Self
+
+from lstmctl.errors import UsageError
+
+# Ids that every vocabulary reserves; words follow from FIRST_WORD on.
+PADDING, UNKNOWN, FIRST_WORD = 0, 1, 2
+
+# Bounds of every integer that sizes something. They hold for options, recipes and model files from strangers alike.
+BOUNDS: dict[str, tuple[int, int]] = {
+    "vocab_size": (FIRST_WORD, 2_000_000),
+    "max_len": (1, 100_000),
+    "embedding_dim": (1, 4096),
+    "units": (1, 4096),
+    "layers": (1, 8),
+    "epochs": (1, 10_000),
+    "batch_size": (1, 65_536),
+    "min_count": (1, 1_000_000_000),
+    "early_stopping": (1, 10_000),
+    "limit": (1, 1_000_000_000),
+    "seed": (0, 2**31 - 1),
+    "split_seed": (0, 2**31 - 1),
+    "threads": (1, 1024),
+}
+# The same for real numbers: (low, high), both allowed. A learning rate of 0 would train nothing, hence the tiny low.
+REAL_BOUNDS: dict[str, tuple[float, float]] = {
+    "dropout": (0.0, 0.95),
+    "learning_rate": (1e-8, 10.0),
+    "warmup": (0.0, 0.9),
+    "clip_norm": (1e-6, 1e6),
+    "val_split": (0.01, 0.9),
+    "test_split": (0.0, 0.9),
+    "temperature": (0.01, 100.0),
+}
+MAX_LABELS = 1_000
+MAX_LABEL_LENGTH = 200
+MAX_PARAMETER_BYTES = 2 * 1024**3
+
+
+def check_bounds(name: str, value: Any) -> str | None:
+    """What is wrong with `value` for the setting `name` ("must be 1 or more, not 0"), or None."""
+    if value is None:
+        return None
+    if name in BOUNDS:
+        low, high = BOUNDS[name]
+        if not low <= value <= high:
+            return f"must be {low} or more, not {value}" if value < low else f"must be at most {high:,}"
+    if name in REAL_BOUNDS:
+        low_real, high_real = REAL_BOUNDS[name]
+        if not math.isfinite(value) or not low_real <= value <= high_real:
+            return f"must be between {low_real:g} and {high_real:g}, not {value:g}"
+    return None
+
+
+class _Record:
+    """Shared by the three records: plain dictionaries in and out, with every type and bound checked."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready values; tuples become lists."""
+        return {key: _plain(value) for key, value in vars(self).items()}
+
+    @classmethod
+    def from_dict(cls, values: object) -> Self:
+        """Build from untrusted JSON values.
+
+        Raises:
+            ValueError: naming the field, for an unknown or missing field, a wrong type, or a value out of bounds.
+        """
+        if not isinstance(values, dict):
+            raise ValueError("not an object")
+        fields = {field.name: field for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
+        hints = typing.get_type_hints(cls)
+        for name in values:
+            if name not in fields:
+                raise ValueError(f"unknown field {name!r:.60}")
+        arguments: dict[str, Any] = {}
+        for name, field in fields.items():
+            if name in values:
+                arguments[name] = _typed(name, values[name], hints[name])
+            elif field.default is dataclasses.MISSING:
+                raise ValueError(f"field {name!r} is missing")
+        record = cls(**arguments)
+        if problem := record.problem():
+            raise ValueError(" ".join(problem))
+        return record
+
+    def problem(self) -> tuple[str, str] | None:
+        """The first setting that is out of bounds and what is wrong with it, or None."""
+        for name, value in vars(self).items():
+            if wrong := check_bounds(name, value):
+                return name, wrong
+        return None
+
+    def validate(self) -> Self:
+        """The record itself.
+
+        Raises:
+            UsageError: naming the option ("--epochs must be 1 or more, not 0").
+        """
+        if problem := self.problem():
+            name, wrong = problem
+            raise UsageError(f"{option_name(name)} {wrong}")
+        return self
+
+
+# Settings whose option is not simply the field's name with dashes.
+_OPTION_NAMES = {
+    "learning_rate": "--lr",
+    "source": "--data",
+    "val_source": "--val-data",
+    "test_source": "--test-data",
+}
+
+
+def option_name(field: str) -> str:
+    """The command-line option of a setting: `vocab_size` → `--vocab-size`."""
+    return _OPTION_NAMES.get(field, "--" + field.replace("_", "-"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelConfig(_Record):
+    """Everything but weights and words that turns a text into probabilities.
+
+    With two labels the head has one output, σ(z) = P(labels[1]): the second label is the positive one. With more it has
+    one output a label and a softmax. Fields with a single value in use today have room for others in the file format.
+    """
+
+    labels: tuple[str, ...]
+    vocab_size: int = 10_000  # rows of the embedding: padding, unknown, then the words
+    max_len: int = 500  # words read of a text
+    cut: Literal["start", "end"] = "start"  # which end of a longer text is dropped
+    tokenizer: Literal["words-1"] = "words-1"
+    padding: Literal["masked"] = "masked"  # right-padded, and padding is never read
+    embedding_dim: int = 32
+    units: int = 32
+    layers: int = 1
+    bidirectional: bool = False
+    pooling: Literal["last"] = "last"  # which hidden states the head sees
+    temperature: float = 1.0  # calibration; already folded into the head, kept as a record
+
+    @property
+    def positive(self) -> str | None:
+        """The label that a two-class model's probability speaks of; None with more classes."""
+        return self.labels[1] if len(self.labels) == 2 else None
+
+    @property
+    def outputs(self) -> int:
+        """Width of the head: 1 for two labels, else one a label."""
+        return 1 if len(self.labels) == 2 else len(self.labels)
+
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Name → shape of every tensor, in the order of the forward pass.
+
+        The four matrices of a layer lie side by side in Keras's order, so `kernel` is (inputs, 4·units),
+        `recurrent_kernel` (units, 4·units) and `bias` (4·units,).
+        """
+        shapes: dict[str, tuple[int, ...]] = {"embedding": (self.vocab_size, self.embedding_dim)}
+        inputs = self.embedding_dim
+        directions = ("forward", "backward") if self.bidirectional else ("forward",)
+        for layer in range(self.layers):
+            for direction in directions:
+                prefix = f"lstm.{layer}.{direction}."
+                shapes[prefix + "kernel"] = (inputs, 4 * self.units)
+                shapes[prefix + "recurrent_kernel"] = (self.units, 4 * self.units)
+                shapes[prefix + "bias"] = (4 * self.units,)
+            inputs = self.units * len(directions)
+        shapes["head.kernel"] = (inputs, self.outputs)
+        shapes["head.bias"] = (self.outputs,)
+        return shapes
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers training adjusts."""
+        return sum(math.prod(shape) for shape in self.shapes().values())
+
+    def problem(self) -> tuple[str, str] | None:
+        if wrong := super().problem():
+            return wrong
+        if not 2 <= len(self.labels) <= MAX_LABELS:
+            return "labels", f"must be 2 to {MAX_LABELS:,}, not {len(self.labels):,}"
+        if len(set(self.labels)) != len(self.labels):
+            return "labels", "must all be different"
+        if any(not label or len(label) > MAX_LABEL_LENGTH for label in self.labels):
+            return "labels", f"must have 1 to {MAX_LABEL_LENGTH} characters"
+        if (size := 4 * self.parameters) > MAX_PARAMETER_BYTES:
+            largest = max(("vocab_size", "units", "embedding_dim"), key=lambda name: getattr(self, name))
+            return (
+                largest,
+                f"{getattr(self, largest):,} makes a model of {size / 1e9:,.1f} GB; the limit is 2 GB",
+            )
+        return None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataConfig(_Record):
+    """Which rows, and how they become training, validation and test parts. Enough to find the same parts again."""
+
+    source: str = "imdb"  # a named data set, or the absolute path of a file or folder
+    text_column: str = "text"
+    label_column: str = "label"
+    group_column: str | None = None  # rows with one value here stay in one part
+    val_source: str | None = None  # a part that the user brings
+    test_source: str | None = None
+    val_split: float = 0.2  # of what the test part leaves
+    test_split: float = 0.1
+    split_seed: int = 0
+    limit: int | None = None  # at most so many rows a part: for trials
+    rename_label: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig(_Record):
+    """The recipe: the shape that is asked for, and how it is fitted."""
+
+    vocab_size: int = 10_000
+    min_count: int = 1  # rarer words are unknown words
+    max_len: int = 500
+    cut: Literal["start", "end"] = "start"
+    embedding_dim: int = 32
+    units: int = 32
+    layers: int = 1
+    bidirectional: bool = False
+    pooling: Literal["last"] = "last"
+    padding: Literal["masked"] = "masked"
+    dropout: float = 0.2  # share of each word's embedding that is hidden from the LSTM while training
+    epochs: int | None = None  # None: as many as the data needs
+    batch_size: int = 32
+    optimizer: Literal["rmsprop", "adam"] = "rmsprop"
+    learning_rate: float = 1e-3
+    schedule: Literal["constant", "linear"] = "linear"  # linear: warm-up, then straight down to 0
+    warmup: float = 0.05  # share of all steps
+    clip_norm: float | None = None
+    keep: Literal["best", "last"] = "best"  # which epoch becomes the model
+    seed: int = 0
+
+    def model_config(self, labels: tuple[str, ...], vocab_size: int) -> ModelConfig:
+        """The model that this recipe makes of data with these labels and so many vocabulary rows."""
+        return ModelConfig(
+            labels=labels,
+            vocab_size=vocab_size,
+            max_len=self.max_len,
+            cut=self.cut,
+            padding=self.padding,
+            embedding_dim=self.embedding_dim,
+            units=self.units,
+            layers=self.layers,
+            bidirectional=self.bidirectional,
+            pooling=self.pooling,
+        )
+
+    def epochs_for(self, steps: int) -> int:
+        """Epochs to train with `steps` steps each: as asked for, or about 1,500 steps in all, between 3 and 30 epochs."""
+        return self.epochs if self.epochs is not None else max(3, min(30, math.ceil(1_500 / steps)))
+
+
+def _plain(value: Any) -> Any:
+    return [_plain(item) for item in value] if isinstance(value, tuple) else value
+
+
+def _typed(name: str, value: Any, kind: Any) -> Any:
+    """`value` as the annotated type `kind`, or ValueError naming the field. Never coerces a string or a bool to a number."""
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if origin is types.UnionType:
+        if value is None:
+            return None
+        return _typed(name, value, arguments[0])
+    if origin is Literal:
+        if value not in arguments or type(value) is not type(arguments[0]):
+            raise ValueError(
+                f"field {name!r} must be one of {', '.join(map(str, arguments))}, not {value!r:.60}"
+            )
+        return value
+    if origin is tuple:
+        if not isinstance(value, list):
+            raise ValueError(f"field {name!r} must be a list")
+        if arguments[-1] is ...:
+            return tuple(_typed(name, item, arguments[0]) for item in value)
+        if len(value) != len(arguments):
+            raise ValueError(f"field {name!r} must have {len(arguments)} items")
+        return tuple(_typed(name, item, inner) for item, inner in zip(value, arguments, strict=True))
+    if kind is float and type(value) in (int, float):
+        if abs(value) > 1e300 or value != value:
+            raise ValueError(f"field {name!r} must be a finite number")
+        return float(value)
+    if type(value) is not kind:
+        raise ValueError(f"field {name!r} must be {kind.__name__}, not {type(value).__name__}")
+    return value

@@ -1,0 +1,54 @@
+"""What training reports after each epoch: emitted by `training`, stored with the model, drawn by `plot`."""
+
+import dataclasses
+import json
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class EpochRecord:
+    """One epoch. Losses are mean cross-entropies in nats, accuracies shares of 1; low and high are a 95 % interval."""
+
+    epoch: int  # 1 is the first
+    loss: float
+    accuracy: float
+    val_loss: float
+    val_accuracy: float
+    val_low: float
+    val_high: float
+    learning_rate: float
+    seconds: float
+
+    def to_json(self) -> str:
+        """One line of JSON, without the line's end."""
+        return json.dumps(dataclasses.asdict(self))
+
+
+def best(records: Iterable[EpochRecord]) -> EpochRecord:
+    """The epoch with the lowest validation loss; the earlier one of two equals."""
+    return min(records, key=lambda record: (record.val_loss, record.epoch))
+
+
+def to_jsonl(records: Iterable[EpochRecord]) -> bytes:
+    """JSON Lines, one epoch a line."""
+    return "".join(record.to_json() + "\n" for record in records).encode()
+
+
+def from_jsonl(data: bytes) -> tuple[EpochRecord, ...]:
+    """Read what `to_jsonl` wrote, from a file that may come from a stranger.
+
+    Raises:
+        ValueError: for anything but lines of finite numbers under exactly the names of `EpochRecord`.
+    """
+    names = {field.name for field in dataclasses.fields(EpochRecord)}
+    records = []
+    for number, line in enumerate(data.decode("utf-8").split("\n")[:-1], start=1):
+        values = json.loads(line)
+        if not isinstance(values, dict) or set(values) != names:
+            raise ValueError(f"line {number} is not an epoch")
+        if not all(type(value) in (int, float) and math.isfinite(value) for value in values.values()):
+            raise ValueError(f"line {number} has a value that is not a finite number")
+        records.append(EpochRecord(**values))
+    return tuple(records)

@@ -1,0 +1,172 @@
+"""From a text to word ids: the tokenizer `words-1`, the vocabulary, and `encode`.
+
+What a word is:
+  * letters, digits and combining marks, with ' or ’ inside (`don't`, `l’été`); both apostrophes are the same;
+  * in Han, kana, Thai, Lao, Khmer and Burmese, which are written without spaces, one letter with its marks;
+  * an emoji, with its skin tone, and as a whole where several are joined into one picture.
+Texts are lower-cased and brought to Unicode normal form C first, so an NFD and an NFC copy are one text. `<br />` is
+white space. All else only separates words.
+
+The tokenizer's name is stored in every model. A change to what a word is needs a new name. Unicode itself grows: letters
+younger than the installed Python and `regex` package are separators until those learn them.
+
+Source: UAX #15 (normal forms), UAX #29 (what a user perceives as one character), UTS #51 (emoji).
+Left out: stemming, subwords, stop words, dictionaries for scripts without spaces.
+"""
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from functools import cache
+from typing import TYPE_CHECKING, NamedTuple
+
+from lstmctl.config import FIRST_WORD, UNKNOWN
+
+if TYPE_CHECKING:
+    import regex
+
+MAX_WORD_LENGTH = 100  # longer "words" (keys, base64, DNA) are read as unknown and never learned
+
+_LINE_BREAK_TAG = re.compile(r"<br\s*/?>", re.IGNORECASE)
+
+# Beyond Latin, IPA and plain punctuation (and for the joiners U+200C and U+200D) the full rules below are needed.
+_NOT_SIMPLE = re.compile("[\u0300-\u1dff\u200c\u200d\u2031-\u205e\u20d0-\U0010ffff]")
+_SIMPLE_WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
+
+
+def normalise(text: str) -> str:
+    """The form in which two copies of a text are equal: NFC, lower case, ’ as ', `<br />` as a space."""
+    if "<" in text:
+        text = _LINE_BREAK_TAG.sub(" ", text)
+    if text.isascii():
+        return text.lower()
+    # Lower-casing can leave normal form C (U+0130 gives i and a dot), so it is restored afterwards.
+    text = unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).lower())
+    return text.replace("\u2019", "'")
+
+
+def tokenize(text: str) -> list[str]:
+    """The words of a text, in order."""
+    text = normalise(text)
+    if text.isascii() or not _NOT_SIMPLE.search(text):
+        return _SIMPLE_WORD.findall(text)
+    return _any_word().findall(text)
+
+
+@cache
+def _any_word() -> "regex.Pattern[str]":
+    """A word in any script. Built on first need: the `regex` module, which knows scripts, takes some 20 ms to load."""
+    import regex
+
+    scripts = ("Han", "Hiragana", "Katakana", "Thai", "Lao", "Khmer", "Myanmar")
+    unspaced = (
+        "".join(rf"\p{{Script={script}}}" for script in scripts) + "\u30fc"
+    )  # ー belongs to two scripts
+    lone = rf"[[{unspaced}]&&\p{{L}}]"
+    word = rf"[[\p{{L}}\p{{N}}]--{lone}]"
+    # A joiner inside a word belongs to it: Persian and the Indic scripts spell with U+200C and U+200D.
+    run = rf"{word}(?:{word}|\p{{M}}|[\u200c\u200d](?=[{word}\p{{M}}]))*+"
+    # Signs like © and ↔ are pictures only where U+FE0F says so.
+    signs = "[\u00a9\u00ae\u203c\u2049\u2122\u2139\u2194-\u21aa]"
+    picture = rf"(?:[\p{{Extended_Pictographic}}--{signs}](?:\ufe0f|\p{{Emoji_Modifier}})*|{signs}\ufe0f)"
+    joined = rf"{picture}[\U000e0020-\U000e007f]*(?:\u200d{picture})*"
+    flag, keycap = r"\p{RI}\p{RI}?", "[0-9#*]\ufe0f?\u20e3"
+    return regex.compile(rf"{flag}|{keycap}|{joined}|{lone}\p{{M}}*|{run}(?:'{run})*", regex.VERSION1)
+
+
+class Vocabulary:
+    """The words that a model knows, most frequent first, and how often its training texts had them.
+
+    Ids: 0 is padding, 1 any unknown word, 2 the most frequent word, and so on.
+    """
+
+    def __init__(self, words: Sequence[str], counts: Sequence[int]) -> None:
+        self.words = tuple(words)
+        self.counts = tuple(counts)
+        self.ids = {word: number for number, word in enumerate(self.words, start=FIRST_WORD)}
+
+    def __len__(self) -> int:
+        """How many ids there are: rows of the embedding, with padding and unknown."""
+        return len(self.words) + FIRST_WORD
+
+    @classmethod
+    def learn(
+        cls, texts: Iterable[list[str]], *, size: int | None = None, min_count: int = 1
+    ) -> "Vocabulary":
+        """The `size` - 2 most frequent words of tokenized texts; among equals the alphabet decides.
+
+        `size` counts ids, as Keras's `num_words` does; None keeps every word.
+        """
+        counter: Counter[str] = Counter()
+        for words in texts:
+            counter.update(words)
+        chosen = [
+            (word, count)
+            for word, count in counter.items()
+            if count >= min_count and len(word) <= MAX_WORD_LENGTH
+        ]
+        chosen.sort(key=lambda item: (-item[1], item[0]))
+        if size is not None:
+            chosen = chosen[: size - FIRST_WORD]
+        return cls([word for word, _ in chosen], [count for _, count in chosen])
+
+    def first(self, size: int) -> "Vocabulary":
+        """The same vocabulary with at most `size` ids; the ids that remain mean the same words."""
+        return Vocabulary(self.words[: size - FIRST_WORD], self.counts[: size - FIRST_WORD])
+
+    def to_text(self) -> str:
+        """One line a word, `word<TAB>count`, in the order of the ids."""
+        return "".join(f"{word}\t{count}\n" for word, count in zip(self.words, self.counts, strict=True))
+
+    @classmethod
+    def from_text(cls, text: str) -> "Vocabulary":
+        """Read what `to_text` wrote.
+
+        Raises:
+            ValueError: naming the line, for anything that is not `word<TAB>count` or a word that comes twice.
+        """
+        words, counts = [], []
+        lines = text.split("\n")
+        if lines.pop():
+            raise ValueError("the last line does not end")
+        for number, line in enumerate(lines, start=1):
+            word, tab, count = line.partition("\t")
+            if not (word and tab and len(word) <= MAX_WORD_LENGTH and count.isascii() and count.isdigit()):
+                raise ValueError(f"line {number} is not a word and its count")
+            if len(count) > 15:
+                raise ValueError(f"line {number} has an absurd count")
+            words.append(word)
+            counts.append(int(count))
+        vocabulary = cls(words, counts)
+        if len(vocabulary.ids) != len(words):
+            raise ValueError("a word comes twice")
+        return vocabulary
+
+
+class Encoded(NamedTuple):
+    """A text as a model reads it."""
+
+    ids: list[int]  # what the LSTM is fed, at most max_len
+    words: int  # words in the whole text
+    unknown: list[str]  # those words of the part read that the model does not know, in order
+    cut: int  # words dropped because the text is longer than max_len
+
+
+def encode(text: str, vocabulary: Vocabulary, *, max_len: int, cut: str = "start") -> Encoded:
+    """The ids of a text: its last `max_len` words if `cut` is "start", its first ones if "end"."""
+    words = tokenize(text)
+    read = clip(words, max_len, cut)
+    lookup = vocabulary.ids
+    ids = [lookup.get(word, UNKNOWN) for word in read]
+    unknown = (
+        [word for word, number in zip(read, ids, strict=True) if number == UNKNOWN] if UNKNOWN in ids else []
+    )
+    return Encoded(ids, len(words), unknown, len(words) - len(read))
+
+
+def clip(words: list[str], max_len: int, cut: str) -> list[str]:
+    """The part of a tokenized text that a model reads."""
+    if len(words) <= max_len:
+        return words
+    return words[-max_len:] if cut == "start" else words[:max_len]
