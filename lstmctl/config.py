@@ -1,7 +1,7 @@
 """What a model is, what it was trained on, and how: three frozen records, checked, to and from plain JSON values.
 
-`ModelConfig` is all that is needed, beside weights and vocabulary, to turn a text into probabilities. `DataConfig` names
-rows and how they are split. `TrainConfig` is the recipe. Their defaults are the post's numbers.
+`ModelConfig` is all that is needed, beside weights and vocabulary, to turn a text into probabilities. `DataConfig`
+names rows and how they are split. `TrainConfig` is the recipe. Their defaults are the post's numbers.
 
 No NumPy here: `summary` and `models list` read these records and start fast.
 """
@@ -261,7 +261,7 @@ class TrainConfig(_Record):
         )
 
     def epochs_for(self, steps: int) -> int:
-        """Epochs to train with `steps` steps each: as asked for, or about 1,500 steps in all, between 3 and 30 epochs."""
+        """Epochs of `steps` steps each: as asked for, or about 1,500 steps in all, between 3 and 30 epochs."""
         return self.epochs if self.epochs is not None else max(3, min(30, math.ceil(1_500 / steps)))
 
 
@@ -270,7 +270,7 @@ def _plain(value: Any) -> Any:
 
 
 def _typed(name: str, value: Any, kind: Any) -> Any:
-    """`value` as the annotated type `kind`, or ValueError naming the field. Never coerces a string or a bool to a number."""
+    """`value` as the annotated type `kind`, or ValueError naming the field. Strings and bools never become numbers."""
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin is types.UnionType:
         if value is None:
@@ -278,22 +278,25 @@ def _typed(name: str, value: Any, kind: Any) -> Any:
         return _typed(name, value, arguments[0])
     if origin is Literal:
         if value not in arguments or type(value) is not type(arguments[0]):
-            raise ValueError(
-                f"field {name!r} must be one of {', '.join(map(str, arguments))}, not {value!r:.60}"
-            )
+            raise ValueError(f"field {name!r} must be one of {', '.join(map(str, arguments))}, not {value!r:.60}")
         return value
     if origin is tuple:
-        if not isinstance(value, list):
-            raise ValueError(f"field {name!r} must be a list")
-        if arguments[-1] is ...:
-            return tuple(_typed(name, item, arguments[0]) for item in value)
-        if len(value) != len(arguments):
-            raise ValueError(f"field {name!r} must have {len(arguments)} items")
-        return tuple(_typed(name, item, inner) for item, inner in zip(value, arguments, strict=True))
-    if kind is float and type(value) in (int, float):
-        if abs(value) > 1e300 or value != value:
-            raise ValueError(f"field {name!r} must be a finite number")
+        return _typed_tuple(name, value, arguments)
+    if kind is float and type(value) in (int, float) and abs(value) < 1e300:  # false for infinity and NaN too
         return float(value)
     if type(value) is not kind:
-        raise ValueError(f"field {name!r} must be {kind.__name__}, not {type(value).__name__}")
+        raise ValueError(f"field {name!r} must be {_KIND_NAMES[kind]}, not {value!r:.60}")
     return value
+
+
+_KIND_NAMES = {int: "a whole number", float: "a finite number", str: "a string", bool: "true or false"}
+
+
+def _typed_tuple(name: str, value: Any, kinds: tuple[Any, ...]) -> tuple[Any, ...]:
+    if not isinstance(value, list):
+        raise ValueError(f"field {name!r} must be a list")
+    if kinds[-1] is ...:
+        return tuple(_typed(name, item, kinds[0]) for item in value)
+    if len(value) != len(kinds):
+        raise ValueError(f"field {name!r} must have {len(kinds)} items")
+    return tuple(_typed(name, item, kind) for item, kind in zip(value, kinds, strict=True))
