@@ -16,8 +16,7 @@ Left out: stemming, subwords, stop words, dictionaries for scripts without space
 
 import re
 import unicodedata
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -89,25 +88,21 @@ class Vocabulary:
         return len(self.words) + FIRST_WORD
 
     @classmethod
-    def learn(cls, texts: Iterable[list[str]], *, size: int | None = None, min_count: int = 1) -> "Vocabulary":
-        """The `size` - 2 most frequent words of tokenized texts; among equals the alphabet decides.
-
-        `size` counts ids, as Keras's `num_words` does; None keeps every word.
-        """
-        counter: Counter[str] = Counter()
-        for words in texts:
-            counter.update(words)
-        chosen = [
-            (word, count) for word, count in counter.items() if count >= min_count and len(word) <= MAX_WORD_LENGTH
-        ]
+    def learn(cls, counts: Mapping[str, int]) -> "Vocabulary":
+        """All words of a training set, most frequent first; among equals the alphabet decides."""
+        chosen = [item for item in counts.items() if len(item[0]) <= MAX_WORD_LENGTH]
         chosen.sort(key=lambda item: (-item[1], item[0]))
-        if size is not None:
-            chosen = chosen[: size - FIRST_WORD]
         return cls([word for word, _ in chosen], [count for _, count in chosen])
 
-    def first(self, size: int) -> "Vocabulary":
-        """The same vocabulary with at most `size` ids; the ids that remain mean the same words."""
-        return Vocabulary(self.words[: size - FIRST_WORD], self.counts[: size - FIRST_WORD])
+    def first(self, size: int, *, min_count: int = 1) -> "Vocabulary":
+        """The most frequent words: at most `size` ids, as Keras's `num_words` counts, and none rarer than `min_count`.
+
+        The ids that remain mean the same words.
+        """
+        end = size - FIRST_WORD
+        words, counts = self.words[:end], self.counts[:end]
+        frequent = sum(count >= min_count for count in counts)
+        return Vocabulary(words[:frequent], counts[:frequent])
 
     def to_text(self) -> str:
         """One line a word, `word<TAB>count`, in the order of the ids."""

@@ -1,0 +1,1 @@
+"""The command line: thin. Each command declares its options and calls one plain function of the package."""

@@ -1,0 +1,48 @@
+"""`lstmctl completion`: the script that teaches a shell to complete commands, models, data sets and options."""
+
+from typing import Annotated, Literal
+
+import typer
+
+from lstmctl.cli.console import Console
+from lstmctl.cli.options import settings
+
+NAME = "completion"
+EXAMPLES = """
+Examples:
+  lstmctl completion bash >> ~/.bashrc
+  lstmctl completion zsh > ~/.zfunc/_lstmctl
+  lstmctl completion fish > ~/.config/fish/completions/lstmctl.fish
+"""
+
+# Bash takes @, = and : for ends of words. The program is given the line with whole words instead, and of each of its
+# replies the part up to the last such character is taken off, because bash already has it.
+_BASH = r"""
+_lstmctl_completion() {
+    local line=${COMP_LINE:0:COMP_POINT} word reply
+    word=${line##*[[:space:]]}
+    local words=($line)
+    [[ $line == *[[:space:]] ]] && words+=("")
+    COMPREPLY=()
+    local typed=${COMP_WORDS[COMP_CWORD]} begun=${word%"${word##*[@=:]}"}
+    while IFS= read -r reply; do
+        [[ $word == --*=* && $reply != -* ]] && reply="${word%%=*}=$reply"
+        COMPREPLY+=("${reply#"$begun"}")
+    done < <(COMP_WORDS="${words[*]//=/ }" COMP_CWORD=$(( ${#words[@]} - 1 + $(tr -cd = <<<"$line" | wc -c) )) \
+        _LSTMCTL_COMPLETE=complete_bash lstmctl 2>/dev/null)
+}
+complete -o default -F _lstmctl_completion lstmctl
+"""
+
+
+def command(
+    shell: Annotated[Literal["bash", "zsh", "fish"], typer.Argument(metavar="bash|zsh|fish", help="Your shell.")],
+) -> None:
+    """Print a script that completes commands, models and data sets."""
+    console = Console(settings)
+    if shell == "bash":
+        console.result(_BASH.strip("\n"))
+        return
+    from typer.completion import get_completion_script
+
+    console.result(get_completion_script(prog_name="lstmctl", complete_var="_LSTMCTL_COMPLETE", shell=shell))

@@ -1,0 +1,290 @@
+"""The one place that writes for people and programs: answers to stdout, everything else to stderr.
+
+Knows streams, terminals, colours and encodings; knows nothing of models. rich is imported only for a terminal.
+"""
+
+import json
+import os
+import re
+import shutil
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, TextIO
+
+from lstmctl.cli.options import Settings
+from lstmctl.errors import LstmctlError, StorageError, from_os_error
+
+# A line is made of pieces: plain text, or (text, style).
+Piece = str | tuple[str, str]
+
+TRAIN_COLOR, VALIDATION_COLOR = "color(32)", "color(166)"  # readable on black and on white
+
+_ASCII = str.maketrans(
+    {
+        "━": "=", "╸": "-", "─": "-", "│": "|", "·": "-", "★": "*", "≈": "~", "→": "->", "–": "-", "±": "+-", "×": "x",
+        "…": "...", "−": "-", "“": '"', "”": '"', "’": "'", "●": "o", "◀": "<",
+    }
+)  # fmt: skip
+# Control characters, and those that reorder text, must not reach a terminal: a review could repaint the screen.
+_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+
+
+class PipeClosed(Exception):
+    """The reader of stdout went away."""
+
+
+def visible(text: str) -> str:
+    """User text made harmless: line ends and tabs are spaces, other control characters are written out."""
+    return _UNSAFE.sub(lambda match: " " if match[0] in "\t\r\n" else f"\\x{ord(match[0]):02x}", text)
+
+
+def tsv(fields: Iterable[object]) -> str:
+    """One line of tab-separated values; tab, newline and backslash inside a field are escaped."""
+    return "\t".join(_tsv_field(field) for field in fields)
+
+
+def _tsv_field(field: object) -> str:
+    if field is None:
+        return ""
+    text = str(field)
+    if "\\" in text or "\t" in text or "\n" in text or "\r" in text:
+        text = text.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
+    return text
+
+
+class Console:
+    """Answers and messages of one run of the program."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.on_terminal = _is_terminal(sys.stdout)
+        self.messages_on_terminal = _is_terminal(sys.stderr)
+        wanted = settings.format
+        self.format = wanted if wanted != "auto" else ("table" if self.on_terminal else "tsv")
+        self._rich: dict[str, Any] = {}
+
+    # --- stdout: the answer ------------------------------------------------------------------------------------
+
+    @property
+    def width(self) -> int:
+        """Columns of the terminal, or 80, or what COLUMNS says."""
+        return shutil.get_terminal_size((80, 24)).columns
+
+    @property
+    def unicode(self) -> bool:
+        """Whether stdout can show ━, ★ and their like."""
+        return _can_show(sys.stdout)
+
+    @property
+    def color(self) -> bool:
+        """Whether the answer may be coloured."""
+        return self._may_color(self.on_terminal)
+
+    def result(self, line: str = "") -> None:
+        """One line of the answer, exactly as it is, in UTF-8 whatever the locale."""
+        self._write((line + "\n").encode("utf-8", "backslashreplace"))
+
+    def json(self, value: object) -> None:
+        """One line of JSON."""
+        self.result(json.dumps(value, ensure_ascii=False))
+
+    def show(self, *pieces: Piece, cut: bool = True) -> None:
+        """One line for a person, cut to the terminal's width unless `cut` is False."""
+        if self.color:
+            console = self._terminal("stdout")
+            with console.capture() as captured:
+                console.print(_rich_text(pieces), soft_wrap=not cut, no_wrap=True, overflow="ellipsis")
+            text = captured.get()
+        else:
+            text = _plain(pieces)
+            if cut and self.on_terminal:
+                text = _cut(text, self.width)
+            text += "\n"
+        if not self.unicode:
+            text = text.translate(_ASCII)
+        self._write(text.encode(getattr(sys.stdout, "encoding", None) or "utf-8", "backslashreplace"))
+
+    def table(self, header: Sequence[str], rows: Sequence[Sequence[Piece]], *, right: Sequence[int] = ()) -> None:
+        """Aligned columns with a dim header; the columns numbered in `right` are right-aligned."""
+        for line in align([[(name, "dim") for name in header], *rows], right=right):
+            self.show(*line)
+
+    def flush(self) -> None:
+        """Hand all that was written to the operating system, or say why not."""
+        if sys.stdout is not None:
+            self._guard(sys.stdout.flush)
+
+    # --- stderr: everything else ---------------------------------------------------------------------------------
+
+    def note(self, *pieces: Piece, end: str = "\n") -> None:
+        """Context worth seeing; silent with -q."""
+        if not self.settings.quiet:
+            self._message(*pieces, end=end)
+
+    def drawing(self, text: str) -> None:
+        """Lines that already carry their own colours; silent with -q."""
+        if not self.settings.quiet:
+            self._say(text + "\n")
+
+    def detail(self, *pieces: Piece) -> None:
+        """Only with -v."""
+        if self.settings.verbose:
+            self._message(*pieces)
+
+    def warn(self, text: str, *, hint: str | None = None) -> None:
+        """Something the user should know; silent with -q."""
+        if not self.settings.quiet:
+            self._message(("warning: ", "bold"), visible(text))
+            self.hint(hint)
+
+    def hint(self, text: str | None) -> None:
+        """What to do next."""
+        if text:
+            self._message(("hint: ", "bold"), visible(text))
+
+    def error(self, text: str, *, hint: str | None = None) -> None:
+        """What went wrong, in one line, and what repairs it."""
+        self._message(("error: ", "bold red"), visible(text))
+        self.hint(hint)
+
+    @contextmanager
+    def waiting(self, what: str) -> Iterator[None]:
+        """A spinner with a name, for what can take over a second."""
+        console = self.progress()
+        if console is None:
+            yield
+            return
+        with console.status(what, spinner="dots" if self.messages_unicode else "line"):
+            yield
+
+    def progress(self) -> Any:
+        """A rich console on stderr for live displays, or None where stderr is no terminal or should stay quiet."""
+        return self._terminal("stderr") if self.messages_on_terminal and not self.settings.quiet else None
+
+    @property
+    def messages_unicode(self) -> bool:
+        """Whether stderr can show ━, ★ and their like."""
+        return _can_show(sys.stderr)
+
+    @property
+    def messages_color(self) -> bool:
+        """Whether messages may be coloured."""
+        return self._may_color(self.messages_on_terminal)
+
+    # --- how -----------------------------------------------------------------------------------------------------
+
+    def _message(self, *pieces: Piece, end: str = "\n") -> None:
+        if self.messages_color:
+            console = self._terminal("stderr")
+            with console.capture() as captured:
+                console.print(_rich_text(pieces), soft_wrap=True, end=end)
+            text = captured.get()
+        else:
+            text = _plain(pieces, strip=end == "\n") + end
+        self._say(text if self.messages_unicode else text.translate(_ASCII))
+
+    def _say(self, text: str) -> None:
+        if sys.stderr is None:
+            return
+        try:
+            sys.stderr.write(text)
+            sys.stderr.flush()
+        except (OSError, ValueError):
+            return  # nobody can be told that messages cannot be told
+
+    def _may_color(self, terminal: bool) -> bool:  # noqa: FBT001
+        if self.settings.color != "auto":
+            return self.settings.color == "always"
+        return terminal and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
+
+    def _terminal(self, stream: str) -> Any:
+        if stream not in self._rich:
+            from rich.console import Console as RichConsole
+
+            color = self.color if stream == "stdout" else self.messages_color
+            self._rich[stream] = RichConsole(
+                stderr=stream == "stderr",
+                force_terminal=True if color else None,
+                no_color=not color,
+                highlight=False,
+                markup=False,
+                emoji=False,
+            )
+        return self._rich[stream]
+
+    def _write(self, data: bytes) -> None:
+        if sys.stdout is None:
+            raise StorageError("cannot write the answer: standard output is closed")
+        stream = sys.stdout
+        self._guard(lambda: stream.buffer.write(data))
+
+    def _guard(self, write: Any) -> None:
+        try:
+            write()
+        except BrokenPipeError:
+            raise PipeClosed from None
+        except OSError as error:
+            raise from_os_error(error, "write to standard output") from None
+
+
+def report(console: Console, error: LstmctlError) -> int:
+    """Show an expected error; its exit code."""
+    console.error(error.message, hint=error.hint)
+    return int(error.exit_code)
+
+
+def align(rows: Sequence[Sequence[Piece]], *, right: Sequence[int] = ()) -> list[list[Piece]]:
+    """Pad the cells of every row to common column widths, two spaces apart. The last column is not padded."""
+    from rich.cells import cell_len
+
+    columns = max(map(len, rows))
+    widths = [max(cell_len(_text(row[column])) for row in rows if column < len(row)) for column in range(columns)]
+    lines: list[list[Piece]] = []
+    for row in rows:
+        line: list[Piece] = []
+        for column, cell in enumerate(row):
+            space = " " * (widths[column] - cell_len(_text(cell)))
+            if column in right:
+                line += [space, cell]
+            else:
+                line += [cell, space if column < len(row) - 1 else ""]
+            line.append("  " if column < len(row) - 1 else "")
+        lines.append(line)
+    return lines
+
+
+def _is_terminal(stream: TextIO | None) -> bool:
+    try:
+        return stream is not None and stream.isatty()
+    except ValueError:  # closed
+        return False
+
+
+def _can_show(stream: TextIO | None) -> bool:
+    try:
+        "━╸★≈·→±×●⠉│".encode(getattr(stream, "encoding", None) or "utf-8")
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return os.environ.get("TERM") != "linux"  # the kernel's own console has no braille
+
+
+def _text(piece: Piece) -> str:
+    return piece if isinstance(piece, str) else piece[0]
+
+
+def _plain(pieces: Sequence[Piece], *, strip: bool = True) -> str:
+    text = "".join(map(_text, pieces))
+    return text.rstrip() if strip else text
+
+
+def _rich_text(pieces: Sequence[Piece]) -> Any:
+    from rich.text import Text
+
+    return Text.assemble(*pieces)
+
+
+def _cut(text: str, width: int) -> str:
+    from rich.cells import cell_len, set_cell_size
+
+    return text if cell_len(text) <= width else set_cell_size(text, width - 1) + "…"

@@ -1,0 +1,217 @@
+"""`lstmctl evaluate`: metrics with error bars, on texts the model has not seen."""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from lstmctl.cli.console import Console, Piece, tsv, visible
+from lstmctl.cli.options import (
+    DATA,
+    MODEL_HELP,
+    LabelColumn,
+    Model,
+    RenameLabel,
+    TextColumn,
+    complete_data,
+    complete_model,
+    parse_renames,
+    settings,
+)
+from lstmctl.cli.session import open_model, open_registry
+from lstmctl.config import DataConfig
+from lstmctl.errors import BadData, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lstmctl.data import Example
+    from lstmctl.evaluation import Evaluation, Metric
+    from lstmctl.registry.artifact import ModelFolder
+
+NAME = "evaluate"
+EXAMPLES = """
+Examples:
+  lstmctl evaluate                              the newest model on its own test part
+  lstmctl evaluate imdb@1 --data rotten-tomatoes
+  lstmctl evaluate shop --data new.csv --label-column stars --json
+"""
+LOWER_IS_BETTER = "lower is better"
+
+
+def command(
+    reference: Annotated[
+        str | None, typer.Argument(metavar="[MODEL]", help=MODEL_HELP, autocompletion=complete_model)
+    ] = None,
+    model: Model = None,
+    source: Annotated[
+        str | None,
+        typer.Option(
+            "--data",
+            metavar="NAME|FILE|DIR",
+            help="Other labelled texts.",
+            show_default="the part that the model's own data kept aside",
+            rich_help_panel=DATA,
+            autocompletion=complete_data,
+        ),
+    ] = None,
+    part: Annotated[
+        Literal["test", "val"],
+        typer.Option("--part", metavar="test|val", help="Which part of the model's own data.", rich_help_panel=DATA),
+    ] = "test",
+    text_column: TextColumn = "text",
+    label_column: LabelColumn = "label",
+    rename_label: RenameLabel = None,
+    threshold: Annotated[
+        float | None,
+        typer.Option("--threshold", metavar="P", help="Answer the positive label from this probability on."),
+    ] = None,
+) -> None:
+    """Measure a model: accuracy, precision, recall, F1, log loss, each on how many texts."""
+    if reference and model:
+        raise UsageError("two models named; evaluate takes one")
+    console = Console(settings)
+    folder = open_model(reference or model)
+    labels = folder.card.config.labels
+    if threshold is not None and not (len(labels) == 2 and 0 <= threshold <= 1):
+        raise UsageError("--threshold is a probability between 0 and 1, for models with two labels")
+    with console.waiting("reading the texts"):
+        if source is None:
+            examples, what = own_part(folder, part=part)
+        else:
+            config = DataConfig(
+                source=source,
+                text_column=text_column,
+                label_column=label_column,
+                rename_label=parse_renames(rename_label),
+            )
+            examples, what = other_data(config)
+        check_labels(examples, labels, reference=folder.reference)
+    with console.waiting("measuring"):
+        evaluation = evaluate(folder, examples, threshold=threshold)
+    _show(console, folder, evaluation, what=what)
+
+
+def own_part(folder: "ModelFolder", *, part: str) -> "tuple[Sequence[Example], str]":
+    """The test or validation part that the model was kept away from, and how to name it.
+
+    Raises:
+        NotFound: the data is gone. BadData: it changed since, or has no such part.
+    """
+    from lstmctl.data import load
+
+    card = folder.card
+    data = load(card.data, home=open_registry().home)
+    name = {"test": "test", "val": "validation"}[part]
+    if data.sha256 != card.data_sha256:
+        raise BadData(
+            f"{card.data.source} has changed since {folder.reference} was trained on it",
+            hint=f"lstmctl evaluate {folder.reference} --data {card.data.source} measures it as other data",
+        )
+    examples = {"test": data.test, "val": data.validation}[part]
+    if not examples:
+        raise BadData(f"the data of {folder.reference} has no {name} part", hint="name other texts with --data")
+    return examples, f"the {name} part of {data.name}"
+
+
+def other_data(config: DataConfig) -> "tuple[Sequence[Example], str]":
+    """All labelled texts of a source, or its own test part where it brings one, and how to name them."""
+    from lstmctl.data import read_all, source_of
+
+    examples, _ = read_all(replace(config, source=source_of(config.source)), home=open_registry().home)
+    return examples, config.source
+
+
+def check_labels(examples: "Sequence[Example]", labels: tuple[str, ...], *, reference: str) -> None:
+    """Refuse data with labels that the model cannot answer.
+
+    Raises:
+        BadData: naming them, with the --rename-label option to fill in.
+    """
+    foreign = sorted({example.label for example in examples} - set(labels))
+    if foreign:
+        row = next(example.row for example in examples if example.label == foreign[0])
+        renames = " ".join(f"--rename-label '{label}=…'" for label in foreign[:3])
+        raise BadData(
+            f'row {row}: {reference} does not know the label "{foreign[0]}"; it knows {", ".join(labels)}', hint=renames
+        )
+
+
+def evaluate(folder: "ModelFolder", examples: "Sequence[Example]", *, threshold: float | None = None) -> "Evaluation":
+    """Answer every text and compare with its label."""
+    import numpy as np
+
+    from lstmctl.classifier import Classifier
+    from lstmctl.evaluation import measure
+
+    classifier = Classifier.load(folder)
+    place = {label: number for number, label in enumerate(classifier.config.labels)}
+    truth = np.array([place[example.label] for example in examples], np.int64)
+    ids = [np.array(classifier.encode(example.text).ids, np.int32) for example in examples]
+    return measure(classifier.probabilities(ids), truth, labels=classifier.config.labels, threshold=threshold)
+
+
+def _show(console: Console, folder: "ModelFolder", evaluation: "Evaluation", *, what: str) -> None:
+    if console.format == "json":
+        console.json(
+            {
+                "schema": "lstmctl.evaluation/1",
+                "model": folder.reference,
+                "data": what,
+                **evaluation.to_dict(),
+            }
+        )
+    elif console.format == "tsv":
+        console.result(tsv(("metric", "value", "low", "high", "n", "slice", "model")))
+        for name, metric in evaluation.metrics.items():
+            numbers = [_number(metric.value), _number(metric.low), _number(metric.high), metric.n]
+            console.result(tsv((name, *numbers, "all", folder.reference)))
+    else:
+        _screen(console, folder, evaluation, what=what)
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.6f}"
+
+
+TITLES = {
+    "accuracy": "accuracy",
+    "balanced_accuracy": "balanced accuracy",
+    "f1_macro": "F1, mean of labels",
+    "log_loss": "log loss",
+    "auc": "AUC",
+}
+
+
+def _screen(console: Console, folder: "ModelFolder", evaluation: "Evaluation", *, what: str) -> None:
+    console.show((folder.reference, "bold"), f" on {visible(what)} · {evaluation.n:,} texts")
+    console.show()
+    rows: list[list[Piece]] = []
+    for name, title in TITLES.items():
+        if (metric := evaluation.metrics.get(name)) is not None:
+            rows.append([title, f"{metric.value:.3f}", _interval(metric), (_remark(folder, name, what), "dim")])
+    console.table(["metric", "value", "95% interval", ""], rows, right=[1])
+    console.show()
+    labels = [visible(label) for label in evaluation.labels]
+    shown = labels if len(labels) <= 6 else []  # a wider confusion table fits no terminal; --json has it
+    header = ["label", "precision", "recall", "F1", "n", *(f"→ {label}" for label in shown)]
+    table: list[list[Piece]] = []
+    for label, counts in zip(labels, evaluation.confusion, strict=True):
+        scores = evaluation.per_label[evaluation.labels[labels.index(label)]]
+        row = [label, f"{scores.precision:.3f}", f"{scores.recall:.3f}", f"{scores.f1:.3f}", f"{scores.n:,}"]
+        table.append([*row, *(f"{count:,}" for count in counts[: len(shown)])])
+    console.table(header, table, right=range(1, len(header)))
+
+
+def _interval(metric: "Metric") -> str:
+    return "" if metric.low is None or metric.high is None else f"{metric.low:.3f} – {metric.high:.3f}"
+
+
+def _remark(folder: "ModelFolder", name: str, what: str) -> str:
+    if name == "log_loss":
+        return LOWER_IS_BETTER
+    floors: dict[str, Any] = folder.metrics().get("floors", {})
+    if name == "accuracy" and what.startswith("the ") and floors:
+        part = "test" if what.startswith("the test") else "validation"
+        return f"naive Bayes {floors['naive_bayes'][part]:.3f}"
+    return ""

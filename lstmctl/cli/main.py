@@ -1,0 +1,126 @@
+"""The program: its commands, and the one place where errors become lines and exit codes."""
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+from typer.exceptions import TyperException
+
+from lstmctl import __version__
+from lstmctl.cli import completion, data, evaluate, models, options, plot, predict, summary, train
+from lstmctl.cli.console import Console, PipeClosed, report
+from lstmctl.cli.parser import Command, Group
+from lstmctl.errors import ExitCode, LstmctlError, UsageError
+
+EXAMPLES = """
+Examples:
+  lstmctl train --epochs 3               train on 25,000 film reviews
+  lstmctl predict "great movie"          ask the newest model
+  lstmctl evaluate                       measure it on reviews kept aside
+  lstmctl train --data reviews.csv       train on your own texts
+
+Exit codes: 0 done, 1 the answer is no, 2 usage, 65 bad data, 66 not found, 69 a package is missing, 70 a bug,
+73 cannot create, 74 I/O error, 75 busy, 76 model rejected, 77 permission, 128 + n ended by signal n.
+"""
+
+app = typer.Typer(
+    name="lstmctl",
+    cls=Group,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    no_args_is_help=True,
+    epilog=EXAMPLES,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+for module in (train, evaluate, predict, plot, summary):
+    app.command(module.NAME, cls=Command, epilog=module.EXAMPLES)(module.command)
+app.add_typer(models.app, name="models", cls=Group, rich_markup_mode=None)
+app.add_typer(data.app, name="data", cls=Group, rich_markup_mode=None)
+app.command(completion.NAME, cls=Command, epilog=completion.EXAMPLES)(completion.command)
+
+
+@app.callback()
+def program(
+    version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
+) -> None:
+    """Train, measure, explain and serve LSTM text classifiers."""
+    if version:
+        Console(options.settings).result(f"lstmctl {__version__}")
+        raise typer.Exit
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line; returns the exit code. Never raises, never shows a traceback without --debug."""
+    options.reset()
+    try:
+        code = _run(arguments)
+    except KeyboardInterrupt:
+        code = int(ExitCode.INTERRUPTED)
+    return _flush(code)
+
+
+def _run(arguments: Sequence[str]) -> int:
+    try:
+        result = app(list(arguments), standalone_mode=False, prog_name="lstmctl")
+    except PipeClosed:
+        return int(ExitCode.PIPE_CLOSED)
+    except LstmctlError as error:
+        return report(Console(options.settings), error)
+    except TyperException as error:
+        return _usage(error, arguments)
+    except Exception as error:
+        return _bug(error)
+    return result if isinstance(result, int) else int(ExitCode.DONE)
+
+
+def _usage(error: Any, arguments: Sequence[str]) -> int:
+    """Typer's own complaints, in our two lines."""
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context is not None else "lstmctl"
+    message = error.format_message()
+    if type(error).__name__ == "NoArgsIsHelpError":  # a bare `lstmctl`: help, on stderr
+        sys.stderr.write(message + "\n")
+        return int(ExitCode.USAGE)
+    message = message[:1].lower() + message[1:].rstrip(".")
+    hint = f"{path} --help"
+    wrong = message.removeprefix("no such option: ").split(" ")[0]
+    if message.startswith("no such option: -") and any(" " in argument for argument in arguments):
+        hint = f'a text that begins with a dash goes after --: {path} -- "{wrong}…"'
+    return report(Console(options.settings), UsageError(message, hint=hint))
+
+
+def _bug(error: Exception) -> int:
+    if options.settings.debug:
+        traceback.print_exc()
+    console = Console(options.settings)
+    console.error(
+        f"this is a bug in lstmctl: {type(error).__name__}: {error}",
+        hint="run the same command with --debug and report what it prints",
+    )
+    return int(ExitCode.INTERNAL)
+
+
+def _flush(code: int) -> int:
+    """Write out what is buffered. A failure that was already met outranks one met here."""
+    try:
+        Console(options.settings).flush()
+    except PipeClosed:
+        _discard_stdout()
+        return code or int(ExitCode.PIPE_CLOSED)
+    except LstmctlError as error:
+        _discard_stdout()
+        return code or report(Console(options.settings), error)
+    if code == ExitCode.PIPE_CLOSED:
+        _discard_stdout()
+    return code
+
+
+def _discard_stdout() -> None:
+    """Point stdout at nothing, so that the interpreter's own last flush cannot fail and change the exit code."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.close(nowhere)

@@ -1,0 +1,163 @@
+"""Options that several commands share: one flag, one help text, one meaning everywhere."""
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Annotated, Any, Literal
+
+import typer
+
+# --- shared by every command: they store themselves here, wherever on the line they stand -----------------------
+
+
+@dataclass
+class Settings:
+    """What the shared options said. One instance lives for one run of the program."""
+
+    home: str | None = None
+    format: Literal["auto", "table", "tsv", "json"] = "auto"
+    color: Literal["auto", "always", "never"] = "auto"
+    quiet: bool = False
+    verbose: bool = False
+    debug: bool = False
+
+
+settings = Settings()
+
+
+def reset() -> None:
+    """Forget what an earlier run in the same process said (tests run the program many times)."""
+    settings.__dict__.update(vars(Settings()))
+
+
+def _store(context: typer.Context, parameter: Any, value: Any) -> None:
+    source = context.get_parameter_source(parameter.name)
+    if source is not None and source.name == "COMMANDLINE":
+        name, stored = ("format", "json") if parameter.name == "json" else (parameter.name, value)
+        setattr(settings, name, stored)
+
+
+SHARED = "Everywhere"
+
+
+def _declare(
+    home: Annotated[
+        str | None,
+        typer.Option(
+            "--home",
+            metavar="DIR",
+            callback=_store,
+            help="Where models live (or LSTMCTL_HOME).",
+            rich_help_panel=SHARED,
+        ),
+    ] = None,
+    format: Annotated[  # noqa: A002
+        Literal["auto", "table", "tsv", "json"],
+        typer.Option(
+            "--format",
+            metavar="KIND",
+            callback=_store,
+            help="table, tsv or json; auto is a table on a terminal, TSV in a pipe.",
+            rich_help_panel=SHARED,
+            show_default=False,
+        ),
+    ] = "auto",
+    json: Annotated[
+        bool, typer.Option("--json", callback=_store, help="Short for --format json.", rich_help_panel=SHARED)
+    ] = False,
+    color: Annotated[
+        Literal["auto", "always", "never"],
+        typer.Option(
+            "--color",
+            metavar="WHEN",
+            callback=_store,
+            help="auto, always or never.",
+            rich_help_panel=SHARED,
+            show_default=False,
+        ),
+    ] = "auto",
+    quiet: Annotated[
+        bool, typer.Option("-q", "--quiet", callback=_store, help="Errors only.", rich_help_panel=SHARED)
+    ] = False,
+    verbose: Annotated[
+        bool, typer.Option("-v", "--verbose", callback=_store, help="Say more.", rich_help_panel=SHARED)
+    ] = False,
+    debug: Annotated[
+        bool,
+        typer.Option("--debug", callback=_store, help="Show the traceback of a bug.", rich_help_panel=SHARED),
+    ] = False,
+) -> None: ...
+
+
+@cache
+def shared_parameters() -> tuple[Any, ...]:
+    """The shared options as parameters that any command can carry. They store themselves and are passed to no one."""
+    from typer.core import TyperCommand
+
+    helper = typer.Typer(add_completion=False)
+    helper.command(cls=TyperCommand)(_declare)
+    parameters = typer.main.get_command(helper).params
+    for parameter in parameters:
+        parameter.expose_value = False
+    return tuple(parameters)
+
+
+# --- shared by some ------------------------------------------------------------------------------------------------
+
+
+def complete_model(incomplete: str) -> list[tuple[str, str]]:
+    """Model references that begin with what was typed. Lists folders, opens no model."""
+    import os
+
+    from lstmctl.registry.store import Registry, default_home
+
+    registry = Registry(default_home(settings.home, os.environ))
+    return [(name, "") for name in registry.references() if name.startswith(incomplete)]
+
+
+def complete_data(incomplete: str) -> list[tuple[str, str]]:
+    """Names of data sets that begin with what was typed."""
+    from lstmctl.data.named import NAMES
+
+    return [(name, about.description) for name, about in NAMES.items() if name.startswith(incomplete)]
+
+
+MODEL_HELP = "name, name@3, name@tag, or a path with a /. Default: LSTMCTL_MODEL, else the newest model."
+
+Model = Annotated[
+    str | None,
+    typer.Option("-m", "--model", metavar="MODEL", help=MODEL_HELP, autocompletion=complete_model),
+]
+OutputFile = Annotated[
+    str | None, typer.Option("-o", "--output", metavar="FILE", help="Write there instead of standard output.")
+]
+Force = Annotated[bool, typer.Option("--force", help="Overwrite an existing FILE.")]
+
+DATA = "Data"
+TextColumn = Annotated[
+    str, typer.Option("--text-column", metavar="NAME", help="Column with the text.", rich_help_panel=DATA)
+]
+LabelColumn = Annotated[
+    str, typer.Option("--label-column", metavar="NAME", help="Column with the label.", rich_help_panel=DATA)
+]
+RenameLabel = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--rename-label",
+        metavar="FROM=TO",
+        help="Read the label FROM as TO; repeat for more.",
+        rich_help_panel=DATA,
+    ),
+]
+
+
+def parse_renames(pairs: list[str] | None) -> tuple[tuple[str, str], ...]:
+    """`FROM=TO` options as pairs."""
+    from lstmctl.errors import UsageError
+
+    renames = []
+    for pair in pairs or ():
+        old, equals, new = pair.partition("=")
+        if not (old and equals and new):
+            raise UsageError(f'--rename-label "{pair}" is not FROM=TO', hint="--rename-label 1=pos")
+        renames.append((old, new))
+    return tuple(renames)

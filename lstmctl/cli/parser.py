@@ -1,0 +1,52 @@
+"""Typer's command and group classes, with our help layout and with the shared options on both sides of a command.
+
+Help is plain text: importing a Markdown renderer to print it would triple the time of `--help`.
+"""
+
+from typing import Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from lstmctl.cli.options import shared_parameters
+
+
+def _write_sections(context: typer.Context, formatter: Any, parameters: list[Any]) -> None:
+    """Arguments first, then the options, grouped by their panel in order of first appearance."""
+    sections: dict[str, list[tuple[str, str]]] = {}
+    for parameter in parameters:
+        record = parameter.get_help_record(context)
+        if record is not None:
+            default = "Arguments" if parameter.param_type_name == "argument" else "Options"
+            sections.setdefault(parameter.rich_help_panel or default, []).append(record)
+    for name in sorted(sections, key=lambda name: name != "Arguments"):
+        with formatter.section(name):
+            formatter.write_dl(sections[name])
+
+
+class _SharedOptions:
+    """Mix-in: appends the shared options, which store themselves, and lays the help out in sections."""
+
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self.params: list[Any] = [*self.params, *shared_parameters()]
+
+    def format_epilog(self, context: typer.Context, formatter: Any) -> None:
+        """The examples, with their lines kept as written."""
+        if epilog := getattr(self, "epilog", None):
+            formatter.write("\n" + "\n".join(line.rstrip() for line in epilog.strip("\n").split("\n")) + "\n")
+
+
+class Command(_SharedOptions, TyperCommand):
+    """A command."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        _write_sections(ctx, formatter, self.get_params(ctx))
+
+
+class Group(_SharedOptions, TyperGroup):
+    """A group of commands, and the program itself."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        self.format_commands(ctx, formatter)
+        _write_sections(ctx, formatter, self.get_params(ctx))

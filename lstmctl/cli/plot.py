@@ -1,0 +1,96 @@
+"""`lstmctl plot`: the post's figure, in the terminal or as a picture."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lstmctl.cli.console import Console, tsv
+from lstmctl.cli.options import MODEL_HELP, Force, OutputFile, complete_model, settings
+from lstmctl.cli.session import open_model
+from lstmctl.errors import BadData, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lstmctl.history import EpochRecord
+
+NAME = "plot"
+EXAMPLES = """
+Examples:
+  lstmctl plot                       accuracy and loss of the newest model
+  lstmctl plot imdb@1 imdb@2         two models in one figure
+  lstmctl plot -o curves.svg         a picture, for a page or a paper
+"""
+PICTURES = (".png", ".svg")
+
+
+def command(
+    models: Annotated[
+        list[str] | None, typer.Argument(metavar="[MODEL]...", help=MODEL_HELP, autocompletion=complete_model)
+    ] = None,
+    output: OutputFile = None,
+    force: Force = False,
+) -> None:
+    """Draw accuracy and loss over the epochs, for training and validation."""
+    console = Console(settings)
+    suffix = Path(output).suffix.lower() if output else ""
+    if output and suffix not in (*PICTURES, ".txt"):
+        raise UsageError(f'cannot tell what "{output}" should be', hint="end its name in .png, .svg or .txt")
+    runs = histories(models or [None])
+    if output:
+        from lstmctl.files import write_file
+
+        write_file(Path(output), drawn(runs, kind=suffix), force=force)
+        console.note(f"wrote {output}")
+    elif settings.format == "json":
+        for reference, records in runs:
+            for record in records:
+                console.json({"schema": "lstmctl.epoch/1", "model": reference, **asdict(record)})
+    elif settings.format == "tsv":
+        _tsv(console, runs)
+    else:
+        from lstmctl.charts import curves
+
+        console.result(curves(runs, width=min(console.width, 120), color=console.color, unicode=console.unicode))
+
+
+def histories(references: "Sequence[str | None]") -> "list[tuple[str, tuple[EpochRecord, ...]]]":
+    """Reference and epochs of each model.
+
+    Raises:
+        BadData: a model has no history, as an imported one.
+    """
+    runs = []
+    for name in references:
+        folder = open_model(name)
+        records = folder.history()
+        if not records:
+            raise BadData(f"{folder.reference} has no training history to draw")
+        runs.append((folder.reference, records))
+    return runs
+
+
+def drawn(runs: "Sequence[tuple[str, Sequence[EpochRecord]]]", *, kind: str) -> bytes:
+    """The figure as the bytes of a .png, .svg or .txt file."""
+    if kind == ".txt":
+        from lstmctl.charts import curves
+
+        return (curves(runs, width=100, color=False, unicode=True) + "\n").encode()
+    from lstmctl.figure import curves_image
+
+    return curves_image(runs, format="png" if kind == ".png" else "svg")
+
+
+def _tsv(console: Console, runs: "Sequence[tuple[str, Sequence[EpochRecord]]]") -> None:
+    console.result(tsv(("model", "epoch", "part", "metric", "value")))
+    for reference, records in runs:
+        for record in records:
+            for part, metric, value in (
+                ("train", "loss", record.loss),
+                ("train", "accuracy", record.accuracy),
+                ("validation", "loss", record.val_loss),
+                ("validation", "accuracy", record.val_accuracy),
+            ):
+                console.result(tsv((reference, record.epoch, part, metric, f"{value:.6f}")))

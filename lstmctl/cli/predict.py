@@ -1,0 +1,235 @@
+"""`lstmctl predict`: one row out per row in."""
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lstmctl.cli.console import Console, tsv, visible
+from lstmctl.cli.options import Model, TextColumn, settings
+from lstmctl.cli.session import open_model, say_which
+from lstmctl.errors import ExitCode, NotFound, UsageError
+
+if TYPE_CHECKING:
+    from lstmctl.classifier import Prediction
+    from lstmctl.data.rows import Row
+
+NAME = "predict"
+EXAMPLES = """
+Examples:
+  lstmctl predict "great movie" "terrible movie"
+  cat reviews.txt | lstmctl predict -
+  lstmctl predict -i reviews.csv --text-column review --json
+"""
+
+WINDOW = 1024  # rows answered together where they are already there
+
+
+def command(
+    texts: Annotated[list[str] | None, typer.Argument(metavar="[TEXT]... | -", help="Texts, or - for stdin.")] = None,
+    model: Model = None,
+    input: Annotated[  # noqa: A002
+        str | None, typer.Option("-i", "--input", metavar="FILE", help="Read texts from FILE, or - for stdin.")
+    ] = None,
+    input_format: Annotated[
+        str | None,
+        typer.Option(
+            "--input-format",
+            metavar="KIND",
+            help="lines, tsv, csv, jsonl, parquet or fasttext.",
+            show_default="by the file's name, else lines",
+        ),
+    ] = None,
+    text_column: TextColumn = "text",
+    top_k: Annotated[
+        int | None, typer.Option("-k", "--top-k", metavar="N", help="The N most probable labels of each text.")
+    ] = None,
+    threshold: Annotated[
+        float | None,
+        typer.Option(
+            "--threshold",
+            metavar="P",
+            help="Answer the positive label from this probability on (two labels only); the probability shown is "
+            "that of the label shown, so it can be below 0.5.",
+        ),
+    ] = None,
+    labels_only: Annotated[bool, typer.Option("--labels-only", help="Print labels without probabilities.")] = False,
+    expect: Annotated[
+        str | None,
+        typer.Option("--expect", metavar="LABEL", help="Exit 0 if any text gets LABEL, else 1, as grep does."),
+    ] = None,
+    encoding_errors: Annotated[
+        str,
+        typer.Option(
+            "--encoding-errors", metavar="HOW", help="strict: invalid UTF-8 is an error; replace: it reads as U+FFFD."
+        ),
+    ] = "strict",
+) -> int:
+    """Label texts: one row out for each row in, in order."""
+    console = Console(settings)
+    rows = _rows(
+        texts or [],
+        source=input,
+        input_format=input_format,
+        text_column=text_column,
+        encoding_errors=encoding_errors,
+    )
+    folder = open_model(model)
+    labels = folder.card.config.labels
+    _check_options(labels, top_k=top_k, threshold=threshold, expect=expect)
+
+    from lstmctl.classifier import Classifier
+
+    say_which(console, folder, named=model is not None)
+    writer = _Writer(console, labels, reference=folder.reference, top_k=top_k, labels_only=labels_only)
+    found = False
+    classifier = Classifier.load(folder)
+    for batch in rows:
+        for row, prediction in zip(
+            batch, classifier.predict([row.text for row in batch], threshold=threshold), strict=True
+        ):
+            writer.write(row, prediction)
+            found = found or prediction.label == expect
+        console.flush()  # whoever feeds us one line a second gets one answer a second
+    return int(ExitCode.DONE if expect is None or found else ExitCode.NO)
+
+
+def _check_options(labels: tuple[str, ...], *, top_k: int | None, threshold: float | None, expect: str | None) -> None:
+    if top_k is not None and not 1 <= top_k <= len(labels):
+        raise UsageError(f"--top-k must be 1 to {len(labels)}, the model's number of labels, not {top_k}")
+    if threshold is not None and len(labels) != 2:
+        raise UsageError(f"--threshold needs a model with two labels; this one has {len(labels)}")
+    if threshold is not None and not 0 <= threshold <= 1:
+        raise UsageError(f"--threshold must be between 0 and 1, not {threshold:g}")
+    if expect is not None and expect not in labels:
+        raise UsageError(f'--expect "{expect}" is not a label of this model', hint=f"its labels: {', '.join(labels)}")
+
+
+def _rows(
+    texts: list[str], *, source: str | None, input_format: str | None, text_column: str, encoding_errors: str
+) -> "Iterator[list[Row]]":
+    """Batches of rows: the arguments as one batch, or a file or stdin in batches of what is already there."""
+    from lstmctl.data.rows import FORMATS, Row, format_of, read_rows
+
+    if encoding_errors not in ("strict", "replace"):
+        raise UsageError(f"--encoding-errors must be strict or replace, not {encoding_errors}")
+    if input_format is not None and input_format not in FORMATS:
+        raise UsageError(f"--input-format must be one of {', '.join(FORMATS)}, not {input_format}")
+    if texts and texts != ["-"]:
+        if source is not None:
+            raise UsageError("texts and --input together: which one?", hint="leave out one of the two")
+        return iter([[Row(number, text) for number, text in enumerate(texts, start=1)]])
+    if source is None and not texts and sys.stdin is not None and sys.stdin.isatty():
+        raise UsageError(
+            "no text given", hint='lstmctl predict "great movie" · … | lstmctl predict - · predict -i FILE'
+        )
+    if source is not None and source != "-":
+        kind = input_format or format_of(Path(source), labelled=False)
+        return _batches(
+            read_rows(
+                Path(source), format=kind, text_column=text_column, label_column=None, encoding_errors=encoding_errors
+            )
+        )
+    if sys.stdin is None:
+        raise NotFound("cannot read standard input: it is closed")
+    from lstmctl.data.waiting import Waiting
+
+    stream = Waiting(sys.stdin.buffer)
+    rows = read_rows(
+        stream,
+        format=input_format or "lines",
+        text_column=text_column,
+        label_column=None,
+        encoding_errors=encoding_errors,
+    )
+    return _batches(rows, more=stream.has_line)
+
+
+def _batches(rows: "Iterator[Row]", *, more: Callable[[], bool] | None = None) -> "Iterator[list[Row]]":
+    """Groups of rows: as many as are there without waiting, as `more` tells, and at most a window of them."""
+    batch: list[Row] = []
+    for row in rows:
+        batch.append(row)
+        if len(batch) == WINDOW or (more is not None and not more()):
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+class _Writer:
+    """Writes each answer in the format asked for, and flushes when the next would have to be waited for."""
+
+    def __init__(
+        self, console: Console, labels: tuple[str, ...], *, reference: str, top_k: int | None, labels_only: bool
+    ) -> None:
+        self.console, self.labels, self.reference = console, labels, reference
+        self.top_k, self.labels_only = top_k, labels_only
+        self._label_width = max(map(len, labels))
+
+    def write(self, row: "Row", prediction: "Prediction") -> None:
+        if self.console.format == "json":
+            self.console.json(self._object(row, prediction))
+        elif self.console.format == "tsv":
+            self.console.result(tsv(self._fields(prediction)))
+        else:
+            self._line(row, prediction)
+
+    def _ranked(self, prediction: "Prediction") -> list[tuple[str, float]]:
+        """Label and probability: the answer, or with -k the most probable ones."""
+        if self.top_k is None:
+            return [(prediction.label, prediction.probability)]
+        pairs = zip(self.labels, prediction.probabilities, strict=True)
+        return sorted(pairs, key=lambda pair: -pair[1])[: self.top_k]
+
+    def _fields(self, prediction: "Prediction") -> list[str]:
+        ranked = self._ranked(prediction)
+        if self.labels_only:
+            return [label for label, _ in ranked]
+        return [field for label, probability in ranked for field in (label, f"{probability:.4f}")]
+
+    def _object(self, row: "Row", prediction: "Prediction") -> dict[str, object]:
+        encoded = prediction.encoded
+        answer: dict[str, object] = {
+            "schema": "lstmctl.prediction/1",
+            "row": row.number,
+            "text": row.text,
+            "label": prediction.label,
+            "probability": prediction.probability,
+            "probabilities": dict(zip(self.labels, prediction.probabilities, strict=True)),
+            "words": encoded.words,
+            "known": len(encoded.ids) - len(encoded.unknown),
+            "unknown": encoded.unknown,
+            "cut": encoded.cut,
+            "model": self.reference,
+        }
+        if self.top_k is not None:
+            answer["top"] = [{"label": label, "probability": value} for label, value in self._ranked(prediction)]
+        return answer
+
+    def _line(self, row: "Row", prediction: "Prediction") -> None:
+        from lstmctl.charts import bar
+
+        encoded = prediction.encoded
+        notes = []
+        if encoded.unknown:
+            notes.append(f"{len(encoded.unknown)} of {len(encoded.ids)} words unknown")
+        if encoded.cut:
+            notes.append(f"{encoded.cut} words cut")
+        text = visible(row.text)
+        room = self.console.width - self._label_width - 24 - sum(map(len, notes)) - 3 * len(notes)
+        if len(text) > max(20, room):
+            text = text[: max(20, room) - 1] + "…"
+        for label, probability in self._ranked(prediction):
+            drawn = bar(probability, 14, unicode=self.console.unicode)
+            gap = " " * (15 - len(drawn))
+            numbers = "" if self.labels_only else f"  {probability:.2f}  {drawn}{gap}"
+            self.console.show(
+                (visible(label), "bold"),
+                " " * (self._label_width - len(label)),
+                numbers or "  ",
+                text,
+                ("   " + " · ".join(notes) if notes else "", "dim"),
+            )

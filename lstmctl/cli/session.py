@@ -1,0 +1,29 @@
+"""What most commands need at first: the registry, and the model that the user means."""
+
+import os
+from typing import TYPE_CHECKING
+
+from lstmctl.cli.console import Console
+from lstmctl.cli.options import settings
+
+if TYPE_CHECKING:
+    from lstmctl.registry.artifact import ModelFolder
+    from lstmctl.registry.store import Registry
+
+
+def open_registry() -> "Registry":
+    """The registry of --home, LSTMCTL_HOME or the user's data folder."""
+    from lstmctl.registry.store import Registry, default_home
+
+    return Registry(default_home(settings.home, os.environ))
+
+
+def open_model(reference: str | None) -> "ModelFolder":
+    """The model that the user named, or else the default one."""
+    return open_registry().resolve(reference or os.environ.get("LSTMCTL_MODEL"))
+
+
+def say_which(console: Console, folder: "ModelFolder", *, named: bool) -> None:
+    """Name a model that the user did not name."""
+    if not named and console.messages_on_terminal:
+        console.note((f"model {folder.reference}", "dim"))

@@ -1,0 +1,141 @@
+"""`lstmctl summary`: what is in a model. Reads its JSON, not its weights."""
+
+import shlex
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from lstmctl.cli.console import Console, Piece, tsv, visible
+from lstmctl.cli.options import MODEL_HELP, Model, complete_model, settings
+from lstmctl.cli.session import open_model
+from lstmctl.config import ModelConfig
+from lstmctl.errors import UsageError
+
+if TYPE_CHECKING:
+    from lstmctl.registry.artifact import ModelFolder
+
+NAME = "summary"
+EXAMPLES = """
+Examples:
+  lstmctl summary
+  lstmctl summary imdb@1 --json
+  lstmctl summary --command             the line that trained it
+"""
+# In the order of the story; the usual name of each stands in docs/explain/lstm.md.
+MATRICES = (
+    ("forget gate", "what the belt drops"),
+    ("decision gate", "what gets written"),
+    ("new value", "what could be written"),
+    ("output gate", "what is read out"),
+)
+
+
+def command(
+    reference: Annotated[
+        str | None, typer.Argument(metavar="[MODEL]", help=MODEL_HELP, autocompletion=complete_model)
+    ] = None,
+    model: Model = None,
+    show_command: Annotated[
+        bool, typer.Option("--command", help="Print the command line that made the model.")
+    ] = False,
+) -> None:
+    """Show a model's layers, data and score."""
+    if reference and model:
+        raise UsageError("two models named; summary takes one")
+    console = Console(settings)
+    folder = open_model(reference or model)
+    if show_command:
+        console.result(shlex.join(folder.card.command))
+    elif console.format == "json":
+        console.json(_object(folder))
+    elif console.format == "tsv":
+        console.result(tsv(("layer", "shape", "parameters")))
+        for name, _, shape, parameters in layers(folder.card.config):
+            console.result(tsv((name.strip(), shape, parameters)))
+    else:
+        _screen(console, folder)
+
+
+def layers(config: ModelConfig) -> list[tuple[str, str, str, int]]:
+    """(layer, what it does, shape, parameters), as `model.summary()` lists them, with each LSTM's four matrices."""
+    shapes = config.shapes()
+    rows, columns = shapes["embedding"]
+    table = [("embedding", f"word → {columns} numbers", f"{rows:,} × {columns}", rows * columns)]
+    for name, shape in shapes.items():
+        if name.startswith("lstm.") and name.endswith(".kernel"):
+            inputs, units = shape[0], config.units
+            one = (inputs + units + 1) * units
+            label = "lstm" if len(shapes) == 6 else name.removesuffix(".kernel")
+            shown = f"({inputs} + {units} + 1) × {units}"
+            table.append((label, f"reads word by word, {units} units", f"4 × {shown}", 4 * one))
+            table += [(f"  {gate}", role, shown, one) for gate, role in MATRICES]
+    inputs, outputs = shapes["head.kernel"]
+    answer = f"P({visible(config.labels[1])})" if config.positive else "a probability a label"
+    table.append(("dense", f"hidden state → {answer}", f"({inputs} + 1) × {outputs}", (inputs + 1) * outputs))
+    return table
+
+
+def _object(folder: "ModelFolder") -> dict[str, Any]:
+    card = folder.card
+    return {
+        "schema": "lstmctl.summary/1",
+        "model": folder.reference,
+        "layers": [
+            {"layer": name.strip(), "shape": shape, "parameters": parameters}
+            for name, _, shape, parameters in layers(card.config)
+        ],
+        "parameters": card.config.parameters,
+        "config": card.config.to_dict(),
+        "data": card.data.to_dict(),
+        "rows": card.rows,
+        "training": card.training.to_dict(),
+        "epoch": card.epoch,
+        "created": card.created,
+        "seconds": card.seconds,
+        "versions": card.versions,
+        "metrics": folder.metrics(),
+    }
+
+
+def _screen(console: Console, folder: "ModelFolder") -> None:
+    card = folder.card
+    config = card.config
+    labels = ", ".join(map(visible, config.labels))
+    positive = f" (positive: {visible(config.positive)})" if config.positive else ""
+    end = "last" if config.cut == "start" else "first"
+    _line(console, "model", f"{folder.reference} · {folder.size / 1e6:.1f} MB · trained {_when(card.created)}")
+    _line(console, "", f"in {card.seconds:.0f} s")
+    _line(console, "data", f"{visible(card.data.source)} · {card.rows.get('train', 0):,} training texts")
+    _line(console, "labels", f"{labels}{positive} · reads the {end} {config.max_len:,} words of a text")
+    _line(console, "score", _score(folder))
+    console.show()
+    rows: list[list[Piece]] = []
+    for name, role, shape, parameters in layers(config):
+        inner = name.startswith("  ")
+        rows.append([name, (role, "dim" if inner else ""), shape, (f"{parameters:,}", "dim" if inner else "")])
+    rows.append([("total", "bold"), "", "", (f"{config.parameters:,}", "bold")])
+    if console.width < 72:
+        rows = [[row[0], *row[2:]] for row in rows]
+        console.table(["layer", "shape", "parameters"], rows, right=[2])
+    else:
+        console.table(["layer", "what it does", "shape", "parameters"], rows, right=[3])
+
+
+def _line(console: Console, label: str, text: str) -> None:
+    console.show((f"{label:<10}", "dim"), text)
+
+
+def _when(created: str) -> str:
+    return visible(created[:16].replace("T", " "))
+
+
+def _score(folder: "ModelFolder") -> str:
+    card, test = folder.card, folder.metrics().get("test")
+    epoch = f"epoch {card.epoch} of {card.training.epochs}"
+    if not test:
+        return f"not measured on a test part · {epoch}"
+    accuracy = test["metrics"]["accuracy"]
+    return (
+        f"test accuracy {accuracy['value']:.3f}, {accuracy['low']:.3f} – {accuracy['high']:.3f} "
+        f"on {accuracy['n']:,} texts · {epoch}"
+    )

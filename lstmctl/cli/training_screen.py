@@ -1,0 +1,194 @@
+"""What `train` shows: the plan, a bar that becomes a row for each epoch, the curves, the score."""
+
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from lstmctl.cli.console import Console, Piece, visible
+from lstmctl.errors import Interrupted
+from lstmctl.history import EpochRecord, best
+
+if TYPE_CHECKING:
+    from lstmctl.data import Dataset
+    from lstmctl.training.fit import Progress
+    from lstmctl.training.prepare import Plan
+    from lstmctl.training.train import Trained
+
+
+class TrainingScreen:
+    """A `training.train.Watcher` for people. On a terminal there is a live bar; elsewhere one plain line an epoch."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self._rich = console.progress()
+        self._bar: Any = None
+        self._plan: Plan | None = None
+        self._started = 0.0
+        self._history: list[EpochRecord] = []
+        self._checkpoint: str | None = None
+
+    # --- before training ------------------------------------------------------------------------------------------
+
+    def data(self, data: "Dataset") -> None:
+        """The line about the texts."""
+        parts = [("train", data.train), ("validation", data.validation), ("test", data.test)]
+        counts = " · ".join(f"{len(part):,} {name}" for name, part in parts if part)
+        self._line("data", f"{data.name} · {counts} texts")
+        for note in data.notes:
+            self._line("", note)
+
+    def plan(self, plan: "Plan", *, will_be: str) -> None:
+        """What was learned from the texts, what will be trained, and what there is to beat."""
+        model, floors = plan.model, plan.floors
+        known = f"{len(plan.vocabulary.words):,} known · {plan.unknown:.1%} of the text unknown"
+        cut = f" · {plan.cut:.0%} of texts cut at {model.max_len:,}" if plan.cut else ""
+        self._line("words", known + cut)
+        self._line(
+            "model",
+            f"embedding {model.embedding_dim} → LSTM {model.units} → {model.outputs} · "
+            f"{model.parameters:,} parameters · will be {will_be}",
+        )
+        bayes, majority = floors.naive_bayes["validation"], floors.majority["validation"]
+        label = visible(floors.majority_label)
+        self._line("to beat", f'naive Bayes {bayes:.3f} · always "{label}" {majority:.3f} (validation)')
+
+    # --- while training -------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def table(self, plan: "Plan") -> Iterator[None]:
+        """Around training: the header, the live bar, and a word about what is kept when it is interrupted."""
+        if self.console.messages_on_terminal:
+            self.console.note()
+            self.console.note(("              train           validation", "dim"))
+            self.console.note(("epoch      loss    acc       loss    acc ±95%       time", "dim"))
+        self._plan, self._started = plan, time.monotonic()
+        self._start_bar(1)
+        try:
+            yield
+        except KeyboardInterrupt:
+            raise self._interrupted() from None
+        finally:
+            self._stop_bar()
+
+    def progress(self, progress: "Progress") -> None:
+        """Some steps were made."""
+        if self._bar is None or self._plan is None:
+            return
+        done = (progress.epoch - 1) * self._plan.steps + progress.step
+        seconds = time.monotonic() - self._started
+        left = seconds / done * (self._plan.steps * self._plan.epochs - done)
+        texts = done * self._plan.training.batch_size / seconds
+        numbers = f"{progress.loss:.3f}  {progress.accuracy:.3f}  {left // 60:.0f}:{left % 60:02.0f} left"
+        if self.console.width >= 76:
+            numbers += f"  {texts:,.0f}/s"
+        self._bar.update(self._bar.task_ids[0], completed=progress.step, numbers=numbers)
+
+    def epoch(self, record: EpochRecord, *, checkpoint: str) -> None:
+        """An epoch was finished, validated and saved."""
+        self._stop_bar()
+        self._history.append(record)
+        self._checkpoint = checkpoint
+        epochs = self._plan.epochs if self._plan is not None else record.epoch
+        if self.console.messages_on_terminal:
+            self.console.note(*self._row(record, epochs))
+        else:
+            self.console.note(
+                f"epoch={record.epoch}/{epochs} loss={record.loss:.4f} accuracy={record.accuracy:.4f} "
+                f"val_loss={record.val_loss:.4f} val_accuracy={record.val_accuracy:.4f} seconds={record.seconds:.1f}"
+            )
+        if record.epoch < epochs:
+            self._start_bar(record.epoch + 1)
+
+    def checking(self) -> None:
+        """The model is being checked, measured and registered."""
+        if self._rich is not None:
+            self._bar = self._rich.status("comparing NumPy with Keras, measuring on the test part")
+            self._bar.start()
+
+    # --- afterwards -----------------------------------------------------------------------------------------------
+
+    def result(self, plan: "Plan", trained: "Trained") -> None:
+        """Curves, score, what to do next. The caller prints the reference on stdout."""
+        if self.console.messages_on_terminal and not self.console.settings.quiet:
+            self._curves(trained)
+        if trained.test is not None:
+            accuracy = trained.test.metrics["accuracy"]
+            half = ((accuracy.high or 0) - (accuracy.low or 0)) / 2
+            self._line(
+                "test",
+                f"{accuracy.value:.3f} ±{half:.3f} on {accuracy.n:,} texts kept aside · "
+                f"naive Bayes {plan.floors.naive_bayes['test']:.3f}",
+            )
+        if self.console.messages_on_terminal:
+            self._line("next", 'lstmctl predict "great movie" · lstmctl evaluate · lstmctl plot')
+        self.console.detail(
+            f"agreement {trained.difference:.1e} between NumPy and Keras · epoch {trained.epoch} kept · "
+            f"{trained.seconds:.1f} s"
+        )
+        if self.console.messages_on_terminal and self.console.on_terminal:
+            # The reference itself is the answer and goes to stdout; here it completes this line.
+            self.console.note(("saved     ", "dim"), end="")
+
+    # --- pieces ---------------------------------------------------------------------------------------------------
+
+    def _line(self, label: str, text: str) -> None:
+        self.console.note((f"{label:<10}", "dim"), text)
+
+    def _row(self, record: EpochRecord, epochs: int) -> list[Piece]:
+        half = (record.val_high - record.val_low) / 2
+        mark = ""
+        leader = best(self._history)
+        if leader is record:
+            mark = "   ★ best so far"
+        elif record.val_low <= leader.val_accuracy <= record.val_high:
+            mark = f"   ≈ epoch {leader.epoch}"
+        return [
+            f"{f'{record.epoch}/{epochs}':<8}  {record.loss:.3f}  {record.accuracy:.3f}      "
+            f"{record.val_loss:.3f}  {record.val_accuracy:.3f} ±{half:.3f}  {record.seconds:>6.0f} s{mark}"
+        ]
+
+    def _curves(self, trained: "Trained") -> None:
+        from lstmctl.charts import curves
+
+        drawn = curves(
+            [(trained.reference, trained.history)],
+            width=min(self.console.width, 120),
+            color=self.console.messages_color,
+            unicode=self.console.messages_unicode,
+        )
+        self.console.note()
+        self.console.drawing(drawn)
+        self.console.note()
+
+    def _start_bar(self, epoch: int) -> None:
+        if self._rich is None or self._plan is None:
+            return
+        from rich import progress
+
+        width = self.console.width
+        columns: list[Any] = [progress.TextColumn("{task.description:<8}")]
+        columns += [progress.BarColumn(max(8, min(30, width - 52)))]
+        columns += [progress.TextColumn("{task.completed}/{task.total}")]
+        columns += [progress.TextColumn("{task.fields[numbers]}")]
+        self._bar = progress.Progress(
+            *columns, console=self._rich, transient=True, redirect_stdout=False, redirect_stderr=False
+        )
+        self._bar.add_task(f"{epoch}/{self._plan.epochs}", total=self._plan.steps, numbers="")
+        self._bar.start()
+
+    def _stop_bar(self) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+
+    def _interrupted(self) -> Interrupted:
+        number = int(signal.SIGINT)
+        if not self._history:
+            return Interrupted(number, "stopped before the first epoch was over; nothing was saved")
+        return Interrupted(
+            number,
+            f"stopped; epoch {self._history[-1].epoch} is saved as a checkpoint",
+            hint=f'lstmctl predict -m {self._checkpoint}/ "great movie" · lstmctl models list --runs',
+        )

@@ -1,0 +1,179 @@
+"""The LSTM itself: four matrices, three gates and a new value, a conveyor belt, a hidden state.
+
+A belt runs through time, one place on it for every unit. At each word
+
+  the forget gate    looks at the word and at what was last said, and wipes some of the belt;
+  the decision gate  (also: input gate) chooses where something will be written;
+  the new value      (also: candidate) is what could be written there;
+  the belt           keeps what was not wiped, and takes on what was decided;
+  the output gate    chooses what of the belt is read out;
+  the hidden state   is what is read out: it goes to the next word, and after the last one to the classifier.
+
+Notation, for one layer with `inputs` numbers a word and `units` places on the belt. A leading batch axis is allowed.
+
+  word      (inputs,)  the word's embedding, or the hidden state of the layer below
+  memory    hidden (units,) and belt (units,); both are zero before the first word
+  matrices  one for each gate and one for the new value: input (inputs, units), recurrent (units, units), bias (units,)
+
+`step` is the story, one word at a time; `explain` and the tests use it. `run` is the same arithmetic for many texts at
+once, made fast; a property test holds the two together.
+
+Source: Hochreiter and Schmidhuber (1997), with the forget gate of Gers, Schmidhuber and Cummins (2000), as in
+keras.layers.LSTM (https://keras.io/api/layers/recurrent_layers/lstm/). Left out: peepholes, recurrent dropout,
+training (Keras trains; dropout does nothing afterwards).
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+
+
+class Memory(NamedTuple):
+    """What a layer carries from word to word; each (units,) or (batch, units)."""
+
+    hidden: Floats
+    belt: Floats
+
+
+class Gates(NamedTuple):
+    """What happened at one word; each (units,) or (batch, units). Gates lie in 0…1, the new value in -1…1."""
+
+    forget: Floats
+    decision: Floats
+    new_value: Floats
+    output: Floats
+
+
+class Matrix(NamedTuple):
+    """One of the four: input (inputs, units), recurrent (units, units), bias (units,)."""
+
+    input: Floats
+    recurrent: Floats
+    bias: Floats
+
+
+class Matrices(NamedTuple):
+    """The four matrices of a layer."""
+
+    forget: Matrix
+    decision: Matrix
+    new_value: Matrix
+    output: Matrix
+
+
+# How Keras lays the four side by side: i, f, c, o. (PyTorch: i, f, g, o; ONNX: i, o, f, c.)
+KERAS_ORDER = ("decision", "forget", "new_value", "output")
+
+
+def matrices_from_keras(kernel: Floats, recurrent_kernel: Floats, bias: Floats) -> Matrices:
+    """Cut the four matrices out of Keras's packed weights.
+
+    kernel (inputs, 4·units), recurrent_kernel (units, 4·units), bias (4·units,).
+    """
+    parts = zip(
+        *(np.split(packed, len(KERAS_ORDER), axis=-1) for packed in (kernel, recurrent_kernel, bias)), strict=True
+    )
+    return Matrices(**{name: Matrix(*part) for name, part in zip(KERAS_ORDER, parts, strict=True)})
+
+
+def sigmoid(z: Floats) -> Floats:
+    """1 / (1 + e⁻ᶻ), written with tanh, which cannot overflow."""
+    half = z.dtype.type(0.5)
+    return half + half * np.tanh(half * z)
+
+
+def step(word: Floats, memory: Memory, matrices: Matrices) -> tuple[Memory, Gates]:
+    """Read one word: the memory after it, and what the gates did."""
+
+    def look(matrix: Matrix) -> Floats:
+        return word @ matrix.input + memory.hidden @ matrix.recurrent + matrix.bias
+
+    forget = sigmoid(look(matrices.forget))
+    decision = sigmoid(look(matrices.decision))
+    new_value = np.tanh(look(matrices.new_value))
+    belt = forget * memory.belt + decision * new_value
+    output = sigmoid(look(matrices.output))
+    hidden = output * np.tanh(belt)
+
+    return Memory(hidden, belt), Gates(forget, decision, new_value, output)
+
+
+# Matrix libraries choose another kernel, and so other last bits, for another number of rows. Every product here is made
+# of blocks of this one size, so a text's bits cannot depend on which texts are computed beside it.
+BLOCK = 16
+
+
+def blocked(rows: int) -> int:
+    """`rows` rounded up to whole blocks."""
+    return -(-rows // BLOCK) * BLOCK
+
+
+def product(rows: Floats, matrix: Floats) -> Floats:
+    """rows (n, k) @ matrix (k, m) → (n, m), with bits that do not depend on n."""
+    n, k = rows.shape
+    padded = rows
+    if n % BLOCK:
+        padded = np.zeros((blocked(n), k), rows.dtype)
+        padded[:n] = rows
+    return np.matmul(padded.reshape(-1, BLOCK, k), matrix).reshape(-1, matrix.shape[1])[:n]
+
+
+class Packed(NamedTuple):
+    """The four matrices side by side for `run`, in the order forget, decision, output, new value.
+
+    The first three are halved, so that one tanh serves all four: σ(z) = ½ + ½·tanh(z/2).
+    """
+
+    input: Floats  # (inputs, 4·units)
+    recurrent: Floats  # (units, 4·units)
+    bias: Floats  # (4·units,)
+
+
+def pack(matrices: Matrices) -> Packed:
+    """Lay the four matrices out for `run`."""
+    order = (matrices.forget, matrices.decision, matrices.output, matrices.new_value)
+    scales = [np.float32(0.5)] * 3 + [np.float32(1)]
+    return Packed(
+        *(
+            np.ascontiguousarray(np.concatenate([scale * part for scale, part in zip(scales, parts, strict=True)], -1))
+            for parts in zip(*order, strict=True)
+        )
+    )
+
+
+def run(table: Floats, words: NDArray[np.int32], lengths: NDArray[np.int64], recurrent: Floats) -> Floats:
+    """Read many texts; returns the hidden state after each one's last word, (batch, units).
+
+    table      (rows, 4·units): for every word its embedding times `Packed.input` plus `Packed.bias`, computed once, so
+               that a word costs one look-up instead of one product.
+    words      (longest, batch): row numbers in `table`, one column a text.
+    lengths    (batch,): words of each text, longest first; 0 is allowed and leaves the memory empty.
+    recurrent  `Packed.recurrent`.
+
+    As texts end, fewer rows are computed. No text ever sees padding.
+    """
+    batch, units = lengths.size, recurrent.shape[0]
+    hidden = np.zeros((blocked(batch), units), np.float32)
+    belt = np.zeros((batch, units), np.float32)
+    products = np.empty((hidden.shape[0] // BLOCK, BLOCK, 4 * units), np.float32)
+    # running[t]: how many texts have a word at place t.
+    running = np.searchsorted(-lengths, -np.arange(words.shape[0]), side="left")
+    for row, active in zip(words, running, strict=True):
+        blocks = blocked(active) // BLOCK
+        np.matmul(hidden[: blocks * BLOCK].reshape(blocks, BLOCK, units), recurrent, out=products[:blocks])
+        z = products[:blocks].reshape(-1, 4 * units)[:active]
+        z += table[row[:active]]
+        np.tanh(z, out=z)
+        gates, new_value = z[:, : 3 * units], z[:, 3 * units :]
+        gates *= 0.5
+        gates += 0.5
+        forget, decision, output = gates[:, :units], gates[:, units : 2 * units], gates[:, 2 * units :]
+        new_value *= decision
+        belt[:active] *= forget
+        belt[:active] += new_value
+        np.tanh(belt[:active], out=hidden[:active])
+        hidden[:active] *= output
+    return hidden[:batch]

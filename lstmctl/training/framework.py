@@ -1,0 +1,75 @@
+"""Loading TensorFlow: it takes seconds and talks, so it is loaded in the background and its chatter is held back."""
+
+import importlib
+import os
+import sys
+import tempfile
+import threading
+from typing import TextIO
+
+from lstmctl.errors import MissingExtra
+
+
+class BackgroundImport:
+    """TensorFlow and Keras, on their way in.
+
+    Meanwhile file descriptor 2 leads to a temporary file, because TensorFlow writes its banner there before any of its
+    settings count; `sys.stderr` still leads to where it led before.
+    """
+
+    def __init__(self) -> None:
+        self._error: BaseException | None = None
+        self._banner = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the import
+        self._python_stderr = sys.stderr
+        self._real_stderr = _redirect(self._banner.fileno())
+        # A daemon, so that Ctrl-C need not wait for it.
+        self._thread = threading.Thread(target=self._load, name="import tensorflow", daemon=True)
+        self._thread.start()
+
+    def _load(self) -> None:
+        try:
+            importlib.import_module("keras")
+        except BaseException as error:  # handed to whoever waits
+            self._error = error
+
+    def wait(self) -> None:
+        """Return once TensorFlow is here.
+
+        Raises:
+            MissingExtra: TensorFlow or Keras is not installed.
+        """
+        while self._thread.is_alive():
+            self._thread.join(0.1)  # in short pieces, or a signal would wait for the whole import
+        self._restore()
+        if isinstance(self._error, ModuleNotFoundError):
+            raise MissingExtra(self._error.name or "TensorFlow", packages="tensorflow keras") from None
+        if self._error is not None:
+            self._banner.seek(0)
+            sys.stderr.write(self._banner.read().decode(errors="replace"))
+            raise self._error
+
+    def _restore(self) -> None:
+        if self._real_stderr is not None:
+            sys.stderr = self._python_stderr
+            os.dup2(self._real_stderr.fileno(), 2)
+            self._real_stderr.close()
+
+
+def _redirect(target: int) -> TextIO | None:
+    """Point descriptor 2 at `target`; the stream that `sys.stderr` now is, or None where it did not lead there."""
+    try:
+        if sys.stderr is None or sys.stderr.fileno() != 2:
+            return None
+    except (OSError, ValueError):
+        return None
+    stream = os.fdopen(os.dup(2), "w", buffering=1, encoding=sys.stderr.encoding, errors="backslashreplace")
+    os.dup2(target, 2)
+    sys.stderr = stream
+    return stream
+
+
+def import_in_background() -> BackgroundImport:
+    """Start loading TensorFlow."""
+    os.environ["KERAS_BACKEND"] = "tensorflow"
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    return BackgroundImport()

@@ -1,0 +1,40 @@
+"""The order of an epoch: complete, different every time, a function of (seed, epoch) alone."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lstmctl.training.batches import order, pad
+
+LENGTHS = np.random.default_rng(0).integers(0, 300, 3_333)
+
+
+def flat(**changes):
+    return np.concatenate(order(LENGTHS, **{"batch_size": 32, "seed": 0, "epoch": 1, **changes})).tolist()
+
+
+@given(texts=st.integers(1, 400), batch_size=st.integers(1, 40))
+def test_every_text_comes_once_in_batches_of_the_right_size(texts, batch_size):
+    batches = order(LENGTHS[:texts], batch_size=batch_size, seed=0, epoch=0)
+    assert sorted(np.concatenate(batches).tolist()) == list(range(texts))
+    assert max(map(len, batches)) <= batch_size
+    assert len(batches) == -(-texts // batch_size)
+
+
+def test_ten_epochs_have_ten_orders_and_two_seeds_differ():
+    orders = [flat(epoch=epoch) for epoch in range(10)]
+    assert len({tuple(numbers) for numbers in orders}) == 10
+    assert flat(seed=1) != flat(seed=0)
+    assert flat() == flat()
+
+
+def test_texts_of_a_batch_have_similar_lengths():
+    batches = order(LENGTHS, batch_size=32, seed=0, epoch=1)
+    padded = sum(LENGTHS[batch].max() * len(batch) for batch in batches)
+    assert padded < 1.1 * LENGTHS.sum()
+
+
+def test_padding_is_on_the_right_and_an_empty_text_is_all_padding():
+    texts = [np.array([5, 6, 7], np.int32), np.array([], np.int32)]
+    assert pad(texts).tolist() == [[5, 6, 7], [0, 0, 0]]
+    assert pad(texts[1:]).tolist() == [[0]]
