@@ -38,7 +38,7 @@ complete -o default -F _lstmctl_completion lstmctl
 def command(
     shell: Annotated[Literal["bash", "zsh", "fish"], typer.Argument(metavar="bash|zsh|fish", help="Your shell.")],
 ) -> None:
-    """Print a script that completes commands, models and data sets."""
+    """Print a script for completion in your shell."""
     console = Console(settings)
     if shell == "bash":
         console.result(_BASH.strip("\n"))

@@ -67,7 +67,7 @@ def command(
         typer.Option("--threshold", metavar="P", help="Answer the positive label from this probability on."),
     ] = None,
 ) -> None:
-    """Measure a model: accuracy, precision, recall, F1, log loss, each on how many texts."""
+    """Measure a model on texts it has not seen."""
     if reference and model:
         raise UsageError("two models named; evaluate takes one")
     console = Console(settings)

@@ -38,19 +38,24 @@ app = typer.Typer(
 )
 for module in (train, evaluate, predict, plot, summary):
     app.command(module.NAME, cls=Command, epilog=module.EXAMPLES)(module.command)
-app.add_typer(models.app, name="models", cls=Group, rich_markup_mode=None)
-app.add_typer(data.app, name="data", cls=Group, rich_markup_mode=None)
+app.add_typer(models.app, name="models", cls=Group)
+app.add_typer(data.app, name="data", cls=Group)
 app.command(completion.NAME, cls=Command, epilog=completion.EXAMPLES)(completion.command)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        Console(options.settings).result(f"lstmctl {__version__}")
+        raise typer.Exit
 
 
 @app.callback()
 def program(
-    version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version and exit.", is_eager=True, callback=_show_version)
+    ] = False,
 ) -> None:
     """Train, measure, explain and serve LSTM text classifiers."""
-    if version:
-        Console(options.settings).result(f"lstmctl {__version__}")
-        raise typer.Exit
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -86,6 +91,7 @@ def _usage(error: Any, arguments: Sequence[str]) -> int:
         sys.stderr.write(message + "\n")
         return int(ExitCode.USAGE)
     message = message[:1].lower() + message[1:].rstrip(".")
+    message = message.replace("not a valid int", "not a whole number").replace("not a valid float", "not a number")
     hint = f"{path} --help"
     wrong = message.removeprefix("no such option: ").split(" ")[0]
     if message.startswith("no such option: -") and any(" " in argument for argument in arguments):

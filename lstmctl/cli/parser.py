@@ -8,18 +8,20 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from lstmctl.cli.options import shared_parameters
+from lstmctl.cli.options import SHARED, shared_parameters
 
 
 def _write_sections(context: typer.Context, formatter: Any, parameters: list[Any]) -> None:
-    """Arguments first, then the options, grouped by their panel in order of first appearance."""
+    """Arguments, then the options grouped by their panel in order of first appearance, the shared ones last."""
     sections: dict[str, list[tuple[str, str]]] = {}
     for parameter in parameters:
         record = parameter.get_help_record(context)
         if record is not None:
             default = "Arguments" if parameter.param_type_name == "argument" else "Options"
-            sections.setdefault(parameter.rich_help_panel or default, []).append(record)
-    for name in sorted(sections, key=lambda name: name != "Arguments"):
+            panel = SHARED if parameter.name == "help" else parameter.rich_help_panel or default
+            sections.setdefault(panel, []).append(record)
+    order = {"Arguments": 0, SHARED: 2}
+    for name in sorted(sections, key=lambda name: order.get(name, 1)):
         with formatter.section(name):
             formatter.write_dl(sections[name])
 

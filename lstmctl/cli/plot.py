@@ -33,7 +33,7 @@ def command(
     output: OutputFile = None,
     force: Force = False,
 ) -> None:
-    """Draw accuracy and loss over the epochs, for training and validation."""
+    """Draw accuracy and loss over the epochs."""
     console = Console(settings)
     suffix = Path(output).suffix.lower() if output else ""
     if output and suffix not in (*PICTURES, ".txt"):

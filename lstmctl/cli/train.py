@@ -114,7 +114,9 @@ def command(
         ),
     ] = None,
 ) -> None:
-    """Train a classifier, measure it on texts kept aside, and register it.
+    """Train a classifier and register it.
+
+    It is measured on texts that were kept aside.
 
     Prints the new model's reference, such as imdb@1, on stdout; everything else goes to stderr.
     """

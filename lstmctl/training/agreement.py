@@ -25,7 +25,7 @@ def check(network: keras.Model, classifier: Classifier, plan: Plan) -> float:
     if not difference <= TOLERANCE:  # also true for NaN
         raise Disagreement(
             f"NumPy and Keras disagree about this model by {difference:.1e} (allowed: {TOLERANCE:g}); it was not saved",
-            hint="this is a bug in lstmctl: please report it with the versions that lstmctl --version --verbose prints",
+            hint="this is a bug in lstmctl: please report it, with what pip list prints",
         )
     return difference
 

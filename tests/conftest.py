@@ -1,0 +1,61 @@
+"""Every test runs alone: its own home, no colours, a terminal of known width."""
+
+import io
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("LSTMCTL_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.delenv("LSTMCTL_MODEL", raising=False)
+    yield
+
+
+class Result(NamedTuple):
+    """What a run of the program left behind."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def lines(self) -> list[str]:
+        return self.out.splitlines()
+
+
+class _Stream(io.TextIOWrapper):
+    """A standard stream in memory; `terminal` decides what isatty says."""
+
+    def __init__(self, data: bytes = b"", *, terminal: bool = False) -> None:
+        super().__init__(io.BytesIO(data), encoding="utf-8")
+        self._is_terminal = terminal
+
+    def isatty(self) -> bool:
+        return self._is_terminal
+
+    def text(self) -> str:
+        self.flush()
+        return self.buffer.getvalue().decode("utf-8")  # type: ignore[attr-defined]
+
+
+@pytest.fixture
+def cli(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    """Run the program in this process: `cli("predict", "great movie", input=b"", terminal=False)`."""
+    from lstmctl.cli.main import run
+
+    def call(*arguments: object, input: bytes = b"", terminal: bool = False) -> Result:  # noqa: A002
+        out, err = _Stream(terminal=terminal), _Stream(terminal=terminal)
+        monkeypatch.setattr(sys, "stdin", _Stream(input))
+        monkeypatch.setattr(sys, "stdout", out)
+        monkeypatch.setattr(sys, "stderr", err)
+        code = run([str(argument) for argument in arguments])
+        return Result(code, out.text(), err.text())
+
+    return call
