@@ -4,15 +4,17 @@ The one forward pass of the program: prediction, evaluation, validation while tr
 """
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lstmctl.config import ModelConfig
 from lstmctl.lstm import Floats, matrices_from_keras, pack, product, run
-from lstmctl.registry.artifact import ModelFolder
 from lstmctl.text import Encoded, Vocabulary, encode
+
+if TYPE_CHECKING:
+    from lstmctl.registry.artifact import ModelFolder
 
 WINDOW = 1024  # texts that are sorted by length and read together
 
@@ -42,7 +44,7 @@ class Classifier:
         self._in_table = np.zeros(config.vocab_size, np.bool_)
 
     @classmethod
-    def load(cls, folder: ModelFolder) -> Self:
+    def load(cls, folder: "ModelFolder") -> Self:
         """Read a model folder.
 
         Raises:

@@ -1,5 +1,6 @@
 """The program: its commands, and the one place where errors become lines and exit codes."""
 
+import contextlib
 import os
 import sys
 import traceback
@@ -127,6 +128,8 @@ def _flush(code: int) -> int:
 
 def _discard_stdout() -> None:
     """Point stdout at nothing, so that the interpreter's own last flush cannot fail and change the exit code."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 1)
-    os.close(nowhere)
+    with contextlib.suppress(OSError, ValueError):  # not a real file, or closed already
+        target = sys.stdout.fileno()
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, target)
+        os.close(nowhere)

@@ -1,38 +1,30 @@
 """The lines of a file or a pipe: bounded, decoded and counted, whatever bytes come.
 
-A line ends with the byte 10 and with nothing else: what else Unicode calls a line break is an ordinary character. A
-last line may lack its end. UTF-8 is the only encoding; a mark at the very start (BOM) is dropped. `.gz` is read through.
+A line ends with the byte 10 and with nothing else: what else Unicode calls a line break is an ordinary character. The
+last line may lack its end. UTF-8 is the only encoding; a byte order mark at the very start is dropped.
 """
 
-import errno
 import gzip
 import os
 import shlex
-import stat
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import BinaryIO, Literal
 
-from lstmctl.errors import BadData, LstmctlError, NotFound, UsageError, from_os_error, nearest
+from lstmctl.data.opening import ByteLines
+from lstmctl.errors import BadData, from_os_error
 
 MAX_LINE_BYTES = 1024**2
-MAX_UNPACKED_BYTES = 16 * 1024**3  # of one .gz, and at most MAX_RATIO times its size once that is past FREE_BYTES
-MAX_RATIO = 200
-FREE_BYTES = 1024**3
-
-EncodingErrors = Literal["strict", "replace"]
 
 _BOM = b"\xef\xbb\xbf"
-# First bytes of what is often taken for text, and what turns it into text. The longer of two beginnings comes first.
+_REPLACEMENT = "\ufffd".encode()
+# First bytes of what is easily taken for text, and what makes text of it. The longer of two beginnings comes first.
 _FOREIGN = (
-    (b"\xff\xfe\0\0", "UTF-32 text", "iconv -f UTF-32 -t UTF-8 {file} > {stem}.utf8{suffix}"),
-    (b"\xff\xfe", "UTF-16 text", "iconv -f UTF-16 -t UTF-8 {file} > {stem}.utf8{suffix}"),
-    (b"\xfe\xff", "UTF-16 text", "iconv -f UTF-16 -t UTF-8 {file} > {stem}.utf8{suffix}"),
-    (b"\x1f\x8b", "gzip data", "gunzip < {file} > {stem}.unpacked{suffix}"),
-    (b"\x28\xb5\x2f\xfd", "zstd data", "zstd -d < {file} > {stem}.unpacked{suffix}"),
-    (b"PK\x03\x04", "a zip archive, as .xlsx is one", "save it as CSV, UTF-8, from the program that made it"),
+    (b"\xff\xfe\0\0", "UTF-32", "iconv -f UTF-32 -t UTF-8"),
+    (b"\xff\xfe", "UTF-16", "iconv -f UTF-16 -t UTF-8"),
+    (b"\xfe\xff", "UTF-16", "iconv -f UTF-16 -t UTF-8"),
+    (b"\x1f\x8b", "gzip data", "gunzip"),
+    (b"\x28\xb5\x2f\xfd", "zstd data", "zstd -d"),
+    (b"PK\x03\x04", "a zip archive, as .xlsx is one", None),
 )
 
 
@@ -42,36 +34,38 @@ def bad_row(source: str, number: int, message: str, *, hint: str | None = None) 
 
 
 class Lines:
-    """The lines of one binary stream, each decoded and with its end, in one pass.
+    """The lines of one stream, each decoded and with its end, in one pass.
 
-    `number` is that of the line read last; the first is 1. Only `readline(size)` of the stream is used, and a line is
-    given out as soon as it is complete.
+    A line is given out as soon as it is complete: nothing is read ahead.
     """
 
     def __init__(
         self,
-        stream: BinaryIO,
+        stream: ByteLines,
         source: str,
         *,
-        encoding_errors: EncodingErrors = "strict",
+        strict: bool = True,
+        labelled: bool = False,
         max_line_bytes: int = MAX_LINE_BYTES,
         max_bytes: int | None = None,
-        encoding_option: bool = False,
     ) -> None:
-        """`source` names the stream in errors; `encoding_option`: the command at hand has --encoding-errors."""
+        """`source` names the stream in errors; without `strict`, what is not UTF-8 is read as U+FFFD.
+
+        `labelled` only chooses the hint: where labels are read, there is no --encoding-errors.
+        """
         self.source = source
-        self.number = 0
+        self.strict = strict
+        self.labelled = labelled
         self.max_line_bytes = max_line_bytes
+        self.number = 0  # of the line read last; the first is 1
         self._stream = stream
-        self._strict = encoding_errors == "strict"
         self._max_bytes = max_bytes
-        self._encoding_option = encoding_option
 
     def __iter__(self) -> Iterator[str]:
         """Decoded lines with their ends.
 
         Raises:
-            BadData: for a line that is too long, not UTF-8 or has a NUL byte, and for broken gzip data.
+            BadData: a line is too long, not UTF-8 or has a NUL byte, or gzip data is broken or without end.
         """
         total = 0
         while raw := self._read():
@@ -80,51 +74,63 @@ class Lines:
                 raise self._too_long(raw)
             total += len(raw)
             if self._max_bytes is not None and total > self._max_bytes:
-                raise self.error(f"unpacks to more than {self._max_bytes / 1024**3:g} GiB; reading stopped")
-            if self.number == 1:
-                raw = self._beginning(raw)
-            yield self._decode(raw)
+                raise self.error(f"the file unpacks to more than {self._max_bytes / 1024**3:.3g} GiB; reading stopped")
+            if self.number > 1:
+                yield self._decode(raw)
+            elif raw != _BOM:  # alone, it is an empty file
+                yield self._decode_first(raw)
 
     def error(self, message: str, *, hint: str | None = None, number: int | None = None) -> BadData:
         """An error of line `number`, or of the line read last."""
         return bad_row(self.source, self.number if number is None else number, message, hint=hint)
+
+    def carriage_returns(self) -> BadData:
+        """The error of a file whose lines end as they did on a Mac of the last century."""
+        message = "the lines end with carriage returns alone, without line feeds"
+        return self.error(message, hint=_repair(r"tr '\r' '\n'", self.source), number=1)
 
     def _read(self) -> bytes:
         try:
             return self._stream.readline(self.max_line_bytes + 1)
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             self.number += 1
-            raise self.error(*_gzip_trouble(error, self.source, self.number)) from error
+            raise self.error(self._gzip_trouble(error)) from error
         except OSError as error:
             raise from_os_error(error, f"read {self.source}") from error
 
-    def _beginning(self, raw: bytes) -> bytes:
-        """The first line without its byte order mark."""
-        if self._strict:
-            for magic, what, repair in _FOREIGN:
-                if raw.startswith(magic):
-                    stem, suffix = os.path.splitext(self.source)
-                    names = {"file": self.source, "stem": stem, "suffix": suffix}
-                    quoted = {key: shlex.quote(value) if value else "" for key, value in names.items()}
-                    raise self.error(f"this is {what}, not UTF-8 text", hint=repair.format(**quoted))
-        return raw.removeprefix(_BOM)
+    def _gzip_trouble(self, error: Exception) -> str:
+        if isinstance(error, EOFError):
+            return "the gzip data ends too early; was the file copied whole?"
+        if isinstance(error, gzip.BadGzipFile) and self.number == 1:
+            return "this is not gzip data, though the name ends in .gz"
+        return "the gzip data is damaged"
 
-    def _decode(self, raw: bytes) -> str:
+    def _decode_first(self, raw: bytes) -> str:
+        if self.strict:
+            for beginning, what, program in _FOREIGN:
+                if raw.startswith(beginning):
+                    hint = _repair(program, self.source) if program else "save it as CSV, in UTF-8"
+                    raise self.error(f"this is {what}; UTF-8 text is expected", hint=hint)
+        return self._decode(raw.removeprefix(_BOM), skipped=len(_BOM) if raw.startswith(_BOM) else 0)
+
+    def _decode(self, raw: bytes, *, skipped: int = 0) -> str:
         if b"\0" in raw:
-            if self._strict:
-                hint = "is this UTF-16 or a binary file?"
-                raise self.error(f"a NUL byte, byte {raw.index(0) + 1} of the line", hint=hint)
-            raw = raw.replace(b"\0", b"\xef\xbf\xbd")
+            if self.strict:
+                place = raw.index(0) + skipped + 1
+                raise self.error(f"byte {place} of the line is NUL", hint="is this UTF-16, or not text at all?")
+            raw = raw.replace(b"\0", _REPLACEMENT)
         try:
             return raw.decode("utf-8")
         except UnicodeDecodeError as error:
-            if self._strict:
-                raise self.error(*not_utf8(raw, error, self.source, option=self._encoding_option)) from error
+            if self.strict:
+                place = error.start + skipped + 1
+                message = f"byte {place} of the line is 0x{raw[error.start]:02x}, which is not UTF-8 there"
+                raise self.error(message, hint=encoding_hint(self.source, labelled=self.labelled)) from error
             return raw.decode("utf-8", "replace")
 
     def _too_long(self, raw: bytes) -> BadData:
         if self.number == 1 and b"\r" in raw:
-            return carriage_returns(self.source)
+            return self.carriage_returns()
         return self.error(f"the line is longer than {size_name(self.max_line_bytes)}", hint="is this a text file?")
 
 
@@ -138,78 +144,21 @@ def size_name(size: int) -> str:
     return f"{size / 1024**2:g} MiB" if size >= 1024**2 else f"{size:,} bytes"
 
 
-def not_utf8(raw: bytes, error: UnicodeDecodeError, source: str, *, option: bool) -> tuple[str, str]:
-    """Message and hint for bytes that are not UTF-8; `option`: the command at hand has --encoding-errors."""
-    message = f"not UTF-8: byte {error.start + 1} of the line is 0x{raw[error.start]:02x}"
-    if option:
-        return message, "--encoding-errors replace"
+def encoding_hint(source: str, *, labelled: bool) -> str:
+    """What to do about bytes that are not UTF-8. Only the reading of unlabelled texts has --encoding-errors."""
+    if not labelled:
+        return "--encoding-errors replace"
+    return _repair("iconv -f WINDOWS-1252 -t UTF-8", source)
+
+
+def _repair(program: str, source: str) -> str:
+    """A command that sends a file through a program, with the file's name filled in."""
     stem, suffix = os.path.splitext(source)
-    return message, f"iconv -f WINDOWS-1252 -t UTF-8 {shlex.quote(source)} > {shlex.quote(stem + '.utf8' + suffix)}"
-
-
-def carriage_returns(source: str) -> BadData:
-    """The error of a file whose lines end as they did before Mac OS X."""
-    message = "the lines end with carriage returns alone, not with line feeds"
-    file, repaired = shlex.quote(source), shlex.quote("{}.lines{}".format(*os.path.splitext(source)))
-    return bad_row(source, 1, message, hint=f"tr '\\r' '\\n' < {file} > {repaired}")
-
-
-@contextmanager
-def open_stream(path: Path) -> Iterator[tuple[BinaryIO, int | None]]:
-    """A file's bytes, unpacked if its name ends in .gz, and how many of them may be read (None: no limit).
-
-    Raises:
-        NotFound: no such file; the hint has the nearest names beside it.
-        UsageError: a folder.
-        PermissionDenied, StorageError: as the operating system says.
-    """
-    try:
-        file = open(path, "rb")  # noqa: SIM115 - closed below; the `with` must not turn a caller's OSError into ours
-    except OSError as error:
-        raise not_readable(error, path) from error
-    with file:
-        if path.suffix.lower() != ".gz":
-            yield file, None
-            return
-        status = os.fstat(file.fileno())
-        limit = MAX_UNPACKED_BYTES
-        if stat.S_ISREG(status.st_mode):
-            limit = min(limit, max(FREE_BYTES, MAX_RATIO * status.st_size))
-        with gzip.GzipFile(fileobj=file) as unpacked:
-            yield unpacked, limit  # type: ignore[misc]  # GzipFile is not declared a BinaryIO, but has all of it
-
-
-def not_readable(error: OSError, path: Path) -> LstmctlError:
-    """What to say of a file that cannot be opened."""
-    shown = display(path)
-    if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP):
-        return NotFound(f"there is no file {shown}", hint=near_names(path))
-    if error.errno == errno.EISDIR:
-        return UsageError(f"{shown} is a folder; a file is expected")
-    return from_os_error(error, f"read {shown}")
-
-
-def near_names(path: Path) -> str | None:
-    """Which files beside a missing one have a similar name."""
-    try:
-        names = [entry.name for entry in os.scandir(path.parent)]
-    except OSError:
-        return f"there is no folder {display(path.parent)} either"
-    found = nearest(path.name, names)
-    return "did you mean " + " or ".join(display(path.parent / name) for name in found) + "?" if found else None
-
-
-def display(path: Path) -> str:
-    """A path as short as it can be understood: relative to the working directory where it lies inside."""
-    try:
-        return str(path.relative_to(Path.cwd()))
-    except (ValueError, OSError):  # elsewhere, or a working directory that is gone
-        return str(path)
-
-
-def _gzip_trouble(error: Exception, source: str, number: int) -> tuple[str]:
-    if isinstance(error, EOFError):
-        return ("the gzip data ends too early; was the file copied whole?",)
-    if isinstance(error, gzip.BadGzipFile) and number == 1:
-        return ("this is not gzip data, though its name ends in .gz",)
-    return ("the gzip data is damaged from here on",)
+    if suffix.lower() == ".gz":
+        program = f"gunzip < {shlex.quote(source)} | {program}"
+        stem, suffix = os.path.splitext(stem)
+    elif suffix:
+        program = f"{program} < {shlex.quote(source)}"
+    else:  # a pipe, or the like
+        return f"send it through: {program}"
+    return f"{program} > {shlex.quote(f'{stem}.repaired{suffix}')}"

@@ -71,5 +71,5 @@ def _redirect(target: int) -> TextIO | None:
 def import_in_background() -> BackgroundImport:
     """Start loading TensorFlow."""
     os.environ["KERAS_BACKEND"] = "tensorflow"
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     return BackgroundImport()

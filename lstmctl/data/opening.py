@@ -1,0 +1,92 @@
+"""Opening a data file: its bytes, unpacked if need be, or an error that says what to do instead."""
+
+import errno
+import gzip
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Protocol
+
+from lstmctl.errors import LstmctlError, NotFound, UsageError, from_os_error, nearest
+
+MAX_UNPACKED_BYTES = 16 * 1024**3
+# Text seldom packs better than 20 to 1, a file made to fill the memory 1,000 to 1. Small files may do as they like.
+MAX_RATIO = 200
+MAX_UNPACKED_BYTES_AT_ANY_RATIO = 1024**3
+
+
+class ByteLines(Protocol):
+    """All that reading needs of a stream of bytes."""
+
+    def readline(self, limit: int = ..., /) -> bytes:
+        """The next line with its end, or the first `limit` bytes of it; empty at the end of the stream."""
+
+
+@contextmanager
+def open_lines(path: Path) -> Iterator[tuple[ByteLines, int | None]]:
+    """A file, unpacked if its name ends in .gz, and how many bytes it may unpack to (None: any number).
+
+    Raises:
+        NotFound: there is no such file; the hint has the nearest names beside it.
+        UsageError: it is a folder.
+        PermissionDenied, StorageError: as the operating system says.
+    """
+    with open_bytes(path) as file:
+        if path.suffix.lower() != ".gz":
+            yield file, None
+            return
+        status = os.fstat(file.fileno())
+        limit = MAX_UNPACKED_BYTES
+        if stat.S_ISREG(status.st_mode):
+            limit = min(limit, max(MAX_UNPACKED_BYTES_AT_ANY_RATIO, MAX_RATIO * status.st_size))
+        with gzip.GzipFile(fileobj=file) as unpacked:
+            yield unpacked, limit
+
+
+def open_bytes(path: Path) -> IO[bytes]:
+    """The file as it is. Raises as `open_lines`."""
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise not_readable(error, path) from error
+
+
+def check_file(path: Path) -> None:
+    """Raise as `open_lines` does if there is no such file, without opening it."""
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        raise not_readable(error, path) from error
+    if stat.S_ISDIR(mode):
+        raise not_readable(IsADirectoryError(errno.EISDIR, ""), path)
+
+
+def not_readable(error: OSError, path: Path) -> LstmctlError:
+    """What to say of a file that cannot be opened."""
+    shown = display(path)
+    if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP):
+        return NotFound(f"there is no file {shown}", hint=_near_names(path))
+    if error.errno == errno.EISDIR:
+        return UsageError(f"{shown} is a folder; a file is expected")
+    return from_os_error(error, f"read {shown}")
+
+
+def display(path: Path) -> str:
+    """A path as short as it can be understood: relative to the working directory where it lies inside."""
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except (ValueError, OSError):  # it lies elsewhere, or the working directory is gone
+        return str(path)
+
+
+def _near_names(path: Path) -> str | None:
+    """Which files beside a missing one have a similar name."""
+    try:
+        with os.scandir(path.parent) as entries:
+            names = [entry.name for entry in entries]
+    except OSError:
+        return f"there is no folder {display(path.parent)}"
+    found = nearest(path.name, names)
+    return "did you mean " + " or ".join(display(path.parent / name) for name in found) + "?" if found else None

@@ -1,0 +1,93 @@
+"""From what a user names to labelled rows: named sets, files and folders, each whole or in the parts it brings."""
+
+import os
+import re
+import unicodedata
+from collections.abc import Iterator
+from pathlib import Path, PurePath
+from typing import NamedTuple
+
+from lstmctl.config import DataConfig
+from lstmctl.data.columns import Row
+from lstmctl.data.folders import read_folder
+from lstmctl.data.named import NAMES, read_named
+from lstmctl.data.opening import not_readable
+from lstmctl.data.rows import SUFFIXES, format_of, read_rows
+from lstmctl.errors import NotFound, UsageError, nearest
+
+WHOLE = ""  # the part of rows that are not in parts yet
+_RESERVED = re.compile(r"con|prn|aux|nul|com[1-9]|lpt[1-9]|latest|tmp|.*\.(?:lock|tmp|json)")
+_LONGEST_NAME = 64
+
+
+class Source(NamedTuple):
+    """Labelled rows, readable once, each with the part it belongs to: WHOLE, "train", "validation" or "test"."""
+
+    name: str
+    rows: Iterator[tuple[str, Row]]
+    notes: tuple[str, ...] = ()
+    has_columns: bool = False
+
+
+def source_of(name_or_path: str, *, cwd: Path | None = None) -> str:
+    """What `DataConfig.source` holds: the name of a data set, or an absolute path.
+
+    A bare word is a name; with a / or a file suffix it is a path, whether or not there is such a file.
+
+    Raises:
+        NotFound: no data set has that name.
+        UsageError: standard input, which cannot be read again later.
+    """
+    cwd = cwd if cwd is not None else Path.cwd()
+    if name_or_path in NAMES:
+        return name_or_path
+    if name_or_path == "-":
+        raise UsageError("labelled data cannot come from standard input", hint="write it to a file and name that")
+    if "/" in name_or_path or PurePath(name_or_path).suffix or name_or_path in (".", ".."):
+        return os.path.normpath(cwd / name_or_path)
+    if name_or_path and os.path.lexists(cwd / name_or_path):
+        hint = f"./{name_or_path} is the {'folder' if (cwd / name_or_path).is_dir() else 'file'} of that name"
+    else:
+        near = nearest(name_or_path, NAMES)
+        hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(NAMES)}; a file needs its path"
+    raise NotFound(f'there is no data set "{name_or_path}"', hint=hint)
+
+
+def default_model_name(source: str) -> str:
+    """The model name that goes with a `DataConfig.source`: the data set's name, or the file's without its suffixes."""
+    stem = source
+    if source not in NAMES:
+        path = PurePath(source)
+        path = path.with_suffix("") if path.suffix.lower() == ".gz" else path
+        stem = path.stem if path.suffix.lower() in (*SUFFIXES, ".txt") else path.name
+    name = re.sub(r"[^a-z0-9._-]", "-", unicodedata.normalize("NFC", stem).lower())
+    name = re.sub(r"\.{2,}", ".", name).strip("._-")[:_LONGEST_NAME].rstrip("._-") or "model"
+    if _RESERVED.fullmatch(name):
+        name = name[: _LONGEST_NAME - len("-model")] + "-model"
+    return name
+
+
+def open_source(source: str, config: DataConfig, *, home: Path, columns: bool = False) -> Source:
+    """The rows of a `DataConfig.source`, with the columns that `config` names; `columns` fills `Row.columns`.
+
+    Raises:
+        NotFound: there is no such data. UsageError: a file of unknown format. And all that reading raises, later.
+    """
+    if source in NAMES:
+        return Source(source, read_named(source, home=home))
+    path = Path(source)
+    try:
+        path.stat()
+    except OSError as error:
+        raise not_readable(error, path) from error
+    if path.is_dir():
+        rows, notes = read_folder(path)
+        return Source(path.name, rows, notes)
+    table = read_rows(
+        path,
+        text_column=config.text_column,
+        label_column=config.label_column,
+        group_column=config.group_column,
+        keep_columns=columns,
+    )
+    return Source(path.name, ((WHOLE, row) for row in table), has_columns=format_of(path, labelled=True) != "fasttext")

@@ -1,0 +1,151 @@
+"""How right a set of answers is: numbers in, numbers out.
+
+What goes in, for n texts and a fixed order of the labels:
+
+  truth          (n,) integers: the place of each text's true label
+  predicted      (n,) integers: the place of the label that was answered
+  probabilities  (n, labels) float64: each row sums to 1
+  confusion      (labels, labels) integers, from `confusion`: a row for each true label, a column for each answer
+
+Definitions are those of scikit-learn, with which the tests compare. Shares are of 1, losses in nats. Intervals are
+Wilson's (1927), for shares alone.
+"""
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.floating[Any]]
+Integers = NDArray[np.integer[Any]]
+
+# The smallest probability that a log loss believes in. Models answer in float32, which cannot tell a probability from 1
+# any closer than this; one sure mistake therefore costs at most 15.9 nats, and never infinity.
+SMALLEST = float(np.finfo(np.float32).eps)
+
+
+class Interval(NamedTuple):
+    """Where the true share lies, with the confidence that was asked for."""
+
+    low: float
+    high: float
+
+
+class LabelScores(NamedTuple):
+    """One label against all others; `n` is the number of texts that truly have it."""
+
+    precision: float
+    recall: float
+    f1: float
+    n: int
+
+
+def wilson(successes: int, n: int, *, confidence: float = 0.95) -> Interval:
+    """Wilson's score interval of a share: `successes` out of `n`.
+
+    Stays inside 0…1 and is honest for few texts and near the ends, where ±1.96·√(p(1-p)/n) is not.
+
+    Raises:
+        ValueError: n is 0, successes are not 0…n, or the confidence is not between 0 and 1.
+    """
+    from statistics import NormalDist
+
+    if n <= 0 or not 0 <= successes <= n:
+        raise ValueError(f"{successes} of {n} is not a share")
+    if not 0 < confidence < 1:
+        raise ValueError(f"a confidence lies between 0 and 1, not at {confidence}")
+    z = NormalDist().inv_cdf((1 + confidence) / 2)
+    share = successes / n
+    scale = 1 + z * z / n
+    centre = (share + z * z / (2 * n)) / scale
+    half = z / scale * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+    # The ends are exact: rounding must not leave 1e-17 where no text was right.
+    return Interval(0.0 if successes == 0 else centre - half, 1.0 if successes == n else centre + half)
+
+
+def accuracy(truth: Integers, predicted: Integers) -> float:
+    """The share of texts answered right.
+
+    Raises:
+        ValueError: there are no texts, or not as many answers.
+    """
+    _check_same_length(truth, predicted)
+    return float(np.mean(truth == predicted))
+
+
+def confusion(truth: Integers, predicted: Integers, *, labels: int) -> NDArray[np.int64]:
+    """Counts (labels, labels): a row for each true label, a column for each answer.
+
+    Raises:
+        ValueError: there are no texts, not as many answers, or a place that is not 0…labels-1.
+    """
+    _check_same_length(truth, predicted)
+    for places in (truth, predicted):
+        if places.min() < 0 or places.max() >= labels:
+            raise ValueError(f"labels have the places 0 to {labels - 1}, not {places.min()} to {places.max()}")
+    cells = truth.astype(np.int64) * labels + predicted
+    return np.bincount(cells, minlength=labels * labels).reshape(labels, labels)
+
+
+def per_label(confusion: Integers) -> list[LabelScores]:
+    """Precision, recall and F1 of every label, in order.
+
+    Where nothing was there to be found or nothing was answered, 0/0 counts as 0, as with zero_division=0 in
+    scikit-learn.
+    """
+    right, there, answered = np.diagonal(confusion), confusion.sum(axis=1), confusion.sum(axis=0)
+    columns = _ratio(right, answered), _ratio(right, there), _ratio(2 * right, there + answered), there
+    return [LabelScores(*scores) for scores in zip(*(column.tolist() for column in columns), strict=True)]
+
+
+def balanced_accuracy(confusion: Integers) -> float:
+    """The mean recall of the labels that occur in the truth: accuracy as if each were equally frequent."""
+    return float(np.mean([scores.recall for scores in per_label(confusion) if scores.n]))
+
+
+def f1_macro(confusion: Integers) -> float:
+    """The mean F1 of the labels that occur in the truth or among the answers."""
+    occurs = confusion.sum(axis=0) + confusion.sum(axis=1) > 0
+    return float(np.mean([scores.f1 for scores, there in zip(per_label(confusion), occurs, strict=True) if there]))
+
+
+def log_loss(probabilities: Floats, truth: Integers) -> float:
+    """The mean of -log(probability of the true label), in nats; probabilities under `SMALLEST` count as that.
+
+    Raises:
+        ValueError: there are no texts, or not as many rows of probabilities.
+    """
+    _check_same_length(probabilities, truth)
+    of_truth = probabilities[np.arange(truth.size), truth].astype(np.float64)
+    return float(-np.mean(np.log(np.maximum(of_truth, SMALLEST))))
+
+
+def auc(scores: Floats, truth: Integers) -> float:
+    """How often a text of label 1 scores higher than one of label 0, over all such pairs; a tie counts half.
+
+    scores (n,) are probabilities of label 1, or anything that rises with them. This is the area under the ROC curve,
+    by ranks (Mann-Whitney), so it costs one sort.
+
+    Raises:
+        ValueError: a score is NaN, or `truth` does not hold both 0 and 1 and nothing else.
+    """
+    _check_same_length(scores, truth)
+    positive = truth == 1
+    ones, zeros = np.count_nonzero(positive), np.count_nonzero(truth == 0)
+    if not ones or not zeros or ones + zeros != truth.size:
+        raise ValueError("an AUC needs texts of label 0, texts of label 1, and no others")
+    if np.isnan(scores).any():
+        raise ValueError("an AUC needs scores, not NaN")
+    _, group, sizes = np.unique(scores, return_inverse=True, return_counts=True)
+    ranks = np.cumsum(sizes) - (sizes - 1) / 2  # equal scores share the mean of their ranks, counted from 1
+    return float((ranks[group][positive].sum() - ones * (ones + 1) / 2) / (ones * zeros))
+
+
+def _ratio(parts: Integers, wholes: Integers) -> NDArray[np.float64]:
+    return np.divide(parts, wholes, out=np.zeros(parts.shape), where=wholes != 0)
+
+
+def _check_same_length(first: NDArray[Any], second: NDArray[Any]) -> None:
+    if len(first) != len(second) or len(first) == 0:
+        raise ValueError(f"nothing to compare: {len(first)} and {len(second)} texts")

@@ -1,0 +1,75 @@
+"""Fetch `keras.datasets.imdb` and write it as JSON Lines: `python -m lstmctl.training.keras_imdb OUTPUT.jsonl.gz`.
+
+A program of its own, run once by `lstmctl.data.named` as a child process. Its last line on stderr says why it failed.
+"""
+
+import gzip
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+# Keras's numbering: 0 pads, 1 starts a review, 2 stands for a word left out, and word number n of the index is n + 3.
+INDEX_FROM = 3
+LABELS = ("neg", "pos")
+
+
+def words_by_id(word_index: Mapping[str, int]) -> dict[int, str]:
+    """The word of every id that stands for one."""
+    return {number + INDEX_FROM: word for word, number in word_index.items()}
+
+
+def decode(ids: Iterable[int], words: Mapping[int, str]) -> str:
+    """The review that the ids stand for, its words with spaces between. Ids that stand for no word are left out."""
+    return " ".join(words[number] for number in ids if number in words)
+
+
+def lines(
+    part: str, reviews: Iterable[Iterable[int]], labels: Iterable[int], words: Mapping[int, str]
+) -> Iterator[str]:
+    """A JSON object a review: its part of the data, its text, its label."""
+    for ids, label in zip(reviews, labels, strict=True):
+        record = {"part": part, "text": decode(ids, words), "label": LABELS[label]}
+        yield json.dumps(record, ensure_ascii=False) + "\n"
+
+
+def fetch() -> bytes:
+    """The whole data set as packed JSON Lines, its training part first."""
+    from keras.datasets import imdb
+
+    (train, train_labels), (test, test_labels) = imdb.load_data()
+    words = words_by_id(imdb.get_word_index())
+    text = [*lines("train", train, train_labels, words), *lines("test", test, test_labels, words)]
+    return gzip.compress("".join(text).encode(), compresslevel=6, mtime=0)
+
+
+def _write_whole(path: Path, data: bytes) -> None:
+    """Write a file beside its final place and move it there once it is safe on the disk."""
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name + ".", suffix=".tmp")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def main(output: Path) -> int:
+    """Write the data set to `output`, whole or not at all; the exit status."""
+    try:
+        _write_whole(output, fetch())
+    except Exception as error:  # Keras raises plain Exception for what goes wrong with a download
+        reason = str(error) or type(error).__name__
+    else:
+        return 0
+    sys.stderr.write("\n" + " ".join(reason.split()) + "\n")
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))
