@@ -124,9 +124,9 @@ def _frames(runs: Sequence[Run], epochs: set[int], *, width: int, height: int) -
 
 
 def _layers(runs: Sequence[Run], frame: Frame, glyphs: Glyphs) -> list[Layer]:
-    """Lines first, then what stands on them, so that no mark is hidden."""
+    """Lines first, then what stands on them, so that no mark is hidden; the stars last."""
     cell = (frame.x[-1] - frame.x[0]) / (frame.width - len(frame.labels[0]) - 2)  # in epochs
-    lines, marks = [], []
+    lines, marks, stars = [], [], []
     for number, (_, records) in enumerate(runs):
         train, validation = _points(records, frame.title), _points(records, f"val_{frame.title}")
         train_color, color = COLORS[:2] if len(runs) == 1 else (COLORS[number], COLORS[number])
@@ -139,8 +139,8 @@ def _layers(runs: Sequence[Run], frame: Frame, glyphs: Glyphs) -> list[Layer]:
             marks.append(Layer([*marked, *train[-1:], *validation[-1:]], color, LETTERS[number]))
         if judged := [record for record in records if math.isfinite(record.val_loss)]:
             leader = best(judged).epoch
-            marks.append(Layer([point for point in validation if point[0] == leader], color, glyphs.best))
-    return lines + marks
+            stars.append(Layer([point for point in validation if point[0] == leader], color, glyphs.best))
+    return lines + marks + stars
 
 
 def _points(records: Sequence[EpochRecord], name: str) -> list[Point]:
@@ -163,8 +163,8 @@ def _dotted(points: Sequence[Point], *, step: float) -> list[Point]:
 
 def _scale(values: Sequence[float], *, most: float) -> tuple[list[float], list[str]]:
     """Five ticks around all values, 1, 2, 2.5 or 5 × 10ᵏ apart and none above `most`; and their labels."""
-    low, high = min(values, default=0.0), max(values, default=1.0)
-    power = math.floor(math.log10(max(high - low, 0.02) / 4))
+    low, high = (min(values), max(*values, min(values) + 0.02)) if values else (0.0, 1.0)
+    power = math.floor(math.log10((high - low) / 4))
     steps = ((factor, exponent) for exponent in count(power) for factor in (1, 2, 2.5, 5))
     for factor, exponent in steps:
         step = factor * 10.0**exponent

@@ -23,6 +23,7 @@ Style = dict[str, Any]
 COLORS = ("#0087d7", "#d75f00", "#008700", "#af5faf", "#008787", "#d75f5f", "#875f00", "#878787")
 NEUTRAL = "#444444"
 LONGEST_NAME = 40
+LARGEST = 1e9
 TRAINING: Style = {"linestyle": "-", "linewidth": 2.2}
 VALIDATION: Style = {"linestyle": (0, (2.5, 1.5)), "linewidth": 2.2}
 STAR: Style = {"linestyle": "none", "marker": "*", "markersize": 17, "markeredgecolor": "white"}
@@ -68,10 +69,12 @@ def curves_image(runs: Sequence[Run], *, format: Literal["png", "svg"]) -> bytes
         warnings.filterwarnings("ignore", "Glyph .* missing")  # a name may be in a script that the font lacks
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(SETTINGS)
-        figure = Figure(figsize=(11, 4.8), dpi=150, layout="constrained")
+        names = _names(runs)
+        columns = max(1, min(len(names), 90 // max(6 + len(str(handle.get_label())) for handle in names)))
+        figure = Figure(figsize=(11, 4.5 + 0.3 * -(-len(names) // columns)), dpi=150, layout="constrained")
         for axes, quantity in zip(figure.subplots(1, 2), ("accuracy", "loss"), strict=True):
             _panel(axes, runs, quantity)
-        figure.legend(handles=_names(runs), loc="outside upper center", ncols=3)
+        figure.legend(handles=names, loc="outside upper center", ncols=columns, handlelength=len(runs) > 1)
         figure.legend(handles=_styles(runs), loc="outside lower center", ncols=3)
         figure.savefig(picture, format=format, metadata=metadata)
     return picture.getvalue()
@@ -98,9 +101,9 @@ def _panel(axes: "Axes", runs: Sequence[Run], quantity: str) -> None:
 
 
 def _points(records: Sequence[EpochRecord], name: str) -> tuple[list[int], list[float]]:
-    """Epochs and values, without what is not a finite number."""
-    finite = [record for record in records if isfinite(getattr(record, name))]
-    return [record.epoch for record in finite], [getattr(record, name) for record in finite]
+    """Epochs and values, without those that are no longer numbers or beyond all measure."""
+    drawable = [record for record in records if abs(getattr(record, name)) <= LARGEST]  # false for NaN too
+    return [record.epoch for record in drawable], [getattr(record, name) for record in drawable]
 
 
 def _colors(runs: Sequence[Run]) -> list[tuple[str, str]]:

@@ -135,6 +135,6 @@ def _labelled(rows: Iterator[Row], name: str) -> Iterator[Row]:
 
 
 def _label_hint(raw: str) -> str:
-    return (
-        "is it the right column? --label-column names another" if raw.strip() else "give the row a label, or remove it"
-    )
+    if raw.strip():
+        return "is it the right column? --label-column names another"
+    return "give the row a label, or remove it"

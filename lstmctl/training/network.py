@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from lstmctl.config import ModelConfig
 from lstmctl.lstm import Floats
@@ -12,6 +13,7 @@ from lstmctl.lstm import Floats
 def build(config: ModelConfig, *, dropout: float, seed: int) -> keras.Model:
     """word ids (batch, words) → logits (batch, outputs). Right-padded with 0, and padding is masked."""
     keras.utils.set_random_seed(seed)
+    tf.config.experimental.enable_op_determinism()  # one seed, one model; costs nothing measurable here
     words = keras.Input((None,), dtype="int32", name="words")
     embedded = keras.layers.Embedding(config.vocab_size, config.embedding_dim, mask_zero=True, name="embedding")(words)
     hidden = keras.layers.LSTM(config.units, dropout=dropout, name="lstm.0.forward")(embedded)

@@ -1,0 +1,135 @@
+"""Lines: whatever the bytes are, one row a line, and nothing is read ahead or kept."""
+
+import io
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lstmctl.data.lines import Lines, without_end
+from lstmctl.data.rows import read_rows
+from lstmctl.data.waiting import Waiting
+from lstmctl.errors import BadData
+
+# Everything that `str.splitlines` takes for a line break, in between ordinary characters.
+TRICKY = st.text(st.sampled_from(list("ab \r\n\t\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029\ufeff\U0001f44d")), max_size=40)
+
+
+def texts(data: bytes, **options: object) -> list[str]:
+    return [row.text for row in read_rows(io.BytesIO(data), format="lines", label_column=None, **options)]  # type: ignore[arg-type]
+
+
+@settings(max_examples=300)
+@given(TRICKY)
+def test_rows_are_lines(text: str) -> None:
+    data = b"." + text.encode()  # the point keeps a mark at the start from being a byte order mark
+    expected = data.decode().split("\n")
+    if not expected[-1]:
+        expected.pop()
+    ended = data.count(b"\n")
+    expected = [line.removesuffix("\r") if place < ended else line for place, line in enumerate(expected)]
+    assert texts(data) == expected
+
+
+@settings(max_examples=300)
+@given(st.binary(max_size=60))
+def test_replacing_keeps_the_number_of_rows(data: bytes) -> None:
+    body = data.removeprefix(b"\xef\xbb\xbf")
+    rows = texts(data, encoding_errors="replace")
+    assert len(rows) == body.count(b"\n") + (body != b"" and not body.endswith(b"\n"))
+    assert "\0" not in "".join(rows)
+
+
+def test_byte_order_mark_only_at_the_start() -> None:
+    assert texts(b"\xef\xbb\xbfa\n\xef\xbb\xbfb\n") == ["a", "\ufeffb"]
+    assert texts(b"\xef\xbb\xbf") == texts(b"") == []
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"fine\ncaf\xe9 noir\n", "in:2: byte 4 of the line is 0xe9"),
+        (b"\xef\xbb\xbfa\xff\n", "in:1: byte 5 of the line is 0xff"),  # the mark counts: an editor shows it so
+        (b"a\xc0\xaf\n", "in:1: byte 2 of the line is 0xc0"),  # "/" written too long
+        (b"a\xed\xa0\x80\n", "in:1: byte 2 of the line is 0xed"),  # half of a surrogate pair
+        (b"ab\0c\n", "in:1: byte 3 of the line is NUL"),
+        ("x\n".encode("utf-16"), "in:1: this is UTF-16; UTF-8 text is expected"),
+        ("x\n".encode("utf-32"), "in:1: this is UTF-32"),
+        (b"\x1f\x8b\x08\x00", "in:1: this is gzip data"),
+        (b"PK\x03\x04\x14", "in:1: this is a zip archive, as .xlsx is one"),
+        (b"x" * 65, "in:1: the line is longer than 64 bytes"),
+        (b"x\n" * 3 + b"y" * 64 + b"\n", "in:4: the line is longer than 64 bytes"),
+    ],
+)
+def test_what_is_not_text_is_named_with_its_place(data: bytes, message: str) -> None:
+    with pytest.raises(BadData) as caught:
+        texts(data, name="in", max_line_bytes=64)
+    assert caught.value.message.startswith(message)
+
+
+def test_the_hint_fits_the_command_and_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = Path("my notes.txt")
+    path.write_bytes(b"__label__a caf\xe9\n")
+    with pytest.raises(BadData) as caught:
+        list(read_rows(path))
+    assert caught.value.hint == "iconv -f WINDOWS-1252 -t UTF-8 < 'my notes.txt' > 'my notes.repaired.txt'"
+    with pytest.raises(BadData) as caught:
+        list(read_rows(path, label_column=None))
+    assert caught.value.hint == "--encoding-errors replace"
+
+
+def test_a_line_of_just_the_limit_passes() -> None:
+    assert [len(text) for text in texts(b"x" * 63 + b"\n" + b"y" * 64, max_line_bytes=64)] == [63, 64]
+
+
+class OneAtATime:
+    """A stream that knows how many of its lines were asked for."""
+
+    def __init__(self, lines: list[bytes]) -> None:
+        self.lines, self.asked, self.limits = lines, 0, set[int]()
+
+    def readline(self, limit: int = -1, /) -> bytes:
+        self.limits.add(limit)
+        self.asked += 1
+        return self.lines[self.asked - 1] if self.asked <= len(self.lines) else b""
+
+
+@pytest.mark.parametrize(
+    ("format", "lines"),
+    [
+        ("lines", [b"a\n", b"b\n"]),
+        ("csv", [b"text\n", b"a\n", b'"b\n', b'c"\n']),
+        ("tsv", [b"text\n", b"a\n", b"b\n"]),
+        ("jsonl", [b'{"text": "a"}\n', b'{"text": "b"}\n']),
+        ("fasttext", [b"__label__x a\n", b"b\n"]),
+    ],
+)
+def test_a_row_comes_before_the_next_line_is_asked_for(format: str, lines: list[bytes]) -> None:
+    stream = OneAtATime(lines)
+    for row in read_rows(stream, format=format, label_column=None):
+        assert stream.asked == row.number + row.text.count("\n")
+    assert stream.asked == len(lines) + 1
+    assert stream.limits == {1024**2 + 1}
+
+
+def test_standard_input_can_be_read_through_its_wrapper() -> None:
+    rows = read_rows(Waiting(io.BytesIO(b"a\nb")), format="lines", label_column=None)
+    assert [(row.number, row.text) for row in rows] == [(1, "a"), (2, "b")]
+
+
+class Broken(io.BytesIO):
+    def readline(self, limit: int | None = -1, /) -> bytes:
+        raise OSError(5, "Input/output error")
+
+
+def test_a_failing_device_is_an_error_of_ours() -> None:
+    from lstmctl.errors import StorageError
+
+    with pytest.raises(StorageError, match="cannot read pipe: input/output error"):
+        list(Lines(Broken(), "pipe"))
+
+
+def test_only_one_end_is_taken_off() -> None:
+    assert [without_end(line) for line in ("a\r\n", "a\n", "a\r\r\n", "a\r", "")] == ["a", "a", "a\r", "a\r", ""]

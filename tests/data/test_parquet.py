@@ -1,0 +1,95 @@
+"""Parquet: the same rows, through pyarrow."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from lstmctl.data.rows import Row, read_rows
+from lstmctl.errors import BadData, MissingExtra, UsageError
+
+
+def table(path: Path, **columns: object) -> Path:
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    arrays = {name: column if hasattr(column, "type") else pyarrow.array(column) for name, column in columns.items()}
+    parquet.write_table(pyarrow.table(arrays), path)
+    return path
+
+
+def test_rows_with_numbers_and_columns(tmp_path: Path) -> None:
+    path = table(tmp_path / "a.parquet", text=["x", "y"], label=[1, 0], extra=[[1, 2], None])
+    assert list(read_rows(path)) == [
+        Row(1, "x", "1", None, {"text": "x", "label": "1", "extra": "[1, 2]"}),
+        Row(2, "y", "0", None, {"text": "y", "label": "0", "extra": ""}),
+    ]
+    assert list(read_rows(path, label_column=None, group_column="label", keep_columns=False)) == [
+        Row(1, "x", None, "1"),
+        Row(2, "y", None, "0"),
+    ]
+
+
+def test_more_rows_than_a_batch(tmp_path: Path) -> None:
+    path = table(tmp_path / "a.parquet", text=[str(number) for number in range(3000)], label=["a"] * 3000)
+    rows = list(read_rows(path, keep_columns=False))
+    assert [row.number for row in rows] == list(range(1, 3001))
+    assert rows[-1].text == "2999"
+
+
+def test_dictionary_columns_and_booleans(tmp_path: Path) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    labels = pyarrow.array(["a", "b", "a"]).dictionary_encode()
+    path = table(tmp_path / "a.parquet", text=["x", "y", "z"], label=labels, group=[True, False, None])
+    rows = read_rows(path, group_column="group")
+    assert [(row.label, row.group) for row in rows] == [("a", "true"), ("b", "false"), ("a", "")]
+
+
+def test_what_cannot_be_used_is_named_with_its_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = Path("a.parquet")
+    for columns, message in (
+        ({"text": ["x", None], "label": ["a", "b"]}, 'a.parquet:2: "text" must be a string, not null'),
+        ({"text": [1, 2], "label": ["a", "b"]}, 'a.parquet:1: "text" must be a string, not 1'),
+        ({"text": ["x", "y"], "label": ["a", None]}, "a.parquet:2: the label is empty"),
+        ({"text": ["x", "y"], "label": [0.5, 1.0]}, 'a.parquet:1: "label" must be a string, a whole number'),
+        ({"text": ["x", "y" * 101], "label": ["a", "b"]}, "a.parquet:2: the text is longer than 100 bytes"),
+        ({"review": ["x"], "label": ["a"]}, 'a.parquet: there is no column "text"'),
+    ):
+        with pytest.raises(BadData) as caught:
+            list(read_rows(table(path, **columns), max_line_bytes=100))
+        assert caught.value.message.startswith(message)
+
+
+def test_bytes_that_are_not_utf8(tmp_path: Path) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    raw = pyarrow.array([b"fine", None, b"caf\xe9"], pyarrow.binary())
+    text = pyarrow.StringArray.from_buffers(3, raw.buffers()[1], raw.buffers()[2], raw.buffers()[0])
+    path = table(tmp_path / "a.parquet", note=text, text=["x", "y", "z"])
+    with pytest.raises(BadData, match=r"a\.parquet:3: byte 4 of a text is 0xe9"):
+        list(read_rows(path, label_column=None))
+    rows = list(read_rows(path, label_column=None, encoding_errors="replace"))
+    assert [row.columns and row.columns["note"] for row in rows] == ["fine", "", "caf\ufffd"]
+
+
+def test_files_that_are_not_parquet(tmp_path: Path) -> None:
+    whole = table(tmp_path / "whole.parquet", text=["x"] * 100, label=["a"] * 100).read_bytes()
+    middle = len(whole) // 2
+    for data in (b"", b"text,label\n", b"PAR1" + bytes(100) + b"PAR1", whole[:-20], whole[:20] + bytes(middle)):
+        path = tmp_path / "a.parquet"
+        path.write_bytes(data)
+        with pytest.raises(BadData, match=r"a\.parquet is not Parquet, or damaged: "):
+            list(read_rows(path))
+    packed = tmp_path / "a.parquet.gz"
+    packed.write_bytes(whole)
+    with pytest.raises(UsageError, match="not read through .gz"):
+        list(read_rows(packed))
+
+
+def test_pyarrow_is_an_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    path = tmp_path / "a.parquet"
+    path.write_bytes(b"PAR1")
+    with pytest.raises(MissingExtra, match="pyarrow is not installed") as caught:
+        list(read_rows(path))
+    assert caught.value.hint == "pip install 'lstmctl[parquet]'"
