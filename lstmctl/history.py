@@ -2,9 +2,10 @@
 
 import dataclasses
 import json
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+
+from lstmctl.config import BOUNDS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +49,10 @@ def from_jsonl(data: bytes) -> tuple[EpochRecord, ...]:
         values = json.loads(line)
         if not isinstance(values, dict) or set(values) != names:
             raise ValueError(f"line {number} is not an epoch")
-        if not all(type(value) in (int, float) and math.isfinite(value) for value in values.values()):
+        # The comparison is false for NaN and infinity, and does not choke on a number of a thousand digits.
+        if not all(type(value) in (int, float) and abs(value) < 1e300 for value in values.values()):
             raise ValueError(f"line {number} has a value that is not a finite number")
+        if type(values["epoch"]) is not int or not 1 <= values["epoch"] <= BOUNDS["epochs"][1]:
+            raise ValueError(f"line {number} has no number of an epoch")
         records.append(EpochRecord(**values))
     return tuple(records)

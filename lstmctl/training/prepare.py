@@ -125,7 +125,7 @@ def _floors(
     labels: tuple[str, ...], texts: Sequence[list[Ids]], truths: Sequence[NDArray[np.int64]], *, vocab_size: int
 ) -> Floors:
     bayes = NaiveBayes.fit(texts[0], truths[0], labels=len(labels), vocab_size=vocab_size)
-    parts = {"validation": 1, "test": 2}
+    parts = {name: part for name, part in (("validation", 1), ("test", 2)) if truths[part].size}
     most_frequent = majority(truths[0], labels=len(labels))
     return Floors(
         majority_label=labels[most_frequent],

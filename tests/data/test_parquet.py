@@ -10,7 +10,7 @@ from lstmctl.errors import BadData, MissingExtra, UsageError
 
 
 def table(path: Path, **columns: object) -> Path:
-    pyarrow = pytest.importorskip("pyarrow")
+    import pyarrow
     from pyarrow import parquet
 
     arrays = {name: column if hasattr(column, "type") else pyarrow.array(column) for name, column in columns.items()}
@@ -38,7 +38,8 @@ def test_more_rows_than_a_batch(tmp_path: Path) -> None:
 
 
 def test_dictionary_columns_and_booleans(tmp_path: Path) -> None:
-    pyarrow = pytest.importorskip("pyarrow")
+    import pyarrow
+
     labels = pyarrow.array(["a", "b", "a"]).dictionary_encode()
     path = table(tmp_path / "a.parquet", text=["x", "y", "z"], label=labels, group=[True, False, None])
     rows = read_rows(path, group_column="group")
@@ -62,7 +63,8 @@ def test_what_cannot_be_used_is_named_with_its_row(tmp_path: Path, monkeypatch: 
 
 
 def test_bytes_that_are_not_utf8(tmp_path: Path) -> None:
-    pyarrow = pytest.importorskip("pyarrow")
+    import pyarrow
+
     raw = pyarrow.array([b"fine", None, b"caf\xe9"], pyarrow.binary())
     text = pyarrow.StringArray.from_buffers(3, raw.buffers()[1], raw.buffers()[2], raw.buffers()[0])
     path = table(tmp_path / "a.parquet", note=text, text=["x", "y", "z"])

@@ -1,0 +1,76 @@
+"""Names: what a user may write after --data, and the model name that follows from it."""
+
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lstmctl.data import default_model_name, source_of
+from lstmctl.errors import NotFound, UsageError
+
+MODEL_NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?")
+
+
+def test_words_are_data_sets_and_the_rest_are_paths() -> None:
+    cwd = Path("/work")
+    assert source_of("imdb", cwd=cwd) == "imdb"
+    assert source_of("./imdb", cwd=cwd) == "/work/imdb"
+    assert source_of("reviews.csv", cwd=cwd) == "/work/reviews.csv"
+    assert source_of("../films/", cwd=cwd) == "/films"
+    assert source_of("/tmp/a.tsv.gz", cwd=cwd) == "/tmp/a.tsv.gz"
+    assert source_of(".", cwd=cwd) == "/work"
+
+
+def test_unknown_words(tmp_path: Path) -> None:
+    for word, hint in (
+        ("idmb", "did you mean imdb or keras-imdb?"),
+        ("qqq", "there are imdb, rotten-tomatoes, keras-imdb; a file needs its path"),
+        ("", "there are imdb"),
+    ):
+        with pytest.raises(NotFound, match=f'there is no data set "{word}"') as caught:
+            source_of(word, cwd=tmp_path)
+        assert (caught.value.hint or "").startswith(hint)
+    (tmp_path / "reviews").mkdir()
+    with pytest.raises(NotFound) as caught:
+        source_of("reviews", cwd=tmp_path)
+    assert caught.value.hint == "./reviews is the folder of that name"
+
+
+def test_standard_input_cannot_be_read_twice() -> None:
+    with pytest.raises(UsageError, match="standard input"):
+        source_of("-")
+
+
+@pytest.mark.parametrize(
+    ("source", "name"),
+    [
+        ("imdb", "imdb"),
+        ("/x/reviews.csv", "reviews"),
+        ("/x/Reviews 2024.CSV.gz", "reviews-2024"),
+        ("/x/reviews.v2.jsonl", "reviews.v2"),
+        ("/x/notes.txt", "notes"),
+        ("/x/aclImdb", "aclimdb"),
+        ("/x/film.reviews", "film.reviews"),
+        ("/x/Kritik_Ü.tsv", "kritik"),
+        ("/x/кино.csv", "model"),
+        ("/x/con.csv", "con-model"),
+        ("/x/LATEST", "latest-model"),
+        ("/x/a.tmp.csv", "a.tmp-model"),
+        ("/x/a..b.csv", "a.b"),
+        ("/", "model"),
+        ("/x/" + "a" * 80 + ".csv", "a" * 64),
+    ],
+)
+def test_model_names_follow_from_the_data(source: str, name: str) -> None:
+    assert default_model_name(source) == name
+
+
+@settings(max_examples=300)
+@given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=90))
+def test_model_names_are_always_allowed(stem: str) -> None:
+    name = default_model_name("/x/" + stem)
+    assert MODEL_NAME.fullmatch(name)
+    assert ".." not in name
+    assert not re.fullmatch(r"con|prn|aux|nul|com[1-9]|lpt[1-9]|latest|tmp|.*\.(lock|tmp|json)", name)
