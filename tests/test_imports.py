@@ -14,7 +14,8 @@ PACKAGE = Path(__file__).parent.parent / "lstmctl"
 # A module imports only from lower ranks; `cli` has ranks of its own inside.
 RANKS = [
     {"errors", "files"},
-    {"config", "history", "text", "metrics", "lstm"},
+    {"config"},
+    {"history", "text", "metrics", "lstm"},
     {"data", "registry", "charts", "figure", "baseline"},
     {"classifier", "explain", "evaluation"},
     {"training", "bulk", "api"},

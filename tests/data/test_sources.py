@@ -25,7 +25,7 @@ def test_words_are_data_sets_and_the_rest_are_paths() -> None:
 
 def test_unknown_words(tmp_path: Path) -> None:
     for word, hint in (
-        ("idmb", "did you mean imdb or keras-imdb?"),
+        ("idmb", "did you mean imdb?"),
         ("qqq", "there are imdb, rotten-tomatoes, keras-imdb; a file needs its path"),
         ("", "there are imdb"),
     ):
