@@ -23,7 +23,7 @@ Point = tuple[float, float]
 NARROWEST, SIDE_BY_SIDE, WIDEST = 24, 56, 120  # columns; two panels fit beside each other from SIDE_BY_SIDE on
 LOWEST, USUAL_HEIGHT = 8, 12  # rows of a panel: title, curves, axis, its labels
 GAP = 2
-LARGEST = 1e9  # what is beyond has diverged, and its labels would fill the panel
+LARGEST = 1e4  # a loss beyond has diverged, and its labels would fill the panel
 
 # 256-colour numbers that read well on black and on white. One model: train and validation. Several: one for each.
 COLORS = (32, 166, 28, 133, 30, 167, 94, 102)

@@ -44,7 +44,7 @@ def _variables(network: keras.Model) -> dict[str, keras.Variable]:
 
 def probabilities(network: keras.Model, words: np.ndarray) -> np.ndarray:
     """What Keras itself answers for padded word ids (batch, words): (batch, labels), float64."""
-    logits = np.asarray(network(words, training=False), np.float64)
+    logits = np.asarray(network.predict_on_batch(words), np.float64)
     if logits.shape[1] == 1:
         positive = 1 / (1 + np.exp(-logits))
         return np.concatenate([1 - positive, positive], axis=1)

@@ -1,0 +1,97 @@
+"""NumPy answers what Keras answers, on real texts of every length."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lstmctl.classifier import Classifier
+from lstmctl.config import DataConfig, ModelConfig
+from lstmctl.data import load
+from lstmctl.errors import Disagreement
+from lstmctl.text import Vocabulary
+from lstmctl.training.prepare import as_read, learn_words
+
+pytestmark = pytest.mark.training
+
+LONGEST = 2_000
+
+
+def random_weights(config, *, seed, scale=0.35):
+    """Far from what Keras starts with: gates that open and close, as after long training."""
+    generator = np.random.default_rng(seed)
+    return {name: generator.normal(0, scale, shape).astype(np.float32) for name, shape in config.shapes().items()}
+
+
+@pytest.fixture(scope="module")
+def reviews():
+    """1,000 real reviews of 0 to 2,000 words: the lengths are spread evenly, longer ones made of several."""
+    data = load(DataConfig(limit=1_500), home=Path("/nowhere"))
+    vocabulary, ids = learn_words([example.text for example in data.train])
+    stream = np.concatenate(ids)
+    starts = np.linspace(0, stream.size - LONGEST, 1_000).astype(int)
+    lengths = np.linspace(0, LONGEST, 1_000).astype(int)
+    texts = [stream[start : start + length] for start, length in zip(starts, lengths, strict=True)]
+    return vocabulary.first(10_000), texts
+
+
+@pytest.mark.parametrize("labels", [("neg", "pos"), ("a", "b", "c")], ids=["sigmoid", "softmax"])
+def test_a_thousand_reviews(reviews, labels):
+    from lstmctl.training import network as networks
+    from lstmctl.training.batches import pad
+
+    vocabulary, texts = reviews
+    config = ModelConfig(labels=labels, vocab_size=len(vocabulary), max_len=LONGEST)
+    network = networks.build(config, dropout=0.2, seed=0)
+    weights = random_weights(config, seed=len(labels))
+    networks.assign(network, weights)
+    texts = as_read(texts, config)
+
+    ours = Classifier(config, vocabulary, weights).probabilities(texts)
+    theirs = np.concatenate(
+        [networks.probabilities(network, pad(texts[start : start + 100])) for start in range(0, len(texts), 100)]
+    )
+
+    assert np.abs(ours - theirs).max() <= 1e-5
+    assert np.abs(ours[0] - ours[-1]).max() > 0.01  # the comparison would notice: the answers differ
+
+
+def test_weights_survive_the_way_into_keras_and_back():
+    from lstmctl.training import network as networks
+
+    config = ModelConfig(labels=("a", "b", "c"), vocab_size=20, embedding_dim=3, units=5)
+    weights = random_weights(config, seed=0)
+    network = networks.build(config, dropout=0.0, seed=0)
+    assert {name: value.shape for name, value in networks.weights(network).items()} == config.shapes()
+    networks.assign(network, weights)
+    for name, value in networks.weights(network).items():
+        np.testing.assert_array_equal(value, weights[name])
+
+
+def test_a_disagreement_refuses_the_model():
+    from lstmctl.training import agreement
+    from lstmctl.training import network as networks
+    from lstmctl.training.prepare import Part, Plan
+
+    config = ModelConfig(labels=("neg", "pos"), vocab_size=20, embedding_dim=3, units=5, max_len=30)
+    network = networks.build(config, dropout=0.0, seed=0)
+    texts = [np.arange(2, 2 + length, dtype=np.int32) for length in range(15)]
+    plan = object.__new__(Plan)
+    object.__setattr__(plan, "model", config)
+    object.__setattr__(plan, "validation", Part(texts, np.zeros(15, np.int64)))
+    right = networks.weights(network)
+    assert agreement.check(network, Classifier(config, Vocabulary([], []), right), plan) <= 1e-5
+    for name in right:
+        wrong = {**right, name: right[name] + np.float32(0.01)}
+        with pytest.raises(Disagreement, match="disagree"):
+            agreement.check(network, Classifier(config, Vocabulary([], []), wrong), plan)
+
+
+def test_the_sample_has_every_length_from_none_to_the_most():
+    from lstmctl.training.agreement import sample
+
+    texts = [np.ones(length, np.int32) for length in range(200)]
+    lengths = [len(text) for text in sample(texts, max_len=500)]
+    assert {0, 1, 500} <= set(lengths)
+    assert len(lengths) <= 70
+    assert sample([np.empty(0, np.int32)], max_len=3)[-1].tolist() == [1, 1, 1]
