@@ -11,14 +11,13 @@ import errno
 import fcntl
 import os
 import stat
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from lstmctl.errors import Busy, CannotCreate, Rejected, from_os_error
+from lstmctl.errors import CannotCreate, Rejected, from_os_error
 
 
 class System:
@@ -51,13 +50,10 @@ class System:
 
 system = System()
 
-_SAFE = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # no links, no waiting for a pipe's other end, none for children
+SAFE = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # no links, no waiting for a pipe's other end, none for children
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-# Network file systems without locks. What is written stays whole all the same: the rename alone decides.
-_NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
-_NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
-LOCK_POLL = 0.02  # seconds between two tries
+_NO_HARD_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
 
 
 @contextmanager
@@ -91,7 +87,9 @@ class Folder:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         os.close(self.descriptor)
 
     def enter(self, name: str) -> Self:
@@ -114,11 +112,11 @@ class Folder:
             FileNotFoundError: there is none. Rejected: it is something else, or larger. PermissionDenied, StorageError.
         """
         try:
-            descriptor = system.open(name, os.O_RDONLY | _SAFE, dir_fd=self.descriptor)
+            descriptor = system.open(name, os.O_RDONLY | SAFE, dir_fd=self.descriptor)
         except FileNotFoundError:
             raise
         except OSError as error:
-            if error.errno in (errno.ELOOP, errno.EMLINK, errno.ENXIO):  # a link or a socket
+            if error.errno in (errno.ELOOP, errno.ENXIO, errno.EOPNOTSUPP):  # a link or a socket
                 raise Rejected(f"{name} is not a regular file") from error
             raise from_os_error(error, f"read {self.path / name}") from error
         with os_errors(f"read {self.path / name}"):
@@ -173,62 +171,6 @@ class Folder:
             else:
                 system.unlink(name, dir_fd=self.descriptor)
 
-    @contextmanager
-    def lock(self, name: str, *, timeout: float, what: str) -> Iterator[None]:
-        """Hold the lock file `name`, made if need be, which stays for ever. It is free again when the holder ends,
-        however it ends; `what` says to whoever waits in vain what is held.
-
-        Raises:
-            Busy: another holds it for `timeout` seconds.
-        """
-        deadline = time.monotonic() + timeout
-        while (descriptor := self._try_lock(name, os.O_CREAT)) is None:
-            if time.monotonic() >= deadline:
-                raise Busy(f"{what} is in use by another process", hint="try again when it is done")
-            time.sleep(LOCK_POLL)
-        try:
-            yield
-        finally:
-            os.close(descriptor)
-
-    @contextmanager
-    def left_lock(self, name: str) -> Iterator[bool]:
-        """Try to take the lock file of an owner that is gone. False: the owner lives, or nobody can tell."""
-        descriptor = self._try_lock(name, 0)
-        try:
-            # If another descriptor gets what this one holds, locks mean nothing on this file system.
-            yield descriptor is not None and self.held(name)
-        finally:
-            if descriptor is not None:
-                os.close(descriptor)
-
-    def held(self, name: str) -> bool:
-        """Whether someone holds the lock file. Makes and writes nothing."""
-        try:
-            descriptor = system.open(name, os.O_RDONLY | _SAFE, dir_fd=self.descriptor)
-        except FileNotFoundError:
-            return False
-        try:
-            return not _flock(descriptor, fcntl.LOCK_SH)
-        finally:
-            os.close(descriptor)
-
-    def _try_lock(self, name: str, create: int) -> int | None:
-        """The descriptor that holds the lock, or None: someone else has it, or the file was just replaced."""
-        descriptor = system.open(name, os.O_RDWR | create | _SAFE, 0o666, dir_fd=self.descriptor)
-        locked = False
-        try:
-            locked = _flock(descriptor, fcntl.LOCK_EX) and self._is(name, descriptor)
-        finally:
-            if not locked:
-                os.close(descriptor)
-        return descriptor if locked else None
-
-    def _is(self, name: str, descriptor: int) -> bool:
-        with suppress(FileNotFoundError):
-            return os.path.samestat(self.status(name), os.fstat(descriptor))
-        return False
-
 
 def write_file(path: Path, data: bytes, *, force: bool = False) -> None:
     """Write a file whole or not at all; devices and pipes are simply written to.
@@ -272,7 +214,7 @@ def _link(folder: Folder, temporary: str, name: str) -> bool:
     except FileExistsError as error:
         raise CannotCreate(f"{folder.path / name} exists", hint="--force overwrites it") from error
     except OSError as error:
-        if error.errno in _NO_LINKS:
+        if error.errno in _NO_HARD_LINKS:
             return False
         raise
     return True
@@ -305,15 +247,3 @@ def _read(descriptor: int, name: str, limit: int) -> bytes:
     if left:
         raise Rejected(f"{name} became shorter while it was read")
     return b"".join(pieces)
-
-
-def _flock(descriptor: int, kind: int) -> bool:
-    """Lock without waiting; False if someone else has it."""
-    try:
-        system.flock(descriptor, kind | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError as error:
-        if error.errno not in _NO_LOCKS:
-            raise
-    return True

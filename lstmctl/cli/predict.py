@@ -111,16 +111,18 @@ def _rows(
     texts: list[str], *, source: str | None, input_format: str | None, text_column: str, encoding_errors: str
 ) -> "Iterator[list[Row]]":
     """Batches of rows: the arguments as one batch, or a file or stdin in batches of what is already there."""
-    from lstmctl.data.rows import FORMATS, Row, format_of, read_rows
+    from lstmctl.data.columns import Row
+
+    if texts and texts != ["-"]:
+        if source is not None:
+            raise UsageError("texts and --input together: which one?", hint="leave out one of the two")
+        return iter([[Row(number, text) for number, text in enumerate(texts, start=1)]])
+    from lstmctl.data.rows import FORMATS, format_of, read_rows
 
     if encoding_errors not in ("strict", "replace"):
         raise UsageError(f"--encoding-errors must be strict or replace, not {encoding_errors}")
     if input_format is not None and input_format not in FORMATS:
         raise UsageError(f"--input-format must be one of {', '.join(FORMATS)}, not {input_format}")
-    if texts and texts != ["-"]:
-        if source is not None:
-            raise UsageError("texts and --input together: which one?", hint="leave out one of the two")
-        return iter([[Row(number, text) for number, text in enumerate(texts, start=1)]])
     if source is None and not texts and sys.stdin is not None and sys.stdin.isatty():
         raise UsageError(
             "no text given", hint='lstmctl predict "great movie" · … | lstmctl predict - · predict -i FILE'

@@ -97,7 +97,8 @@ def _step_function(
             if logits.shape[1] == 1:
                 logits = tf.concat([tf.zeros_like(logits), logits], axis=1)  # σ(z) is the softmax of (0, z)
             loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(truth, logits))
-        gradients = tape.gradient(loss, network.trainable_variables)
+        # Dense, because Keras's way with row-wise gradients fails on NaN before we can say that training diverged.
+        gradients = [tf.convert_to_tensor(part) for part in tape.gradient(loss, network.trainable_variables)]
         optimizer.apply(gradients, network.trainable_variables)
         hits = tf.reduce_sum(tf.cast(tf.equal(tf.argmax(logits, 1, tf.int32), truth), tf.float32))
         return loss, hits

@@ -1,6 +1,6 @@
 """How fast texts become words: megabytes and texts a second, one process, best of five.
 
-    python tests/benchmarks/tokenizing.py
+python tests/benchmarks/tokenizing.py
 """
 
 import time

@@ -15,7 +15,12 @@ def test_no_control_character_reaches_a_terminal(written):
 
 @pytest.mark.parametrize(
     ("written", "shown"),
-    [("\x1b[2Jboo", "\\x1b[2Jboo"), ("a\tb\nc", "a b c"), ("\u202eevil", "\\x202eevil"), ("[/bold] é字", "[/bold] é字")],
+    [
+        ("\x1b[2Jboo", "\\x1b[2Jboo"),
+        ("a\tb\nc", "a b c"),
+        ("\u202eevil", "\\x202eevil"),
+        ("[/bold] é字", "[/bold] é字"),
+    ],
 )
 def test_what_is_shown_instead(written, shown):
     assert visible(written) == shown
