@@ -59,8 +59,8 @@ class Staged:
 
 @contextmanager
 def stage(home: Folder, files: Mapping[str, bytes]) -> Iterator[Staged]:
-    """Write files, named by their paths ("state.json", "model/model.json"), in the order given, all flushed to the disk.
-    What is not moved by the end of the `with` block is removed.
+    """Write files, named by their paths ("state.json", "model/model.json"), all flushed to the disk. What is not moved
+    by the end of the `with` block is removed.
     """
     name = os.urandom(8).hex()
     lock = f"{name}.lock"
@@ -78,17 +78,19 @@ def stage(home: Folder, files: Mapping[str, bytes]) -> Iterator[Staged]:
 
 
 def _fill(folder: Folder, files: Mapping[str, bytes]) -> None:
+    """Folders first, so that a SHA256SUMS that comes last in `files` is written last."""
     inner: dict[str, dict[str, bytes]] = {}
     for path, data in files.items():
         name, slash, rest = path.partition("/")
         if slash:
             inner.setdefault(name, {})[rest] = data
-        else:
-            folder.write(name, data)
     for name, content in inner.items():
         folder.make(name)
         with folder.enter(name) as below:
             _fill(below, content)
+    for path, data in files.items():
+        if "/" not in path:
+            folder.write(path, data)
     folder.sync()
 
 

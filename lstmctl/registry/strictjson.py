@@ -1,0 +1,111 @@
+"""JSON from strangers: read without surprises, and written so that it can be read that way.
+
+Refused, where Python's own reader takes it: NaN and infinity (1e999 too), the same key twice, numbers of thousands of
+digits, lone surrogates in strings. Deep nesting is an ordinary error. The size is for the caller to limit.
+"""
+
+import json
+import math
+from typing import Any, NoReturn
+
+MAX_DEPTH = 20
+MAX_STRING = 131_072  # characters, as much as Linux allows in one argument of a command
+_MAX_DIGITS = 19
+
+
+def parse(data: bytes) -> Any:
+    """The value of a JSON document in UTF-8.
+
+    Raises:
+        ValueError: saying what is wrong.
+    """
+    try:
+        value = json.loads(
+            data.decode("utf-8"),
+            object_pairs_hook=_object,
+            parse_int=_integer,
+            parse_float=_real,
+            parse_constant=_constant,
+        )
+    except UnicodeDecodeError as error:
+        raise ValueError("is not UTF-8") from error
+    except json.JSONDecodeError as error:
+        raise ValueError(f"is not JSON: {error}") from error
+    except RecursionError as error:
+        raise ValueError("is nested too deeply") from error
+    _check(value, MAX_DEPTH)
+    return value
+
+
+def parse_object(data: bytes) -> dict[str, Any]:
+    """The same where only an object will do.
+
+    Raises:
+        ValueError: saying what is wrong.
+    """
+    value = parse(data)
+    if not isinstance(value, dict):
+        raise ValueError("is not an object")
+    return value
+
+
+def dump(value: Any, *, indent: int | None = None) -> bytes:
+    """A JSON document that `parse` takes. File names and arguments that are not Unicode are spelt with escapes.
+
+    Raises:
+        ValueError: a number is not finite.
+    """
+    return (json.dumps(_spelt(value), ensure_ascii=False, allow_nan=False, indent=indent) + "\n").encode()
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        raise ValueError("has the same key twice in an object")
+    return result
+
+
+def _integer(text: str) -> int:
+    if len(text) > _MAX_DIGITS:
+        raise ValueError("has a number with too many digits")
+    return int(text)
+
+
+def _real(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError("has a number that is too large")
+    return value
+
+
+def _constant(text: str) -> NoReturn:
+    raise ValueError(f"has {text}, which is not JSON")
+
+
+def _check(value: Any, depth: int) -> None:
+    if isinstance(value, str):
+        if len(value) > MAX_STRING:
+            raise ValueError("has a string that is too long")
+        if not value.isascii() and _spelt(value) != value:
+            raise ValueError("has a string that is not Unicode")
+        return
+    if not isinstance(value, dict | list):
+        return
+    if not depth:
+        raise ValueError("is nested too deeply")
+    if isinstance(value, dict):
+        for key in value:
+            _check(key, depth - 1)
+        value = value.values()
+    for item in value:
+        _check(item, depth - 1)
+
+
+def _spelt(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, dict):
+        return {_spelt(key): _spelt(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_spelt(item) for item in value]
+    return value
