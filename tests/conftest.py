@@ -47,12 +47,12 @@ class _Stream(io.TextIOWrapper):
 
 @pytest.fixture
 def cli(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
-    """Run the program in this process: `cli("predict", "great movie", input=b"", terminal=False)`."""
+    """Run the program in this process. `input` is stdin, None a terminal; `terminal` says what stdout and stderr are."""
     from lstmctl.cli.main import run
 
-    def call(*arguments: object, input: bytes = b"", terminal: bool = False) -> Result:  # noqa: A002
+    def call(*arguments: object, input: bytes | None = b"", terminal: bool = False) -> Result:  # noqa: A002
         out, err = _Stream(terminal=terminal), _Stream(terminal=terminal)
-        monkeypatch.setattr(sys, "stdin", _Stream(input))
+        monkeypatch.setattr(sys, "stdin", _Stream(input or b"", terminal=input is None))
         monkeypatch.setattr(sys, "stdout", out)
         monkeypatch.setattr(sys, "stderr", err)
         code = run([str(argument) for argument in arguments])

@@ -20,7 +20,7 @@ from lstmctl.cli.options import (
 )
 from lstmctl.cli.session import open_model, open_registry
 from lstmctl.config import DataConfig
-from lstmctl.errors import BadData, UsageError
+from lstmctl.errors import BadData, NotFound, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -101,7 +101,11 @@ def own_part(folder: "ModelFolder", *, part: str) -> "tuple[Sequence[Example], s
     from lstmctl.data import load
 
     card = folder.card
-    data = load(card.data, home=open_registry().home)
+    try:
+        data = load(card.data, home=open_registry().home)
+    except NotFound as error:
+        hint = f"lstmctl evaluate {folder.reference} --data FILE measures it on other texts"
+        raise NotFound(f"the data of {folder.reference} is gone: {error.message}", hint=hint) from error
     name = {"test": "test", "val": "validation"}[part]
     if data.sha256 != card.data_sha256:
         raise BadData(

@@ -190,7 +190,9 @@ def _hint(reference: str, error: Exception) -> str | None:
 def _vocabulary(data: bytes, config: ModelConfig) -> Vocabulary:
     vocabulary = Vocabulary.from_text(data.decode("utf-8"))
     if len(vocabulary) != config.vocab_size:
-        raise ValueError(f"has {len(vocabulary) - FIRST_WORD:,} words; the model has {config.vocab_size - FIRST_WORD:,}")
+        raise ValueError(
+            f"has {len(vocabulary) - FIRST_WORD:,} words; the model has {config.vocab_size - FIRST_WORD:,}"
+        )
     return vocabulary
 
 

@@ -47,7 +47,9 @@ def _check_test(test: Any, labels: set[str]) -> None:
     _require(_is_object(test, ("n", "metrics", "labels", "confusion")) and _is_count(test["n"]), "test")
     _require(_is_table(test["metrics"], _is_metric) and "accuracy" in test["metrics"], "test.metrics")
     accuracy = test["metrics"]["accuracy"]
-    _require(all(_is_real(accuracy[name]) and 0 <= accuracy[name] <= 1 for name in ("value", "low", "high")), "accuracy")
+    _require(
+        all(_is_real(accuracy[name]) and 0 <= accuracy[name] <= 1 for name in ("value", "low", "high")), "accuracy"
+    )
     _require(_is_table(test["labels"], _is_scores) and set(test["labels"]) == labels, "test.labels")
     rows = test["confusion"]
     _require(_is_table(rows, lambda row: _is_table(row, _is_count)) and set(rows) <= labels, "test.confusion")

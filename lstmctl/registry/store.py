@@ -10,21 +10,23 @@ again. Reading takes no lock and writes nothing.
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
-from lstmctl.errors import CannotCreate, LstmctlError, NotFound, StorageError, UsageError, from_os_error, nearest
-from lstmctl.files import Folder
+from lstmctl.errors import CannotCreate, LstmctlError, NotFound, StorageError, UsageError
+from lstmctl.files import Folder, os_errors
 from lstmctl.registry import home as homes
-from lstmctl.registry import locks, shelf
-from lstmctl.registry.artifact import FILES, ModelFolder, open_model
-from lstmctl.registry.names import Reference, check_name, parse, parse_version, version_folder
-from lstmctl.registry.paths import open_path
+from lstmctl.registry import listing, locks, shelf
+from lstmctl.registry.artifact import FILES, ModelFolder
+from lstmctl.registry.listing import Entry
+from lstmctl.registry.names import check_name, parse, parse_version, version_folder
+from lstmctl.registry.resolve import find, resolve
 from lstmctl.registry.staging import Staged, stage
+
+__all__ = ["Entry", "Registry", "default_home"]
 
 LOCK = ".lock"
 LOCK_TIMEOUT = 10.0  # seconds
-_ATTEMPTS = 3
 
 
 def default_home(option: str | None, environ: Mapping[str, str]) -> Path:
@@ -34,7 +36,7 @@ def default_home(option: str | None, environ: Mapping[str, str]) -> Path:
         UsageError: the option is empty.
     """
     if option == "":
-        raise UsageError("--home is empty", hint="--home DIR")
+        raise UsageError("--home is empty", hint="--home DIR, or leave it out")
     if chosen := option or environ.get("LSTMCTL_HOME"):
         return Path(os.path.abspath(os.path.expanduser(chosen)))
     from platformdirs import user_data_path
@@ -42,48 +44,24 @@ def default_home(option: str | None, environ: Mapping[str, str]) -> Path:
     return user_data_path("lstmctl", appauthor=False)
 
 
-@dataclass(frozen=True)
-class Entry:
-    """A model in a listing: `folder`, or the `error` met in reading it."""
-
-    reference: str
-    tags: tuple[str, ...]
-    folder: ModelFolder | None
-    error: LstmctlError | None = None
-
-
 class Registry:
-    """The models of one home. Making it touches nothing."""
+    """The models of one home. Making it touches nothing; `lock_timeout` is how many seconds writing waits for others.
+
+    All methods raise Rejected for a home of a newer format, PermissionDenied and StorageError; those that write also
+    CannotCreate, and Busy when others are writing for too long.
+    """
 
     def __init__(self, home: Path, *, lock_timeout: float = LOCK_TIMEOUT) -> None:
         self.home = home
         self.lock_timeout = lock_timeout
 
-    # Reading
-
     def resolve(self, reference: str | None) -> ModelFolder:
         """The model that a MODEL means; None: the newest that was not trained with --limit.
 
         Raises:
-            UsageError: the reference cannot be one. NotFound. Rejected. PermissionDenied, StorageError.
+            UsageError: it cannot be a reference. NotFound: there is no such model.
         """
-        homes.check(self.home)
-        if reference is None:
-            return self._newest()
-        parsed = parse(reference)
-        if isinstance(parsed, Path):
-            return open_path(parsed, reference)
-        for attempt in range(_ATTEMPTS):
-            found = shelf.look(self.home, parsed.name)
-            if not found.versions and not found.deleted:
-                raise self._unknown(parsed)
-            try:
-                return self._open(parsed.name, found.find(parsed))
-            except NotFound:
-                # Removed between two looks, perhaps: then the next one finds another version, or the reason.
-                if attempt == _ATTEMPTS - 1 or parsed.version is not None and parsed.version not in found.versions:
-                    raise
-        raise AssertionError
+        return resolve(self.home, reference)
 
     def references(self) -> list[str]:
         """All that can be written as MODEL: names, versions, tags. Opens no model."""
@@ -92,27 +70,146 @@ class Registry:
         for name in shelf.names(self.home):
             found = shelf.look(self.home, name)
             if found.versions:
-                after = [str(version) for version in reversed(found.versions)]
-                after += [tag for tag, version in found.tags.items() if version in found.versions]
-                written += [name, *(f"{name}@{each}" for each in after)]
+                tags = [tag for tag, version in found.tags.items() if version in found.versions]
+                written += [name, *(f"{name}@{each}" for each in (*reversed(found.versions), *tags))]
         return written
 
     def entries(self, *, deleted: bool = False) -> list[Entry]:
-        """All models, or all removed ones, newest first; those that cannot be read come last."""
+        """All models, or all removed ones, newest first; those whose card or metrics cannot be read come last."""
         homes.check(self.home)
-        entries = []
-        for name in shelf.names(self.home):
-            found = shelf.look(self.home, name)
-            for version in found.deleted if deleted else found.versions:
-                entries.append(self._entry(found, version, deleted=deleted))
-        return sorted((entry for entry in entries if entry is not None), key=_age, reverse=True)
+        entries = [_measured(entry) for entry in listing.entries(self.home, deleted=deleted)]
+        return sorted(entries, key=lambda entry: entry.age, reverse=True)
 
     def next_reference(self, name: str) -> str:
-        """What the next model of that name will be called, if no one is faster.
+        """What the next model of that name will be called, if no one else is faster.
 
         Raises:
-            UsageError: the name cannot be one.
+            UsageError: no model can have that name.
         """
         check_name(name)
         homes.check(self.home)
         return f"{name}@{shelf.look(self.home, name).next_version}"
+
+    def prepare_for_writing(self) -> None:
+        """Fail now, not after hours of training, where nothing can be written."""
+        with os_errors(f"write to {self.home}"), homes.open_for_writing(self.home) as home, stage(home, {}):
+            pass
+
+    def register(self, name: str, files: Mapping[str, bytes]) -> str:
+        """Store a model, the files that `pack` makes, as the next version of a name; its reference.
+
+        When this returns, the model survives a power cut; when it raises, there is no new model, unless the message
+        says so.
+
+        Raises:
+            UsageError: no model can have that name.
+        """
+        check_name(name)
+        if missing := set(FILES) - set(files):
+            raise ValueError(f"a model folder has a file {min(missing)}")
+        needed = sum(map(len, files.values()))
+        with os_errors(f"store {name} in {self.home}", needed=needed), homes.open_for_writing(self.home) as home:
+            with stage(home, files) as staged, self._changing(home, name, make=True) as folder:
+                reference = f"{name}@{_place(staged, folder)}"
+                _make_durable(folder, f"{reference} is stored, but a power cut may undo that")
+        return reference
+
+    def remove(self, reference: str, *, every: bool = False) -> list[str]:
+        """Put a version aside, or with `every` all versions of a bare name; what was removed. `restore` undoes it.
+
+        Raises:
+            UsageError: a path, or a bare name without `every`. NotFound.
+        """
+        wanted = parse(reference)
+        if isinstance(wanted, Path):
+            raise UsageError("rm takes a model of the registry, not a path", hint="lstmctl models list")
+        bare = "@" not in reference
+        if every and not bare:
+            raise UsageError("--all goes with a bare name", hint=f"lstmctl models rm {wanted.name} --all")
+        homes.check(self.home)
+        version = find(self.home, wanted)
+        if bare and not every:
+            hint = f"lstmctl models rm {wanted.name}@{version} · lstmctl models rm {wanted.name} --all"
+            raise UsageError(f'"{wanted.name}" alone may be several models', hint=hint)
+        with os_errors(f"remove {reference}"), homes.open_for_writing(self.home) as home:
+            with self._changing(home, wanted.name) as folder:
+                found = shelf.look(self.home, wanted.name)
+                removed = found.versions if every else (found.find(wanted),)
+                for each in removed:
+                    folder.rename(version_folder(each), folder, version_folder(each, deleted=True))
+                _make_durable(folder, f"{reference} is removed, but a power cut may undo that")
+        return [f"{wanted.name}@{each}" for each in removed]
+
+    def restore(self, reference: str) -> str:
+        """Bring back a removed version; its reference.
+
+        Raises:
+            UsageError: not of the form name@3. NotFound: it was not removed, or is gone for good.
+        """
+        wanted = parse_version(reference, command="restore")
+        name, version = wanted.name, wanted.version or 0
+        homes.check(self.home)
+        if not shelf.look(self.home, name).deleted:
+            raise NotFound(f"no model {name} was removed", hint="lstmctl models list")
+        with os_errors(f"restore {reference}"), homes.open_for_writing(self.home) as home:
+            with self._changing(home, name) as folder:
+                _restore(folder, name, version)
+                _make_durable(folder, f"{reference} is back, but a power cut may undo that")
+        return str(wanted)
+
+    @contextmanager
+    def _changing(self, home: Folder, name: str, *, make: bool = False) -> Iterator[Folder]:
+        """The folder of a name, while no one else changes it."""
+        with home.enter(homes.MODELS) as models:
+            if make:
+                models.make(name)
+                models.sync()  # even if it was there: whoever made it may not have come to this line
+            with models.enter(name) as folder:
+                what = f"{name} is being changed"
+                with locks.lock(folder, LOCK, timeout=self.lock_timeout, what=what):
+                    yield folder
+
+
+def _place(staged: Staged, folder: Folder) -> int:
+    """Put the staged model where it gets its number. Right even where the lock means nothing: no rename replaces a
+    folder that has something in it.
+    """
+    while True:
+        version = shelf.look_into(folder).next_version
+        try:
+            staged.move(folder, version_folder(version))
+        except FileExistsError:
+            continue
+        return version
+
+
+def _restore(folder: Folder, name: str, version: int) -> None:
+    found = shelf.look_into(folder)
+    if version not in found.deleted:
+        removed = " ".join(f"{name}@{each}" for each in found.deleted)
+        raise NotFound(f"{name}@{version} was not removed", hint=f"removed: {removed or 'none'}")
+    old = version_folder(version, deleted=True)
+    with folder.enter(old) as inner:
+        if not inner.names():  # what is left so that the number is not used again
+            raise NotFound(f"{name}@{version} was pruned and cannot come back", hint="lstmctl models list")
+    try:
+        folder.rename(old, folder, version_folder(version))
+    except FileExistsError as error:
+        raise CannotCreate(f"{name}@{version} is there already", hint="lstmctl models list") from error
+
+
+def _make_durable(folder: Folder, otherwise: str) -> None:
+    try:
+        folder.sync()
+    except OSError as error:
+        raise StorageError(f"{otherwise}: {(error.strerror or str(error)).lower()}") from error
+
+
+def _measured(entry: Entry) -> Entry:
+    """The entry with its metrics read as well, so that whoever shows it meets no error."""
+    if entry.folder is not None:
+        try:
+            entry.folder.metrics()
+        except LstmctlError as error:
+            return replace(entry, folder=None, error=error)
+    return entry

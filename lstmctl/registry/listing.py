@@ -1,0 +1,53 @@
+"""All models of a home, opened as far as their cards. One that cannot be read never hides the others."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from lstmctl.errors import LstmctlError, NotFound
+from lstmctl.registry import home as homes
+from lstmctl.registry import shelf
+from lstmctl.registry.artifact import ModelFolder, open_model
+from lstmctl.registry.names import version_folder
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A model in a listing: its `folder`, or the `error` met in reading it."""
+
+    reference: str
+    tags: tuple[str, ...]
+    folder: ModelFolder | None
+    error: LstmctlError | None = None
+
+    @property
+    def age(self) -> tuple[str, int, str]:
+        """Larger for newer models; smallest for those that cannot be read."""
+        name, _, version = self.reference.partition("@")
+        return self.folder.card.created[:19] if self.folder else "", int(version), name
+
+
+def open_version(home: Path, name: str, version: int, *, deleted: bool = False) -> ModelFolder:
+    """A version of a name, or what is kept of it after its removal.
+
+    Raises:
+        As `open_model`.
+    """
+    inside = (homes.MODELS, name, version_folder(version, deleted=deleted))
+    return open_model(home, f"{name}@{version}", inside=inside)
+
+
+def entries(home: Path, *, deleted: bool = False) -> Iterator[Entry]:
+    """The models, or those removed, by name and version. One that goes while it is looked at is left out."""
+    for name in shelf.names(home):
+        found = shelf.look(home, name)
+        for version in found.deleted if deleted else found.versions:
+            reference, tags = f"{name}@{version}", found.tags_of(version)
+            try:
+                folder = open_version(home, name, version, deleted=deleted)
+            except NotFound:
+                continue
+            except LstmctlError as error:
+                yield Entry(reference, tags, None, error)
+            else:
+                yield Entry(reference, tags, folder)

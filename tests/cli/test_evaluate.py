@@ -1,0 +1,113 @@
+"""evaluate: on the texts that were kept aside, or on others; never a number from the wrong rows."""
+
+import json
+
+import pytest
+from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, log_loss
+from toy import register_toy
+
+from lstmctl.config import DataConfig
+from lstmctl.data import load
+
+ROWS = [("good film", "pos"), ("bad film", "neg"), ("good", "pos"), ("bad", "neg"), ("good good bad", "neg")] * 4
+
+
+@pytest.fixture
+def labelled(tmp_path):
+    path = tmp_path / "labelled.csv"
+    rows = [f"{text} {number},{label}" for number, (text, label) in enumerate(ROWS)]
+    path.write_text("text,label\n" + "\n".join(rows) + "\n")
+    return path
+
+
+def test_numbers_are_those_of_scikit_learn(cli, tmp_path, labelled):
+    register_toy(tmp_path / "home")
+    result = cli("evaluate", "--data", labelled, "--json")
+    assert result.code == 0, result.err
+    measured = json.loads(result.out)
+    predictions = [json.loads(line) for line in cli("predict", "--json", "-i", labelled).lines]
+    truth, answers = [label for _, label in ROWS], [each["label"] for each in predictions]
+    matrix = confusion_matrix(truth, answers, labels=["neg", "pos"])
+    assert measured["schema"] == "lstmctl.evaluation/1"
+    assert measured["n"] == len(ROWS)
+    assert measured["metrics"]["accuracy"]["value"] == pytest.approx(accuracy_score(truth, answers))
+    assert measured["metrics"]["f1_macro"]["value"] == pytest.approx(f1_score(truth, answers, average="macro"))
+    probabilities = [[each["probabilities"]["neg"], each["probabilities"]["pos"]] for each in predictions]
+    assert measured["metrics"]["log_loss"]["value"] == pytest.approx(log_loss(truth, probabilities))
+    assert [list(row.values()) for row in measured["confusion"].values()] == matrix.tolist()
+    assert measured["metrics"]["accuracy"]["low"] < 0.8 < measured["metrics"]["accuracy"]["high"]
+
+
+def test_tsv_has_a_header_and_a_metric_a_line(cli, tmp_path, labelled):
+    register_toy(tmp_path / "home")
+    header, *rows = [line.split("\t") for line in cli("evaluate", "--data", labelled).lines]
+    assert header == ["metric", "value", "low", "high", "n", "slice", "model"]
+    table = {row[0]: row for row in rows}
+    assert table["accuracy"][1] == "0.800000" and table["accuracy"][4] == "20"
+    assert {"recall.neg", "precision.pos", "f1.pos", "auc", "log_loss"} <= set(table)
+
+
+@pytest.mark.parametrize("columns", [60, 80, 200])
+def test_the_screen_fits(cli, tmp_path, labelled, monkeypatch, columns):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    register_toy(tmp_path / "home")
+    result = cli("evaluate", "tiny@1", "--data", labelled, terminal=True)
+    assert max(map(len, result.lines)) <= columns
+    assert "0.800" in result.out and "→ pos" in result.out
+
+
+def own_data(labelled):
+    """The card of a model that was trained on this file."""
+    config = DataConfig(source=str(labelled))
+    return {"data": config, "data_sha256": load(config, home=labelled.parent).sha256}
+
+
+def test_its_own_test_part_is_the_default(cli, tmp_path, labelled):
+    register_toy(tmp_path / "home", **own_data(labelled))
+    result = cli("evaluate", "--json")
+    assert result.code == 0, result.err
+    data = load(DataConfig(source=str(labelled)), home=tmp_path)
+    assert json.loads(result.out)["n"] == len(data.test)
+    assert json.loads(cli("evaluate", "--part", "val", "--json").out)["n"] == len(data.validation)
+
+
+def test_changed_data_is_65_and_missing_data_66(cli, tmp_path, labelled):
+    register_toy(tmp_path / "home", **own_data(labelled))
+    with labelled.open("a") as file:
+        file.write("one more,pos\n")
+    changed = cli("evaluate")
+    assert changed.code == 65
+    assert "has changed" in changed.err and "--data" in changed.err
+    labelled.unlink()
+    missing = cli("evaluate")
+    assert missing.code == 66
+    assert "--data" in missing.err
+
+
+def test_a_label_that_the_model_does_not_know_is_65_with_the_option_filled_in(cli, tmp_path):
+    register_toy(tmp_path / "home")
+    (tmp_path / "stars.csv").write_text("text,label\ngood,5\nbad,neg\n")
+    result = cli("evaluate", "--data", tmp_path / "stars.csv")
+    assert result.code == 65
+    assert "--rename-label '5=…'" in result.err
+    renamed = cli("evaluate", "--data", tmp_path / "stars.csv", "--rename-label", "5=pos", "--json")
+    assert renamed.code == 0, renamed.err
+    assert json.loads(renamed.out)["metrics"]["accuracy"]["value"] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["--data", "missing.csv"], 66, "missing.csv"),
+        (["--data", "imbd"], 66, "did you mean imdb"),
+        (["--threshold", "2"], 2, "--threshold"),
+        (["tiny@1", "-m", "tiny@1"], 2, "two models"),
+        (["--part", "train"], 2, "train"),
+    ],
+)
+def test_mistakes(cli, tmp_path, arguments, code, message):
+    register_toy(tmp_path / "home")
+    result = cli("evaluate", *arguments)
+    assert result.code == code
+    assert message in result.err
+    assert result.out == ""

@@ -1,0 +1,139 @@
+"""summary, plot, models and data: what there is, and how it looks."""
+
+import json
+from pathlib import Path
+
+import pytest
+from toy import register_toy, toy_history
+
+
+@pytest.fixture
+def home(tmp_path):
+    return tmp_path / "home"
+
+
+def test_summary_lists_the_four_matrices(cli, home):
+    register_toy(home)
+    result = cli("summary")
+    table = {line.split("\t")[0]: line.split("\t")[1:] for line in result.lines}
+    assert list(table) == [
+        "layer", "embedding", "lstm", "forget gate", "decision gate", "new value", "output gate", "dense"
+    ]  # fmt: skip
+    assert table["embedding"] == ["5 × 2", "10"]
+    assert table["forget gate"] == ["(2 + 3 + 1) × 3", "18"]
+    assert int(table["lstm"][1]) == 72
+    assert sum(int(table[name][1]) for name in ("embedding", "lstm", "dense")) == 86
+
+
+def test_summary_json_is_whole(cli, home):
+    register_toy(home)
+    summary = json.loads(cli("summary", "--json").out)
+    assert summary["schema"] == "lstmctl.summary/1"
+    assert summary["parameters"] == 86
+    assert summary["config"]["labels"] == ["neg", "pos"]
+    assert summary["metrics"]["test"]["metrics"]["accuracy"]["value"] == 0.9
+
+
+def test_summary_command_reproduces_the_line(cli, home):
+    register_toy(home, command=("lstmctl", "train", "--data", "my file.csv"))
+    assert cli("summary", "--command").out == "lstmctl train --data 'my file.csv'\n"
+
+
+@pytest.mark.parametrize("columns", [60, 80, 200])
+@pytest.mark.parametrize("command", [["summary"], ["models", "list"], ["plot"], ["data", "list"]], ids=" ".join)
+def test_screens_fit(cli, home, monkeypatch, columns, command):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    register_toy(home)
+    register_toy(home, "a-model-with-quite-a-long-name")
+    result = cli(*command, terminal=True)
+    assert result.code == 0
+    assert max(map(len, result.lines)) <= columns
+
+
+def test_an_ascii_terminal_gets_ascii(cli, home, monkeypatch):
+    register_toy(home)
+    monkeypatch.setenv("TERM", "linux")
+    for command in (["summary"], ["plot"], ["models", "list"], ["predict", "good film"]):
+        assert cli(*command, terminal=True).out.isascii(), command
+
+
+def test_plot_draws_and_gives_the_numbers(cli, home):
+    register_toy(home)
+    picture = cli("plot")
+    assert "accuracy" in picture.out and "★" in picture.out and "\x1b" not in picture.out
+    rows = [line.split("\t") for line in cli("plot", "--format", "tsv").lines]
+    assert rows[0] == ["model", "epoch", "part", "metric", "value"]
+    assert ["tiny@1", "2", "validation", "loss", f"{toy_history()[1].val_loss:.6f}"] in rows
+    assert len(cli("plot", "--json").lines) == 3
+
+
+def test_plot_writes_pictures_and_does_not_overwrite_them(cli, home, tmp_path):
+    register_toy(home)
+    for name, beginning in (("c.png", b"\x89PNG"), ("c.svg", b"<?xml"), ("c.txt", b" ")):
+        path = tmp_path / name
+        assert cli("plot", "-o", path).code == 0
+        written = path.read_bytes()
+        assert written.startswith(beginning)
+        again = cli("plot", "-o", path)
+        assert again.code == 73
+        assert "--force" in again.err
+        assert path.read_bytes() == written
+        assert cli("plot", "-o", path, "--force").code == 0
+    assert cli("plot", "-o", tmp_path / "c.gif").code == 2
+    assert cli("plot", "-o", tmp_path / "none" / "c.png").code == 73
+
+
+def test_models_list_rm_and_restore(cli, home):
+    for _ in range(2):
+        register_toy(home)
+    header, *rows = [line.split("\t") for line in cli("models", "list").lines]
+    assert header[:4] == ["model", "tags", "data", "accuracy"]
+    assert {row[0] for row in rows} == {"tiny@1", "tiny@2"}
+    assert cli("models", "rm", "tiny@2").out == "tiny@2\n"
+    assert [json.loads(line)["model"] for line in cli("models", "list", "--json").lines] == ["tiny@1"]
+    gone = cli("predict", "-m", "tiny@2", "x")
+    assert gone.code == 66 and "lstmctl models restore tiny@2" in gone.err
+    assert cli("models", "restore", "tiny@2").out == "tiny@2\n"
+    assert cli("predict", "-m", "tiny@2", "good").code == 0
+    register_toy(home)
+    assert cli("models", "rm", "tiny@3").code == 0
+    assert register_toy(home) == "tiny@4"  # a number is never used again
+
+
+def test_a_bare_name_is_not_removed(cli, home):
+    register_toy(home)
+    result = cli("models", "rm", "tiny")
+    assert result.code == 2
+    assert "tiny@1" in result.err and "--all" in result.err
+    assert cli("models", "rm", "tiny", "--all").out == "tiny@1\n"
+    assert cli("models", "list").code == 0
+
+
+def test_one_damaged_model_does_not_hide_the_others(cli, home):
+    for _ in range(2):
+        register_toy(home)
+    (damaged,) = Path(home).glob("models/tiny/v000002/model.json")
+    damaged.write_text("{}")
+    result = cli("models", "list")
+    assert result.code == 0
+    assert [line.split("\t")[0] for line in result.lines] == ["model", "tiny@1"]
+    assert "tiny@2" in result.err
+    assert cli("predict", "-m", "tiny@2", "good").code == 76
+
+
+def test_no_models_and_no_runs(cli):
+    assert cli("models", "list", terminal=True).code == 0
+    assert cli("models", "list", "--runs", terminal=True).code == 0
+    assert cli("summary").code == 66
+
+
+def test_data_list_names_all_sets(cli):
+    names = [line.split("\t")[0] for line in cli("data", "list").lines]
+    assert names == ["name", "imdb", "rotten-tomatoes", "keras-imdb"]
+
+
+def test_completion_scripts_are_for_their_shells(cli):
+    assert "complete -o default -F" in cli("completion", "bash").out
+    assert "#compdef" in cli("completion", "zsh").out
+    assert "complete " in cli("completion", "fish").out
+    assert cli("completion", "csh").code == 2

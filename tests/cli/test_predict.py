@@ -1,0 +1,217 @@
+"""predict: the same answer however the text comes in, one row out per row in."""
+
+import gzip
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from toy import register_toy
+
+TEXTS = ["good film", "bad film", "", "qwrtz", "good " * 50, "bad bad good\tfilm", "GOOD FILM!", "这部电影 😀 good"]
+
+
+@pytest.fixture
+def model(tmp_path):
+    return register_toy(tmp_path / "home")
+
+
+def probabilities(result):
+    return [json.loads(line)["probabilities"] for line in result.lines]
+
+
+def test_one_row_out_for_each_text(cli, model):
+    result = cli("predict", "good film", "bad film")
+    assert result.code == 0
+    assert result.err == ""
+    rows = [line.split("\t") for line in result.lines]
+    assert [label for label, _ in rows] == ["pos", "neg"]
+    assert all(0.5 <= float(probability) <= 1 for _, probability in rows)
+
+
+def test_bits_do_not_depend_on_how_a_text_comes_in(cli, model, tmp_path):
+    """As argument, on stdin, in files of every format, alone and in a crowd."""
+    texts = [text.replace("\t", " ") for text in TEXTS]
+    alone = [probabilities(cli("predict", "--json", "--", text))[0] for text in texts]
+    together = probabilities(cli("predict", "--json", "--", *texts))
+    piped = probabilities(cli("predict", "--json", "-", input="\n".join(texts).encode()))
+    files = {
+        "a.txt": "\n".join(texts),
+        "a.csv": "id,text\n" + "".join(f'1,"{text}"\n' for text in texts),
+        "a.tsv": "text\tid\n" + "".join(f"{text}\t1\n" for text in texts),
+        "a.jsonl": "".join(json.dumps({"text": text}) + "\n" for text in texts),
+    }
+    assert alone == together == piped
+    for name, content in files.items():
+        (tmp_path / name).write_text(content)
+        assert probabilities(cli("predict", "--json", "-i", tmp_path / name)) == alone, name
+        with gzip.open(tmp_path / (name + ".gz"), "wt") as file:
+            file.write(content)
+        assert probabilities(cli("predict", "--json", "-i", tmp_path / (name + ".gz"))) == alone, name
+    for crowd in (1, 2, 15, 16, 17, 300, 1100):
+        lines = "\n".join([*texts, *["good bad film"] * crowd])
+        assert probabilities(cli("predict", "--json", "-", input=lines.encode()))[: len(texts)] == alone
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(lines=st.lists(st.text(alphabet="gobad \r\x0b\x0c\x1c\x85\u2028é\t", max_size=12), max_size=8))
+def test_rows_are_lines(cli, model, lines):
+    """Only the byte 10 ends a row; whatever else Unicode calls a line break is part of the text."""
+    data = "".join(line + "\n" for line in lines).encode()
+    result = cli("predict", "-", input=data)
+    assert result.code == 0
+    assert len(result.lines) == len(lines)
+
+
+def test_json_says_what_was_read(cli, model):
+    (line,) = cli("predict", "--json", "good qwrtz film").lines
+    answer = json.loads(line)
+    assert answer["schema"] == "lstmctl.prediction/1"
+    assert (answer["row"], answer["text"], answer["label"]) == (1, "good qwrtz film", "pos")
+    assert (answer["words"], answer["known"], answer["unknown"], answer["cut"]) == (3, 2, ["qwrtz"], 0)
+    assert answer["model"] == "tiny@1"
+    assert answer["probability"] == answer["probabilities"]["pos"] == max(answer["probabilities"].values())
+    assert sum(answer["probabilities"].values()) == pytest.approx(1)
+
+
+def test_a_long_text_is_cut_and_that_is_said(cli, model):
+    answer = json.loads(cli("predict", "--json", "bad " * 30 + "good " * 20).lines[0])
+    assert answer["cut"] == 50 - 20
+
+
+def test_labels_only_top_k_and_threshold(cli, model):
+    assert cli("predict", "--labels-only", "good film").out == "pos\n"
+    (line,) = cli("predict", "-k", 2, "bad film").lines
+    first, p, second, q = line.split("\t")
+    assert (first, second) == ("neg", "pos")
+    assert float(p) + float(q) == pytest.approx(1, abs=2e-4)
+    assert cli("predict", "--labels-only", "--threshold", "0", "bad film").out == "pos\n"
+    label, probability = cli("predict", "--threshold", "1", "good film").lines[0].split("\t")
+    assert label == "neg" and float(probability) < 0.5
+
+
+@pytest.mark.parametrize(("label", "code"), [("pos", 0), ("neg", 1)])
+def test_expect_answers_as_grep_does(cli, model, label, code):
+    assert cli("predict", "--expect", label, "good film").code == code
+
+
+def test_the_screen_has_bars_and_counts_unknown_words(cli, model):
+    result = cli("predict", "good film", "qwrtz", terminal=True)
+    first, second = result.lines
+    assert first.startswith("pos  0.") and "━" in first and first.endswith("good film")
+    assert second.endswith("1 of 1 words unknown")
+    assert max(map(len, result.lines)) <= 80
+    assert result.err == "model tiny@1\n"
+
+
+def test_text_cannot_repaint_the_screen(cli, model):
+    result = cli("predict", "good \x1b[2J film [/bold]", terminal=True)
+    assert "\x1b" not in result.out
+    assert "\\x1b[2J film [/bold]" in result.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["-k", "3", "x"], "--top-k must be 1 to 2"),
+        (["--threshold", "1.5", "x"], "--threshold must be between 0 and 1"),
+        (["--threshold", "nan", "x"], "--threshold must be between 0 and 1"),
+        (["--expect", "POS", "x"], '--expect "POS" is not a label of this model'),
+        (["-i", "f.csv", "x"], "texts and --input together"),
+        (["--input-format", "xml", "-"], "--input-format must be one of"),
+        (["--encoding-errors", "maybe", "-"], "--encoding-errors must be strict or replace"),
+        (["-5 stars"], "no such option: -5"),
+        (["--colour", "x"], "no such option: --colour"),
+    ],
+)
+def test_usage_is_two_lines_and_2(cli, model, arguments, message):
+    result = cli("predict", *arguments)
+    assert result.code == 2
+    assert result.out == ""
+    assert result.err.startswith(f"error: {message}")
+    assert len(result.err.splitlines()) <= 2
+
+
+def test_no_text_on_a_terminal_is_usage_not_a_silent_wait(cli, model):
+    result = cli("predict", input=None)
+    assert result.code == 2
+    assert "no text given" in result.err
+
+
+def test_bad_utf8_is_65_with_line_and_byte_or_replaced(cli, model):
+    result = cli("predict", "-", input=b"good\nba\xffd\n")
+    assert result.code == 65
+    assert "standard input:2: byte 3" in result.err
+    assert "--encoding-errors replace" in result.err
+    replaced = cli("predict", "--encoding-errors", "replace", "-", input=b"good\nba\xffd\n")
+    assert replaced.code == 0 and len(replaced.lines) == 2
+
+
+@pytest.mark.parametrize(("reference", "code"), [("tinny", 66), ("tiny@9", 66), ("tiny@best", 66), ("no/where", 66)])
+def test_an_unknown_model_is_66_with_a_hint(cli, model, reference, code):
+    result = cli("predict", "-m", reference, "x")
+    assert result.code == code
+    assert "hint:" in result.err
+    assert result.out == ""
+
+
+def test_no_model_at_all(cli):
+    result = cli("predict", "x")
+    assert result.code == 66
+    assert "lstmctl train" in result.err
+
+
+# --- real processes and real pipes ----------------------------------------------------------------------------------
+
+
+def program(*arguments, **options):
+    return subprocess.Popen(
+        [sys.executable, "-m", "lstmctl", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options
+    )
+
+
+def test_an_answer_does_not_wait_for_the_next_question(model):
+    process = program("predict", "-", stdin=subprocess.PIPE)
+    for text in (b"good film\n", b"bad film\n"):
+        process.stdin.write(text)
+        process.stdin.flush()
+        assert process.stdout.readline().split(b"\t")[0] in (b"pos", b"neg")
+    process.stdin.close()
+    assert process.wait(30) == 0
+    process.stdout.close()
+    process.stderr.close()
+
+
+def shell(command, tmp_path):
+    done = subprocess.run(
+        ["bash", "-c", f"set -o pipefail; {command}"],
+        env={**os.environ, "PY": f"{sys.executable} -m lstmctl"},
+        cwd=tmp_path,
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "silent"),
+    [
+        ("yes 'good film' | head -n 50000 | $PY predict - | head -n 1", 141, True),
+        ("$PY predict 'good film' > /dev/full", 74, False),
+        ("$PY predict 'good film' >&-", 74, False),
+        ("$PY predict - <&-", 66, False),
+        ("$PY predict 'good film' 2>&-", 0, True),
+        ("PYTHONIOENCODING=latin-1 LC_ALL=C $PY predict --json '字 😀' | iconv -f UTF-8", 0, True),
+    ],
+)
+def test_manners_in_a_shell(model, tmp_path, command, code, silent):
+    if "/dev/full" in command and not os.path.exists("/dev/full"):
+        pytest.skip("needs Linux's /dev/full")
+    returned, _, err = shell(command, tmp_path)
+    assert returned == code, err
+    assert b"Traceback" not in err
+    assert (err == b"") == silent, err

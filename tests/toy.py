@@ -1,0 +1,81 @@
+"""A model that is small enough to be written by hand: good is positive, bad is negative. No TensorFlow."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from lstmctl.config import DataConfig, ModelConfig, TrainConfig
+from lstmctl.evaluation import measure
+from lstmctl.history import EpochRecord
+from lstmctl.registry.artifact import ModelCard, pack
+from lstmctl.registry.store import Registry
+from lstmctl.text import Vocabulary
+
+WORDS = Vocabulary(["good", "bad", "film"], [30, 20, 10])
+CONFIG = ModelConfig(labels=("neg", "pos"), vocab_size=len(WORDS), max_len=20, embedding_dim=2, units=3)
+
+
+def toy_weights(config: ModelConfig = CONFIG) -> dict[str, np.ndarray]:
+    """Each unit adds +tanh(1) to the belt for "good" and -tanh(1) for "bad", and forgets a little at each word."""
+    weights = {name: np.zeros(shape, np.float32) for name, shape in config.shapes().items()}
+    units = config.units
+    weights["embedding"][2, 0], weights["embedding"][3, 0] = 1, -1
+    decision, forget, new_value, output = (slice(gate * units, (gate + 1) * units) for gate in range(4))
+    bias, kernel = weights["lstm.0.forward.bias"], weights["lstm.0.forward.kernel"]
+    bias[decision], bias[forget], bias[output] = 2, 1.5, 2
+    kernel[0, new_value] = 1
+    weights["lstm.0.forward.recurrent_kernel"][:] = 0.01
+    weights["head.kernel"][:, -1] = 1
+    return weights
+
+
+def toy_history(epochs: int = 3) -> tuple[EpochRecord, ...]:
+    return tuple(
+        EpochRecord(
+            epoch=epoch,
+            loss=0.6 / epoch,
+            accuracy=0.7 + 0.05 * epoch,
+            val_loss=0.5 - 0.05 * epoch,
+            val_accuracy=0.75 + 0.02 * epoch,
+            val_low=0.70 + 0.02 * epoch,
+            val_high=0.80 + 0.02 * epoch,
+            learning_rate=1e-3,
+            seconds=2.0,
+        )
+        for epoch in range(1, epochs + 1)
+    )
+
+
+def toy_files(**changes: object) -> dict[str, bytes]:
+    """The files of the model's folder; `changes` are fields of its card."""
+    card = ModelCard(
+        config=CONFIG,
+        data=DataConfig(source="imdb"),
+        data_sha256="0" * 64,
+        rows={"train": 80, "validation": 20, "test": 10},
+        training=TrainConfig(epochs=3, embedding_dim=2, units=3, max_len=20),
+        epoch=3,
+        created="2026-01-02T03:04:05+00:00",
+        seconds=6.0,
+        command=("lstmctl", "train", "--epochs", "3"),
+        versions={"python": "3.11.7"},
+    )
+    answers = np.array([[0.9, 0.1]] * 4 + [[0.2, 0.8]] * 6)
+    metrics = {
+        "test": measure(answers, np.array([0] * 5 + [1] * 5), labels=("neg", "pos")).to_dict(),
+        "floors": {
+            "majority_label": "neg",
+            "majority": {"validation": 0.5, "test": 0.5},
+            "naive_bayes": {"validation": 0.8, "test": 0.7},
+        },
+    }
+    card = replace(card, **changes)
+    return pack(
+        card, vocabulary=WORDS, weights=toy_weights(card.config), metrics=metrics, history=toy_history(card.epoch)
+    )
+
+
+def register_toy(home: Path, name: str = "tiny", **changes: object) -> str:
+    """Register the model; its reference."""
+    return Registry(home).register(name, toy_files(**changes))
