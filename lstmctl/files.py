@@ -58,7 +58,7 @@ _NO_HARD_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, er
 
 @contextmanager
 def os_errors(action: str, *, needed: int | None = None) -> Iterator[None]:
-    """Turn operating-system errors met while doing `action` ("write /x/y") into ours; `needed` is the bytes it takes."""
+    """Turn operating-system errors met while doing `action` ("write /x/y"), which takes `needed` bytes, into ours."""
     try:
         yield
     except OSError as error:

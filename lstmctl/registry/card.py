@@ -1,4 +1,4 @@
-"""model.json: what a model is, where it came from and how, in plain values. Reading it needs neither NumPy nor weights."""
+"""model.json: what a model is, where it came from and how, in plain values that are read without NumPy."""
 
 import re
 from collections.abc import Mapping

@@ -108,10 +108,14 @@ class Registry:
         if missing := set(FILES) - set(files):
             raise ValueError(f"a model folder has a file {min(missing)}")
         needed = sum(map(len, files.values()))
-        with os_errors(f"store {name} in {self.home}", needed=needed), homes.open_for_writing(self.home) as home:
-            with stage(home, files) as staged, self._changing(home, name, make=True) as folder:
-                reference = f"{name}@{_place(staged, folder)}"
-                _make_durable(folder, f"{reference} is stored, but a power cut may undo that")
+        with (
+            os_errors(f"store {name} in {self.home}", needed=needed),
+            homes.open_for_writing(self.home) as home,
+            stage(home, files) as staged,
+            self._changing(home, name, make=True) as folder,
+        ):
+            reference = f"{name}@{_place(staged, folder)}"
+            _make_durable(folder, f"{reference} is stored, but a power cut may undo that")
         return reference
 
     def remove(self, reference: str, *, every: bool = False) -> list[str]:
@@ -131,13 +135,12 @@ class Registry:
         if bare and not every:
             hint = f"lstmctl models rm {wanted.name}@{version} · lstmctl models rm {wanted.name} --all"
             raise UsageError(f'"{wanted.name}" alone may be several models', hint=hint)
-        with os_errors(f"remove {reference}"), homes.open_for_writing(self.home) as home:
-            with self._changing(home, wanted.name) as folder:
-                found = shelf.look(self.home, wanted.name)
-                removed = found.versions if every else (found.find(wanted),)
-                for each in removed:
-                    folder.rename(version_folder(each), folder, version_folder(each, deleted=True))
-                _make_durable(folder, f"{reference} is removed, but a power cut may undo that")
+        with self._writing(wanted.name, f"remove {reference}") as folder:
+            found = shelf.look(self.home, wanted.name)
+            removed = found.versions if every else (found.find(wanted),)
+            for each in removed:
+                folder.rename(version_folder(each), folder, version_folder(each, deleted=True))
+            _make_durable(folder, f"{reference} is removed, but a power cut may undo that")
         return [f"{wanted.name}@{each}" for each in removed]
 
     def restore(self, reference: str) -> str:
@@ -151,11 +154,19 @@ class Registry:
         homes.check(self.home)
         if not shelf.look(self.home, name).deleted:
             raise NotFound(f"no model {name} was removed", hint="lstmctl models list")
-        with os_errors(f"restore {reference}"), homes.open_for_writing(self.home) as home:
-            with self._changing(home, name) as folder:
-                _restore(folder, name, version)
-                _make_durable(folder, f"{reference} is back, but a power cut may undo that")
+        with self._writing(name, f"restore {reference}") as folder:
+            _restore(folder, name, version)
+            _make_durable(folder, f"{reference} is back, but a power cut may undo that")
         return str(wanted)
+
+    @contextmanager
+    def _writing(self, name: str, action: str) -> Iterator[Folder]:
+        with (
+            os_errors(f"{action} in {self.home}"),
+            homes.open_for_writing(self.home) as home,
+            self._changing(home, name) as folder,
+        ):
+            yield folder
 
     @contextmanager
     def _changing(self, home: Folder, name: str, *, make: bool = False) -> Iterator[Folder]:

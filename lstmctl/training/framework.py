@@ -14,13 +14,13 @@ class BackgroundImport:
     """TensorFlow and Keras, on their way in.
 
     Meanwhile file descriptor 2 leads to a temporary file, because TensorFlow writes its banner there before any of its
-    settings count; `sys.stderr` still leads to where it led before.
+    settings count. `sys.stderr` becomes a stream of its own to where it led before, and stays one: a spinner may be
+    writing to it at any moment.
     """
 
     def __init__(self) -> None:
         self._error: BaseException | None = None
         self._banner = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the import
-        self._python_stderr = sys.stderr
         self._real_stderr = _redirect(self._banner.fileno())
         # A daemon, so that Ctrl-C need not wait for it.
         self._thread = threading.Thread(target=self._load, name="import tensorflow", daemon=True)
@@ -50,9 +50,7 @@ class BackgroundImport:
 
     def _restore(self) -> None:
         if self._real_stderr is not None:
-            sys.stderr = self._python_stderr
             os.dup2(self._real_stderr.fileno(), 2)
-            self._real_stderr.close()
 
 
 def _redirect(target: int) -> TextIO | None:
