@@ -108,13 +108,16 @@ class Classifier:
             positive = 0.5 + 0.5 * np.tanh(0.5 * z)
             return np.concatenate([1 - positive, positive], axis=1)
         z -= z.max(axis=1, keepdims=True)
-        exponentials = np.exp(z)
-        return exponentials / exponentials.sum(axis=1, keepdims=True)
+        exponentials: NDArray[np.float64] = np.exp(z)
+        exponentials /= exponentials.sum(axis=1, keepdims=True)
+        return exponentials
 
 
 def choose(probabilities: NDArray[np.float64], *, threshold: float | None = None) -> NDArray[np.intp]:
     """(texts,): the label's place for each text; of equals the later label, so P(positive) = ½ is positive."""
     if threshold is not None:
-        return (probabilities[:, 1] >= threshold).astype(np.intp)
-    last = probabilities.shape[1] - 1
-    return last - np.argmax(probabilities[:, ::-1], axis=1)
+        positive: NDArray[np.intp] = (probabilities[:, 1] >= threshold).astype(np.intp)
+        return positive
+    from_the_end: NDArray[np.intp] = np.argmax(probabilities[:, ::-1], axis=1)
+    chosen: NDArray[np.intp] = probabilities.shape[1] - 1 - from_the_end
+    return chosen

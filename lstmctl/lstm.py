@@ -82,7 +82,8 @@ def matrices_from_keras(kernel: Floats, recurrent_kernel: Floats, bias: Floats) 
 def sigmoid(z: Floats) -> Floats:
     """1 / (1 + e⁻ᶻ), written with tanh, which cannot overflow."""
     half = z.dtype.type(0.5)
-    return half + half * np.tanh(half * z)
+    value: Floats = half + half * np.tanh(half * z)
+    return value
 
 
 def step(word: Floats, memory: Memory, matrices: Matrices) -> tuple[Memory, Gates]:
@@ -118,7 +119,8 @@ def product(rows: Floats, matrix: Floats) -> Floats:
     if n % BLOCK:
         padded = np.zeros((blocked(n), k), rows.dtype)
         padded[:n] = rows
-    return np.matmul(padded.reshape(-1, BLOCK, k), matrix).reshape(-1, matrix.shape[1])[:n]
+    result: Floats = np.matmul(padded.reshape(-1, BLOCK, k), matrix).reshape(-1, matrix.shape[1])
+    return result[:n]
 
 
 class Packed(NamedTuple):

@@ -43,6 +43,6 @@ def command(
     if shell == "bash":
         console.result(_BASH.strip("\n"))
         return
-    from typer.completion import get_completion_script
+    from typer.completion import get_completion_script  # type: ignore[attr-defined]  # there, but not re-exported
 
     console.result(get_completion_script(prog_name="lstmctl", complete_var="_LSTMCTL_COMPLETE", shell=shell))

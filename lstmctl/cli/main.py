@@ -62,6 +62,10 @@ def program(
 def run(arguments: Sequence[str]) -> int:
     """Run one command line; returns the exit code. Never raises, never shows a traceback without --debug."""
     options.reset()
+    if "_LSTMCTL_COMPLETE" in os.environ:  # set by the scripts of `lstmctl completion`
+        from typer.completion import completion_init  # type: ignore[attr-defined]  # there, but not re-exported
+
+        completion_init()
     try:
         code = _run(arguments)
     except KeyboardInterrupt:

@@ -33,7 +33,7 @@ class _SharedOptions:
         super().__init__(*args, **settings)
         self.params: list[Any] = [*self.params, *shared_parameters()]
 
-    def format_epilog(self, context: typer.Context, formatter: Any) -> None:
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:
         """The examples, with their lines kept as written."""
         if epilog := getattr(self, "epilog", None):
             formatter.write("\n" + "\n".join(line.rstrip() for line in epilog.strip("\n").split("\n")) + "\n")

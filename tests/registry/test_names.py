@@ -1,0 +1,104 @@
+"""What may be a name, and what a MODEL means."""
+
+import os
+import string
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lstmctl.data.sources import default_model_name
+from lstmctl.errors import UsageError
+from lstmctl.registry.names import (
+    Reference,
+    check_name,
+    is_name,
+    is_tag,
+    parse,
+    parse_version,
+    version_folder,
+    version_of,
+)
+from lstmctl.registry.store import Registry
+
+HOSTILE = [
+    "", ".", "..", "-rf", "a/b", "../x", "a\\b", "a\0b", "a\n", "\na", "a b", "A", "Imdb", "é", "e\u0301", "а",  # Cyrillic
+    "ｉmdb", "im\u200cdb", "\u202eimdb", "a.", "a-", "_a", ".a", "a..b", "x" * 65, "x" * 5_000, "con", "nul", "com1",
+    "lpt9", "latest", "tmp", "a.lock", "a.tmp", "a.json", "ﬁlm", "a@b@c", "a@", "@1", "a@0", "a@01", "a@-1", "a@1.5",
+    "a@１", "a@Best", "a@1st", "a@" + "9" * 5_000,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", HOSTILE, ids=ascii)
+def test_hostile_names_are_refused_before_any_path_is_made(name, tmp_path):
+    registry = Registry(tmp_path / "home")
+    with pytest.raises(UsageError) as caught:
+        registry.register(name, {})
+    assert len(caught.value.message) < 200
+    assert caught.value.message.isprintable()
+    if "/" not in name:
+        for refuse in (registry.resolve, registry.remove, registry.restore):
+            with pytest.raises(UsageError):
+                refuse(name)
+    assert os.listdir(tmp_path) == []
+
+
+@given(st.one_of(st.text(max_size=70), st.text(string.ascii_lowercase + "0-._/\0@", max_size=70)))
+def test_a_name_is_plain_in_every_way(name):
+    if not is_name(name):
+        with pytest.raises(UsageError):
+            check_name(name)
+        return
+    assert check_name(name) == name
+    assert set(name) <= set(string.ascii_lowercase + string.digits + "._-")
+    assert 1 <= len(name) <= 64
+    assert ".." not in name
+    assert not name.startswith(("-", ".", "_"))
+    assert Path("home", name).name == name
+    assert parse(name) == Reference(name)
+
+
+@given(st.text(min_size=1, max_size=100).map(lambda name: f"/data/{name.replace('/', '')}.csv"))
+def test_the_name_made_from_a_file_is_always_one(path):
+    assert is_name(default_model_name(path))
+
+
+def test_the_longest_and_the_shortest():
+    for name in ("a", "7", "x" * 64, "a.b-c_d", "reviews.csv", "console", "con1", "tmp2", "lock"):
+        assert check_name(name) == name
+
+
+def test_hints_repair():
+    for name, hint in (("IMDB", "imdb"), ("latest", "reserved"), ("a b", "a-z 0-9")):
+        with pytest.raises(UsageError) as caught:
+            check_name(name)
+        assert hint in caught.value.hint
+
+
+def test_references():
+    assert parse("imdb") == parse("imdb@latest") == Reference("imdb")
+    assert parse("imdb@3") == Reference("imdb", version=3)
+    assert parse("imdb@best") == Reference("imdb", tag="best")
+    assert parse("./imdb") == Path("imdb")
+    assert parse("/x/y@z/") == Path("/x/y@z")
+    assert [str(parse(text)) for text in ("imdb", "imdb@3", "imdb@best")] == ["imdb", "imdb@3", "imdb@best"]
+    with pytest.raises(UsageError, match="takes a version"):
+        parse_version("imdb", command="restore")
+    with pytest.raises(UsageError, match="not a path"):
+        parse_version("./imdb", command="restore")
+
+
+def test_tags_start_with_a_letter():
+    assert is_tag("best")
+    assert not any(map(is_tag, ("1st", "latest", "Best", "", "a/b")))
+
+
+@given(st.integers(1, 10**17), st.booleans())
+def test_folders_of_versions(version, deleted):
+    assert version_of(version_folder(version, deleted=deleted)) == (version, deleted)
+
+
+@pytest.mark.parametrize("folder", ["v1", "v000000", "v0000001", "000001", "v000001.gone", "v00000a", "v１００００００", ".lock"])
+def test_other_folders_are_no_versions(folder):
+    assert version_of(folder) is None

@@ -1,0 +1,63 @@
+"""JSON from strangers."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lstmctl.registry.strictjson import MAX_DEPTH, MAX_STRING, dump, parse, parse_object
+
+BAD = [
+    (b"", "not JSON"),
+    (b"{", "not JSON"),
+    (b"{} {}", "not JSON"),
+    (b"\xff\xfe{}", "not UTF-8"),
+    (b"\xef\xbb\xbf{}", "not JSON"),
+    (b'{"a":1,"a":2}', "same key twice"),
+    (b'{"a":{"b":1,"b":1}}', "same key twice"),
+    (b"NaN", "NaN"),
+    (b"[-Infinity]", "Infinity"),
+    (b"1e999", "too large"),
+    (b"-1e999", "too large"),
+    (b"1" * 5_000, "digits"),
+    (b"1" * 20, "digits"),
+    (b"[" * 100_000, "nested"),
+    (b'{"a":' * 100_000, "nested"),
+    (b"[" * (MAX_DEPTH + 1) + b"]" * (MAX_DEPTH + 1), "nested"),
+    (b'"\\ud800"', "not Unicode"),
+    (b'{"\\udc80": 1}', "not Unicode"),
+    (b'"' + b"a" * (MAX_STRING + 1) + b'"', "too long"),
+]
+
+
+@pytest.mark.parametrize(("data", "reason"), BAD, ids=range(len(BAD)))
+def test_what_could_surprise_is_refused(data, reason):
+    with pytest.raises(ValueError, match=reason):
+        parse(data)
+
+
+def test_an_object_is_an_object():
+    assert parse_object(b'{"a": [1, 2.5, null, true, "\xc3\xa9"]}') == {"a": [1, 2.5, None, True, "é"]}
+    with pytest.raises(ValueError, match="not an object"):
+        parse_object(b"[]")
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers(-(10**17), 10**17) | st.floats(allow_nan=False, allow_infinity=False)
+        | st.text(),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+        max_leaves=10,
+    )
+)  # fmt: skip
+def test_what_is_written_is_read_back(value):
+    assert parse(dump(value)) == value
+
+
+def test_arguments_that_are_no_text_are_spelt():
+    assert parse(dump({"command": ("caf\udce9",)})) == {"command": ["caf\\udce9"]}
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), {"a": [-float("inf")]}])
+def test_numbers_that_are_none_are_not_written(value):
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        dump(value)
