@@ -1,10 +1,11 @@
 """`lstmctl data`: what there is to train on."""
 
+import textwrap
 from typing import Any
 
 import typer
 
-from lstmctl.cli.console import Console, Piece, tsv
+from lstmctl.cli.console import Console, tsv
 from lstmctl.cli.options import settings
 from lstmctl.cli.parser import Command
 
@@ -32,9 +33,9 @@ def list_command() -> None:
         for name, about in NAMES.items():
             console.result(tsv((name, about.rows, ",".join(about.labels), about.description)))
     else:
-        rows: list[list[Piece]] = [
-            [name, f"{about.rows:,}", " ".join(about.labels), about.description] for name, about in NAMES.items()
-        ]
-        console.table(["name", "texts", "labels", ""], rows, right=[1])
+        for name, about in NAMES.items():
+            console.show((f"{name:<16}", "bold"), f" {about.rows:>6,} texts   labels {' '.join(about.labels)}")
+            for line in textwrap.wrap(about.description, max(20, console.width - 4)):
+                console.show(f"  {line}")
         console.note()
-        console.note(("Your own: lstmctl train --data FILE.csv|tsv|jsonl|txt|parquet, also .gz, or a folder", "dim"))
+        console.note(("Your own texts: lstmctl train --data FILE, or a folder", "dim"))

@@ -100,7 +100,7 @@ def _screen(console: Console, described: list[dict[str, Any]]) -> None:
     console.table(header, rows, right=[len(header) - 1])
     total = sum(values["bytes"] for values in described) / 1e6
     count = f"{len(described)} model" + ("s" if len(described) > 1 else "")
-    console.note((f"{count}, {total:.1f} MB.", "dim"))
+    console.note((f"{count}, {total:.1f} MB. Without -m, commands use the newest.", "dim"))
 
 
 def _show_runs(console: Console) -> None:

@@ -169,7 +169,7 @@ class _Writer:
     ) -> None:
         self.console, self.labels, self.reference = console, labels, reference
         self.top_k, self.labels_only = top_k, labels_only
-        self._label_width = max(map(len, labels))
+        self._label_width = max(len(visible(label)) for label in labels)
 
     def write(self, row: "Row", prediction: "Prediction") -> None:
         if self.console.format == "json":
@@ -212,26 +212,31 @@ class _Writer:
         return answer
 
     def _line(self, row: "Row", prediction: "Prediction") -> None:
+        from rich.cells import cell_len
+
         from lstmctl.charts import bar
 
-        encoded = prediction.encoded
-        notes = []
-        if encoded.unknown:
-            notes.append(f"{len(encoded.unknown)} of {len(encoded.ids)} words unknown")
-        if encoded.cut:
-            notes.append(f"{encoded.cut} words cut")
-        text = visible(row.text)
-        room = self.console.width - self._label_width - 24 - sum(map(len, notes)) - 3 * len(notes)
-        if len(text) > max(20, room):
-            text = text[: max(20, room) - 1] + "…"
+        width = 14 if self.console.width >= 72 else 8
         for label, probability in self._ranked(prediction):
-            drawn = bar(probability, 14, unicode=self.console.unicode)
-            gap = " " * (15 - len(drawn))
-            numbers = "" if self.labels_only else f"  {probability:.2f}  {drawn}{gap}"
+            drawn = bar(probability, width, unicode=self.console.unicode)
+            shown = visible(label) + " " * (self._label_width - cell_len(visible(label)))
+            numbers = "" if self.labels_only else f"  {probability:.2f}  {drawn:<{width}} "
+            notes = _notes(prediction)
+            room = self.console.width - cell_len(shown + numbers + notes) - 2
             self.console.show(
-                (visible(label), "bold"),
-                " " * (self._label_width - len(label)),
-                numbers or "  ",
-                text,
-                ("   " + " · ".join(notes) if notes else "", "dim"),
+                (shown, "bold"), numbers, "  ", _shortened(visible(row.text), max(12, room)), (notes, "dim")
             )
+
+
+def _notes(prediction: "Prediction") -> str:
+    """What of the text was not read."""
+    encoded = prediction.encoded
+    notes = [f"{len(encoded.unknown)} of {len(encoded.ids)} words unknown"] if encoded.unknown else []
+    notes += [f"{encoded.cut} words cut"] if encoded.cut else []
+    return "".join(f"   {note}" for note in notes)
+
+
+def _shortened(text: str, cells: int) -> str:
+    from rich.cells import cell_len, set_cell_size
+
+    return text if cell_len(text) <= cells else set_cell_size(text, cells - 1) + "…"

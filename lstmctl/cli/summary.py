@@ -67,7 +67,7 @@ def layers(config: ModelConfig) -> list[tuple[str, str, str, int]]:
             one = (inputs + units + 1) * units
             label = "lstm" if len(shapes) == 6 else name.removesuffix(".kernel")
             shown = f"({inputs} + {units} + 1) × {units}"
-            table.append((label, f"reads word by word, {units} units", f"4 × {shown}", 4 * one))
+            table.append((label, "reads word by word", f"4 × {shown}", 4 * one))
             table += [(f"  {gate}", role, shown, one) for gate, role in MATRICES]
     inputs, outputs = shapes["head.kernel"]
     answer = f"P({visible(config.labels[1])})" if config.positive else "a probability a label"
@@ -103,11 +103,12 @@ def _screen(console: Console, folder: "ModelFolder") -> None:
     labels = ", ".join(map(visible, config.labels))
     positive = f" (positive: {visible(config.positive)})" if config.positive else ""
     end = "last" if config.cut == "start" else "first"
-    _line(console, "model", f"{folder.reference} · {folder.size / 1e6:.1f} MB · trained {_when(card.created)}")
-    _line(console, "", f"in {card.seconds:.0f} s")
+    _line(console, "model", f"{folder.reference} · {folder.size / 1e6:.1f} MB")
+    _line(console, "trained", f"{_when(card.created)} UTC · {card.seconds:.0f} s · {_epoch(folder)}")
     _line(console, "data", f"{visible(card.data.source)} · {card.rows.get('train', 0):,} training texts")
-    _line(console, "labels", f"{labels}{positive} · reads the {end} {config.max_len:,} words of a text")
-    _line(console, "score", _score(folder))
+    _line(console, "labels", f"{labels}{positive}")
+    _line(console, "reads", f"the {end} {config.max_len:,} words of a text")
+    _line(console, "accuracy", _accuracy(folder))
     console.show()
     rows: list[list[Piece]] = []
     for name, role, shape, parameters in layers(config):
@@ -129,13 +130,14 @@ def _when(created: str) -> str:
     return visible(created[:16].replace("T", " "))
 
 
-def _score(folder: "ModelFolder") -> str:
-    card, test = folder.card, folder.metrics().get("test")
-    epoch = f"epoch {card.epoch} of {card.training.epochs}"
+def _epoch(folder: "ModelFolder") -> str:
+    return f"epoch {folder.card.epoch} of {folder.card.training.epochs}"
+
+
+def _accuracy(folder: "ModelFolder") -> str:
+    test = folder.metrics().get("test")
     if not test:
-        return f"not measured on a test part · {epoch}"
+        return "not measured on a test part"
     accuracy = test["metrics"]["accuracy"]
-    return (
-        f"test accuracy {accuracy['value']:.3f}, {accuracy['low']:.3f} – {accuracy['high']:.3f} "
-        f"on {accuracy['n']:,} texts · {epoch}"
-    )
+    low, high = accuracy["low"], accuracy["high"]
+    return f"{accuracy['value']:.3f} ({low:.3f} – {high:.3f}) on {accuracy['n']:,} test texts"

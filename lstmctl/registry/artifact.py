@@ -57,29 +57,28 @@ def pack(
         Rejected: no model could be read back from such files: weights of other shapes or not finite, a vocabulary of
             another size than the card says, and the like.
     """
-    shapes = card.config.shapes()
-    with _rejecting("the model", WEIGHTS):
-        packed = tensors.pack(weights, shapes)
-    files = {
-        CARD: card.to_json(),
-        HISTORY: to_jsonl(history),
-        METRICS: strictjson.dump(metrics),
-        VOCABULARY: vocabulary.to_text().encode(),
-        WEIGHTS: packed,
+    config = card.config
+    writers: dict[str, Callable[[], bytes]] = {
+        CARD: card.to_json,
+        HISTORY: lambda: to_jsonl(history),
+        METRICS: lambda: strictjson.dump(metrics),
+        VOCABULARY: lambda: vocabulary.to_text().encode(),
+        WEIGHTS: lambda: tensors.pack(weights, config.shapes()),
     }
-    limits = _limits(card.config)
     readers: dict[str, Callable[[bytes], object]] = {
         CARD: ModelCard.from_json,
         HISTORY: from_jsonl,
-        METRICS: lambda data: measures.parse(data, card.config),
-        VOCABULARY: lambda data: _vocabulary(data, card.config),
+        METRICS: lambda data: measures.parse(data, config),
+        VOCABULARY: lambda data: _vocabulary(data, config),
+        WEIGHTS: lambda data: None,  # `tensors.pack` has looked at every number
     }
-    for name, data in files.items():
+    limits, files = _limits(config), {}
+    for name, write in writers.items():
         with _rejecting("the model", name):
-            if len(data) > limits[name]:
-                raise ValueError(f"would have {len(data):,} bytes; at most {limits[name]:,} can be read")
-            if name in readers:
-                readers[name](data)
+            files[name] = write()
+            if len(files[name]) > limits[name]:
+                raise ValueError(f"would have {len(files[name]):,} bytes; at most {limits[name]:,} can be read")
+            readers[name](files[name])
     return files | {SUMS: checksums.of(files)}
 
 

@@ -1,8 +1,10 @@
 """From MODEL, as a user writes it, to the model it means."""
 
+import errno
 import os
 from contextlib import suppress
 from pathlib import Path
+from stat import S_ISDIR
 
 from lstmctl.errors import NotFound, UsageError, nearest
 from lstmctl.files import os_errors
@@ -95,14 +97,19 @@ def _data_hint(reference: str) -> str | None:
 
 def _at_path(path: Path, reference: str) -> ModelFolder:
     with os_errors(f"read {path}"):
-        if os.path.lexists(path / CARD):
-            return open_model(path, reference)
-        if os.path.lexists(path / MODEL_FOLDER / CARD):
-            return open_model(path, reference, inside=(MODEL_FOLDER,))
-        if path.is_file():
+        try:
+            is_folder = S_ISDIR(path.stat().st_mode)
+        except OSError as error:
+            if error.errno in (errno.EACCES, errno.EIO):
+                raise
+            raise NotFound(f"there is no folder {reference:.200}", hint="lstmctl models list") from error
+        if not is_folder:
             raise NotFound(f"{reference} is a file, not the folder of a model", hint=_data_hint(reference))
-        if not path.is_dir():
-            raise NotFound(f"there is no folder {reference}", hint="lstmctl models list")
-        steps = sorted(step.name for step in path.glob("step-*"))
+        inside = set(os.listdir(path))
+        if CARD in inside:
+            return open_model(path, reference)
+        if MODEL_FOLDER in inside:
+            return open_model(path, reference, inside=(MODEL_FOLDER,))
+    steps = sorted(name for name in inside if name.startswith("step-"))
     hint = f"its newest checkpoint is {reference.rstrip('/')}/{steps[-1]}" if steps else "lstmctl models list"
     raise NotFound(f"{reference} is not the folder of a model: it has no {CARD}", hint=hint)

@@ -5,7 +5,7 @@ import os
 import sys
 import tempfile
 import threading
-from typing import TextIO
+from typing import BinaryIO
 
 from lstmctl.errors import MissingExtra
 
@@ -20,8 +20,7 @@ class BackgroundImport:
 
     def __init__(self) -> None:
         self._error: BaseException | None = None
-        self._banner = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the import
-        self._real_stderr = _redirect(self._banner.fileno())
+        self._banner = _divert_stderr()
         # A daemon, so that Ctrl-C need not wait for it.
         self._thread = threading.Thread(target=self._load, name="import tensorflow", daemon=True)
         self._thread.start()
@@ -40,30 +39,34 @@ class BackgroundImport:
         """
         while self._thread.is_alive():
             self._thread.join(0.1)  # in short pieces, or a signal would wait for the whole import
-        self._restore()
+        said = self._restore_stderr()
         if isinstance(self._error, ModuleNotFoundError):
             raise MissingExtra(self._error.name or "TensorFlow", packages="tensorflow keras") from None
         if self._error is not None:
-            self._banner.seek(0)
-            sys.stderr.write(self._banner.read().decode(errors="replace"))
+            sys.stderr.write(said)
             raise self._error
 
-    def _restore(self) -> None:
-        if self._real_stderr is not None:
-            os.dup2(self._real_stderr.fileno(), 2)
+    def _restore_stderr(self) -> str:
+        """Point descriptor 2 where it led before; what TensorFlow wrote meanwhile."""
+        if self._banner is None:
+            return ""
+        os.dup2(sys.stderr.fileno(), 2)
+        with self._banner as banner:
+            banner.seek(0)
+            return banner.read().decode(errors="replace")
 
 
-def _redirect(target: int) -> TextIO | None:
-    """Point descriptor 2 at `target`; the stream that `sys.stderr` now is, or None where it did not lead there."""
+def _divert_stderr() -> BinaryIO | None:
+    """Point descriptor 2 at a temporary file, which is returned; None where `sys.stderr` does not lead there."""
     try:
         if sys.stderr is None or sys.stderr.fileno() != 2:
             return None
     except (OSError, ValueError):
         return None
-    stream = os.fdopen(os.dup(2), "w", buffering=1, encoding=sys.stderr.encoding, errors="backslashreplace")
-    os.dup2(target, 2)
-    sys.stderr = stream
-    return stream
+    banner = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the import
+    sys.stderr = os.fdopen(os.dup(2), "w", buffering=1, encoding=sys.stderr.encoding, errors="backslashreplace")
+    os.dup2(banner.fileno(), 2)
+    return banner
 
 
 def import_in_background() -> BackgroundImport:

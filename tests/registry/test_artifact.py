@@ -1,0 +1,282 @@
+"""Model folders: what is packed is read back, and only that."""
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from toy import CONFIG, WORDS, toy_files, toy_history, toy_weights
+
+from lstmctl.classifier import Classifier
+from lstmctl.config import DataConfig, ModelConfig, TrainConfig
+from lstmctl.errors import NotFound, Rejected
+from lstmctl.evaluation import measure
+from lstmctl.registry import checksums
+from lstmctl.registry.artifact import FILES, ModelCard, open_model, pack
+from lstmctl.registry.card import NewerFormat
+from lstmctl.text import Vocabulary
+
+
+def card_of(files: dict[str, bytes]) -> ModelCard:
+    return ModelCard.from_json(files["model.json"])
+
+
+def packed(card: ModelCard, **changes: object) -> dict[str, bytes]:
+    given = {"vocabulary": WORDS, "weights": toy_weights(), "metrics": {}, "history": toy_history()}
+    return pack(card, **given | changes)
+
+
+def replaced(path: Path, name: str, data: bytes) -> None:
+    """Change a file and make SHA256SUMS fit, as a stranger would."""
+    (path / name).write_bytes(data)
+    files = {each: (path / each).read_bytes() for each in FILES if each != "SHA256SUMS"}
+    (path / "SHA256SUMS").write_bytes(checksums.of(files))
+
+
+def edited(path: Path, name: str, change) -> None:
+    values = json.loads((path / name).read_bytes())
+    change(values)
+    replaced(path, name, json.dumps(values).encode())
+
+
+def test_round_trip(model_path, model_files):
+    folder = open_model(model_path, "tiny@1")
+    assert folder.reference == "tiny@1"
+    assert folder.card == card_of(model_files)
+    assert folder.vocabulary().words == WORDS.words
+    assert folder.vocabulary().counts == WORDS.counts
+    assert folder.history() == toy_history()
+    assert folder.metrics()["test"]["n"] == 10
+    assert folder.size == sum(map(len, model_files.values()))
+    for name, tensor in toy_weights().items():
+        assert folder.weights()[name].tobytes() == tensor.tobytes()
+    folder.verify()
+    assert Classifier.load(folder).predict(["good film"])[0].label == "pos"
+
+
+def test_packing_is_deterministic_and_sums_come_last(model_files):
+    assert toy_files() == model_files
+    assert list(toy_files())[-1] == "SHA256SUMS"
+    assert set(model_files) == set(FILES)
+
+
+def test_sha256sum_agrees(model_path):
+    done = subprocess.run(
+        ["sha256sum", "-c", "SHA256SUMS"], cwd=model_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count(": OK\n") == 5
+
+
+def test_every_field_of_the_card_survives():
+    card = ModelCard(
+        config=ModelConfig(labels=("ä", "b", "c"), vocab_size=5, units=3, embedding_dim=2, temperature=1.5),
+        data=DataConfig(source="/x/ü.csv", limit=5, rename_label=(("0", "ä"), ("1", "b")), val_source="/x/v.csv"),
+        data_sha256="0a" * 32,
+        rows={"train": 3, "validation": 0, "test": 2},
+        training=TrainConfig(epochs=7, clip_norm=1.0, learning_rate=1e-4),
+        epoch=7,
+        created="2026-11-23T14:02:33.5+00:00",
+        seconds=0.25,
+        command=("lstmctl", "train", "--data", "a b.csv", "\n"),
+        versions={"python": "3.13.1", "keras": "3.15.1"},
+    )
+    assert ModelCard.from_json(card.to_json()) == card
+
+
+def test_arguments_that_are_not_text_do_not_cost_a_model(model_files):
+    card = replace(card_of(model_files), command=("lstmctl", "train", "--data", "caf\udce9.csv"))
+    assert card_of(packed(card)).command[-1] == "caf\\udce9.csv"
+
+
+def test_what_evaluation_measures_fits(model_files):
+    card = card_of(model_files)
+    truth = np.array([0, 0, 1])
+    answers = np.array([[0.9, 0.1], [0.2, 0.8], [0.3, 0.7]])
+    for chosen in (truth, np.array([0, 0, 0])):
+        metrics = {"test": measure(answers, chosen, labels=CONFIG.labels).to_dict(), "more": [1, {"a": None}]}
+        assert json.loads(packed(card, metrics=metrics)["metrics.json"]) == metrics
+
+
+def test_many_labels_fit():
+    """A table of all labels by all labels is the largest thing in metrics.json."""
+    labels = tuple(f"label {number:03}" for number in range(300))
+    config = replace(CONFIG, labels=labels)
+    truth = np.arange(300).repeat(2)
+    metrics = {"test": measure(np.eye(300).repeat(2, axis=0), truth, labels=labels).to_dict()}
+    card = replace(card_of(toy_files()), config=config)
+    pack(card, vocabulary=WORDS, weights=toy_weights(config), metrics=metrics, history=())
+
+
+BAD_PACKS = {
+    "a tensor is missing": {"weights": {name: value for name, value in toy_weights().items() if name != "head.bias"}},
+    "a tensor too many": {"weights": toy_weights() | {"extra": np.zeros(1, np.float32)}},
+    "another shape": {"weights": toy_weights() | {"head.bias": np.zeros(2, np.float32)}},
+    "float64": {"weights": toy_weights() | {"head.bias": np.zeros(1)}},
+    "NaN": {"weights": toy_weights() | {"head.bias": np.full(1, np.nan, np.float32)}},
+    "infinity": {"weights": toy_weights() | {"head.bias": np.full(1, -np.inf, np.float32)}},
+    "a word too few": {"vocabulary": Vocabulary(["good", "bad"], [2, 1])},
+    "a word twice": {"vocabulary": Vocabulary(["good", "bad", "bad"], [3, 2, 1])},
+    "a metric that is no number": {"metrics": {"test": float("nan")}},
+    "metrics of another shape": {"metrics": {"test": {"accuracy": 1}}},
+    "an epoch that diverged": {"history": [replace(toy_history(1)[0], loss=float("nan"))]},
+}
+
+
+@pytest.mark.parametrize("changes", BAD_PACKS.values(), ids=BAD_PACKS)
+def test_what_could_not_be_read_back_is_not_packed(changes, model_files):
+    with pytest.raises(Rejected, match="the model cannot be used: "):
+        packed(card_of(model_files), **changes)
+
+
+def test_a_card_that_could_not_be_read_back_is_not_packed(model_files):
+    with pytest.raises(Rejected, match=r"model.json has an unusable field 'created'"):
+        packed(replace(card_of(model_files), created="yesterday"))
+
+
+BAD_CARDS = {
+    "no model": (lambda card: card.update(schema="other/1"), "does not describe a model"),
+    "no format": (lambda card: card.pop("format"), "does not describe a model"),
+    "true is no format": (lambda card: card.update(format=True), "does not describe a model"),
+    "format 0": (lambda card: card.update(format=0), "does not describe a model"),
+    "an unknown field": (lambda card: card.update(module="os"), "unknown field 'module'"),
+    "a missing field": (lambda card: card.pop("seconds"), "lacks field 'seconds'"),
+    "an unknown setting": (lambda card: card["config"].update(layer="Lambda"), "'config': unknown field 'layer'"),
+    "a missing setting": (lambda card: card["config"].pop("labels"), "'config': field 'labels' is missing"),
+    "units as text": (lambda card: card["config"].update(units="32"), "'units'"),
+    "units as truth": (lambda card: card["config"].update(units=True), "'units'"),
+    "too many units": (lambda card: card["config"].update(units=10**9), "at most 4,096"),
+    "too large in all": (lambda card: card["config"].update(vocab_size=2_000_000, embedding_dim=4096), "2 GB"),
+    "one label": (lambda card: card["config"].update(labels=["a"]), "labels"),
+    "a label twice": (lambda card: card["config"].update(labels=["a", "a"]), "labels"),
+    "another tokenizer": (lambda card: card["config"].update(tokenizer="words-2"), "tokenizer"),
+    "data is a list": (lambda card: card.update(data=[]), "'data': not an object"),
+    "another part": (lambda card: card["rows"].update(secret=1), "'rows'"),
+    "fewer than no rows": (lambda card: card["rows"].update(train=-1), "'rows'"),
+    "an epoch of 10^12": (lambda card: card.update(epoch=10**12), "'epoch'"),
+    "half an epoch": (lambda card: card.update(epoch=1.5), "'epoch'"),
+    "no date": (lambda card: card.update(created="\x1b[31m2026"), "'created'"),
+    "another time zone": (lambda card: card.update(created="2026-01-02T03:04:05+02:00"), "'created'"),
+    "no hash": (lambda card: card.update(data_sha256="0" * 63), "'data_sha256'"),
+    "seconds as text": (lambda card: card.update(seconds="6"), "'seconds'"),
+    "a command of numbers": (lambda card: card.update(command=[1]), "'command'"),
+    "versions with escapes": (lambda card: card["versions"].update(python="\x1b]0;owned\x07"), "'versions'"),
+    "versions of numbers": (lambda card: card["versions"].update(python=3), "'versions'"),
+}
+
+
+@pytest.mark.parametrize(("change", "reason"), BAD_CARDS.values(), ids=BAD_CARDS)
+def test_cards_that_say_something_else(change, reason, model_path):
+    edited(model_path, "model.json", change)
+    with pytest.raises(Rejected, match=reason) as caught:
+        open_model(model_path, "tiny@1")
+    assert caught.value.message.startswith("tiny@1 cannot be used: model.json ")
+    assert caught.value.hint == "lstmctl models rm tiny@1 puts it aside"
+
+
+def test_a_newer_card_says_so(model_path):
+    edited(model_path, "model.json", lambda card: card.update(format=2, schema="lstmctl.model/2", more=1))
+    with pytest.raises(Rejected, match="has format 2; this lstmctl knows 1") as caught:
+        open_model(model_path, "tiny@1")
+    assert "--upgrade" in caught.value.hint
+    with pytest.raises(NewerFormat):
+        ModelCard.from_json((model_path / "model.json").read_bytes())
+
+
+BAD_METRICS = {
+    "no object": [],
+    "a test that is a number": {"test": 1},
+    "a test without accuracy": {"test": {"n": 1, "metrics": {}, "labels": {}, "confusion": {}}},
+    "floors that are a list": {"floors": []},
+    "floors without numbers": {
+        "floors": {"majority_label": "pos", "majority": {"test": "high"}, "naive_bayes": {"test": 1}}
+    },
+}
+
+
+@pytest.mark.parametrize("metrics", BAD_METRICS.values(), ids=BAD_METRICS)
+def test_metrics_of_another_shape(metrics, model_path):
+    replaced(model_path, "metrics.json", json.dumps(metrics).encode())
+    folder = open_model(model_path, "tiny@1")
+    with pytest.raises(Rejected, match=r"metrics.json "):
+        folder.metrics()
+
+
+@pytest.mark.parametrize("name", ["n", "metrics", "labels", "confusion"])
+@pytest.mark.parametrize("value", [None, -1, 1.5, "1", [], {"x": None}, {"pos": {"x": 1}}, {"accuracy": {"value": "1"}}])
+def test_each_part_of_a_test_is_checked(name, value, model_path):
+    edited(model_path, "metrics.json", lambda metrics: metrics["test"].update({name: value}))
+    with pytest.raises(Rejected, match=r"metrics.json has something unexpected in "):
+        open_model(model_path, "tiny@1").metrics()
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("vocab.txt", b"good\t3\nbad\t2\n"),
+        ("vocab.txt", b"good\t3\nbad\t2\nfilm\t1\nmore\t1\n"),
+        ("vocab.txt", b"good\t3\nbad\t2\nfilm\t1"),
+        ("vocab.txt", b"good\t3\nbad\t2\ngood\t1\n"),
+        ("vocab.txt", b"good\t3\nbad\t2\nfi\xfflm\t1\n"),
+        ("vocab.txt", b"\0" * 100_000),
+        ("history.jsonl", b"[" * 100_000 + b"\n"),
+        ("history.jsonl", b'{"epoch": 1}\n'),
+        ("history.jsonl", b"\xff\n"),
+        ("metrics.json", b"[" * 100_000),
+        ("metrics.json", b'{"a": ' + b"1" * 5_000 + b"}"),
+        ("model.json", b" " * (2**20 + 1)),
+        ("weights.safetensors", b"PK\x03\x04" + bytes(1000)),
+        ("weights.safetensors", b"\x80\x04\x95cos\nsystem\n"),
+    ],
+)
+def test_files_with_other_content_but_the_right_sum(name, data, model_path):
+    replaced(model_path, name, data)
+    with pytest.raises(Rejected, match=f"cannot be used: {name} "):
+        open_model(model_path, "tiny@1").verify()
+
+
+def test_other_files_are_nobodys_business(model_path):
+    (model_path / "notes.txt").write_text("mine")
+    (model_path / ".DS_Store").mkdir()
+    with (model_path / "SHA256SUMS").open("a") as file:
+        file.write("0" * 64 + "  later-addition.bin\n")
+    before = open_model(model_path, "tiny@1").size
+    open_model(model_path, "tiny@1").verify()
+    (model_path / "notes.txt").write_text("more of mine")
+    assert open_model(model_path, "tiny@1").size == before
+
+
+def test_sums_that_are_none(model_path):
+    sums = (model_path / "SHA256SUMS").read_bytes()
+    for data in (b"", sums[:-1], sums + sums, sums.upper(), sums.replace(b"  ", b" *"), b"\xff" * 100, b"a" * 70_000):
+        (model_path / "SHA256SUMS").write_bytes(data)
+        with pytest.raises(Rejected, match=r"SHA256SUMS"):
+            open_model(model_path, "tiny@1")
+
+
+def test_there_is_no_such_folder(tmp_path):
+    with pytest.raises(NotFound, match="no model folder"):
+        open_model(tmp_path / "missing", "./missing")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(Rejected, match="not a folder"):
+        open_model(tmp_path / "file", "./file")
+    with pytest.raises(Rejected, match="SHA256SUMS is missing") as caught:
+        open_model(tmp_path, "./here")
+    assert "sha256sum -c" in caught.value.hint
+
+
+def test_a_card_is_read_without_numpy_and_weights_without_safetensors(model_path):
+    program = """
+import sys
+from lstmctl.registry.artifact import open_model
+folder = open_model(__import__("pathlib").Path(sys.argv[1]), "tiny@1")
+folder.metrics(), folder.history(), folder.vocabulary(), folder.size
+assert not {"numpy", "regex", "secrets", "tempfile", "shutil"} & set(sys.modules), sorted(sys.modules)
+folder.weights()
+assert "safetensors" not in sys.modules
+"""
+    done = subprocess.run([sys.executable, "-c", program, model_path], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,214 @@
+"""Model folders that rotted, or that someone made to do harm."""
+
+import errno
+import json
+import os
+import random
+import socket
+import warnings
+
+import numpy as np
+import pytest
+from faults import recorded
+from toy import CONFIG, toy_weights
+
+from lstmctl.classifier import Classifier
+from lstmctl.errors import LstmctlError, PermissionDenied, Rejected
+from lstmctl.registry import checksums
+from lstmctl.registry.artifact import FILES, open_model
+from lstmctl.registry.tensors import MAX_VALUE
+from lstmctl.registry.tensors import pack as pack_tensors
+
+SLOTS = sorted(FILES)
+
+
+def test_every_changed_byte_of_the_card_is_noticed(model_path):
+    file = model_path / "model.json"
+    original = file.read_bytes()
+    for place in range(len(original)):
+        changed = bytearray(original)
+        changed[place] ^= 1 << (place % 8)
+        file.write_bytes(changed)
+        with pytest.raises(Rejected):
+            open_model(model_path, "tiny@1")
+
+
+@pytest.mark.parametrize("name", [name for name in SLOTS if name != "model.json"])
+def test_changed_bits_are_noticed_in_every_file(name, model_path):
+    file = model_path / name
+    original, dice = file.read_bytes(), random.Random(0)
+    for _ in range(150):
+        changed = bytearray(original)
+        changed[dice.randrange(len(original))] ^= 1 << dice.randrange(8)
+        file.write_bytes(changed)
+        with pytest.raises(Rejected):
+            open_model(model_path, "tiny@1").verify()
+
+
+@pytest.mark.parametrize("name", SLOTS)
+def test_files_that_are_cut_or_grew_are_noticed(name, model_path):
+    original = (model_path / name).read_bytes()
+    for data in (b"", original[:-1], original[: len(original) // 2], original + b"\n", original * 2):
+        (model_path / name).write_bytes(data)
+        with pytest.raises(Rejected):
+            open_model(model_path, "tiny@1").verify()
+
+
+def _pipe(path):
+    os.mkfifo(path)
+
+
+def _socket(path):
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path.name)
+
+
+def _sparse(path):
+    with path.open("wb") as file:
+        file.truncate(2**40)
+
+
+SPECIAL = {
+    "pipe": _pipe,
+    "socket": _socket,
+    "folder": lambda path: path.mkdir(),
+    "link out": lambda path: path.symlink_to("/etc/passwd"),
+    "link to a device": lambda path: path.symlink_to("/dev/zero"),
+    "link to the file itself": lambda path: path.symlink_to(f"saved-{path.name}"),
+    "dangling link": lambda path: path.symlink_to("nowhere"),
+    "loop": lambda path: path.symlink_to(path.name),
+    "1 TiB of nothing": _sparse,
+    "missing": lambda path: None,
+}
+
+
+@pytest.mark.parametrize("kind", SPECIAL)
+@pytest.mark.parametrize("name", SLOTS)
+def test_special_files_in_every_slot_are_refused_at_once(name, kind, model_path, monkeypatch):
+    monkeypatch.chdir(model_path)  # the path of a socket must be short
+    (model_path / name).rename(model_path / f"saved-{name}")
+    SPECIAL[kind](model_path / name)
+    with pytest.raises(Rejected, match=name):
+        open_model(model_path, "tiny@1").verify()
+
+
+def test_files_that_may_not_be_read(model_path):
+    def before(number, call):
+        if call.paths[0].name == "vocab.txt":
+            raise PermissionError(errno.EACCES, "Permission denied")
+
+    with recorded(before), pytest.raises(PermissionDenied, match="vocab.txt: permission denied"):
+        open_model(model_path, "tiny@1").vocabulary()
+
+
+def test_a_model_folder_that_is_a_link_is_not_entered(model_path, tmp_path):
+    (tmp_path / "link").symlink_to(model_path)
+    with pytest.raises(Rejected, match="not a folder"):
+        open_model(tmp_path, "tiny@1", inside=("link",))
+    open_model(tmp_path / "link", "./link").verify()  # here the user named it
+
+
+@pytest.mark.parametrize("value", [MAX_VALUE, -MAX_VALUE, 1e-45, -1e-40, 0.0])
+def test_weights_at_the_edge_still_give_probabilities(value, model_path):
+    for name in CONFIG.shapes():
+        weights = toy_weights() | {name: np.full(CONFIG.shapes()[name], value, np.float32)}
+        _replace(model_path, "weights.safetensors", pack_tensors(weights, CONFIG.shapes()))
+        with warnings.catch_warnings(), np.errstate(over="raise", invalid="raise", divide="raise"):
+            warnings.simplefilter("error")
+            classifier = Classifier.load(open_model(model_path, "tiny@1"))
+            for answer in classifier.predict(["good bad film", "", "unheard of " * 30]):
+                assert abs(sum(answer.probabilities) - 1) < 1e-6
+
+
+def _replace(path, name, data):
+    (path / name).write_bytes(data)
+    files = {each: (path / each).read_bytes() for each in FILES if each != "SHA256SUMS"}
+    (path / "SHA256SUMS").write_bytes(checksums.of(files))
+
+
+# Mutants: most of them keep the sums right, so that what is behind them is met.
+
+VALUES = [
+    None, True, False, 0, 1, -1, 2**31, 2**63, 2**64, 10**18, 0.5, -0.0, 1e308, "", "a", "x" * 5_000, "../../etc/passwd",
+    "\u202e", "\x1b[2J", [], {}, [[]], [1] * 100, {"a": 1}, {"class_name": "Lambda"}, "__import__('os')", "words-1",
+]  # fmt: skip
+RAW = [b"NaN", b"Infinity", b"1e999", b"9" * 5_000, b"[" * 3_000, b'"\\ud800"', b"{", b"}", b"\0", b"\xff", b"\\", b"//"]
+
+
+def _nodes(value, path=()):
+    yield path
+    if isinstance(value, dict | list):
+        for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _nodes(item, (*path, key))
+
+
+def _json_mutant(data: bytes, dice: random.Random) -> bytes:
+    """Another value somewhere in a document, a node less, or one twice."""
+    root = [json.loads(data)]
+    path = dice.choice(list(_nodes(root))[1:])
+    place = root
+    for key in path[:-1]:
+        place = place[key]
+    action = dice.randrange(4)
+    if action == 0 and isinstance(place, dict):
+        del place[path[-1]]
+    elif action == 1 and isinstance(place, dict):
+        place[dice.choice(["__class__", "module", "é", "format", "units"])] = place[path[-1]]
+    else:
+        place[path[-1]] = dice.choice(VALUES)
+    return json.dumps(root[0] if root else None).encode()
+
+
+def _bytes_mutant(data: bytes, dice: random.Random) -> bytes:
+    changed = bytearray(data)
+    for _ in range(dice.randint(1, 4)):
+        place = dice.randrange(len(changed) + 1)
+        match dice.randrange(5):
+            case 0:
+                changed[place : place + 1] = bytes([dice.randrange(256)])
+            case 1:
+                del changed[place : place + dice.randint(1, 40)]
+            case 2:
+                changed[place:place] = dice.choice(RAW)
+            case 3:
+                changed[place : place + 8] = dice.choice([0, 1, 2**31, 2**63, 2**64 - 1]).to_bytes(8, "little")
+            case _:
+                changed[place:place] = changed[: dice.randint(1, 60)]
+    return bytes(changed)
+
+
+def _mutant(name: str, data: bytes, dice: random.Random) -> bytes:
+    if name == "weights.safetensors" and dice.random() < 0.5:
+        length = int.from_bytes(data[:8], "little")
+        header = _json_mutant(data[8 : 8 + length], dice)
+        header += b" " * (-len(header) % 8)
+        return len(header).to_bytes(8, "little") + header + data[8 + length :]
+    if name.endswith(".json") and dice.random() < 0.7:
+        return _json_mutant(data, dice)
+    if name == "history.jsonl" and dice.random() < 0.7:
+        return b"".join(_json_mutant(line, dice) + b"\n" for line in data.splitlines())
+    return _bytes_mutant(data, dice)
+
+
+@pytest.mark.parametrize("name", SLOTS)
+def test_mutants_are_models_or_refused(name, model_path, model_files):
+    """Nothing but our own error comes out of reading, or a model that answers."""
+    dice, refused = random.Random(name), 0
+    original = model_files[name]
+    for _ in range(500):
+        mutant = _mutant(name, original, dice)
+        if name == "SHA256SUMS":
+            (model_path / name).write_bytes(mutant)
+        else:
+            _replace(model_path, name, mutant)
+        try:
+            folder = open_model(model_path, "tiny@1")
+            folder.verify()
+        except LstmctlError as error:
+            assert isinstance(error, Rejected)
+            assert error.message.isprintable() or name == "model.json"
+            refused += 1
+        else:
+            answer = Classifier.load(folder).predict(["good film"])[0]
+            assert abs(sum(answer.probabilities) - 1) < 1e-6
+    assert refused > 100

@@ -1,0 +1,151 @@
+"""What a MODEL leads to, and what is said where it leads nowhere."""
+
+import pytest
+from toy import toy_files
+
+from lstmctl.config import DataConfig
+from lstmctl.errors import NotFound, Rejected, UsageError
+from lstmctl.registry import listing, resolve
+from lstmctl.registry.checkpoints import Run, new_run_id
+from lstmctl.registry.store import Registry
+
+
+@pytest.fixture
+def registry(home, model_files):
+    registry = Registry(home)
+    for _ in range(3):
+        registry.register("imdb", model_files)
+    return registry
+
+
+def refusal(registry, reference, kind=NotFound):
+    with pytest.raises(kind) as caught:
+        registry.resolve(reference)
+    return caught.value.message, caught.value.hint
+
+
+def test_names_versions_and_latest(registry):
+    for written, meant in (("imdb", 3), ("imdb@latest", 3), ("imdb@2", 2), ("imdb@1", 1)):
+        folder = registry.resolve(written)
+        assert folder.reference == f"imdb@{meant}"
+        assert folder.path == registry.home / "models" / "imdb" / f"v00000{meant}"
+    registry.remove("imdb@3")
+    assert registry.resolve("imdb").reference == "imdb@2"
+
+
+def test_paths(registry, model_path, monkeypatch):
+    monkeypatch.chdir(model_path.parent)
+    for written in ("./model", "./model/", str(model_path), f"{registry.home}/models/imdb/v000002"):
+        folder = registry.resolve(written)
+        assert folder.reference == written
+        folder.verify()
+    # A path needs no home that can be read.
+    (registry.home / "FORMAT").write_text("lstmctl 9\n")
+    assert registry.resolve("./model").card.epoch == 3
+
+
+def test_checkpoints_are_models(registry, model_files):
+    with Run.start(registry.home, new_run_id("imdb"), {}) as run:
+        checkpoint = run.save(10, model_files, state={})
+        folder = registry.resolve(str(checkpoint))
+        assert folder.path == checkpoint / "model"
+        folder.verify()
+        message, hint = refusal(registry, f"{run.path}/")
+    assert "not the folder of a model" in message
+    assert hint == f"its newest checkpoint is {checkpoint}"
+
+
+def test_the_default_is_the_newest_that_is_no_trial(home):
+    registry = Registry(home)
+    assert refusal(registry, None) == ("there are no models yet", "lstmctl train makes one")
+    trial = DataConfig(limit=100)
+    registry.register("trial", toy_files(data=trial, created="2026-01-09T00:00:00+00:00"))
+    message, hint = refusal(registry, None)
+    assert "--limit" in message
+    assert "trial@1" in hint
+    registry.register("b", toy_files(created="2026-01-02T00:00:00+00:00"))
+    registry.register("a", toy_files(created="2026-01-01T00:00:00+00:00"))
+    assert registry.resolve(None).reference == "b@1"
+    registry.register("a", toy_files(created="2026-01-03T00:00:00+00:00"))
+    assert registry.resolve(None).reference == "a@2"
+    (home / "models/a/v000002/model.json").unlink()
+    assert registry.resolve(None).reference == "b@1"
+    for name in ("a/v000001", "b/v000001", "trial/v000001"):
+        (home / "models" / name / "model.json").unlink()
+    assert refusal(registry, None) == ("no model can be read", "lstmctl models list tells why")
+
+
+def test_names_that_are_not_there(registry, model_files, home, tmp_path, monkeypatch):
+    assert refusal(registry, "imbd") == ('no model "imbd"', "did you mean imdb@3? · lstmctl models list")
+    assert refusal(registry, "tomatoes@1") == ('no model "tomatoes"', "lstmctl models list")
+    assert refusal(registry, "imdb@9") == ("imdb has no version 9", "it has imdb@1 imdb@2 imdb@3")
+    assert refusal(registry, "imdb@best") == ('imdb has no tag "best"', "it has imdb@1 imdb@2 imdb@3")
+    registry.remove("imdb@2")
+    assert refusal(registry, "imdb@2") == ("imdb@2 was removed", "lstmctl models restore imdb@2")
+    registry.remove("imdb", every=True)
+    assert refusal(registry, "imdb") == ("imdb@3 was removed", "lstmctl models restore imdb@3")
+    assert refusal(registry, "imbd") == ('no model "imbd"', "lstmctl train makes one")
+    assert refusal(Registry(tmp_path / "empty"), "imdb") == ('no model "imdb"', "lstmctl train makes one")
+    assert not (tmp_path / "empty").exists()
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "model.json").touch()
+    assert refusal(registry, "mine")[1] == "./mine is the model folder of that name"
+
+
+def test_many_versions_are_not_all_listed(registry, home, model_files):
+    for _ in range(9):
+        registry.register("imdb", model_files)
+    hint = refusal(registry, "imdb@99")[1]
+    assert hint.startswith("it has … imdb@3 ")
+    assert hint.endswith(" imdb@12")
+
+
+def test_data_where_a_model_should_be(registry, tmp_path):
+    (tmp_path / "reviews.csv").touch()
+    for written, kind in (
+        ("reviews.csv", NotFound),
+        ("Reviews 2026.CSV", UsageError),
+        (f"{tmp_path}/reviews.csv", NotFound),
+        ("a.jsonl.gz", NotFound),
+    ):
+        message, hint = refusal(registry, written, kind)
+        assert f"--data {written}" in hint
+        assert f"-i {written}" in hint
+    assert "is a file" in refusal(registry, f"{tmp_path}/reviews.csv")[0]
+
+
+def test_folders_that_are_no_models(registry, tmp_path):
+    assert refusal(registry, "./missing/")[0] == "there is no folder ./missing/"
+    assert "it has no model.json" in refusal(registry, str(tmp_path))[0]
+    assert len(refusal(registry, "x/" + "a" * 5_000)[0]) < 300
+    (tmp_path / "loop").symlink_to("loop")
+    refusal(registry, f"{tmp_path}/loop/x")
+    (tmp_path / "model").mkdir()
+    refusal(registry, str(tmp_path), Rejected)  # looks like a checkpoint, and is none
+
+
+def test_a_model_that_goes_while_it_is_looked_for(registry, monkeypatch):
+    """Looked at again, another version is the newest."""
+    opened, real = [], listing.open_version
+
+    def open_version(home, name, version, **keywords):
+        if not opened:
+            registry.remove(f"{name}@{version}")
+        opened.append(version)
+        return real(home, name, version, **keywords)
+
+    monkeypatch.setattr(resolve, "open_version", open_version)
+    assert registry.resolve("imdb").reference == "imdb@2"
+    assert opened == [3, 2]
+    opened.clear()
+    assert refusal(registry, "imdb@1") == ("imdb@1 was removed", "lstmctl models restore imdb@1")
+
+
+def test_a_model_that_goes_while_it_is_read(registry):
+    folder = registry.resolve("imdb@3")
+    registry.remove("imdb@3")
+    with pytest.raises(NotFound):
+        folder.weights()
+    registry.restore("imdb@3")
+    folder.verify()

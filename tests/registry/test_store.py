@@ -1,0 +1,352 @@
+"""The registry: models come, are listed, go and come back."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from faults import recorded
+from toy import toy_files
+
+from lstmctl.errors import CannotCreate, LstmctlError, NotFound, PermissionDenied, Rejected, UsageError
+from lstmctl.registry.store import Registry, default_home
+
+
+def tree(path: Path) -> dict[str, bytes | None]:
+    """All that is below a folder."""
+    return {
+        str(each.relative_to(path)): each.read_bytes() if each.is_file() else None for each in sorted(path.rglob("*"))
+    }
+
+
+def test_where_models_live(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", "/home/ada")
+    monkeypatch.setenv("XDG_DATA_HOME", "/data/ada")
+    assert default_home("here", {"LSTMCTL_HOME": "/there"}) == tmp_path / "here"
+    assert default_home(None, {"LSTMCTL_HOME": "/there"}) == Path("/there")
+    assert default_home("~/models", {}) == Path("/home/ada/models")
+    for environ in ({}, {"LSTMCTL_HOME": ""}):
+        assert default_home(None, environ).name == "lstmctl"
+    with pytest.raises(UsageError):
+        default_home("", {})
+
+
+def test_models_are_numbered_and_stored_as_they_are(home, model_files):
+    registry = Registry(home)
+    assert registry.next_reference("imdb") == "imdb@1"
+    assert [registry.register(name, model_files) for name in ("imdb", "imdb", "other")] == ["imdb@1", "imdb@2", "other@1"]
+    assert registry.next_reference("imdb") == "imdb@3"
+    assert tree(home / "models" / "imdb" / "v000002") == model_files
+    assert (home / "FORMAT").read_text() == "lstmctl 1\n"
+    assert os.listdir(home / "tmp") == []
+    assert sorted(os.listdir(home)) == ["FORMAT", "checkpoints", "models", "tmp"]
+
+
+def test_half_a_model_is_not_stored(home, model_files):
+    del model_files["vocab.txt"]
+    with pytest.raises(ValueError, match=r"vocab.txt"):
+        Registry(home).register("imdb", model_files)
+    assert not home.exists()
+
+
+def test_removed_models_come_back_and_numbers_are_not_used_again(home, model_files):
+    registry = Registry(home)
+    for _ in range(3):
+        registry.register("imdb", model_files)
+    assert registry.remove("imdb@3") == ["imdb@3"]
+    assert (home / "models/imdb/v000003.deleted/model.json").exists()
+    assert [entry.reference for entry in registry.entries()] == ["imdb@2", "imdb@1"]
+    assert [entry.reference for entry in registry.entries(deleted=True)] == ["imdb@3"]
+    assert registry.next_reference("imdb") == "imdb@4"
+    assert registry.register("imdb", model_files) == "imdb@4"
+    assert registry.restore("imdb@3") == "imdb@3"
+    registry.resolve("imdb@3").verify()
+    assert registry.remove("imdb", every=True) == ["imdb@1", "imdb@2", "imdb@3", "imdb@4"]
+    assert registry.entries() == []
+    assert registry.register("imdb", model_files) == "imdb@5"
+
+
+def test_what_remains_of_a_pruned_model_keeps_its_number(home, model_files):
+    registry = Registry(home)
+    registry.register("imdb", model_files)
+    registry.remove("imdb@1")
+    deleted = home / "models/imdb/v000001.deleted"
+    for file in deleted.iterdir():
+        file.unlink()
+    with pytest.raises(NotFound, match="pruned"):
+        registry.restore("imdb@1")
+    assert registry.register("imdb", model_files) == "imdb@2"
+
+
+def test_removing_asks_for_a_version(home, model_files):
+    registry = Registry(home)
+    for _ in range(2):
+        registry.register("imdb", model_files)
+    before = tree(home)
+    with pytest.raises(UsageError, match="several models") as caught:
+        registry.remove("imdb")
+    assert caught.value.hint == "lstmctl models rm imdb@2 · lstmctl models rm imdb --all"
+    with pytest.raises(UsageError, match="bare name"):
+        registry.remove("imdb@1", every=True)
+    with pytest.raises(UsageError, match="not a path"):
+        registry.remove("./imdb")
+    for missing in ("imdb@9", "imdb@best", "imbd@1"):
+        with pytest.raises(NotFound):
+            registry.remove(missing)
+    with pytest.raises(NotFound, match='no model "other"'):
+        registry.remove("other", every=True)
+    assert tree(home) == before
+    assert registry.remove("imdb@latest") == ["imdb@2"]
+    with pytest.raises(NotFound, match="was removed") as caught:
+        registry.remove("imdb@2")
+    assert caught.value.hint == "lstmctl models restore imdb@2"
+
+
+def test_restoring_what_was_not_removed(home, model_files):
+    registry = Registry(home)
+    with pytest.raises(NotFound):
+        registry.restore("imdb@1")
+    assert not home.exists()
+    for _ in range(2):
+        registry.register("imdb", model_files)
+    with pytest.raises(NotFound):
+        registry.restore("imdb@1")
+    registry.remove("imdb@2")
+    with pytest.raises(NotFound, match="was not removed") as caught:
+        registry.restore("imdb@1")
+    assert caught.value.hint == "removed: imdb@2"
+    with pytest.raises(UsageError):
+        registry.restore("imdb")
+    (home / "models/imdb/v000002").mkdir()
+    (home / "models/imdb/v000002/file").touch()
+    with pytest.raises(CannotCreate, match="there already"):
+        registry.restore("imdb@2")
+
+
+def test_a_damaged_model_hides_no_other_and_can_be_removed(home, model_files):
+    registry = Registry(home)
+    for _ in range(4):
+        registry.register("imdb", model_files)
+    (home / "models/imdb/v000002/model.json").write_bytes(b"{}")
+    (home / "models/imdb/v000004/metrics.json").write_bytes(b"{}")
+    (home / "models/imdb/v000005").write_bytes(b"not a folder")
+    entries = registry.entries()
+    assert [(entry.reference, entry.folder is None) for entry in entries] == [
+        ("imdb@3", False),
+        ("imdb@1", False),
+        ("imdb@5", True),
+        ("imdb@4", True),
+        ("imdb@2", True),
+    ]
+    assert all(isinstance(entry.error, Rejected) for entry in entries[2:])
+    assert entries[0].error is None
+    assert registry.remove("imdb@2") == ["imdb@2"]
+    assert registry.register("imdb", model_files) == "imdb@6"
+
+
+def test_what_is_not_ours_is_left_alone(home, model_files):
+    registry = Registry(home)
+    registry.register("imdb", model_files)
+    strange = [home / "models/.DS_Store", home / "models/Upper", home / "models/imdb/notes.txt", home / "README"]
+    for path in strange:
+        path.write_text("mine")
+    (home / "models/imdb/v0000009").mkdir()
+    registry.register("imdb", model_files)
+    registry.remove("imdb@1")
+    assert [entry.reference for entry in registry.entries()] == ["imdb@2"]
+    assert registry.references() == ["imdb", "imdb@2"]
+    assert all(path.read_text() == "mine" for path in strange)
+
+
+def test_newest_first(home, model_files):
+    registry = Registry(home)
+    for name, created in (("b", "2026-01-01T00:00:00+00:00"), ("a", "2026-01-03T00:00:00Z"), ("c", "2026-01-02T00:00:00.5+00:00")):
+        registry.register(name, toy_files(created=created))
+    assert [entry.reference for entry in registry.entries()] == ["a@1", "c@1", "b@1"]
+
+
+def tag(home, name, tag, content):
+    (home / "models" / name / "tags").mkdir(exist_ok=True)
+    (home / "models" / name / "tags" / tag).write_bytes(content)
+
+
+def test_tags(home, model_files):
+    registry = Registry(home)
+    for _ in range(3):
+        registry.register("imdb", model_files)
+    tag(home, "imdb", "best", b"v000001\n")
+    tag(home, "imdb", "gone", b"v000003\n")
+    tag(home, "imdb", "Upper", b"v000001\n")
+    tag(home, "imdb", "broken", b"v1\n")
+    (home / "models/imdb/tags/link").symlink_to("best")
+    registry.remove("imdb@3")
+    assert registry.resolve("imdb@best").reference == "imdb@1"
+    assert [entry.tags for entry in registry.entries()] == [(), ("best",)]
+    assert registry.references() == ["imdb", "imdb@2", "imdb@1", "imdb@best"]
+    with pytest.raises(NotFound, match='imdb@3, which the tag "gone" stands for, was removed') as caught:
+        registry.resolve("imdb@gone")
+    assert caught.value.hint == "lstmctl models restore imdb@3"
+    with pytest.raises(NotFound) as caught:
+        registry.resolve("imdb@bets")
+    assert caught.value.hint == "did you mean imdb@best?"
+    for name in ("broken", "link"):
+        with pytest.raises(Rejected, match="damaged"):
+            registry.resolve(f"imdb@{name}")
+    assert registry.remove("imdb@best") == ["imdb@1"]
+
+
+# The home
+
+
+def test_a_newer_home_is_not_touched(home, model_files):
+    registry = Registry(home)
+    registry.register("imdb", model_files)
+    (home / "FORMAT").write_text("lstmctl 2\n")
+    before = tree(home)
+    actions = [
+        lambda: registry.resolve(None),
+        lambda: registry.resolve("imdb"),
+        registry.entries,
+        registry.references,
+        lambda: registry.next_reference("imdb"),
+        registry.prepare_for_writing,
+        lambda: registry.register("imdb", model_files),
+        lambda: registry.remove("imdb@1"),
+        lambda: registry.restore("imdb@1"),
+    ]
+    for action in actions:
+        with pytest.raises(Rejected, match="newer lstmctl") as caught:
+            action()
+        assert "--upgrade" in caught.value.hint
+    assert tree(home) == before
+
+
+@pytest.mark.parametrize("content", [b"", b"lstmctl\n", b"lstmctl 1", b"git 1\n", b"lstmctl 1\n" * 100])
+def test_a_home_of_something_else_is_refused(home, content, model_files):
+    home.mkdir()
+    (home / "FORMAT").write_bytes(content)
+    with pytest.raises(Rejected):
+        Registry(home).register("imdb", model_files)
+    with pytest.raises(Rejected):
+        Registry(home).entries()
+    assert os.listdir(home) == ["FORMAT"]
+
+
+def test_a_home_that_cannot_be(tmp_path, model_files):
+    (tmp_path / "file").write_text("mine")
+    for home in (tmp_path / "file", tmp_path / "file" / "home"):
+        for action in (lambda r: r.register("imdb", model_files), lambda r: r.prepare_for_writing(), lambda r: r.entries()):
+            with pytest.raises(CannotCreate, match="not a folder") as caught:
+                action(Registry(home))
+            assert "LSTMCTL_HOME" in caught.value.hint
+    (tmp_path / "dangling").symlink_to("nowhere")
+    with pytest.raises(CannotCreate):
+        Registry(tmp_path / "dangling").prepare_for_writing()
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_a_home_is_made_with_the_folders_above_it_and_may_be_a_link(tmp_path, model_files):
+    deep = tmp_path / "not" / "there" / "yet"
+    assert Registry(deep).register("imdb", model_files) == "imdb@1"
+    (tmp_path / "link").symlink_to(deep)
+    assert Registry(tmp_path / "link").register("imdb", model_files) == "imdb@2"
+
+
+def test_preparing_fails_early_and_leaves_nothing(home, monkeypatch):
+    Registry(home).prepare_for_writing()
+    assert tree(home) == {"FORMAT": b"lstmctl 1\n", "checkpoints": None, "models": None, "tmp": None}
+
+
+def test_a_name_that_leads_outside_is_not_followed(home, model_files, tmp_path):
+    registry = Registry(home)
+    registry.register("imdb", model_files)
+    outside = tmp_path / "outside"
+    (home / "models/imdb").rename(outside)
+    (home / "models/imdb").symlink_to(outside)
+    before = tree(outside)
+    for action in (lambda: registry.register("imdb", model_files), lambda: registry.remove("imdb@1")):
+        with pytest.raises(LstmctlError):
+            action()
+    assert registry.entries() == []
+    assert tree(outside) == before
+
+
+def test_reading_changes_nothing(home, model_files):
+    registry = Registry(home)
+    registry.entries()
+    assert not home.exists()
+    for _ in range(2):
+        registry.register("imdb", model_files)
+    registry.remove("imdb@2")
+    before = tree(home)
+    with recorded() as trace:
+        registry.entries()
+        registry.entries(deleted=True)
+        registry.references()
+        registry.next_reference("imdb")
+        for reference in (None, "imdb", "imdb@1", "imdb@latest", str(home / "models/imdb/v000001")):
+            try:
+                registry.resolve(reference).verify()
+            except NotFound:
+                assert reference in ("imdb", "imdb@latest")
+    assert {call.name for call in trace.calls} == {"open", "read"}
+    assert not [call for call in trace.calls if call.creates]
+    assert tree(home) == before
+
+
+PROGRAM = """
+import os, sys
+import numpy
+from pathlib import Path
+from lstmctl.classifier import Classifier
+from lstmctl.errors import LstmctlError
+from lstmctl.registry.checkpoints import Run, new_run_id, unfinished
+from lstmctl.registry.store import Registry
+import lstmctl.registry.runs, difflib, regex, encodings.idna
+os.setgid(65534)
+os.setuid(65534)
+registry = Registry(Path("."))
+files = {path.name: path.read_bytes() for path in Path("models/imdb/v000001").iterdir()}
+for entry in registry.entries():
+    print(entry.reference)
+print(Classifier.load(registry.resolve(None)).predict(["good"])[0].label, unfinished(registry.home))
+for write in (
+    lambda: registry.register("imdb", files),
+    lambda: registry.register("other", files),
+    lambda: registry.remove("imdb@1"),
+    lambda: registry.restore("imdb@2"),
+    registry.prepare_for_writing,
+    lambda: Run.start(registry.home, new_run_id("imdb"), {}),
+):
+    try:
+        write()
+    except LstmctlError as error:
+        print(int(error.exit_code))
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become someone else")
+def test_who_may_only_read_reads_and_is_told_so(home, model_files):
+    registry = Registry(home)
+    for _ in range(2):
+        registry.register("imdb", model_files)
+    registry.remove("imdb@2")
+    before = tree(home)
+    home.chmod(0o755)
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM], cwd=home, capture_output=True, text=True, check=False
+    )
+    assert done.stderr == ""
+    assert done.stdout.splitlines() == ["imdb@1", "pos []"] + ["77"] * 6
+    assert tree(home) == before
+
+
+def test_unreadable_for_the_user_is_77_as_well(home, model_files, monkeypatch):
+    def before(number, call):
+        if call.name == "open" and call.paths[0] == home:
+            raise PermissionError(13, "Permission denied")
+
+    with recorded(before), pytest.raises(PermissionDenied, match="permission denied"):
+        Registry(home).entries()

@@ -1,0 +1,183 @@
+"""`lstmctl train`, whole: from a file to a registered model, for any labels and scripts, and what can go wrong."""
+
+import csv
+import json
+import random
+import unicodedata
+
+import pytest
+
+pytestmark = pytest.mark.training
+
+FILLERS = "the film एक फ़िल्म 这 部 电影 это кино το έργο 영화 映画 กข 😀 👍🏽 l’été don't".split()
+QUICK = ["--embedding-dim", 8, "--units", 8, "--max-len", 30, "--batch-size", 16]
+
+
+def word_order_texts(count, *, seed=0):
+    """Three classes of the same words: `not good`, `good not`, and neither of the two together."""
+    generator = random.Random(seed)
+    kinds = {"negated": ["not", "good"], "good": ["good", "not"], "neither": []}
+    for number in range(count):
+        label = list(kinds)[number % 3]
+        before = generator.choices(FILLERS, k=generator.randint(0, 5))
+        after = generator.choices(FILLERS, k=generator.randint(0, 5))
+        lone = [generator.choice(["not", "good"])] if label == "neither" else kinds[label]
+        text = " ".join([*before, *lone, *after])
+        # Half of the texts arrive decomposed, as from a Mac's file system.
+        yield unicodedata.normalize("NFD" if number % 2 else "NFC", text), label
+
+
+def write_csv(path, rows):
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["text", "label"])
+        writer.writerows(rows)
+    return path
+
+
+def test_three_classes_in_mixed_scripts_whose_order_decides(cli, tmp_path):
+    data = write_csv(tmp_path / "order.csv", word_order_texts(900))
+    trained = cli("train", "--data", data, *QUICK, "--epochs", 30, "--lr", 0.01)
+    assert trained.code == 0, trained.err
+    assert trained.out == "order@1\n"
+    evaluation = json.loads(cli("evaluate", "--json").out)
+    assert set(evaluation["labels"]) == {"negated", "good", "neither"}
+    assert evaluation["n"] >= 80
+    assert evaluation["metrics"]["accuracy"]["value"] >= 0.95
+    composed, decomposed = ("это не le café not good", unicodedata.normalize("NFD", "это не le café not good"))
+    answers = [json.loads(line) for line in cli("predict", "--json", composed, decomposed).lines]
+    assert answers[0]["probabilities"] == answers[1]["probabilities"]
+    assert answers[0]["label"] == "negated"
+
+
+@pytest.fixture
+def small(tmp_path):
+    rows = [(f"good film {number}", "yes") for number in range(40)]
+    rows += [(f"bad film {number}", "no") for number in range(40)]
+    return write_csv(tmp_path / "Small Reviews.csv", rows)
+
+
+def test_off_a_terminal_there_is_one_plain_line_an_epoch(cli, small):
+    result = cli("train", "--data", small, *QUICK, "-e", 2, "-v")
+    assert result.code == 0, result.err
+    assert result.out == "small-reviews@1\n"
+    assert "will be small-reviews@1" in result.err
+    epochs = [line for line in result.err.splitlines() if line.startswith("epoch=")]
+    assert [line.split()[0] for line in epochs] == ["epoch=1/2", "epoch=2/2"]
+    assert {field.split("=")[0] for field in epochs[0].split()} == {
+        "epoch", "loss", "accuracy", "val_loss", "val_accuracy", "seconds"
+    }  # fmt: skip
+    assert "naive Bayes" in result.err and "±" in result.err and "agreement" in result.err
+    assert "\x1b" not in result.err and "\r" not in result.err
+
+
+def test_quiet_says_nothing_but_the_reference(cli, small):
+    result = cli("train", "-q", "--data", small, *QUICK, "-e", 1)
+    assert (result.code, result.out, result.err) == (0, "small-reviews@1\n", "")
+
+
+def test_the_same_seed_gives_the_same_bytes_and_another_seed_does_not(cli, small, tmp_path):
+    for seed in (1, 1, 2):
+        assert cli("train", "-q", "--data", small, *QUICK, "-e", 2, "--seed", seed, "--name", "m").code == 0
+    first, again, other = (
+        (tmp_path / f"home/models/m/v00000{version}/weights.safetensors").read_bytes() for version in (1, 2, 3)
+    )
+    assert first == again != other
+
+
+def test_the_positive_label_is_the_last_unless_told_otherwise(cli, small):
+    cli("train", "-q", "--data", small, *QUICK, "-e", 1)
+    cli("train", "-q", "--data", small, *QUICK, "-e", 1, "--positive", "no")
+    labels = [json.loads(cli("summary", f"small-reviews@{n}", "--json").out)["config"]["labels"] for n in (1, 2)]
+    assert labels == [["no", "yes"], ["yes", "no"]]
+    assert cli("evaluate", "small-reviews@2").code == 0
+
+
+def test_a_checkpoint_is_a_model_until_the_run_is_finished(cli, small, tmp_path, monkeypatch):
+    from lstmctl.training import agreement
+
+    def stop(*arguments, **settings):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(agreement, "check", stop)
+    stopped = cli("train", "--data", small, *QUICK, "-e", 3)
+    assert stopped.code == 130
+    assert stopped.out == ""
+    assert "epoch 3 is saved as a checkpoint" in stopped.err
+    (run,) = [json.loads(line) for line in cli("models", "list", "--runs", "--json").lines]
+    assert (run["name"], run["live"]) == ("small-reviews", False)
+    assert run["checkpoint"] in stopped.err
+    for command in (["predict", "-m", run["checkpoint"], "good film"], ["summary", run["checkpoint"]]):
+        assert cli(*command).code == 0
+    assert cli("plot", run["checkpoint"]).code == 0
+    assert cli("predict", "good film").code == 66  # a checkpoint is no registered model
+    monkeypatch.undo()
+
+
+def test_nothing_is_left_of_a_finished_run(cli, small, tmp_path):
+    assert cli("train", "-q", "--data", small, *QUICK, "-e", 2).code == 0
+    assert cli("models", "list", "--runs", "--json").out == ""
+    assert list((tmp_path / "home" / "checkpoints").iterdir()) == []
+    assert list((tmp_path / "home" / "tmp").iterdir()) == []
+
+
+MISTAKES = [
+    (["--epochs", "0"], 2, "--epochs must be 1 or more, not 0"),
+    (["--units", "0"], 2, "--units must be 1 or more"),
+    (["--units", "1000000"], 2, "--units must be at most 4,096"),
+    (["--vocab-size", "2000000", "--embedding-dim", "4096"], 2, "GB"),
+    (["--lr", "nan"], 2, "--lr must be between"),
+    (["--dropout", "1"], 2, "--dropout must be between"),
+    (["--batch-size", "0x10"], 2, "not a whole number"),
+    (["--seed", "9" * 30], 2, "--seed must be at most"),
+    (["--name", "../escape"], 2, "cannot be the name of a model"),
+    (["--name", "Big"], 2, "lower case"),
+    (["--positive", "maybe"], 2, "its labels: no yes"),
+    (["--text-column", "review"], 65, "text"),
+    (["--label-column", "stars"], 65, "label"),
+    (["--rename-label", "nonsense"], 2, "is not FROM=TO"),
+    (["--rename-label", "yes=no"], 65, "only one label"),
+    (["--recipes", "x"], 2, "no such option"),
+]
+
+
+@pytest.mark.parametrize(("options", "code", "message"), MISTAKES, ids=lambda value: str(value)[:30])
+def test_mistakes_are_told_before_training(cli, small, tmp_path, options, code, message):
+    result = cli("train", "--data", small, *options)
+    assert result.code == code
+    assert message in result.err
+    assert result.out == ""
+    assert "Traceback" not in result.err
+    assert not list(tmp_path.glob("home/models/*/v*"))
+
+
+@pytest.mark.parametrize(
+    ("content", "code", "message"),
+    [
+        ("", 65, "empty"),
+        ("text,label\n", 65, "no rows"),
+        ("text,label\ngood,pos\nbad,pos\n", 65, "only one label"),
+        ("text,label\ngood,pos\nbad,neg\n", 65, "label"),  # not every label can be in every part
+        ("text,label\n…,pos\n!,neg\n", 65, ""),
+    ],
+)
+def test_data_that_cannot_be_learned_from(cli, tmp_path, content, code, message):
+    path = tmp_path / "data.csv"
+    path.write_text(content)
+    result = cli("train", "--data", path, *QUICK)
+    assert result.code == code
+    assert message in result.err
+    assert not list(tmp_path.glob("home/models/*/v*"))
+
+
+def test_unknown_data_has_near_names(cli):
+    result = cli("train", "--data", "imbd")
+    assert result.code == 66
+    assert "did you mean imdb" in result.err
+
+
+def test_an_unwritable_home_is_told_before_training(cli, small, tmp_path):
+    (tmp_path / "file").write_text("")
+    result = cli("train", "--data", small, *QUICK, "--home", tmp_path / "file")
+    assert result.code == 73
+    assert "--home" in result.err
