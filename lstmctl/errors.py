@@ -110,6 +110,14 @@ class PermissionDenied(LstmctlError):
     exit_code = ExitCode.PERMISSION
 
 
+class Signalled(BaseException):
+    """SIGTERM or SIGHUP asked the program to end. As with KeyboardInterrupt, only what must tidy up catches it."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
 class Interrupted(LstmctlError):
     """A signal asked us to stop. `number` is the signal's, and the exit code is 128 + number."""
 

@@ -43,11 +43,15 @@ class Trace:
     def _paths(self, name: str, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> tuple[Path, ...]:
         if name in ("rename", "link"):
             places = keywords["src_dir_fd"], keywords["dst_dir_fd"]
-            return tuple(self._opened[place] / each for place, each in zip(places, arguments, strict=False))
+            return tuple(self._path(place) / each for place, each in zip(places, arguments, strict=True))
         if name in ("read", "write", "close", "fsync", "flock"):
-            return (self._opened[arguments[0]],)
+            return (self._path(arguments[0]),)
         place = keywords.get("dir_fd")
-        return (Path(arguments[0]) if place is None else self._opened[place] / arguments[0],)
+        return (Path(arguments[0]) if place is None else self._path(place) / arguments[0],)
+
+    def _path(self, descriptor: int) -> Path:
+        """What a descriptor stands for; a number for one that was open before the recording began."""
+        return self._opened.get(descriptor, Path(f"<{descriptor}>"))
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
@@ -14,7 +15,7 @@ from lstmctl import __version__
 from lstmctl.cli import completion, data, evaluate, models, options, plot, predict, summary, train
 from lstmctl.cli.console import Console, PipeClosed, report
 from lstmctl.cli.parser import Command, Group
-from lstmctl.errors import ExitCode, LstmctlError, UsageError
+from lstmctl.errors import ExitCode, LstmctlError, Signalled, UsageError
 
 EXAMPLES = """
 Examples:
@@ -68,8 +69,8 @@ def run(arguments: Sequence[str]) -> int:
         completion_init()
     try:
         code = _run(arguments)
-    except KeyboardInterrupt:
-        code = int(ExitCode.INTERRUPTED)
+    except (KeyboardInterrupt, Signalled) as interrupt:
+        code = 128 + getattr(interrupt, "number", signal.SIGINT)
     return _flush(code)
 
 

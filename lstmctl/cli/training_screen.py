@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from lstmctl.cli.console import Console, Piece, visible
-from lstmctl.errors import Interrupted
+from lstmctl.errors import Interrupted, Signalled
 from lstmctl.history import EpochRecord, best
 
 if TYPE_CHECKING:
@@ -67,8 +67,8 @@ class TrainingScreen:
         self._start_bar(1)
         try:
             yield
-        except KeyboardInterrupt:
-            raise self._interrupted() from None
+        except (KeyboardInterrupt, Signalled) as interrupt:
+            raise self._interrupted(getattr(interrupt, "number", signal.SIGINT)) from None
         finally:
             self._stop_bar()
 
@@ -183,8 +183,7 @@ class TrainingScreen:
             self._bar.stop()
             self._bar = None
 
-    def _interrupted(self) -> Interrupted:
-        number = int(signal.SIGINT)
+    def _interrupted(self, number: int) -> Interrupted:
         if not self._history:
             return Interrupted(number, "stopped before the first epoch was over; nothing was saved")
         return Interrupted(

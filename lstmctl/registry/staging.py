@@ -64,12 +64,13 @@ def stage(home: Folder, files: Mapping[str, bytes]) -> Iterator[Staged]:
     """
     name = os.urandom(8).hex()
     lock = f"{name}.lock"
-    with home.enter(FOLDER) as tmp, locks.lock(tmp, lock, timeout=_LOCK_TIMEOUT, what=f"{tmp.path / lock} is held"):
+    with home.enter(FOLDER) as tmp:
         try:
-            tmp.make(name)
-            with tmp.enter(name) as folder:
-                _fill(folder, files)
-            yield Staged(tmp, name)
+            with locks.lock(tmp, lock, timeout=_LOCK_TIMEOUT, what=f"{tmp.path / lock} is held"):
+                tmp.make(name)
+                with tmp.enter(name) as folder:
+                    _fill(folder, files)
+                yield Staged(tmp, name)
         finally:
             # What cannot be removed now is found by `collect` later; the first error is the one to tell.
             with suppress(OSError):

@@ -1,0 +1,154 @@
+"""The power is cut at any moment: is what was acknowledged on the disk, and is all that has a name whole?
+
+`Disk` follows the recorded calls and knows, as a disk does, only what was flushed: the content of a file by an fsync of
+the file, a name by an fsync of the folder that it is in. Each of the two may be lost without the other.
+"""
+
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from faults import Call, recorded
+
+from lstmctl.registry.checkpoints import Run
+from lstmctl.registry.store import Registry
+
+RUN = "20261123-140233-imdb-3f2a"
+
+
+class Disk:
+    """What would be wrong after a power cut."""
+
+    def __init__(self, known: set[Path]) -> None:
+        self.known = known
+        self.unflushed_content: set[Path] = set()
+        self.unflushed_names: set[Path] = set()  # made, or gone
+        self.moved: dict[Path, Path] = {}  # from → to, while it is not known on the disk that `from` is gone
+        self.problems: list[str] = []
+
+    def follow(self, call: Call) -> None:
+        path = call.paths[0]
+        match call.name:
+            case "open" if call.creates and path not in self.known:
+                self._name(path)
+                self.unflushed_content.add(path)
+            case "write":
+                self.unflushed_content.add(path)
+            case "mkdir":
+                self._name(path)
+            case "fsync":
+                self.unflushed_content.discard(path)
+                self.unflushed_names = {each for each in self.unflushed_names if each.parent != path}
+                self.moved = {source: target for source, target in self.moved.items() if source.parent != path}
+            case "rename":
+                self._move(*call.paths)
+            case "unlink" | "rmdir":
+                for source, target in self.moved.items():
+                    if path.is_relative_to(target) and source.parent.name != "tmp":
+                        self.problems.append(f"{source} may come back without {path.name}")
+                self.unflushed_names.add(path)
+
+    def _name(self, path: Path) -> None:
+        self.known.add(path)
+        self.unflushed_names.add(path)
+
+    def _move(self, source: Path, target: Path) -> None:
+        def moved(path: Path) -> Path:
+            return target / path.relative_to(source) if path.is_relative_to(source) else path
+
+        for path in self.unflushed_content | self.unflushed_names:
+            if path.is_relative_to(source) and not (path == source and path in self.unflushed_names - self.unflushed_content):
+                self.problems.append(f"{target} may be seen without {path.name}")
+        self.unflushed_content = set(map(moved, self.unflushed_content))
+        self.unflushed_names = {moved(path) for path in self.unflushed_names if path != source} | {source, target}
+        self.known = set(map(moved, self.known))
+        self.moved[source] = target
+
+    def acknowledge(self, *paths: Path) -> None:
+        """From here on the paths, and all that is in them, must be there."""
+        for path in paths:
+            for each in self.unflushed_names | self.unflushed_content:
+                if path == each or path.is_relative_to(each) or each.is_relative_to(path):
+                    self.problems.append(f"{each} may be lost")
+
+
+def judge(calls: list[Call], known: set[Path], *acknowledged: Path) -> list[str]:
+    disk = Disk(set(known))
+    for call in calls:
+        disk.follow(call)
+    disk.acknowledge(*acknowledged)
+    return disk.problems
+
+
+def needless(calls: list[Call], known: set[Path], *acknowledged: Path) -> list[Path]:
+    """What is flushed although nothing would be wrong without."""
+    return [
+        call.paths[0]
+        for number, call in enumerate(calls)
+        if call.name == "fsync" and not judge(calls[:number] + calls[number + 1 :], known, *acknowledged)
+    ]
+
+
+def below(path: Path) -> set[Path]:
+    return {path, *path.rglob("*")}
+
+
+def test_the_first_model_of_all_and_each_of_its_flushes(home, tmp_path, model_files):
+    with recorded() as trace:
+        Registry(home).register("imdb", model_files)
+    acknowledged = home / "models/imdb/v000001", home / "FORMAT"
+    assert judge(trace.calls, {tmp_path}, *acknowledged) == []
+    flushed = [call.paths[0] for call in trace.calls if call.name == "fsync"]
+    assert len(flushed) == 6 + 1 + 7  # the model's files, FORMAT, and the folders that follow
+    # The one flush too many is that of the folder which holds FORMAT until it gets its place.
+    (too_many,) = needless(trace.calls, {tmp_path}, *acknowledged)
+    assert too_many.parent == home / "tmp"
+
+
+def test_removing_and_restoring(home, model_files):
+    registry = Registry(home)
+    registry.register("imdb", model_files)
+    for action, path in ((registry.remove, "v000001.deleted"), (registry.restore, "v000001")):
+        known = below(home)
+        with recorded() as trace:
+            action("imdb@1")
+        acknowledged = home / "models/imdb" / path
+        assert judge(trace.calls, known, acknowledged) == []
+        assert home / "models/imdb" not in needless(trace.calls, known, acknowledged)
+
+
+def test_checkpoints(home, tmp_path, model_files):
+    with recorded() as trace, Run.start(home, RUN, {}) as run:
+        path = run.save(10, model_files, state={})
+    acknowledged = path, run.path / "run.json"
+    assert judge(trace.calls, {tmp_path}, *acknowledged) == []
+    too_many = needless(trace.calls, {tmp_path}, *acknowledged)
+    # Beside the folder of FORMAT: nothing that is part of a checkpoint.
+    assert [each for each in too_many if each.parent != home / "tmp"] == []
+    assert len(too_many) == 1
+
+
+def test_old_checkpoints_go_whole(home, model_files):
+    with Run.start(home, RUN, {}) as run:
+        run.save(10, model_files, state={})
+        run.save(20, model_files, state={})
+    known, run = below(home), Run(home, RUN, ExitStack())
+    with recorded() as trace:
+        path = run.save(30, model_files, state={})
+    assert judge(trace.calls, known, path) == []
+    with recorded() as trace:
+        run.finish()
+    assert judge(trace.calls, known, home / "checkpoints") == []
+    assert needless(trace.calls, known, home / "checkpoints") == []
+
+
+@pytest.mark.parametrize("name", ["model.json", "SHA256SUMS"])
+def test_the_judge_can_tell(home, tmp_path, model_files, name):
+    """A write after its flush, or a rename before it, is found."""
+    with recorded() as trace:
+        Registry(home).register("imdb", model_files)
+    calls = list(trace.calls)
+    late = next(number for number, call in enumerate(calls) if call.name == "fsync" and call.paths[0].name == name)
+    rename = max(number for number, call in enumerate(calls) if call.name == "rename")
+    calls.insert(rename + 1, calls.pop(late))
+    assert any("may be seen without" in problem for problem in judge(calls, {tmp_path}))
