@@ -160,7 +160,11 @@ def test_only_regular_files_up_to_the_limit_are_read(tmp_path, monkeypatch):
 def test_a_huge_sparse_file_is_refused_before_it_is_read(tmp_path):
     with (tmp_path / "sparse").open("wb") as file:
         file.truncate(2**40)
-    with recorded() as trace, Folder.open(tmp_path) as folder, pytest.raises(Rejected, match=r"1,099,511,627,776 bytes"):
+    with (
+        recorded() as trace,
+        Folder.open(tmp_path) as folder,
+        pytest.raises(Rejected, match=r"1,099,511,627,776 bytes"),
+    ):
         folder.read("sparse", limit=10**6)
     assert not [call for call in trace.calls if call.name == "read"]
 

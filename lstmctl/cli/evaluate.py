@@ -1,7 +1,7 @@
 """`lstmctl evaluate`: metrics with error bars, on texts the model has not seen."""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -20,7 +20,7 @@ from lstmctl.cli.options import (
 )
 from lstmctl.cli.session import open_model, open_registry
 from lstmctl.config import DataConfig
-from lstmctl.errors import BadData, NotFound, UsageError
+from lstmctl.errors import BadData, LstmctlError, NotFound, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,7 +36,6 @@ Examples:
   lstmctl evaluate imdb@1 --data rotten-tomatoes
   lstmctl evaluate shop --data new.csv --label-column stars --json
 """
-LOWER_IS_BETTER = "lower is better"
 
 
 def command(
@@ -79,17 +78,16 @@ def command(
         if source is None:
             examples, what = own_part(folder, part=part)
         else:
-            config = DataConfig(
-                source=source,
-                text_column=text_column,
-                label_column=label_column,
-                rename_label=parse_renames(rename_label),
+            renames = parse_renames(rename_label)
+            examples, what = other_data(
+                DataConfig(source=source, text_column=text_column, label_column=label_column, rename_label=renames)
             )
-            examples, what = other_data(config)
         check_labels(examples, labels, reference=folder.reference)
     with console.waiting("measuring"):
         evaluation = evaluate(folder, examples, threshold=threshold)
-    _show(console, folder, evaluation, what=what)
+    with console.waiting("measuring naive Bayes beside it"):
+        floor = stored_floor(folder, part=part) if source is None else floor_on(folder, examples)
+    _show(console, folder, evaluation, what=what, floor=floor)
 
 
 def own_part(folder: "ModelFolder", *, part: str) -> "tuple[Sequence[Example], str]":
@@ -155,7 +153,29 @@ def evaluate(folder: "ModelFolder", examples: "Sequence[Example]", *, threshold:
     return measure(classifier.probabilities(ids), truth, labels=classifier.config.labels, threshold=threshold)
 
 
-def _show(console: Console, folder: "ModelFolder", evaluation: "Evaluation", *, what: str) -> None:
+def stored_floor(folder: "ModelFolder", *, part: str) -> float | None:
+    """The accuracy of naive Bayes on a part of the model's own data, as measured before training."""
+    floors: dict[str, dict[str, float]] = folder.metrics().get("floors", {})
+    return floors.get("naive_bayes", {}).get({"test": "test", "val": "validation"}[part])
+
+
+def floor_on(folder: "ModelFolder", examples: "Sequence[Example]") -> float | None:
+    """The same on other texts, learned from the model's training texts; None where those are gone or have changed."""
+    from lstmctl.data import load
+
+    card = folder.card
+    try:
+        data = load(card.data, home=open_registry().home)
+    except LstmctlError:
+        return None
+    if data.sha256 != card.data_sha256:
+        return None
+    from lstmctl.training.floors import naive_bayes_accuracy
+
+    return naive_bayes_accuracy(data.train, examples, labels=card.config.labels)
+
+
+def _show(console: Console, folder: "ModelFolder", evaluation: "Evaluation", *, what: str, floor: float | None) -> None:
     if console.format == "json":
         console.json(
             {
@@ -163,6 +183,7 @@ def _show(console: Console, folder: "ModelFolder", evaluation: "Evaluation", *, 
                 "model": folder.reference,
                 "data": what,
                 **evaluation.to_dict(),
+                "floors": {"naive_bayes": floor},
             }
         )
     elif console.format == "tsv":
@@ -170,8 +191,9 @@ def _show(console: Console, folder: "ModelFolder", evaluation: "Evaluation", *, 
         for name, metric in evaluation.metrics.items():
             numbers = [_number(metric.value), _number(metric.low), _number(metric.high), metric.n]
             console.result(tsv((name, *numbers, "all", folder.reference)))
+        console.result(tsv(("floor.naive_bayes", _number(floor), "", "", evaluation.n, "all", folder.reference)))
     else:
-        _screen(console, folder, evaluation, what=what)
+        _screen(console, folder, evaluation, what=what, floor=floor)
 
 
 def _number(value: float | None) -> str:
@@ -187,13 +209,18 @@ TITLES = {
 }
 
 
-def _screen(console: Console, folder: "ModelFolder", evaluation: "Evaluation", *, what: str) -> None:
+def _screen(
+    console: Console, folder: "ModelFolder", evaluation: "Evaluation", *, what: str, floor: float | None
+) -> None:
     console.show((folder.reference, "bold"), f" on {visible(what)} · {evaluation.n:,} texts")
     console.show()
+    remarks = {"log_loss": "lower is better"}
+    if floor is not None:
+        remarks["accuracy"] = f"naive Bayes {floor:.3f}"
     rows: list[list[Piece]] = []
     for name, title in TITLES.items():
         if (metric := evaluation.metrics.get(name)) is not None:
-            rows.append([title, f"{metric.value:.3f}", _interval(metric), (_remark(folder, name, what), "dim")])
+            rows.append([title, f"{metric.value:.3f}", _interval(metric), (remarks.get(name, ""), "dim")])
     console.table(["metric", "value", "95% interval", ""], rows, right=[1])
     console.show()
     labels = [visible(label) for label in evaluation.labels]
@@ -209,13 +236,3 @@ def _screen(console: Console, folder: "ModelFolder", evaluation: "Evaluation", *
 
 def _interval(metric: "Metric") -> str:
     return "" if metric.low is None or metric.high is None else f"{metric.low:.3f} – {metric.high:.3f}"
-
-
-def _remark(folder: "ModelFolder", name: str, what: str) -> str:
-    if name == "log_loss":
-        return LOWER_IS_BETTER
-    floors: dict[str, Any] = folder.metrics().get("floors", {})
-    if name == "accuracy" and what.startswith("the ") and floors:
-        part = "test" if what.startswith("the test") else "validation"
-        return f"naive Bayes {floors['naive_bayes'][part]:.3f}"
-    return ""

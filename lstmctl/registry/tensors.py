@@ -32,7 +32,7 @@ def pack(tensors: "Tensors", shapes: Shapes) -> bytes:
     """The bytes of a file with exactly the tensors of `shapes`.
 
     Raises:
-        ValueError: one is missing, unknown, of another shape or type, or has a value that is not finite or absurdly large.
+        ValueError: one is missing, unknown, of another shape or type, or has a value that is no number or too large.
     """
     import numpy as np
     from safetensors.numpy import save

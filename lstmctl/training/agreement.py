@@ -6,8 +6,9 @@ import numpy as np
 from lstmctl.classifier import Classifier
 from lstmctl.errors import Disagreement
 from lstmctl.training import network as networks
-from lstmctl.training.batches import Ids, pad
+from lstmctl.training.batches import pad
 from lstmctl.training.prepare import Plan
+from lstmctl.training.words import Ids
 
 TOLERANCE = 1e-5  # largest difference of any probability
 TEXTS = 64

@@ -6,11 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lstmctl.config import PADDING
+from lstmctl.training.words import Ids
 
 # Batches whose texts are sorted by length together. Fewer waste padding, many more would make the order less random.
 GROUP = 50
-
-Ids = NDArray[np.int32]
 
 
 def order(lengths: NDArray[np.int64], *, batch_size: int, seed: int, epoch: int) -> list[NDArray[np.int64]]:

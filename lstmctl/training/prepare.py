@@ -1,19 +1,16 @@
 """All that is decided before the first step, without TensorFlow: words, ids, floors, epochs."""
 
-from collections import defaultdict
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lstmctl.baseline import NaiveBayes, majority
-from lstmctl.config import FIRST_WORD, UNKNOWN, ModelConfig, TrainConfig
-from lstmctl.data import Dataset, Example
+from lstmctl.config import FIRST_WORD, ModelConfig, TrainConfig
+from lstmctl.data import Dataset
 from lstmctl.errors import BadData
-from lstmctl.metrics import accuracy
-from lstmctl.text import Vocabulary, tokenize
-from lstmctl.training.batches import Ids
+from lstmctl.text import Vocabulary
+from lstmctl.training.floors import Floors, measure_floors, places
+from lstmctl.training.words import Ids, as_read, learn_words, read_words
 
 
 @dataclass(frozen=True)
@@ -25,15 +22,6 @@ class Part:
 
     def __len__(self) -> int:
         return len(self.ids)
-
-
-@dataclass(frozen=True)
-class Floors:
-    """What needs no LSTM: accuracies on the validation and test parts."""
-
-    majority_label: str
-    majority: dict[str, float]
-    naive_bayes: dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -69,12 +57,13 @@ def prepare(data: Dataset, training: TrainConfig, *, labels: tuple[str, ...]) ->
     if len(everything) == FIRST_WORD:
         raise BadData("the training texts have no words", hint="lstmctl data list shows the data sets that are here")
     validation, test = (read_words(part, everything) for part in (data.validation, data.test))
-    place = {label: number for number, label in enumerate(labels)}
-    truths = [
-        np.array([place[example.label] for example in part], np.int64)
-        for part in (data.train, data.validation, data.test)
-    ]
-    floors = _floors(labels, [train, validation, test], truths, vocab_size=len(everything))
+    truths = [places(part, labels) for part in (data.train, data.validation, data.test)]
+    floors = measure_floors(
+        (train, truths[0]),
+        {"validation": (validation, truths[1]), "test": (test, truths[2])},
+        labels=labels,
+        vocab_size=len(everything),
+    )
     vocabulary = everything.first(training.vocab_size, min_count=training.min_count)
     model = training.model_config(labels, len(vocabulary)).validate()
     words = sum(text.size for text in train)
@@ -92,43 +81,4 @@ def prepare(data: Dataset, training: TrainConfig, *, labels: tuple[str, ...]) ->
         cut=sum(text.size > model.max_len for text in train) / len(train),
         steps=steps,
         epochs=training.epochs_for(steps),
-    )
-
-
-def learn_words(texts: Sequence[str]) -> tuple[Vocabulary, list[Ids]]:
-    """The vocabulary of all words of the texts, and the texts as its ids. Tokenizes each text once."""
-    seen: defaultdict[str, int] = defaultdict()
-    seen.default_factory = seen.__len__  # the next free number
-    provisional = [np.array([seen[word] for word in tokenize(text)], np.int32) for text in texts]
-    counts = np.bincount(np.concatenate([*provisional, np.empty(0, np.int32)]), minlength=len(seen))
-    vocabulary = Vocabulary.learn(dict(zip(seen, counts.tolist(), strict=True)))
-    final = np.array([vocabulary.ids.get(word, UNKNOWN) for word in seen], np.int32)
-    return vocabulary, [final[ids] for ids in provisional]
-
-
-def read_words(examples: Sequence[Example], vocabulary: Vocabulary) -> list[Ids]:
-    """Texts as ids of a vocabulary, whole."""
-    lookup = vocabulary.ids
-    return [np.array([lookup.get(word, UNKNOWN) for word in tokenize(example.text)], np.int32) for example in examples]
-
-
-def as_read(texts: Sequence[Ids], model: ModelConfig) -> list[Ids]:
-    """The same texts as the model reads them: cut at max_len, with the words beyond its vocabulary unknown.
-
-    Works because the model's vocabulary is the beginning of the one that the ids are from.
-    """
-    kept = slice(-model.max_len, None) if model.cut == "start" else slice(model.max_len)
-    return [np.where(text[kept] < model.vocab_size, text[kept], np.int32(UNKNOWN)) for text in texts]
-
-
-def _floors(
-    labels: tuple[str, ...], texts: Sequence[list[Ids]], truths: Sequence[NDArray[np.int64]], *, vocab_size: int
-) -> Floors:
-    bayes = NaiveBayes.fit(texts[0], truths[0], labels=len(labels), vocab_size=vocab_size)
-    parts = {name: part for name, part in (("validation", 1), ("test", 2)) if truths[part].size}
-    most_frequent = majority(truths[0], labels=len(labels))
-    return Floors(
-        majority_label=labels[most_frequent],
-        majority={name: float(np.mean(truths[part] == most_frequent)) for name, part in parts.items()},
-        naive_bayes={name: accuracy(truths[part], bayes.predict(texts[part])) for name, part in parts.items()},
     )

@@ -206,7 +206,9 @@ def test_metrics_of_another_shape(metrics, model_path):
 
 
 @pytest.mark.parametrize("name", ["n", "metrics", "labels", "confusion"])
-@pytest.mark.parametrize("value", [None, -1, 1.5, "1", [], {"x": None}, {"pos": {"x": 1}}, {"accuracy": {"value": "1"}}])
+@pytest.mark.parametrize(
+    "value", [None, -1, 1.5, "1", [], {"x": None}, {"pos": {"x": 1}}, {"accuracy": {"value": "1"}}]
+)
 def test_each_part_of_a_test_is_checked(name, value, model_path):
     edited(model_path, "metrics.json", lambda metrics: metrics["test"].update({name: value}))
     with pytest.raises(Rejected, match=r"metrics.json has something unexpected in "):

@@ -124,12 +124,18 @@ def test_what_is_no_run_or_damaged_hides_no_other(home, model_files):
 def test_a_run_is_not_begun_twice(home, model_files):
     with Run.start(home, RUN, {"a": 1}), pytest.raises(CannotCreate, match="already"):
         Run.start(home, RUN, {"a": 2})
-    with Run.start(home, RUN, {}) as run, Folder.open(run.path) as folder:
-        with pytest.raises(Busy), locks.lock(folder, ".lock", timeout=0, what=""):
-            pass
+    with (
+        Run.start(home, RUN, {}) as run,
+        Folder.open(run.path) as folder,
+        pytest.raises(Busy),
+        locks.lock(folder, ".lock", timeout=0, what=""),
+    ):
+        pass
 
 
-@pytest.mark.parametrize("run_id", ["", "..", "../x", "20261123-140233-imdb", RUN + "\n", RUN.upper(), "a/b", RUN + "0"])
+@pytest.mark.parametrize(
+    "run_id", ["", "..", "../x", "20261123-140233-imdb", RUN + "\n", RUN.upper(), "a/b", RUN + "0"]
+)
 def test_ids_of_no_run(run_id, home):
     for action in (lambda: Run.start(home, run_id, {}), lambda: read_about(home, run_id)):
         with pytest.raises(UsageError):

@@ -129,10 +129,23 @@ def _replace(path, name, data):
 # Mutants: most of them keep the sums right, so that what is behind them is met.
 
 VALUES = [
-    None, True, False, 0, 1, -1, 2**31, 2**63, 2**64, 10**18, 0.5, -0.0, 1e308, "", "a", "x" * 5_000, "../../etc/passwd",
+    None, True, False, 0, 1, -1, 2**31, 2**63, 2**64, 10**18, 0.5, -0.0, 1e308, "", "a", "x" * 5_000, "../x",
     "\u202e", "\x1b[2J", [], {}, [[]], [1] * 100, {"a": 1}, {"class_name": "Lambda"}, "__import__('os')", "words-1",
 ]  # fmt: skip
-RAW = [b"NaN", b"Infinity", b"1e999", b"9" * 5_000, b"[" * 3_000, b'"\\ud800"', b"{", b"}", b"\0", b"\xff", b"\\", b"//"]
+RAW = [
+    b"NaN",
+    b"Infinity",
+    b"1e999",
+    b"9" * 5_000,
+    b"[" * 3_000,
+    b'"\\ud800"',
+    b"{",
+    b"}",
+    b"\0",
+    b"\xff",
+    b"\\",
+    b"//",
+]
 
 
 def _nodes(value, path=()):

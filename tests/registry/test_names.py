@@ -23,8 +23,8 @@ from lstmctl.registry.names import (
 from lstmctl.registry.store import Registry
 
 HOSTILE = [
-    "", ".", "..", "-rf", "a/b", "../x", "a\\b", "a\0b", "a\n", "\na", "a b", "A", "Imdb", "é", "e\u0301", "а",  # Cyrillic
-    "ｉmdb", "im\u200cdb", "\u202eimdb", "a.", "a-", "_a", ".a", "a..b", "x" * 65, "x" * 5_000, "con", "nul", "com1",
+    "", ".", "..", "-rf", "a/b", "../x", "a\\b", "a\0b", "a\n", "\na", "a b", "A", "Imdb", "é", "e\u0301",
+    "а", "ｉmdb", "im\u200cdb", "\u202eimdb", "a.", "a-", "_a", ".a", "a..b", "x" * 65, "x" * 5_000, "con", "nul", "com1",
     "lpt9", "latest", "tmp", "a.lock", "a.tmp", "a.json", "ﬁlm", "a@b@c", "a@", "@1", "a@0", "a@01", "a@-1", "a@1.5",
     "a@１", "a@Best", "a@1st", "a@" + "9" * 5_000,
 ]  # fmt: skip
@@ -99,6 +99,8 @@ def test_folders_of_versions(version, deleted):
     assert version_of(version_folder(version, deleted=deleted)) == (version, deleted)
 
 
-@pytest.mark.parametrize("folder", ["v1", "v000000", "v0000001", "000001", "v000001.gone", "v00000a", "v１００００００", ".lock"])
+@pytest.mark.parametrize(
+    "folder", ["v1", "v000000", "v0000001", "000001", "v000001.gone", "v00000a", "v１００００００", ".lock"]
+)
 def test_other_folders_are_no_versions(folder):
     assert version_of(folder) is None

@@ -21,9 +21,8 @@ def opened(home):
 
 def abandoned(opened) -> list[str]:
     """Stage a folder and die in the middle of it; what is left."""
-    with pytest.raises(Killed), recorded(killed(9)):
-        with stage(opened, {"a": b"1", "b": b"2"}):
-            pass
+    with pytest.raises(Killed), recorded(killed(9)), stage(opened, {"a": b"1", "b": b"2"}):
+        pass
     left = os.listdir(opened.path / "tmp")
     assert left
     return left

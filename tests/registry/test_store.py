@@ -36,7 +36,11 @@ def test_where_models_live(tmp_path, monkeypatch):
 def test_models_are_numbered_and_stored_as_they_are(home, model_files):
     registry = Registry(home)
     assert registry.next_reference("imdb") == "imdb@1"
-    assert [registry.register(name, model_files) for name in ("imdb", "imdb", "other")] == ["imdb@1", "imdb@2", "other@1"]
+    assert [registry.register(name, model_files) for name in ("imdb", "imdb", "other")] == [
+        "imdb@1",
+        "imdb@2",
+        "other@1",
+    ]
     assert registry.next_reference("imdb") == "imdb@3"
     assert tree(home / "models" / "imdb" / "v000002") == model_files
     assert (home / "FORMAT").read_text() == "lstmctl 1\n"
@@ -162,7 +166,11 @@ def test_what_is_not_ours_is_left_alone(home, model_files):
 
 def test_newest_first(home, model_files):
     registry = Registry(home)
-    for name, created in (("b", "2026-01-01T00:00:00+00:00"), ("a", "2026-01-03T00:00:00Z"), ("c", "2026-01-02T00:00:00.5+00:00")):
+    for name, created in (
+        ("b", "2026-01-01T00:00:00+00:00"),
+        ("a", "2026-01-03T00:00:00Z"),
+        ("c", "2026-01-02T00:00:00.5+00:00"),
+    ):
         registry.register(name, toy_files(created=created))
     assert [entry.reference for entry in registry.entries()] == ["a@1", "c@1", "b@1"]
 
@@ -237,7 +245,11 @@ def test_a_home_of_something_else_is_refused(home, content, model_files):
 def test_a_home_that_cannot_be(tmp_path, model_files):
     (tmp_path / "file").write_text("mine")
     for home in (tmp_path / "file", tmp_path / "file" / "home"):
-        for action in (lambda r: r.register("imdb", model_files), lambda r: r.prepare_for_writing(), lambda r: r.entries()):
+        for action in (
+            lambda r: r.register("imdb", model_files),
+            lambda r: r.prepare_for_writing(),
+            lambda r: r.entries(),
+        ):
             with pytest.raises(CannotCreate, match="not a folder") as caught:
                 action(Registry(home))
             assert "LSTMCTL_HOME" in caught.value.hint
@@ -335,9 +347,7 @@ def test_who_may_only_read_reads_and_is_told_so(home, model_files):
     registry.remove("imdb@2")
     before = tree(home)
     home.chmod(0o755)
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM], cwd=home, capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([sys.executable, "-c", PROGRAM], cwd=home, capture_output=True, text=True, check=False)
     assert done.stderr == ""
     assert done.stdout.splitlines() == ["imdb@1", "pos []"] + ["77"] * 6
     assert tree(home) == before

@@ -93,6 +93,7 @@ def test_other_tensors_than_the_shapes_say(change):
         unpack(save({name: np.ascontiguousarray(tensor) for name, tensor in others.items()}), SHAPES)
 
 
+UNALIGNED = json.dumps(header()).encode() + b" " * (-len(json.dumps(header())) % 8 + 4)
 ATTACKS = {
     "empty": b"",
     "short": b"1234567",
@@ -102,9 +103,7 @@ ATTACKS = {
     "header of 2^64-1": file(header(), length=2**64 - 1),
     "header past the end": file(header(), bytes(0), length=4096),
     "header over the limit": file(json.dumps(header()).encode() + b" " * MAX_HEADER),
-    "header not aligned": (lambda text: len(text).to_bytes(8, "little") + text + bytes(120))(
-        json.dumps(header()).encode() + b" " * (-len(json.dumps(header())) % 8 + 4)
-    ),
+    "header not aligned": b"".join([(len(UNALIGNED)).to_bytes(8, "little"), UNALIGNED, bytes(120)]),
     "header is a list": file([1]),
     "header is nested deeply": file(b"[" * 60_000),
     "header has a name twice": file(json.dumps(header()).encode()[:-1] + b', "bias": {}}'),

@@ -10,7 +10,7 @@ from lstmctl.config import DataConfig, ModelConfig
 from lstmctl.data import load
 from lstmctl.errors import Disagreement
 from lstmctl.text import Vocabulary
-from lstmctl.training.prepare import as_read, learn_words
+from lstmctl.training.words import as_read, learn_words
 
 pytestmark = pytest.mark.training
 
