@@ -47,7 +47,7 @@ class _Stream(io.TextIOWrapper):
 
 @pytest.fixture
 def cli(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
-    """Run the program in this process. `input` is stdin, None a terminal; `terminal` says what stdout and stderr are."""
+    """Run the program in this process. `input` is stdin, None a terminal; `terminal` is for stdout and stderr."""
     from lstmctl.cli.main import run
 
     def call(*arguments: object, input: bytes | None = b"", terminal: bool = False) -> Result:  # noqa: A002

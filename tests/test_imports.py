@@ -14,14 +14,14 @@ PACKAGE = Path(__file__).parent.parent / "lstmctl"
 # A module imports only from lower ranks; `cli` has ranks of its own inside.
 RANKS = [
     {"errors"},
-    {"files"},
+    {"files", "record"},
     {"config"},
     {"history", "text", "metrics", "lstm"},
     {"data", "registry", "charts", "figure", "baseline"},
     {"classifier"},
     {"explain", "evaluation"},
     {"training", "bulk", "api"},
-    {"cli.options"},
+    {"cli.options", "cli.lines"},
     {"cli.console", "cli.parser"},
     {"cli.session"},
     {"cli.training_screen"},

@@ -5,18 +5,15 @@ Knows streams, terminals, colours and encodings; knows nothing of models. rich i
 
 import json
 import os
-import re
 import shutil
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TextIO
 
+from lstmctl.cli.lines import Piece, align, plain, shortened, visible
 from lstmctl.cli.options import Settings
 from lstmctl.errors import LstmctlError, StorageError, from_os_error
-
-# A line is made of pieces: plain text, or (text, style).
-Piece = str | tuple[str, str]
 
 TRAIN_COLOR, VALIDATION_COLOR = "color(32)", "color(166)"  # readable on black and on white
 
@@ -26,31 +23,10 @@ _ASCII = str.maketrans(
         "…": "...", "−": "-", "“": '"', "”": '"', "’": "'", "●": "o", "◀": "<",
     }
 )  # fmt: skip
-# Control characters, and those that reorder text, must not reach a terminal: a review could repaint the screen.
-_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 
 class PipeClosed(Exception):
     """The reader of stdout went away."""
-
-
-def visible(text: str) -> str:
-    """User text made harmless: line ends and tabs are spaces, other control characters are written out."""
-    return _UNSAFE.sub(lambda match: " " if match[0] in "\t\r\n" else f"\\x{ord(match[0]):02x}", text)
-
-
-def tsv(fields: Iterable[object]) -> str:
-    """One line of tab-separated values; tab, newline and backslash inside a field are escaped."""
-    return "\t".join(_tsv_field(field) for field in fields)
-
-
-def _tsv_field(field: object) -> str:
-    if field is None:
-        return ""
-    text = str(field)
-    if "\\" in text or "\t" in text or "\n" in text or "\r" in text:
-        text = text.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
-    return text
 
 
 class Console:
@@ -97,9 +73,9 @@ class Console:
                 console.print(_rich_text(pieces), soft_wrap=not cut, no_wrap=True, overflow="ellipsis")
             text = captured.get()
         else:
-            text = _plain(pieces)
+            text = plain(pieces)
             if cut and self.on_terminal:
-                text = _cut(text, self.width)
+                text = shortened(text, self.width)
             text += "\n"
         if not self.unicode:
             text = text.translate(_ASCII)
@@ -181,7 +157,7 @@ class Console:
                 console.print(_rich_text(pieces), soft_wrap=True, end=end)
             text = captured.get()
         else:
-            text = _plain(pieces, strip=end == "\n") + end
+            text = plain(pieces, strip=end == "\n") + end
         self._say(text if self.messages_unicode else text.translate(_ASCII))
 
     def _say(self, text: str) -> None:
@@ -234,26 +210,6 @@ def report(console: Console, error: LstmctlError) -> int:
     return int(error.exit_code)
 
 
-def align(rows: Sequence[Sequence[Piece]], *, right: Sequence[int] = ()) -> list[list[Piece]]:
-    """Pad the cells of every row to common column widths, two spaces apart. The last column is not padded."""
-    from rich.cells import cell_len
-
-    columns = max(map(len, rows))
-    widths = [max(cell_len(_text(row[column])) for row in rows if column < len(row)) for column in range(columns)]
-    lines: list[list[Piece]] = []
-    for row in rows:
-        line: list[Piece] = []
-        for column, cell in enumerate(row):
-            space = " " * (widths[column] - cell_len(_text(cell)))
-            if column in right:
-                line += [space, cell]
-            else:
-                line += [cell, space if column < len(row) - 1 else ""]
-            line.append("  " if column < len(row) - 1 else "")
-        lines.append(line)
-    return lines
-
-
 def _is_terminal(stream: TextIO | None) -> bool:
     try:
         return stream is not None and stream.isatty()
@@ -269,22 +225,7 @@ def _can_show(stream: TextIO | None) -> bool:
     return os.environ.get("TERM") != "linux"  # the kernel's own console has no braille
 
 
-def _text(piece: Piece) -> str:
-    return piece if isinstance(piece, str) else piece[0]
-
-
-def _plain(pieces: Sequence[Piece], *, strip: bool = True) -> str:
-    text = "".join(map(_text, pieces))
-    return text.rstrip() if strip else text
-
-
 def _rich_text(pieces: Sequence[Piece]) -> Any:
     from rich.text import Text
 
     return Text.assemble(*pieces)
-
-
-def _cut(text: str, width: int) -> str:
-    from rich.cells import cell_len, set_cell_size
-
-    return text if cell_len(text) <= width else set_cell_size(text, width - 1) + "…"

@@ -5,7 +5,8 @@ from typing import Any
 
 import typer
 
-from lstmctl.cli.console import Console, tsv
+from lstmctl.cli.console import Console
+from lstmctl.cli.lines import tsv
 from lstmctl.cli.options import settings
 from lstmctl.cli.parser import Command
 

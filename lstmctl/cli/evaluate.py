@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from lstmctl.cli.console import Console, Piece, tsv, visible
+from lstmctl.cli.console import Console
+from lstmctl.cli.lines import Piece, tsv, visible
 from lstmctl.cli.options import (
     DATA,
     MODEL_HELP,

@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lstmctl.cli.console import Console, Piece, tsv, visible
+from lstmctl.cli.console import Console
+from lstmctl.cli.lines import Piece, tsv, visible
 from lstmctl.cli.options import complete_model, settings
 from lstmctl.cli.parser import Command
 from lstmctl.cli.session import open_registry

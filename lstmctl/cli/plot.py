@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lstmctl.cli.console import Console, tsv
+from lstmctl.cli.console import Console
+from lstmctl.cli.lines import tsv
 from lstmctl.cli.options import MODEL_HELP, Force, OutputFile, complete_model, settings
 from lstmctl.cli.session import open_model
 from lstmctl.errors import BadData, UsageError

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lstmctl.cli.console import Console, tsv, visible
+from lstmctl.cli.console import Console
+from lstmctl.cli.lines import shortened, tsv, visible
 from lstmctl.cli.options import Model, TextColumn, settings
 from lstmctl.cli.session import open_model, say_which
 from lstmctl.errors import ExitCode, NotFound, UsageError
@@ -224,7 +225,7 @@ class _Writer:
             notes = _notes(prediction)
             room = self.console.width - cell_len(shown + numbers + notes) - 2
             self.console.show(
-                (shown, "bold"), numbers, "  ", _shortened(visible(row.text), max(12, room)), (notes, "dim")
+                (shown, "bold"), numbers, "  ", shortened(visible(row.text), max(12, room)), (notes, "dim")
             )
 
 
@@ -234,9 +235,3 @@ def _notes(prediction: "Prediction") -> str:
     notes = [f"{len(encoded.unknown)} of {len(encoded.ids)} words unknown"] if encoded.unknown else []
     notes += [f"{encoded.cut} words cut"] if encoded.cut else []
     return "".join(f"   {note}" for note in notes)
-
-
-def _shortened(text: str, cells: int) -> str:
-    from rich.cells import cell_len, set_cell_size
-
-    return text if cell_len(text) <= cells else set_cell_size(text, cells - 1) + "…"

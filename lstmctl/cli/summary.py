@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lstmctl.cli.console import Console, Piece, tsv, visible
+from lstmctl.cli.console import Console
+from lstmctl.cli.lines import Piece, tsv, visible
 from lstmctl.cli.options import MODEL_HELP, Model, complete_model, settings
 from lstmctl.cli.session import open_model
 from lstmctl.config import ModelConfig

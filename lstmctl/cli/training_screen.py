@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from lstmctl.cli.console import Console, Piece, visible
+from lstmctl.cli.console import Console
+from lstmctl.cli.lines import Piece, visible
 from lstmctl.errors import Interrupted, Signalled
 from lstmctl.history import EpochRecord, best
 

@@ -17,10 +17,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from lstmctl.config import BOUNDS, FIRST_WORD, ModelConfig
+from lstmctl.config import FIRST_WORD, ModelConfig
 from lstmctl.errors import NotFound, Rejected
 from lstmctl.files import Folder, os_errors
 from lstmctl.history import EpochRecord, from_jsonl, to_jsonl
+from lstmctl.record import BOUNDS
 from lstmctl.registry import card as cards
 from lstmctl.registry import checksums, measures, strictjson, tensors
 from lstmctl.registry.card import ModelCard

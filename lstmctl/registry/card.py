@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Self
 
-from lstmctl.config import BOUNDS, DataConfig, ModelConfig, TrainConfig
+from lstmctl.config import DataConfig, ModelConfig, TrainConfig
+from lstmctl.record import BOUNDS
 from lstmctl.registry import strictjson
 
 SCHEMA = "lstmctl.model/1"

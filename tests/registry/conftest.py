@@ -6,10 +6,18 @@ from pathlib import Path
 import pytest
 from toy import toy_files
 
+from lstmctl import files
+
 
 @cache
 def _packed() -> dict[str, bytes]:
     return toy_files()
+
+
+@pytest.fixture(autouse=True)
+def no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody cuts the power here. That everything is flushed in the right order is seen from the calls."""
+    monkeypatch.setattr(files.system, "fsync", lambda descriptor: None)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""A real training process that is told to end: the right code, quickly, with no traceback, and what was saved is said."""
+"""A real training process that is told to end: the right code, no traceback, and a word about what was saved."""
 
 import os
 import signal
@@ -13,19 +13,26 @@ pytestmark = pytest.mark.training
 CODES = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
 
 
+# If the tests run in the background, SIGINT is ignored, and a child would rightly go on ignoring it.
+PROGRAM = """
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from lstmctl.__main__ import main
+sys.exit(main())
+"""
+
+
 def start(tmp_path):
     data = tmp_path / "data.csv"
     if not data.exists():
         rows = [f"good film {n},pos\nbad film {n},neg\n" for n in range(400)]
         data.write_text("text,label\n" + "".join(rows))
     return subprocess.Popen(
-        [sys.executable, "-m", "lstmctl", "train", "--data", str(data), "-e", "500", "--units", "4"],
+        [sys.executable, "-c", PROGRAM, "train", "--data", str(data), "-e", "500", "--units", "4"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "LSTMCTL_HOME": str(tmp_path / "home")},
-        # A child of a background job inherits an ignored SIGINT, and would rightly go on ignoring it.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
 
 
@@ -40,7 +47,7 @@ def test_before_the_first_epoch(tmp_path, number, seconds):
     assert "Traceback" not in err and "Fatal" not in err
 
 
-@pytest.mark.parametrize("number", CODES)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_while_training_the_last_epoch_is_kept(tmp_path, number):
     process = start(tmp_path)
     for line in process.stderr:

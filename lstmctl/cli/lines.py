@@ -1,0 +1,67 @@
+"""What a line is made of, and how text from outside is made fit to be part of one."""
+
+import re
+from collections.abc import Iterable, Sequence
+
+# A line is made of pieces: plain text, or (text, style).
+Piece = str | tuple[str, str]
+
+# Control characters, and those that reorder text, must not reach a terminal: a review could repaint the screen.
+_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+
+
+def visible(text: str) -> str:
+    """User text made harmless: line ends and tabs are spaces, other control characters are written out."""
+    return _UNSAFE.sub(lambda match: " " if match[0] in "\t\r\n" else f"\\x{ord(match[0]):02x}", text)
+
+
+def tsv(fields: Iterable[object]) -> str:
+    """One line of tab-separated values; tab, newline and backslash inside a field are escaped."""
+    return "\t".join(_tsv_field(field) for field in fields)
+
+
+def _tsv_field(field: object) -> str:
+    if field is None:
+        return ""
+    text = str(field)
+    if "\\" in text or "\t" in text or "\n" in text or "\r" in text:
+        text = text.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
+    return text
+
+
+def align(rows: Sequence[Sequence[Piece]], *, right: Sequence[int] = ()) -> list[list[Piece]]:
+    """Pad the cells of every row to common column widths, two spaces apart. The last column is not padded."""
+    from rich.cells import cell_len
+
+    columns = max(map(len, rows))
+    widths = [max(cell_len(text_of(row[column])) for row in rows if column < len(row)) for column in range(columns)]
+    lines: list[list[Piece]] = []
+    for row in rows:
+        line: list[Piece] = []
+        for column, cell in enumerate(row):
+            space = " " * (widths[column] - cell_len(text_of(cell)))
+            if column in right:
+                line += [space, cell]
+            else:
+                line += [cell, space if column < len(row) - 1 else ""]
+            line.append("  " if column < len(row) - 1 else "")
+        lines.append(line)
+    return lines
+
+
+def text_of(piece: Piece) -> str:
+    """A piece without its style."""
+    return piece if isinstance(piece, str) else piece[0]
+
+
+def plain(pieces: Sequence[Piece], *, strip: bool = True) -> str:
+    """A line without styles, and unless told otherwise without spaces at its end."""
+    text = "".join(map(text_of, pieces))
+    return text.rstrip() if strip else text
+
+
+def shortened(text: str, width: int) -> str:
+    """`text`, cut to `width` columns of a terminal."""
+    from rich.cells import cell_len, set_cell_size
+
+    return text if cell_len(text) <= width else set_cell_size(text, width - 1) + "…"
