@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from faults import Killed, failing, killed, recorded
+from faults import Call, Killed, failing, killed, recorded
 
 from lstmctl.errors import LstmctlError
 from lstmctl.registry.artifact import open_model
@@ -88,22 +88,32 @@ def scenario(request):
     return SCENARIOS[request.param]
 
 
+class World(NamedTuple):
+    """`fresh` gives a home as it was before; then the models and checkpoints in it, and what the action calls."""
+
+    fresh: Callable[[int], Path]
+    models: dict[str, bool]
+    saved: list[str]
+    calls: list[Call]
+
+
 @pytest.fixture
-def worlds(scenario, tmp_path, model_files):
-    """Homes to order: each call gives a fresh copy of what is there before, and `calls` is what the action calls."""
+def world(scenario, tmp_path, model_files):
     first = tmp_path / "first"
     scenario.before(first, model_files)
 
     def fresh(number: int) -> Path:
         home = tmp_path / f"home{number}"
         if first.exists():
-            shutil.copytree(first, home)
+            shutil.copytree(first, home, copy_function=os.link)  # no file is ever changed
         return home
 
     home = fresh(0)
+    before, saved = whole_models(home), whole_checkpoints(home)
     with recorded() as trace:
         scenario.action(home, model_files)
-    return fresh, trace.calls
+    assert len(trace.calls) > 5
+    return World(fresh, before, saved, trace.calls)
 
 
 def whole_models(home: Path) -> dict[str, bool]:
@@ -129,66 +139,54 @@ def whole_checkpoints(home: Path) -> list[str]:
     return found
 
 
-def check_whole(home: Path, scenario: Scenario, before: dict[str, bool], saved: list[str]) -> None:
-    """All that was there is there, but for what was being changed, and all is whole."""
+def check(home: Path, scenario: Scenario, world: World, files: Files) -> dict[str, bool]:
+    """All that was there is there, but for what was being changed, all is whole, and the next command works."""
     now = whole_models(home)
-    assert set(before) <= set(now)
-    assert {name: now[name] for name in before if name not in scenario.changing} == {
-        name: deleted for name, deleted in before.items() if name not in scenario.changing
-    }
+    assert set(world.models) <= set(now)
+    untouched = set(world.models) - scenario.changing
+    assert {name: now[name] for name in untouched} == {name: world.models[name] for name in untouched}
     left = whole_checkpoints(home)
     if scenario is SCENARIOS["the end of a run"]:
-        assert left in (saved, [])
+        assert left in (world.saved, [])
     else:
         # Of those before, all but the one that is replaced, or that is too old once a new one is there.
-        assert len(set(saved) - set(left)) <= 1
-
-
-def check_works(home: Path, files: Files) -> None:
-    """The next commands do what they should, and sweep up."""
-    known = whole_models(home)
+        assert len(set(world.saved) - set(left)) <= 1
     reference = Registry(home).register("imdb", files)
-    assert reference not in known
-    assert int(reference.partition("@")[2]) > max([int(name.partition("@")[2]) for name in known], default=0)
+    used = [int(name.partition("@")[2]) for name in now if name.startswith("imdb@")]
+    assert int(reference.partition("@")[2]) == max(used, default=0) + 1
     assert os.listdir(home / "tmp") == []
+    return now
 
 
-def test_death_before_every_call(scenario, worlds, model_files):
-    fresh, calls = worlds
-    assert len(calls) > 5
-    for at in range(len(calls)):
-        home = fresh(at + 1)
-        before, saved = whole_models(home), whole_checkpoints(home)
+def test_death_before_every_call(scenario, world, model_files):
+    for at in range(len(world.calls)):
+        home = world.fresh(at + 1)
         with pytest.raises(Killed), recorded(killed(at)):
             scenario.action(home, model_files)
-        check_whole(home, scenario, before, saved)
-        check_works(home, model_files)
+        check(home, scenario, world, model_files)
 
 
-def test_every_call_fails_once(scenario, worlds, model_files):
-    fresh, calls = worlds
+def test_every_call_fails_once(scenario, world, model_files):
     codes = set()
-    for at, call in enumerate(calls):
-        home = fresh(at + 1)
-        before, saved = whole_models(home), whole_checkpoints(home)
+    for at, call in enumerate(world.calls):
+        home = world.fresh(at + 1)
         error = None
         with recorded(failing(at, CODES[at % len(CODES)])) as trace:
             try:
                 scenario.action(home, model_files)
             except LstmctlError as caught:
                 error = caught
-        check_whole(home, scenario, before, saved)
+        left = os.listdir(home / "tmp") if (home / "tmp").exists() else []
+        now = check(home, scenario, world, model_files)
         if error is not None:
             codes.add(int(error.exit_code))
-            assert error.message
             if "power cut" not in error.message and not scenario.changing:
-                assert whole_models(home) == before
+                assert now == world.models
             if call.name == "fsync":  # and that file is never flushed again
                 later = [each for each in trace.calls[at + 1 :] if each.name == "fsync"]
                 assert call.paths[0] not in [path for each in later for path in each.paths]
-            if call.name not in ("unlink", "rmdir", "rename") and (home / "tmp").exists():
-                assert [name for name in os.listdir(home / "tmp") if not name.endswith(".dead")] == []
-        check_works(home, model_files)
+            if call.name not in ("unlink", "rmdir", "rename"):
+                assert [name for name in left if not name.endswith(".dead")] == []
     assert codes <= {73, 74, 77}
     assert 74 in codes
 

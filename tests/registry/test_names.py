@@ -25,8 +25,8 @@ from lstmctl.registry.store import Registry
 HOSTILE = [
     "", ".", "..", "-rf", "a/b", "../x", "a\\b", "a\0b", "a\n", "\na", "a b", "A", "Imdb", "é", "e\u0301",
     "а", "ｉmdb", "im\u200cdb", "\u202eimdb", "a.", "a-", "_a", ".a", "a..b", "x" * 65, "x" * 5_000, "con", "nul",
-    "com1", "lpt9", "latest", "tmp", "a.lock", "a.tmp", "a.json", "ﬁlm", "a@b@c", "a@", "@1", "a@0", "a@01", "a@-1", "a@1.5",
-    "a@１", "a@Best", "a@1st", "a@" + "9" * 5_000,
+    "com1", "lpt9", "latest", "tmp", "a.lock", "a.tmp", "a.json", "ﬁlm", "a@b@c", "a@", "@1", "a@0", "a@01", "a@-1",
+    "a@1.5", "a@１", "a@Best", "a@1st", "a@" + "9" * 5_000,
 ]  # fmt: skip
 
 
