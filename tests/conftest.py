@@ -1,6 +1,8 @@
 """Every test runs alone: its own home, no colours, a terminal of known width."""
 
 import io
+import os
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -59,3 +61,26 @@ def cli(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
         return Result(code, out.text(), err.text())
 
     return call
+
+
+class Trained(NamedTuple):
+    """What `lstmctl train --epochs 3`, exactly as the README has it, left behind."""
+
+    home: Path
+    out: str
+    err: str
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """The default model, trained once on the real reviews by the README's own command."""
+    home = tmp_path_factory.mktemp("trained") / "home"
+    done = subprocess.run(
+        [sys.executable, "-m", "lstmctl", "train", "--epochs", "3"],
+        env={**os.environ, "LSTMCTL_HOME": str(home), "NO_COLOR": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return Trained(home, done.stdout, done.stderr)

@@ -34,11 +34,11 @@ def nothing(home, files):
     pass
 
 
-def three_models(home, files):
+def models(home, files):
     registry = Registry(home)
-    for _ in range(3):
+    for _ in range(2):
         registry.register("imdb", files)
-    registry.remove("imdb@3")
+    registry.remove("imdb@2")
 
 
 def checkpoints(home, files):
@@ -63,15 +63,10 @@ def register(name):
 
 SCENARIOS = {
     "the first model of all": Scenario(nothing, register("imdb")),
-    "one more model": Scenario(three_models, register("imdb")),
-    "another name": Scenario(three_models, register("other")),
-    "rm": Scenario(three_models, lambda home, files: Registry(home).remove("imdb@2"), frozenset({"imdb@2"})),
-    "rm --all": Scenario(
-        three_models,
-        lambda home, files: Registry(home).remove("imdb", every=True),
-        frozenset({"imdb@1", "imdb@2"}),
-    ),
-    "restore": Scenario(three_models, lambda home, files: Registry(home).restore("imdb@3"), frozenset({"imdb@3"})),
+    "one more model": Scenario(models, register("imdb")),
+    "another name": Scenario(models, register("other")),
+    "rm": Scenario(models, lambda home, files: Registry(home).remove("imdb@1"), frozenset({"imdb@1"})),
+    "restore": Scenario(models, lambda home, files: Registry(home).restore("imdb@2"), frozenset({"imdb@2"})),
     "a first run": Scenario(nothing, start_and_save),
     "one more checkpoint": Scenario(
         checkpoints, lambda home, files: resumed(home).save(40, files, state={"epoch": 4}, best_step=10)
@@ -159,7 +154,10 @@ def check(home: Path, scenario: Scenario, world: World, files: Files) -> dict[st
 
 
 def test_death_before_every_call(scenario, world, model_files):
-    for at in range(len(world.calls)):
+    """Before every one that changes something: death before another one looks like death before the next of these."""
+    for at, call in enumerate(world.calls):
+        if call.name in ("read", "close", "flock") or (call.name == "open" and not call.creates):
+            continue
         home = world.fresh(at + 1)
         with pytest.raises(Killed), recorded(killed(at)):
             scenario.action(home, model_files)

@@ -1,0 +1,102 @@
+"""README and docs: every command is run, every link leads somewhere."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+INSTALL_AND_TRAIN = "pip install . && lstmctl train --epochs 3"
+INSTALL_AND_TEST = "pip install '.[dev]' && pytest"
+
+# What the examples find in their folder.
+FILES = {
+    "reviews.csv": "text,label,review,stars\n"
+    + "".join(f"good film {n},pos,good film {n},5\nbad film {n},neg,bad film {n},1\n" for n in range(40)),
+    "texts.txt": "good film\nbad film\n",
+}
+
+
+def blocks(page):
+    """(language, content) of each fenced block of a page."""
+    return re.findall(r"^```(\w+)\n(.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL)
+
+
+def scripts(page):
+    """What there is to run on a page, as shell scripts: whole `sh` blocks, and the lines after `$ ` of the others."""
+    for language, content in blocks(page):
+        if language == "sh":
+            yield content
+        elif language in ("console", "text"):
+            yield from (line[2:] for line in content.split("\n") if line.startswith("$ "))
+
+
+def name(page):
+    return str(page.relative_to(ROOT))
+
+
+def test_the_two_commands_of_the_readme_are_what_ci_runs():
+    readme, ci = (ROOT / "README.md").read_text(), (ROOT / ".ci" / "run").read_text()
+    assert INSTALL_AND_TRAIN in readme and INSTALL_AND_TEST in readme
+    assert INSTALL_AND_TRAIN.replace("install .", "install --quiet .") in ci
+    assert INSTALL_AND_TEST.replace("install", "install --quiet") in ci
+
+
+@pytest.mark.training
+@pytest.mark.parametrize("page", [page for page in PAGES if list(scripts(page))], ids=name)
+def test_every_command_of_a_page_works(page, trained, tmp_path):
+    home = tmp_path / "home"
+    shutil.copytree(trained.home, home)
+    for file, content in FILES.items():
+        (tmp_path / file).write_text(content)
+    program = tmp_path / "bin" / "lstmctl"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m lstmctl "$@"\n')
+    program.chmod(0o755)
+    environment = {
+        **os.environ,
+        "PATH": f"{program.parent}:{os.environ['PATH']}",
+        "LSTMCTL_HOME": str(home),
+        "comment": "bad film",
+    }
+    for script in scripts(page):
+        if script.startswith("pip install"):
+            continue  # CI runs these two lines, and the fixture has run the training
+        done = subprocess.run(
+            ["bash", "-c", f"set -e -o pipefail\n{script}"],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, f"{script}\n{done.stderr}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_every_link_leads_somewhere(page):
+    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text()):
+        if not target.startswith("http"):
+            assert (page.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("page", [ROOT / "docs" / "reference" / "exit-codes.md"], ids=name)
+def test_the_exit_codes_are_all_there(page):
+    from lstmctl.errors import ExitCode
+
+    table = {
+        int(code) for row in re.findall(r"^\| ([\d, ]+) ", page.read_text(), re.MULTILINE) for code in row.split(",")
+    }
+    assert table == set(ExitCode)
+
+
+def test_the_code_that_the_lstm_page_quotes_is_the_code():
+    page = (ROOT / "docs" / "explain" / "lstm.md").read_text()
+    (quoted,) = re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    code = (ROOT / "lstmctl" / "lstm.py").read_text()
+    assert all(f"    {line}\n" in code for line in quoted.splitlines())
