@@ -5,7 +5,7 @@ import string
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lstmctl.data.sources import default_model_name
@@ -44,6 +44,7 @@ def test_hostile_names_are_refused_before_any_path_is_made(name, tmp_path):
     assert os.listdir(tmp_path) == []
 
 
+@settings(deadline=None)
 @given(st.one_of(st.text(max_size=70), st.text(string.ascii_lowercase + "0-._/\0@", max_size=70)))
 def test_a_name_is_plain_in_every_way(name):
     if not is_name(name):
@@ -59,6 +60,7 @@ def test_a_name_is_plain_in_every_way(name):
     assert parse(name) == Reference(name)
 
 
+@settings(deadline=None)
 @given(st.text(min_size=1, max_size=100).map(lambda name: f"/data/{name.replace('/', '')}.csv"))
 def test_the_name_made_from_a_file_is_always_one(path):
     assert is_name(default_model_name(path))
@@ -94,6 +96,7 @@ def test_tags_start_with_a_letter():
     assert not any(map(is_tag, ("1st", "latest", "Best", "", "a/b")))
 
 
+@settings(deadline=None)
 @given(st.integers(1, 10**17), st.booleans())
 def test_folders_of_versions(version, deleted):
     assert version_of(version_folder(version, deleted=deleted)) == (version, deleted)

@@ -1,7 +1,7 @@
 """JSON from strangers."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lstmctl.registry.strictjson import MAX_DEPTH, MAX_STRING, dump, parse, parse_object
@@ -41,6 +41,7 @@ def test_an_object_is_an_object():
         parse_object(b"[]")
 
 
+@settings(deadline=None)
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers(-(10**17), 10**17) | st.floats(allow_nan=False, allow_infinity=False)
