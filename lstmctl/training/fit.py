@@ -9,12 +9,13 @@ import numpy as np
 import tensorflow as tf
 
 from lstmctl.classifier import Classifier, choose
-from lstmctl.config import TrainConfig
+from lstmctl.config import PADDING, TrainConfig
 from lstmctl.errors import AnsweredNo
 from lstmctl.history import EpochRecord
 from lstmctl.metrics import accuracy, log_loss, wilson
 from lstmctl.training import network as networks
 from lstmctl.training.batches import order, pad
+from lstmctl.training.fused import last_hidden
 from lstmctl.training.prepare import Plan
 
 REPORT_EVERY = 0.1  # seconds between two reports of progress
@@ -55,7 +56,7 @@ def fit(network: keras.Model, plan: Plan) -> Iterator[Progress | EpochRecord]:
         AnsweredNo: training diverged: the loss is no longer a finite number.
     """
     optimizer = _optimizer(plan.training, steps=plan.steps * plan.epochs)
-    step = _step_function(network, optimizer)
+    step = _step_function(network, optimizer, plan.training)
     lengths = np.array([text.size for text in plan.train.ids])
     truth = plan.train.truth.astype(np.int32)
     for epoch in range(1, plan.epochs + 1):
@@ -63,7 +64,8 @@ def fit(network: keras.Model, plan: Plan) -> Iterator[Progress | EpochRecord]:
         losses = right = seen = 0.0
         batches = order(lengths, batch_size=plan.training.batch_size, seed=plan.training.seed, epoch=epoch)
         for number, batch in enumerate(batches, start=1):
-            loss, hits = step(pad([plan.train.ids[text] for text in batch]), truth[batch])
+            done = (epoch - 1) * plan.steps + number - 1
+            loss, hits = step(pad([plan.train.ids[text] for text in batch]), truth[batch], done)
             losses += float(loss) * batch.size
             right += float(hits)
             seen += batch.size
@@ -85,15 +87,21 @@ def fit(network: keras.Model, plan: Plan) -> Iterator[Progress | EpochRecord]:
 
 
 def _step_function(
-    network: keras.Model, optimizer: keras.optimizers.Optimizer
+    network: keras.Model, optimizer: keras.optimizers.Optimizer, config: TrainConfig
 ) -> tf.types.experimental.GenericFunction:
-    """One step on one batch: (words, truth) → (mean loss, texts answered right)."""
+    """One step on one batch: (words, truth, number of the step) → (mean loss, texts answered right)."""
     optimizer.build(network.trainable_variables)
+    logits_of = stock_logits if tf.config.list_physical_devices("GPU") else fused_logits
+    words, numbers, number = (
+        tf.TensorSpec([None, None], tf.int32),
+        tf.TensorSpec([None], tf.int32),
+        tf.TensorSpec([], tf.int32),
+    )
 
-    @tf.function(input_signature=[tf.TensorSpec([None, None], tf.int32), tf.TensorSpec([None], tf.int32)])
-    def step(words: tf.Tensor, truth: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    @tf.function(input_signature=[words, numbers, number])
+    def step(words: tf.Tensor, truth: tf.Tensor, number: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         with tf.GradientTape() as tape:
-            logits = network(words, training=True)
+            logits = logits_of(network, words, dropout=config.dropout, seed=tf.stack([config.seed, number]))
             if logits.shape[1] == 1:
                 logits = tf.concat([tf.zeros_like(logits), logits], axis=1)  # σ(z) is the softmax of (0, z)
             loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(truth, logits))
@@ -104,6 +112,24 @@ def _step_function(
         return loss, hits
 
     return step
+
+
+def stock_logits(network: keras.Model, words: tf.Tensor, *, dropout: float, seed: tf.Tensor) -> tf.Tensor:
+    """The network as Keras runs it, with its own dropout: for a GPU, where it has a fused kernel."""
+    return network(words, training=True)
+
+
+def fused_logits(network: keras.Model, words: tf.Tensor, *, dropout: float, seed: tf.Tensor) -> tf.Tensor:
+    """The same network on a CPU. `seed` (2,) alone decides what dropout hides, so a step can be repeated exactly."""
+    embedding, lstm, head = (network.get_layer(name) for name in ("embedding", "lstm.0.forward", "head"))
+    embedded = tf.gather(embedding.embeddings, words)
+    if dropout > 0:
+        # As in Keras: each text has one mask, the same for all of its words.
+        shape = [tf.shape(words)[0], 1, embedded.shape[2]]
+        kept = tf.random.stateless_uniform(shape, seed) >= dropout
+        embedded = embedded * tf.cast(kept, tf.float32) / (1 - dropout)
+    lengths = tf.reduce_sum(tf.cast(words != PADDING, tf.int32), axis=1)
+    return head(last_hidden(embedded, lengths, *(variable.value for variable in lstm.trainable_variables)))
 
 
 def _optimizer(config: TrainConfig, *, steps: int) -> keras.optimizers.Optimizer:
