@@ -1,5 +1,7 @@
 """`lstmctl predict`: one row out per row in."""
 
+import os
+import shlex
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,7 +12,7 @@ import typer
 from lstmctl.cli.console import Console
 from lstmctl.cli.lines import shortened, tsv, visible
 from lstmctl.cli.options import Model, TextColumn, settings
-from lstmctl.cli.session import open_model, say_which
+from lstmctl.cli.session import open_model, open_registry, say_which
 from lstmctl.errors import ExitCode, NotFound, UsageError
 
 if TYPE_CHECKING:
@@ -84,6 +86,7 @@ def command(
     from lstmctl.classifier import Classifier
 
     say_which(console, folder, named=model is not None)
+    _hint_at_names(console, texts or [])
     writer = _Writer(console, labels, reference=folder.reference, top_k=top_k, labels_only=labels_only)
     found = False
     classifier = Classifier.load(folder)
@@ -95,6 +98,17 @@ def command(
             found = found or prediction.label == expect
         console.flush()  # whoever feeds us one line a second gets one answer a second
     return int(ExitCode.DONE if expect is None or found else ExitCode.NO)
+
+
+def _hint_at_names(console: Console, texts: list[str]) -> None:
+    """Say so if a text looks as if something else was meant: the name of a file, or of a model."""
+    for text in texts[:3]:
+        if text == "-" or " " in text:
+            continue
+        if os.path.isfile(text):
+            console.note(f'"{text}" was read as a text; lstmctl predict -i {shlex.quote(text)} reads the file')
+        elif text in open_registry().references():
+            console.note(f'"{text}" was read as a text; lstmctl predict -m {text} TEXT asks the model')
 
 
 def _check_options(labels: tuple[str, ...], *, top_k: int | None, threshold: float | None, expect: str | None) -> None:

@@ -107,6 +107,16 @@ def test_the_screen_has_bars_and_counts_unknown_words(cli, model):
     assert result.err == "model tiny@1\n"
 
 
+def test_a_text_that_names_a_file_or_a_model_gets_a_hint(cli, model, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "texts.csv").write_text("text\ngood\n")
+    for text, hint in (("texts.csv", "predict -i texts.csv"), ("tiny@1", "predict -m tiny@1 TEXT")):
+        result = cli("predict", text)
+        assert result.code == 0 and len(result.lines) == 1
+        assert hint in result.err
+    assert cli("predict", "-q", "tiny@1").err == ""
+
+
 def test_text_cannot_repaint_the_screen(cli, model):
     result = cli("predict", "good \x1b[2J film [/bold]", terminal=True)
     assert "\x1b" not in result.out
