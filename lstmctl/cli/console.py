@@ -9,11 +9,12 @@ import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, TextIO
+from pathlib import Path
+from typing import Any, Self, TextIO
 
 from lstmctl.cli.lines import Piece, align, plain, shortened, visible
 from lstmctl.cli.options import Settings
-from lstmctl.errors import LstmctlError, StorageError, from_os_error
+from lstmctl.errors import CannotCreate, LstmctlError, StorageError, from_os_error
 
 TRAIN_COLOR, VALIDATION_COLOR = "color(32)", "color(166)"  # readable on black and on white
 
@@ -34,13 +35,24 @@ class Console:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.on_terminal = _is_terminal(sys.stdout)
+        self.on_terminal = settings.output is None and _is_terminal(sys.stdout)
         self.messages_on_terminal = _is_terminal(sys.stderr)
         wanted = settings.format
         self.format = wanted if wanted != "auto" else ("table" if self.on_terminal else "tsv")
         self._rich: dict[str, Any] = {}
 
-    # --- stdout: the answer ------------------------------------------------------------------------------------
+    @classmethod
+    def open(cls, settings: Settings) -> Self:
+        """The console of a command that is about to start.
+
+        Raises:
+            CannotCreate: the answer should go to a file that exists, without --force.
+        """
+        if settings.output is not None and not settings.force and os.path.lexists(settings.output):
+            raise CannotCreate(f"{settings.output} exists", hint="--force overwrites it")
+        return cls(settings)
+
+    # --- stdout, or the file of -o: the answer ---------------------------------------------------------------------
 
     @property
     def width(self) -> int:
@@ -49,8 +61,8 @@ class Console:
 
     @property
     def unicode(self) -> bool:
-        """Whether stdout can show ━, ★ and their like."""
-        return _can_show(sys.stdout)
+        """Whether what takes the answer can show ━, ★ and their like."""
+        return self.settings.output is not None or _can_show(sys.stdout)
 
     @property
     def color(self) -> bool:
@@ -60,6 +72,10 @@ class Console:
     def result(self, line: str = "") -> None:
         """One line of the answer, exactly as it is, in UTF-8 whatever the locale."""
         self._write((line + "\n").encode("utf-8", "backslashreplace"))
+
+    def picture(self, data: bytes) -> None:
+        """An answer that is no text, for the file of -o."""
+        self._write(data)
 
     def json(self, value: object) -> None:
         """One line of JSON."""
@@ -79,12 +95,25 @@ class Console:
             text += "\n"
         if not self.unicode:
             text = text.translate(_ASCII)
-        self._write(text.encode(getattr(sys.stdout, "encoding", None) or "utf-8", "backslashreplace"))
+        encoding = "utf-8" if self.settings.output is not None else getattr(sys.stdout, "encoding", None)
+        self._write(text.encode(encoding or "utf-8", "backslashreplace"))
 
     def table(self, header: Sequence[str], rows: Sequence[Sequence[Piece]], *, right: Sequence[int] = ()) -> None:
         """Aligned columns with a dim header; the columns numbered in `right` are right-aligned."""
         for line in align([[(name, "dim") for name in header], *rows], right=right):
             self.show(*line)
+
+    def save(self) -> None:
+        """Write the answer to the file of -o, whole or not at all, if there is such a file.
+
+        Raises:
+            CannotCreate: it exists, or there is no such folder. PermissionDenied, StorageError.
+        """
+        if self.settings.output is not None:
+            from lstmctl.files import write_file
+
+            write_file(Path(self.settings.output), bytes(self.settings.written), force=self.settings.force)
+            self.note(f"wrote {visible(self.settings.output)}")
 
     def flush(self) -> None:
         """Hand all that was written to the operating system, or say why not."""
@@ -190,6 +219,9 @@ class Console:
         return self._rich[stream]
 
     def _write(self, data: bytes) -> None:
+        if self.settings.output is not None:
+            self.settings.written += data
+            return
         if sys.stdout is None:
             raise StorageError("cannot write the answer: standard output is closed")
         stream = sys.stdout

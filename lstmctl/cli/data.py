@@ -24,7 +24,7 @@ def list_command() -> None:
     """List the named data sets."""
     from lstmctl.data.named import NAMES
 
-    console = Console(settings)
+    console = Console.open(settings)
     if console.format == "json":
         for name, about in NAMES.items():
             answer: dict[str, Any] = {"schema": "lstmctl.data/1", "name": name, "rows": about.rows}

@@ -70,7 +70,7 @@ def command(
     """Measure a model on texts it has not seen."""
     if reference and model:
         raise UsageError("two models named; evaluate takes one")
-    console = Console(settings)
+    console = Console.open(settings)
     folder = open_model(reference or model)
     labels = folder.card.config.labels
     if threshold is not None and not (len(labels) == 2 and 0 <= threshold <= 1):

@@ -77,6 +77,7 @@ def run(arguments: Sequence[str]) -> int:
 def _run(arguments: Sequence[str]) -> int:
     try:
         result = app(list(arguments), standalone_mode=False, prog_name="lstmctl")
+        Console(options.settings).save()
     except PipeClosed:
         return int(ExitCode.PIPE_CLOSED)
     except LstmctlError as error:

@@ -38,7 +38,7 @@ def list_command(
     runs: Annotated[bool, typer.Option("--runs", help="Show unfinished training runs instead.")] = False,
 ) -> None:
     """List the models, newest first, or the unfinished training runs."""
-    console = Console(settings)
+    console = Console.open(settings)
     registry = open_registry()
     if runs:
         _show_runs(console)
@@ -139,7 +139,7 @@ def _show_runs(console: Console) -> None:
 @app.command("rm", cls=Command, epilog=REMOVE_EXAMPLES)
 def remove_command(model: Reference, every: All = False) -> None:
     """Remove a model; restore brings it back."""
-    console = Console(settings)
+    console = Console.open(settings)
     for reference in open_registry().remove(model, every=every):
         console.result(reference)
         console.note((f"undo: lstmctl models restore {reference}", "dim"))
@@ -148,5 +148,5 @@ def remove_command(model: Reference, every: All = False) -> None:
 @app.command("restore", cls=Command, epilog=REMOVE_EXAMPLES)
 def restore_command(model: Annotated[str, typer.Argument(metavar="MODEL", help="name@3.")]) -> None:
     """Bring back a model that was removed."""
-    console = Console(settings)
+    console = Console.open(settings)
     console.result(open_registry().restore(model))

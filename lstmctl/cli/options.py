@@ -1,6 +1,6 @@
 """Options that several commands share: one flag, one help text, one meaning everywhere."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Annotated, Any, Literal
 
@@ -16,9 +16,12 @@ class Settings:
     home: str | None = None
     format: Literal["auto", "table", "tsv", "json"] = "auto"
     color: Literal["auto", "always", "never"] = "auto"
+    output: str | None = None
+    force: bool = False
     quiet: bool = False
     verbose: bool = False
     debug: bool = False
+    written: bytearray = field(default_factory=bytearray)  # the answer so far, where it goes to `output`
 
 
 settings = Settings()
@@ -75,6 +78,21 @@ def _declare(
             show_default=False,
         ),
     ] = "auto",
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="FILE",
+            callback=_store,
+            help="Write the answer there, not to stdout.",
+            rich_help_panel=SHARED,
+        ),
+    ] = None,
+    force: Annotated[
+        bool,
+        typer.Option("--force", callback=_store, help="Let -o overwrite a file.", rich_help_panel=SHARED),
+    ] = False,
     quiet: Annotated[
         bool, typer.Option("-q", "--quiet", callback=_store, help="Errors only.", rich_help_panel=SHARED)
     ] = False,
@@ -127,10 +145,6 @@ Model = Annotated[
     str | None,
     typer.Option("-m", "--model", metavar="MODEL", help=MODEL_HELP, autocompletion=complete_model),
 ]
-OutputFile = Annotated[
-    str | None, typer.Option("-o", "--output", metavar="FILE", help="Write there instead of standard output.")
-]
-Force = Annotated[bool, typer.Option("--force", help="Overwrite an existing FILE.")]
 
 DATA = "Data"
 TextColumn = Annotated[

@@ -8,7 +8,7 @@ import typer
 
 from lstmctl.cli.console import Console
 from lstmctl.cli.lines import tsv
-from lstmctl.cli.options import MODEL_HELP, Force, OutputFile, complete_model, settings
+from lstmctl.cli.options import MODEL_HELP, complete_model, settings
 from lstmctl.cli.session import open_model
 from lstmctl.errors import BadData, UsageError
 
@@ -31,20 +31,17 @@ def command(
     models: Annotated[
         list[str] | None, typer.Argument(metavar="[MODEL]...", help=MODEL_HELP, autocompletion=complete_model)
     ] = None,
-    output: OutputFile = None,
-    force: Force = False,
 ) -> None:
     """Draw accuracy and loss over the epochs."""
-    console = Console(settings)
-    suffix = Path(output).suffix.lower() if output else ""
-    if output and suffix not in (*PICTURES, ".txt"):
-        raise UsageError(f'cannot tell what "{output}" should be', hint="end its name in .png, .svg or .txt")
+    console = Console.open(settings)
+    suffix = Path(settings.output).suffix.lower() if settings.output else ""
+    if suffix and suffix not in (*PICTURES, ".txt", ".tsv", ".json", ".jsonl"):
+        raise UsageError(f"plot cannot write {suffix} files", hint="end the name in .png, .svg or .txt")
     runs = histories(models or [None])
-    if output:
-        from lstmctl.files import write_file
+    if suffix in PICTURES:
+        from lstmctl.figure import curves_image
 
-        write_file(Path(output), drawn(runs, kind=suffix), force=force)
-        console.note(f"wrote {output}")
+        console.picture(curves_image(runs, format="png" if suffix == ".png" else "svg"))
     elif settings.format == "json":
         for reference, records in runs:
             for record in records:
@@ -71,17 +68,6 @@ def histories(references: "Sequence[str | None]") -> "list[tuple[str, tuple[Epoc
             raise BadData(f"{folder.reference} has no training history to draw")
         runs.append((folder.reference, records))
     return runs
-
-
-def drawn(runs: "Sequence[tuple[str, Sequence[EpochRecord]]]", *, kind: str) -> bytes:
-    """The figure as the bytes of a .png, .svg or .txt file."""
-    if kind == ".txt":
-        from lstmctl.charts import curves
-
-        return (curves(runs, width=100, color=False, unicode=True) + "\n").encode()
-    from lstmctl.figure import curves_image
-
-    return curves_image(runs, format="png" if kind == ".png" else "svg")
 
 
 def _tsv(console: Console, runs: "Sequence[tuple[str, Sequence[EpochRecord]]]") -> None:

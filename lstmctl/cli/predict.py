@@ -71,7 +71,7 @@ def command(
     ] = "strict",
 ) -> int:
     """Label texts: one row out for each row in, in order."""
-    console = Console(settings)
+    console = Console.open(settings)
     rows = _rows(
         texts or [],
         source=input,

@@ -43,7 +43,7 @@ def command(
     """Show a model's layers, data and score."""
     if reference and model:
         raise UsageError("two models named; summary takes one")
-    console = Console(settings)
+    console = Console.open(settings)
     folder = open_model(reference or model)
     if show_command:
         console.result(shlex.join(folder.card.command))

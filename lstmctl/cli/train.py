@@ -145,7 +145,7 @@ def command(
         learning_rate=learning_rate,
         seed=seed,
     ).validate()
-    console = Console(settings)
+    console = Console.open(settings)
     reference = run_training(console, data, training, name=name, positive=positive)
     console.result(reference)
 

@@ -40,3 +40,22 @@ def test_a_tsv_line_is_one_line_and_can_be_read_back(fields):
 def test_columns_are_aligned_also_with_wide_characters():
     lines = align([["name", "n"], ["字字", "1"], ["abcde", "1,000"]], right=[1])
     assert ["".join(map(str, line)) for line in lines] == ["name       n", "字字       1", "abcde  1,000"]
+
+
+def test_any_answer_can_go_to_a_file(cli, tmp_path):
+    from toy import register_toy
+
+    register_toy(tmp_path / "home")
+    path = tmp_path / "answer"
+    for command in (["predict", "good film"], ["summary", "--json"], ["models", "list"], ["data", "list"]):
+        expected = cli(*command).out
+        written = cli(*command, "-o", path, terminal=True)
+        assert (written.code, written.out) == (0, "")
+        assert f"wrote {path}" in written.err
+        assert path.read_text() == expected
+        refused = cli("-o", path, *command)
+        assert refused.code == 73 and "--force" in refused.err
+        assert cli(*command, "--force", "-o", path).code == 0
+        path.unlink()
+    assert cli("summary", "-m", "none", "-o", path).code == 66
+    assert not path.exists()

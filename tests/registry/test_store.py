@@ -1,6 +1,7 @@
 """The registry: models come, are listed, go and come back."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,10 @@ import pytest
 from faults import recorded
 from toy import toy_files
 
-from lstmctl.errors import CannotCreate, LstmctlError, NotFound, PermissionDenied, Rejected, UsageError
+from lstmctl.errors import Busy, CannotCreate, LstmctlError, NotFound, PermissionDenied, Rejected, UsageError
+from lstmctl.files import Folder
+from lstmctl.registry import listing
+from lstmctl.registry.locks import lock
 from lstmctl.registry.store import Registry, default_home
 
 
@@ -175,6 +179,59 @@ def test_newest_first(home, model_files):
     assert [entry.reference for entry in registry.entries()] == ["a@1", "c@1", "b@1"]
 
 
+def test_writing_waits_for_others_only_so_long(home, model_files):
+    registry = Registry(home, lock_timeout=0.05)
+    for _ in range(2):
+        registry.register("imdb", model_files)
+    registry.remove("imdb@2")
+    before = tree(home)
+    with Folder.open(home / "models" / "imdb") as folder, lock(folder, ".lock", timeout=0, what=""):
+        for action in (
+            lambda: registry.register("imdb", model_files),
+            lambda: registry.remove("imdb@1"),
+            lambda: registry.restore("imdb@2"),
+        ):
+            with pytest.raises(Busy, match="imdb is being changed by another process"):
+                action()
+        assert registry.register("other", model_files) == "other@1"
+        registry.remove("other", every=True)
+    assert {path: data for path, data in tree(home).items() if "other" not in path} == before
+
+
+def test_a_place_that_is_taken_at_the_last_moment(home, model_files):
+    """As on file systems where locks mean nothing: the other model stays, and ours is the next."""
+    registry = Registry(home)
+    others = []
+
+    def before(number, call):
+        if call.name == "rename" and call.paths[1].name == "v000001":
+            shutil.copytree(model, home / "models/imdb/v000001")
+            others.append(1)
+
+    registry.register("model", model_files)
+    model = home / "models/model/v000001"
+    with recorded(before):
+        assert registry.register("imdb", model_files) == "imdb@2"
+    assert others
+    assert tree(home / "models/imdb/v000001") == tree(home / "models/imdb/v000002") == model_files
+    assert os.listdir(home / "tmp") == []
+
+
+def test_a_model_that_goes_while_all_are_listed(home, model_files, monkeypatch):
+    registry = Registry(home)
+    for _ in range(2):
+        registry.register("imdb", model_files)
+    real = listing.open_version
+
+    def open_version(home, name, version, **keywords):
+        if version == 1:
+            registry.remove("imdb@1")
+        return real(home, name, version, **keywords)
+
+    monkeypatch.setattr(listing, "open_version", open_version)
+    assert [entry.reference for entry in registry.entries()] == ["imdb@2"]
+
+
 def tag(home, name, tag, content):
     (home / "models" / name / "tags").mkdir(exist_ok=True)
     (home / "models" / name / "tags" / tag).write_bytes(content)
@@ -315,6 +372,9 @@ from pathlib import Path
 from lstmctl.classifier import Classifier
 from lstmctl.errors import LstmctlError
 from lstmctl.registry.checkpoints import Run, new_run_id, unfinished
+from lstmctl.files import Folder
+from lstmctl.registry import listing
+from lstmctl.registry.locks import lock
 from lstmctl.registry.store import Registry
 import lstmctl.registry.runs, difflib, regex, encodings.idna
 os.setgid(65534)
