@@ -4,6 +4,7 @@ import dataclasses
 import math
 import types
 import typing
+from functools import cache
 from typing import Any, Literal, Self
 
 from lstmctl.errors import UsageError
@@ -68,7 +69,7 @@ class Record:
         if not isinstance(values, dict):
             raise ValueError("not an object")
         fields = {field.name: field for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
-        hints = typing.get_type_hints(cls)
+        hints = _type_hints(typing.cast(Any, cls))
         for name in values:
             if name not in fields:
                 raise ValueError(f"unknown field {name!r:.60}")
@@ -114,6 +115,11 @@ _OPTION_NAMES = {
 def option_name(field: str) -> str:
     """The command-line option of a setting: `vocab_size` → `--vocab-size`."""
     return _OPTION_NAMES.get(field, "--" + field.replace("_", "-"))
+
+
+@cache
+def _type_hints(record: Any) -> dict[str, Any]:
+    return typing.get_type_hints(record)
 
 
 def _plain(value: Any) -> Any:

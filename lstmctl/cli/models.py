@@ -1,6 +1,6 @@
 """`lstmctl models`: the registry."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -8,10 +8,7 @@ from lstmctl.cli.console import Console
 from lstmctl.cli.lines import Piece, tsv, visible
 from lstmctl.cli.options import complete_model, settings
 from lstmctl.cli.parser import Command
-from lstmctl.cli.session import open_registry
-
-if TYPE_CHECKING:
-    from lstmctl.registry.store import Entry
+from lstmctl.cli.session import describe, open_registry
 
 app = typer.Typer(name="models", help="List, remove and restore models.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -46,11 +43,11 @@ def list_command(
     entries = registry.entries()
     for entry in entries:
         if entry.error is not None:
-            console.warn(f"{entry.reference} cannot be read: {entry.error.message}", hint=entry.error.hint)
-    described = [describe(entry) for entry in entries if entry.folder is not None]
+            console.warn(entry.error.message, hint=entry.error.hint)
+    described = [describe(entry.folder, tags=entry.tags) for entry in entries if entry.folder is not None]
     if console.format == "json":
         for values in described:
-            console.json({"schema": "lstmctl.model/1", **values})
+            console.json(values)
     elif console.format == "tsv":
         console.result(tsv(COLUMNS))
         for values in described:
@@ -61,29 +58,6 @@ def list_command(
     else:
         console.note("no models yet")
         console.hint("lstmctl train makes one")
-
-
-def describe(entry: "Entry") -> dict[str, Any]:
-    """What `list` tells of a model; the accuracy is that on its test part, None where it has none."""
-    folder = entry.folder
-    if folder is None:
-        raise ValueError("a model that cannot be read cannot be described")
-    card = folder.card
-    test = folder.metrics().get("test")
-    accuracy = test["metrics"]["accuracy"] if test else dict.fromkeys(("value", "low", "high", "n"))
-    return {
-        "model": entry.reference,
-        "tags": list(entry.tags),
-        "data": card.data.source,
-        "accuracy": accuracy["value"],
-        "low": accuracy["low"],
-        "high": accuracy["high"],
-        "n": accuracy["n"],
-        "epoch": card.epoch,
-        "parameters": card.config.parameters,
-        "bytes": folder.size,
-        "created": card.created,
-    }
 
 
 def _screen(console: Console, described: list[dict[str, Any]]) -> None:

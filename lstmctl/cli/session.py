@@ -1,7 +1,8 @@
 """What most commands need at first: the registry, and the model that the user means."""
 
 import os
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from lstmctl.cli.console import Console
 from lstmctl.cli.options import settings
@@ -27,3 +28,23 @@ def say_which(console: Console, folder: "ModelFolder", *, named: bool) -> None:
     """Name a model that the user did not name."""
     if not named and console.messages_on_terminal:
         console.note((f"model {folder.reference}", "dim"))
+
+
+def describe(folder: "ModelFolder", *, tags: Sequence[str] = ()) -> dict[str, Any]:
+    """A model in a few values, as JSON; accuracy is that on its test part, None where it has none."""
+    card, test = folder.card, folder.metrics().get("test")
+    accuracy = test["metrics"]["accuracy"] if test else dict.fromkeys(("value", "low", "high", "n"))
+    return {
+        "schema": "lstmctl.model/1",
+        "model": folder.reference,
+        "tags": list(tags),
+        "data": card.data.source,
+        "accuracy": accuracy["value"],
+        "low": accuracy["low"],
+        "high": accuracy["high"],
+        "n": accuracy["n"],
+        "epoch": card.epoch,
+        "parameters": card.config.parameters,
+        "bytes": folder.size,
+        "created": card.created,
+    }

@@ -46,7 +46,8 @@ def command(
     console = Console.open(settings)
     folder = open_model(reference or model)
     if show_command:
-        console.result(shlex.join(folder.card.command))
+        line = shlex.join(folder.card.command)
+        console.result(visible(line) if console.on_terminal else line)
     elif console.format == "json":
         console.json(_object(folder))
     elif console.format == "tsv":

@@ -7,7 +7,7 @@ import typer
 
 from lstmctl.cli.console import Console
 from lstmctl.cli.options import DATA, LabelColumn, RenameLabel, TextColumn, complete_data, parse_renames, settings
-from lstmctl.cli.session import open_registry
+from lstmctl.cli.session import describe, open_model, open_registry
 from lstmctl.config import DataConfig, TrainConfig
 from lstmctl.errors import UsageError
 
@@ -147,7 +147,10 @@ def command(
     ).validate()
     console = Console.open(settings)
     reference = run_training(console, data, training, name=name, positive=positive)
-    console.result(reference)
+    if console.format == "json":
+        console.json(describe(open_model(reference)))
+    else:
+        console.result(reference)
 
 
 def run_training(

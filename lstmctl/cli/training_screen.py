@@ -135,16 +135,26 @@ class TrainingScreen:
     # --- pieces ---------------------------------------------------------------------------------------------------
 
     def _line(self, label: str, text: str) -> None:
-        self.console.note((f"{label:<10}", "dim"), text)
+        """A labelled line; on a narrow terminal it goes on below, broken between its facts."""
+        room = self.console.width - 10 if self.console.messages_on_terminal else len(text)
+        lines = [""]
+        for fact in text.split(" · "):
+            longer = f"{lines[-1]} · {fact}" if lines[-1] else fact
+            if len(longer) <= room or not lines[-1]:
+                lines[-1] = longer
+            else:
+                lines.append(fact)
+        for line, name in zip(lines, [label, *[""] * len(lines)], strict=False):
+            self.console.note((f"{name:<10}", "dim"), line)
 
     def _row(self, record: EpochRecord, epochs: int) -> list[Piece]:
         half = (record.val_high - record.val_low) / 2
-        mark = ""
+        mark, wide = "", self.console.width >= 76
         leader = best(self._history)
         if leader is record:
-            mark = "   ★ best so far"
+            mark = "   ★ best so far" if wide else " ★"
         elif record.val_low <= leader.val_accuracy <= record.val_high:
-            mark = f"   ≈ epoch {leader.epoch}"
+            mark = f"   ≈ epoch {leader.epoch}" if wide else f" ≈{leader.epoch}"
         return [
             f"{f'{record.epoch}/{epochs}':<8}  {record.loss:.3f}  {record.accuracy:.3f}      "
             f"{record.val_loss:.3f}  {record.val_accuracy:.3f} ±{half:.3f}  {record.seconds:>6.0f} s{mark}"

@@ -9,7 +9,7 @@ from lstmctl.config import DataConfig, ModelConfig, TrainConfig
 from lstmctl.record import BOUNDS
 from lstmctl.registry import strictjson
 
-SCHEMA = "lstmctl.model/1"
+SCHEMA = "lstmctl.card/1"
 FORMAT = 1
 LIMIT = 2**20  # bytes of model.json
 

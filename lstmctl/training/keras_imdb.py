@@ -5,11 +5,11 @@ A program of its own, run once by `lstmctl.data.named` as a child process. Its l
 
 import gzip
 import json
-import os
 import sys
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+
+from lstmctl.files import write_file
 
 # Keras's numbering: 0 pads, 1 starts a review, 2 stands for a word left out, and word number n of the index is n + 3.
 INDEX_FROM = 3
@@ -45,24 +45,10 @@ def fetch() -> bytes:
     return gzip.compress("".join(text).encode(), compresslevel=6, mtime=0)
 
 
-def _write_whole(path: Path, data: bytes) -> None:
-    """Write a file beside its final place and move it there once it is safe on the disk."""
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name + ".", suffix=".tmp")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-
-
 def main(output: Path) -> int:
     """Write the data set to `output`, whole or not at all; the exit status."""
     try:
-        _write_whole(output, fetch())
+        write_file(output, fetch(), force=True)
     except Exception as error:  # Keras raises plain Exception for what goes wrong with a download
         reason = str(error) or type(error).__name__
     else:

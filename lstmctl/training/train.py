@@ -119,7 +119,9 @@ def _metrics(plan: Plan, test: Evaluation | None) -> dict[str, Any]:
         }
     }
     if test is not None:
-        stored["test"] = test.to_dict()
+        stored["test"] = measured = test.to_dict()
+        for label, row in measured["confusion"].items():  # with many labels the table is large, and nearly all zeros
+            measured["confusion"][label] = {answer: count for answer, count in row.items() if count}
     return stored
 
 
