@@ -10,20 +10,12 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Self, TextIO
+from typing import Any, Self
 
 from lstmctl.cli.lines import Piece, align, plain, shortened, visible
 from lstmctl.cli.options import Settings
+from lstmctl.cli.terminal import ASCII, can_show, is_terminal
 from lstmctl.errors import CannotCreate, LstmctlError, StorageError, from_os_error
-
-TRAIN_COLOR, VALIDATION_COLOR = "color(32)", "color(166)"  # readable on black and on white
-
-_ASCII = str.maketrans(
-    {
-        "━": "=", "╸": "-", "─": "-", "│": "|", "·": "-", "★": "*", "≈": "~", "→": "->", "–": "-", "±": "+-", "×": "x",
-        "…": "...", "−": "-", "“": '"', "”": '"', "’": "'", "●": "o", "◀": "<",
-    }
-)  # fmt: skip
 
 
 class PipeClosed(Exception):
@@ -35,8 +27,8 @@ class Console:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.on_terminal = settings.output is None and _is_terminal(sys.stdout)
-        self.messages_on_terminal = _is_terminal(sys.stderr)
+        self.on_terminal = settings.output is None and is_terminal(sys.stdout)
+        self.messages_on_terminal = is_terminal(sys.stderr)
         wanted = settings.format
         self.format = wanted if wanted != "auto" else ("table" if self.on_terminal else "tsv")
         self._rich: dict[str, Any] = {}
@@ -62,7 +54,7 @@ class Console:
     @property
     def unicode(self) -> bool:
         """Whether what takes the answer can show ━, ★ and their like."""
-        return self.settings.output is not None or _can_show(sys.stdout)
+        return self.settings.output is not None or can_show(sys.stdout)
 
     @property
     def color(self) -> bool:
@@ -94,7 +86,7 @@ class Console:
                 text = shortened(text, self.width)
             text += "\n"
         if not self.unicode:
-            text = text.translate(_ASCII)
+            text = text.translate(ASCII)
         encoding = "utf-8" if self.settings.output is not None else getattr(sys.stdout, "encoding", None)
         self._write(text.encode(encoding or "utf-8", "backslashreplace"))
 
@@ -170,7 +162,7 @@ class Console:
     @property
     def messages_unicode(self) -> bool:
         """Whether stderr can show ━, ★ and their like."""
-        return _can_show(sys.stderr)
+        return can_show(sys.stderr)
 
     @property
     def messages_color(self) -> bool:
@@ -187,7 +179,7 @@ class Console:
             text = captured.get()
         else:
             text = plain(pieces, strip=end == "\n") + end
-        self._say(text if self.messages_unicode else text.translate(_ASCII))
+        self._say(text if self.messages_unicode else text.translate(ASCII))
 
     def _say(self, text: str) -> None:
         if sys.stderr is None:
@@ -240,21 +232,6 @@ def report(console: Console, error: LstmctlError) -> int:
     """Show an expected error; its exit code."""
     console.error(error.message, hint=error.hint)
     return int(error.exit_code)
-
-
-def _is_terminal(stream: TextIO | None) -> bool:
-    try:
-        return stream is not None and stream.isatty()
-    except ValueError:  # closed
-        return False
-
-
-def _can_show(stream: TextIO | None) -> bool:
-    try:
-        "━╸★≈·→±×●⠉│".encode(getattr(stream, "encoding", None) or "utf-8")
-    except (UnicodeEncodeError, LookupError):
-        return False
-    return os.environ.get("TERM") != "linux"  # the kernel's own console has no braille
 
 
 def _rich_text(pieces: Sequence[Piece]) -> Any:

@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lstmctl.cli.console import Console
-from lstmctl.cli.lines import shortened, tsv, visible
 from lstmctl.cli.options import Model, TextColumn, settings
+from lstmctl.cli.prediction_writer import PredictionWriter
 from lstmctl.cli.session import open_model, open_registry, say_which
 from lstmctl.errors import ExitCode, NotFound, UsageError
 
 if TYPE_CHECKING:
-    from lstmctl.classifier import Prediction
     from lstmctl.data.rows import Row
 
 NAME = "predict"
@@ -87,7 +86,7 @@ def command(
 
     say_which(console, folder, named=model is not None)
     _hint_at_names(console, texts or [])
-    writer = _Writer(console, labels, reference=folder.reference, top_k=top_k, labels_only=labels_only)
+    writer = PredictionWriter(console, labels, reference=folder.reference, top_k=top_k, labels_only=labels_only)
     found = False
     classifier = Classifier.load(folder)
     for batch in rows:
@@ -174,78 +173,3 @@ def _batches(rows: "Iterator[Row]", *, more: Callable[[], bool] | None = None) -
             batch = []
     if batch:
         yield batch
-
-
-class _Writer:
-    """Writes each answer in the format asked for, and flushes when the next would have to be waited for."""
-
-    def __init__(
-        self, console: Console, labels: tuple[str, ...], *, reference: str, top_k: int | None, labels_only: bool
-    ) -> None:
-        self.console, self.labels, self.reference = console, labels, reference
-        self.top_k, self.labels_only = top_k, labels_only
-        self._label_width = max(len(visible(label)) for label in labels)
-
-    def write(self, row: "Row", prediction: "Prediction") -> None:
-        if self.console.format == "json":
-            self.console.json(self._object(row, prediction))
-        elif self.console.format == "tsv":
-            self.console.result(tsv(self._fields(prediction)))
-        else:
-            self._line(row, prediction)
-
-    def _ranked(self, prediction: "Prediction") -> list[tuple[str, float]]:
-        """Label and probability: the answer, or with -k the most probable ones."""
-        if self.top_k is None:
-            return [(prediction.label, prediction.probability)]
-        pairs = zip(self.labels, prediction.probabilities, strict=True)
-        return sorted(pairs, key=lambda pair: -pair[1])[: self.top_k]
-
-    def _fields(self, prediction: "Prediction") -> list[str]:
-        ranked = self._ranked(prediction)
-        if self.labels_only:
-            return [label for label, _ in ranked]
-        return [field for label, probability in ranked for field in (label, f"{probability:.4f}")]
-
-    def _object(self, row: "Row", prediction: "Prediction") -> dict[str, object]:
-        encoded = prediction.encoded
-        answer: dict[str, object] = {
-            "schema": "lstmctl.prediction/1",
-            "row": row.number,
-            "text": row.text,
-            "label": prediction.label,
-            "probability": prediction.probability,
-            "probabilities": dict(zip(self.labels, prediction.probabilities, strict=True)),
-            "words": encoded.words,
-            "known": len(encoded.ids) - len(encoded.unknown),
-            "unknown": encoded.unknown,
-            "cut": encoded.cut,
-            "model": self.reference,
-        }
-        if self.top_k is not None:
-            answer["top"] = [{"label": label, "probability": value} for label, value in self._ranked(prediction)]
-        return answer
-
-    def _line(self, row: "Row", prediction: "Prediction") -> None:
-        from rich.cells import cell_len
-
-        from lstmctl.charts import bar
-
-        width = 14 if self.console.width >= 72 else 8
-        for label, probability in self._ranked(prediction):
-            drawn = bar(probability, width, unicode=self.console.unicode)
-            shown = visible(label) + " " * (self._label_width - cell_len(visible(label)))
-            numbers = "" if self.labels_only else f"  {probability:.2f}  {drawn:<{width}} "
-            notes = _notes(prediction)
-            room = self.console.width - cell_len(shown + numbers + notes) - 2
-            self.console.show(
-                (shown, "bold"), numbers, "  ", shortened(visible(row.text), max(12, room)), (notes, "dim")
-            )
-
-
-def _notes(prediction: "Prediction") -> str:
-    """What of the text was not read."""
-    encoded = prediction.encoded
-    notes = [f"{len(encoded.unknown)} of {len(encoded.ids)} words unknown"] if encoded.unknown else []
-    notes += [f"{encoded.cut} words cut"] if encoded.cut else []
-    return "".join(f"   {note}" for note in notes)

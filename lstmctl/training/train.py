@@ -59,48 +59,56 @@ def train(plan: Plan, registry: Registry, *, name: str, watcher: Watcher, comman
     started = time.monotonic()
     network = networks.build(plan.model, dropout=plan.training.dropout, seed=plan.training.seed)
     card = _card(plan, command=command)
-    run = Run.start(registry.home, new_run_id(name), _about(plan, name=name, command=command))
-    with run:
-        history: list[EpochRecord] = []
-        chosen: dict[str, Floats] = {}
-        for event in fit(network, plan):
-            if isinstance(event, Progress):
-                watcher.progress(event)
-                continue
-            history.append(event)
-            weights = networks.weights(network)
-            if plan.training.keep == "last" or best(history) is event:
-                chosen, card = weights, replace(card, epoch=event.epoch)
-            files = pack(
-                replace(card, epoch=event.epoch, seconds=time.monotonic() - started),
-                vocabulary=plan.vocabulary,
-                weights=weights,
-                metrics={},
-                history=tuple(history),
-            )
-            checkpoint = run.save(
-                event.epoch * plan.steps,
-                files,
-                state={"epoch": event.epoch, "epochs": plan.epochs},
-                best_step=best(history).epoch * plan.steps,
-            )
-            watcher.epoch(event, checkpoint=str(checkpoint))
+    with Run.start(registry.home, new_run_id(name), _about(plan, name=name, command=command)) as run:
+        history, weights, epoch = _fit(network, plan, card, run=run, watcher=watcher)
         watcher.checking()
-        networks.assign(network, chosen)
-        classifier = Classifier(plan.model, plan.vocabulary, chosen)
+        networks.assign(network, weights)
+        classifier = Classifier(plan.model, plan.vocabulary, weights)
         difference = agreement.check(network, classifier, plan)
         test = _test(classifier, plan)
         seconds = time.monotonic() - started
         files = pack(
-            replace(card, seconds=seconds),
+            replace(card, epoch=epoch, seconds=seconds),
             vocabulary=plan.vocabulary,
-            weights=chosen,
+            weights=weights,
             metrics=_metrics(plan, test),
-            history=tuple(history),
+            history=history,
         )
         reference = registry.register(name, files)
         run.finish()
-    return Trained(reference, tuple(history), card.epoch, test, difference, seconds)
+    return Trained(reference, history, epoch, test, difference, seconds)
+
+
+def _fit(
+    network: keras.Model, plan: Plan, card: ModelCard, *, run: Run, watcher: Watcher
+) -> tuple[tuple[EpochRecord, ...], dict[str, Floats], int]:
+    """Train, with a checkpoint after each epoch: all epochs, and the weights and number of the chosen one."""
+    history: list[EpochRecord] = []
+    chosen: dict[str, Floats] = {}
+    epoch = 0
+    for event in fit(network, plan):
+        if isinstance(event, Progress):
+            watcher.progress(event)
+            continue
+        history.append(event)
+        weights = networks.weights(network)
+        if plan.training.keep == "last" or best(history) is event:
+            chosen, epoch = weights, event.epoch
+        files = pack(
+            replace(card, epoch=event.epoch, seconds=sum(record.seconds for record in history)),
+            vocabulary=plan.vocabulary,
+            weights=weights,
+            metrics={},
+            history=tuple(history),
+        )
+        checkpoint = run.save(
+            event.epoch * plan.steps,
+            files,
+            state={"epoch": event.epoch, "epochs": plan.epochs},
+            best_step=best(history).epoch * plan.steps,
+        )
+        watcher.epoch(event, checkpoint=str(checkpoint))
+    return tuple(history), chosen, epoch
 
 
 def _test(classifier: Classifier, plan: Plan) -> Evaluation | None:

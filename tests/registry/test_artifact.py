@@ -108,7 +108,8 @@ def test_many_labels_fit():
     truth = np.arange(300).repeat(2)
     metrics = {"test": measure(np.eye(300).repeat(2, axis=0), truth, labels=labels).to_dict()}
     card = replace(card_of(toy_files()), config=config)
-    pack(card, vocabulary=WORDS, weights=toy_weights(config), metrics=metrics, history=())
+    files = pack(card, vocabulary=WORDS, weights=toy_weights(config), metrics=metrics, history=())
+    assert json.loads(files["metrics.json"]) == metrics
 
 
 BAD_PACKS = {

@@ -90,6 +90,13 @@ def test_off_a_terminal_there_is_one_plain_line_an_epoch(cli, small):
     assert "\x1b" not in result.err and "\r" not in result.err
 
 
+def test_json_describes_the_model(cli, small):
+    described = json.loads(cli("train", "--json", "--data", small, *QUICK, "-e", 1).out)
+    assert (described["schema"], described["model"]) == ("lstmctl.model/1", "small-reviews@1")
+    assert described == json.loads(cli("models", "list", "--json").out)
+    assert 0 <= described["low"] <= described["accuracy"] <= described["high"] <= 1
+
+
 def test_quiet_says_nothing_but_the_reference(cli, small):
     result = cli("train", "-q", "--data", small, *QUICK, "-e", 1)
     assert (result.code, result.out, result.err) == (0, "small-reviews@1\n", "")
