@@ -203,12 +203,13 @@ def _mutant(name: str, data: bytes, dice: random.Random) -> bytes:
     return _bytes_mutant(data, dice)
 
 
+@pytest.mark.parametrize("mutants", [500, pytest.param(20_000, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", SLOTS)
-def test_mutants_are_models_or_refused(name, model_path, model_files):
+def test_mutants_are_models_or_refused(name, mutants, model_path, model_files):
     """Nothing but our own error comes out of reading, or a model that answers."""
     dice, refused = random.Random(name), 0
     original = model_files[name]
-    for _ in range(500):
+    for _ in range(mutants):
         mutant = _mutant(name, original, dice)
         if name == "SHA256SUMS":
             (model_path / name).write_bytes(mutant)
@@ -224,4 +225,4 @@ def test_mutants_are_models_or_refused(name, model_path, model_files):
         else:
             answer = Classifier.load(folder).predict(["good film"])[0]
             assert abs(sum(answer.probabilities) - 1) < 1e-6
-    assert refused > 100
+    assert refused > mutants / 5

@@ -56,9 +56,10 @@ def test_different_names_do_not_wait_for_each_other(home, model_path):
     assert len(Registry(home).entries()) == 15
 
 
-def test_writers_that_are_killed(home, model_path, model_files):
+@pytest.mark.parametrize("rounds", [6, pytest.param(200, marks=pytest.mark.slow)])
+def test_writers_that_are_killed(rounds, home, model_path, model_files):
     dice, acknowledged = random.Random(0), []
-    for _ in range(6):
+    for _ in range(rounds):
         processes = [writer(home, model_path, "imdb", 10_000) for _ in range(2)]
         for process in processes:
             acknowledged.append(process.stdout.readline().strip())
@@ -71,8 +72,8 @@ def test_writers_that_are_killed(home, model_path, model_files):
         entries = Registry(home).entries()
         assert not [entry.error for entry in entries if entry.error]
         assert {*acknowledged} <= {entry.reference for entry in entries}
+        for entry in entries[-50:]:
+            entry.folder.verify()
     assert len(set(acknowledged)) == len(acknowledged)
-    for entry in Registry(home).entries():
-        entry.folder.verify()
     Registry(home).register("imdb", model_files)
     assert list((home / "tmp").iterdir()) == []
