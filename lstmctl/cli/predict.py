@@ -4,6 +4,7 @@ import os
 import shlex
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -141,26 +142,18 @@ def _rows(
         raise UsageError(
             "no text given", hint='lstmctl predict "great movie" · … | lstmctl predict - · predict -i FILE'
         )
+    read = partial(
+        read_rows, text_column=text_column, label_column=None, encoding_errors=encoding_errors, keep_columns=False
+    )
     if source is not None and source != "-":
         kind = input_format or format_of(Path(source), labelled=False)
-        return _batches(
-            read_rows(
-                Path(source), format=kind, text_column=text_column, label_column=None, encoding_errors=encoding_errors
-            )
-        )
+        return _batches(read(Path(source), format=kind))
     if sys.stdin is None:
         raise NotFound("cannot read standard input: it is closed")
     from lstmctl.data.waiting import Waiting
 
     stream = Waiting(sys.stdin.buffer)
-    rows = read_rows(
-        stream,
-        format=input_format or "lines",
-        text_column=text_column,
-        label_column=None,
-        encoding_errors=encoding_errors,
-    )
-    return _batches(rows, more=stream.has_line)
+    return _batches(read(stream, format=input_format or "lines"), more=stream.has_line)
 
 
 def _batches(rows: "Iterator[Row]", *, more: Callable[[], bool] | None = None) -> "Iterator[list[Row]]":
