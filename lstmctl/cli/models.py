@@ -8,7 +8,7 @@ from lstmctl.cli.console import Console
 from lstmctl.cli.lines import Piece, tsv, visible
 from lstmctl.cli.options import complete_model, settings
 from lstmctl.cli.parser import Command
-from lstmctl.cli.session import describe, open_registry
+from lstmctl.cli.session import default_reference, describe, open_registry
 
 app = typer.Typer(name="models", help="List, remove and restore models.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -75,7 +75,9 @@ def _screen(console: Console, described: list[dict[str, Any]]) -> None:
     console.table(header, rows, right=[len(header) - 1])
     total = sum(values["bytes"] for values in described) / 1e6
     count = f"{len(described)} model" + ("s" if len(described) > 1 else "")
-    console.note((f"{count}, {total:.1f} MB. Without -m, commands use the newest.", "dim"))
+    default = default_reference()
+    use = f" Without -m, commands use {default}." if default else " All are trials; name one with -m."
+    console.note((f"{count}, {total:.1f} MB.{use}", "dim"))
 
 
 def _show_runs(console: Console) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from lstmctl.cli.console import Console
 from lstmctl.cli.options import settings
+from lstmctl.errors import LstmctlError
 
 if TYPE_CHECKING:
     from lstmctl.registry.artifact import ModelFolder
@@ -22,6 +23,14 @@ def open_registry() -> "Registry":
 def open_model(reference: str | None) -> "ModelFolder":
     """The model that the user named, or else the default one."""
     return open_registry().resolve(reference or os.environ.get("LSTMCTL_MODEL"))
+
+
+def default_reference() -> str | None:
+    """What commands use where no model is named, or None where they refuse to choose."""
+    try:
+        return open_model(None).reference
+    except LstmctlError:
+        return None
 
 
 def say_which(console: Console, folder: "ModelFolder", *, named: bool) -> None:

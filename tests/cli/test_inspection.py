@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from toy import register_toy, toy_history
 
+from lstmctl.config import DataConfig
+
 
 @pytest.fixture
 def home(tmp_path):
@@ -98,6 +100,19 @@ def test_models_list_rm_and_restore(cli, home):
     register_toy(home)
     assert cli("models", "rm", "tiny@3").code == 0
     assert register_toy(home) == "tiny@4"  # a number is never used again
+
+
+def test_the_default_model_is_named_and_is_never_a_trial(cli, home, monkeypatch):
+    trial = DataConfig(source="imdb", limit=10)
+    register_toy(home, data=trial)
+    assert "All are trials" in cli("models", "list", terminal=True).err
+    assert cli("predict", "good").code == 66
+    register_toy(home)
+    register_toy(home, data=trial, created="2027-01-01T00:00:00+00:00")
+    assert "commands use tiny@2." in cli("models", "list", terminal=True).err
+    assert json.loads(cli("predict", "--json", "good").out)["model"] == "tiny@2"
+    monkeypatch.setenv("LSTMCTL_MODEL", "tiny@3")
+    assert json.loads(cli("predict", "--json", "good").out)["model"] == "tiny@3"
 
 
 def test_a_bare_name_is_not_removed(cli, home):
