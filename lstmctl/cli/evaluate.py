@@ -22,6 +22,7 @@ from lstmctl.cli.options import (
 from lstmctl.cli.session import open_model, open_registry
 from lstmctl.config import DataConfig
 from lstmctl.errors import BadData, LstmctlError, NotFound, UsageError
+from lstmctl.text import normalise
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -76,18 +77,22 @@ def command(
     if threshold is not None and not (len(labels) == 2 and 0 <= threshold <= 1):
         raise UsageError("--threshold is a probability between 0 and 1, for models with two labels")
     with console.waiting("reading the texts"):
-        if source is None:
-            examples, what = own_part(folder, part=part)
-        else:
+        other = None
+        if source is not None:
             renames = parse_renames(rename_label)
-            examples, what = other_data(
-                DataConfig(source=source, text_column=text_column, label_column=label_column, rename_label=renames)
-            )
+            config = DataConfig(source=source, text_column=text_column, label_column=label_column, rename_label=renames)
+            other = other_data(config, own_sha256=folder.card.data_sha256)
+        examples, what = other or own_part(folder, part=part)
         check_labels(examples, labels, reference=folder.reference)
     with console.waiting("measuring"):
         evaluation = evaluate(folder, examples, threshold=threshold)
-    with console.waiting("measuring naive Bayes beside it"):
-        floor = stored_floor(folder, part=part) if source is None else floor_on(folder, examples)
+    if other is None:
+        floor = stored_floor(folder, part=part)
+    else:
+        with console.waiting("measuring naive Bayes beside it"):
+            trained_on = training_texts(folder)
+            floor = floor_on(trained_on, examples, labels=labels)
+        warn_of_known_texts(console, trained_on, examples, reference=folder.reference)
     _show(console, folder, evaluation, what=what, floor=floor)
 
 
@@ -117,12 +122,15 @@ def own_part(folder: "ModelFolder", *, part: str) -> "tuple[Sequence[Example], s
     return examples, f"the {name} part of {data.name}"
 
 
-def other_data(config: DataConfig) -> "tuple[Sequence[Example], str]":
-    """All labelled texts of a source, or its own test part where it brings one, and how to name them."""
+def other_data(config: DataConfig, *, own_sha256: str) -> "tuple[Sequence[Example], str] | None":
+    """All labelled texts of a source, or its own test part where it brings one, and how to name them.
+
+    None where it turns out to be the very data that the model was trained on: most of it, the model has seen.
+    """
     from lstmctl.data import read_all, source_of
 
-    examples, _ = read_all(replace(config, source=source_of(config.source)), home=open_registry().home)
-    return examples, config.source
+    examples, sha256 = read_all(replace(config, source=source_of(config.source)), home=open_registry().home)
+    return None if sha256 == own_sha256 else (examples, config.source)
 
 
 def check_labels(examples: "Sequence[Example]", labels: tuple[str, ...], *, reference: str) -> None:
@@ -160,20 +168,40 @@ def stored_floor(folder: "ModelFolder", *, part: str) -> float | None:
     return floors.get("naive_bayes", {}).get({"test": "test", "val": "validation"}[part])
 
 
-def floor_on(folder: "ModelFolder", examples: "Sequence[Example]") -> float | None:
-    """The same on other texts, learned from the model's training texts; None where those are gone or have changed."""
+def training_texts(folder: "ModelFolder") -> "Sequence[Example]":
+    """The texts that the model learned from; none where they are gone or have changed."""
     from lstmctl.data import load
 
     card = folder.card
     try:
         data = load(card.data, home=open_registry().home)
     except LstmctlError:
-        return None
-    if data.sha256 != card.data_sha256:
+        return ()
+    return data.train if data.sha256 == card.data_sha256 else ()
+
+
+def floor_on(
+    trained_on: "Sequence[Example]", examples: "Sequence[Example]", *, labels: tuple[str, ...]
+) -> float | None:
+    """The accuracy of naive Bayes on other texts, learned from the model's training texts, if those are there."""
+    if not trained_on:
         return None
     from lstmctl.training.floors import naive_bayes_accuracy
 
-    return naive_bayes_accuracy(data.train, examples, labels=card.config.labels)
+    return naive_bayes_accuracy(trained_on, examples, labels=labels)
+
+
+def warn_of_known_texts(
+    console: Console, trained_on: "Sequence[Example]", examples: "Sequence[Example]", *, reference: str
+) -> None:
+    """Say how many of the texts the model has learned from: on those, any score flatters."""
+    known = {normalise(example.text) for example in trained_on}
+    seen = sum(normalise(example.text) in known for example in examples)
+    if seen:
+        console.warn(
+            f"{reference} was trained on {seen:,} of these {len(examples):,} texts; the score flatters it",
+            hint=f"lstmctl evaluate {reference} measures it on texts that were kept aside",
+        )
 
 
 def _show(console: Console, folder: "ModelFolder", evaluation: "Evaluation", *, what: str, floor: float | None) -> None:

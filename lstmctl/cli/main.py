@@ -24,8 +24,9 @@ Examples:
   lstmctl evaluate                       measure it on reviews kept aside
   lstmctl train --data reviews.csv       train on your own texts
 
-Exit codes: 0 done, 1 the answer is no, 2 usage, 65 bad data, 66 not found, 69 a package is missing, 70 a bug,
-73 cannot create, 74 I/O error, 75 busy, 76 model rejected, 77 permission, 128 + n ended by signal n.
+Exit codes: 0 done, 1 the answer is no, 2 usage, 65 bad data, 66 not found,
+  69 a package is missing, 70 a bug, 73 cannot create, 74 I/O error, 75 busy,
+  76 model rejected, 77 permission, 128 + n ended by signal n.
 """
 
 app = typer.Typer(
@@ -101,7 +102,9 @@ def _usage(error: Any, arguments: Sequence[str]) -> int:
     message = message.replace("not a valid int", "not a whole number").replace("not a valid float", "not a number")
     hint = f"{path} --help"
     wrong = message.removeprefix("no such option: ").split(" ")[0]
-    if message.startswith("no such option: -") and any(" " in argument for argument in arguments):
+    if message.startswith("no such option: -") and any(
+        argument.startswith(wrong) and " " in argument for argument in arguments
+    ):
         hint = f'a text that begins with a dash goes after --: {path} -- "{wrong}…"'
     return report(Console(options.settings), UsageError(message, hint=hint))
 

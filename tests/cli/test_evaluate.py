@@ -71,6 +71,23 @@ def test_its_own_test_part_is_the_default(cli, tmp_path, labelled):
     assert json.loads(cli("evaluate", "--part", "val", "--json").out)["n"] == len(data.validation)
 
 
+def test_its_own_data_by_name_is_still_only_the_part_it_has_not_seen(cli, tmp_path, labelled):
+    register_toy(tmp_path / "home", **own_data(labelled))
+    assert cli("evaluate", "--data", labelled, "--json").out == cli("evaluate", "--json").out
+
+
+def test_texts_it_was_trained_on_are_counted_in_a_warning(cli, tmp_path, labelled):
+    register_toy(tmp_path / "home", **own_data(labelled))
+    copy = tmp_path / "copy.csv"
+    copy.write_text(labelled.read_text().upper().replace("TEXT,LABEL", "text,label") + "new,pos\n")
+    renames = ["--rename-label", "POS=pos", "--rename-label", "NEG=neg"]
+    result = cli("evaluate", "--data", copy, *renames, "--json")
+    trained_on = len(load(DataConfig(source=str(labelled)), home=tmp_path).train)
+    assert json.loads(result.out)["n"] == len(ROWS) + 1
+    assert f"was trained on {trained_on} of these {len(ROWS) + 1} texts" in result.err
+    assert "warning" not in cli("evaluate", "--json").err
+
+
 def test_changed_data_is_65_and_missing_data_66(cli, tmp_path, labelled):
     register_toy(tmp_path / "home", **own_data(labelled))
     with labelled.open("a") as file:

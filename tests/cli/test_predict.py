@@ -134,7 +134,7 @@ def test_text_cannot_repaint_the_screen(cli, model):
         (["--input-format", "xml", "-"], "--input-format must be one of"),
         (["--encoding-errors", "maybe", "-"], "--encoding-errors must be strict or replace"),
         (["-5 stars"], "no such option: -5"),
-        (["--colour", "x"], "no such option: --colour"),
+        (["--colour", "two words"], "no such option: --colour"),
     ],
 )
 def test_usage_is_two_lines_and_2(cli, model, arguments, message):
@@ -143,6 +143,7 @@ def test_usage_is_two_lines_and_2(cli, model, arguments, message):
     assert result.out == ""
     assert result.err.startswith(f"error: {message}")
     assert len(result.err.splitlines()) <= 2
+    assert ("goes after --" in result.err) == (arguments == ["-5 stars"])
 
 
 def test_no_text_on_a_terminal_is_usage_not_a_silent_wait(cli, model):
