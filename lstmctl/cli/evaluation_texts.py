@@ -1,0 +1,77 @@
+"""Which labelled texts `evaluate` measures a model on, and which ones the model has learned from."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from lstmctl.cli.session import open_registry
+from lstmctl.config import DataConfig
+from lstmctl.errors import BadData, LstmctlError, NotFound
+
+if TYPE_CHECKING:
+    from lstmctl.data import Example
+    from lstmctl.registry.artifact import ModelFolder
+
+
+def own_part(folder: "ModelFolder", *, part: str) -> "tuple[Sequence[Example], str]":
+    """The test or validation part that the model was kept away from, and how to name it.
+
+    Raises:
+        NotFound: the data is gone. BadData: it changed since, or has no such part.
+    """
+    from lstmctl.data import load
+
+    card = folder.card
+    try:
+        data = load(card.data, home=open_registry().home)
+    except NotFound as error:
+        hint = f"lstmctl evaluate {folder.reference} --data FILE measures it on other texts"
+        raise NotFound(f"the data of {folder.reference} is gone: {error.message}", hint=hint) from error
+    name = {"test": "test", "val": "validation"}[part]
+    if data.sha256 != card.data_sha256:
+        raise BadData(
+            f"{card.data.source} has changed since {folder.reference} was trained on it",
+            hint=f"lstmctl evaluate {folder.reference} --data {card.data.source} measures it as other data",
+        )
+    examples = {"test": data.test, "val": data.validation}[part]
+    if not examples:
+        raise BadData(f"the data of {folder.reference} has no {name} part", hint="name other texts with --data")
+    return examples, f"the {name} part of {data.name}"
+
+
+def other_data(config: DataConfig, *, own_sha256: str) -> "tuple[Sequence[Example], str] | None":
+    """All labelled texts of a source, or its own test part where it brings one, and how to name them.
+
+    None where it turns out to be the very data that the model was trained on: most of it, the model has seen.
+    """
+    from lstmctl.data import read_all, source_of
+
+    examples, sha256 = read_all(replace(config, source=source_of(config.source)), home=open_registry().home)
+    return None if sha256 == own_sha256 else (examples, config.source)
+
+
+def check_labels(examples: "Sequence[Example]", labels: tuple[str, ...], *, reference: str) -> None:
+    """Refuse data with labels that the model cannot answer.
+
+    Raises:
+        BadData: naming them, with the --rename-label option to fill in.
+    """
+    foreign = sorted({example.label for example in examples} - set(labels))
+    if foreign:
+        row = next(example.row for example in examples if example.label == foreign[0])
+        renames = " ".join(f"--rename-label '{label}=…'" for label in foreign[:3])
+        raise BadData(
+            f'row {row}: {reference} does not know the label "{foreign[0]}"; it knows {", ".join(labels)}', hint=renames
+        )
+
+
+def training_texts(folder: "ModelFolder") -> "Sequence[Example]":
+    """The texts that the model learned from; none where they are gone or have changed."""
+    from lstmctl.data import load
+
+    card = folder.card
+    try:
+        data = load(card.data, home=open_registry().home)
+    except LstmctlError:
+        return ()
+    return data.train if data.sha256 == card.data_sha256 else ()
