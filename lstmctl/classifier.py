@@ -4,19 +4,20 @@ The one forward pass of the program: prediction, evaluation, validation while tr
 """
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lstmctl.config import ModelConfig
-from lstmctl.lstm import Floats, matrices_from_keras, pack, product, run
+from lstmctl.config import PADDING, ModelConfig
+from lstmctl.lstm import Floats, Matrices, matrices_from_keras, pack, product, run
 from lstmctl.text import Encoded, Vocabulary, encode
 
 if TYPE_CHECKING:
     from lstmctl.registry.artifact import ModelFolder
 
 WINDOW = 1024  # texts that are sorted by length and read together
+DEEP_WINDOW = 128  # the same with several layers, which keep a row for every word of every text
 
 
 class Prediction(NamedTuple):
@@ -34,14 +35,15 @@ class Classifier:
     def __init__(self, config: ModelConfig, vocabulary: Vocabulary, weights: Mapping[str, Floats]) -> None:
         self.config = config
         self.vocabulary = vocabulary
-        self.matrices = matrices_from_keras(
-            *(weights[f"lstm.0.forward.{part}"] for part in ("kernel", "recurrent_kernel", "bias"))
-        )
+        self.layers = [
+            {direction: _matrices(weights, f"lstm.{layer}.{direction}") for direction in config.directions}
+            for layer in range(config.layers)
+        ]
         self._embedding = weights["embedding"]
         self._head_kernel, self._head_bias = weights["head.kernel"], weights["head.bias"]
-        self._packed = pack(self.matrices)
-        self._table = np.empty((config.vocab_size, 4 * config.units), np.float32)
-        self._in_table = np.zeros(config.vocab_size, np.bool_)
+        self._packed = [{name: pack(matrices) for name, matrices in layer.items()} for layer in self.layers]
+        self._tables = {name: np.empty((config.vocab_size, 4 * config.units), np.float32) for name in config.directions}
+        self._in_tables = np.zeros(config.vocab_size, np.bool_)
 
     @classmethod
     def load(cls, folder: "ModelFolder") -> Self:
@@ -73,33 +75,55 @@ class Classifier:
         A text's bits do not depend on the other texts, nor on their number.
         """
         result = np.empty((len(texts), len(self.config.labels)))
-        for start in range(0, len(texts), WINDOW):
-            window = texts[start : start + WINDOW]
-            result[start : start + WINDOW] = self._head(self._last_hidden(window))
+        window = WINDOW if self.config.layers == 1 else DEEP_WINDOW
+        for start in range(0, len(texts), window):
+            result[start : start + window] = self._head(self._last_hidden(texts[start : start + window]))
         return result
 
     def _last_hidden(self, texts: Sequence[Sequence[int] | NDArray[np.int32]]) -> Floats:
-        """(texts, units): the hidden state after each text's last word."""
+        """(texts, units · directions): the last layer's hidden state, after the last word each direction reads."""
+        if self.config.padding == "pre":
+            texts = [np.pad(np.asarray(text, np.int32), (self.config.max_len - len(text), 0)) for text in texts]
         lengths = np.fromiter((len(text) for text in texts), np.int64, len(texts))
         longest_first = np.argsort(-lengths, kind="stable")
-        words = np.zeros((len(texts), lengths.max(initial=0)), np.int32)
+        words = np.full((len(texts), lengths.max(initial=0)), PADDING, np.int32)
         for place, number in enumerate(longest_first):
             words[place, : lengths[number]] = texts[number]
-        self._fill_table(words)
-        hidden = np.empty((len(texts), self.config.units), np.float32)
-        hidden[longest_first] = run(
-            self._table, np.ascontiguousarray(words.T), lengths[longest_first], self._packed.recurrent
-        )
+        self._fill_tables(words)
+        hidden = np.empty((len(texts), self.config.units * len(self.config.directions)), np.float32)
+        hidden[longest_first] = self._read(np.ascontiguousarray(words.T), lengths[longest_first])
         return hidden
 
-    def _fill_table(self, words: NDArray[np.int32]) -> None:
-        """Compute the table's rows for words that were not seen before."""
-        needed = np.zeros_like(self._in_table)
+    def _read(self, words: NDArray[np.int32], lengths: NDArray[np.int64]) -> Floats:
+        """All layers, for words (longest, texts) and lengths, longest first. See `_last_hidden`."""
+        tables, rows = self._tables, words
+        for number, layer in enumerate(self._packed):
+            last, every = [], []
+            for name, packed in layer.items():
+                read = rows if name == "forward" else _backwards(rows, lengths)
+                seen = (
+                    np.zeros((*rows.shape, self.config.units), np.float32) if number + 1 < len(self._packed) else None
+                )
+                last.append(run(tables[name], read, lengths, packed.recurrent, every=seen))
+                if seen is not None:
+                    every.append(seen if name == "forward" else _backwards(seen, lengths))
+            if every:
+                # The layer above reads hidden states instead of words: a table with one row for each place.
+                inputs = np.concatenate(every, axis=-1).reshape(rows.size, -1)
+                above = self._packed[number + 1]
+                tables = {name: product(inputs, packed.input) + packed.bias for name, packed in above.items()}
+                rows = np.arange(rows.size, dtype=np.int32).reshape(rows.shape)
+        return np.concatenate(last, axis=-1)
+
+    def _fill_tables(self, words: NDArray[np.int32]) -> None:
+        """Compute the tables' rows for words that were not seen before."""
+        needed = np.zeros_like(self._in_tables)
         needed[words] = True
-        missing = np.flatnonzero(needed & ~self._in_table)
+        missing = np.flatnonzero(needed & ~self._in_tables)
         if missing.size:
-            self._table[missing] = product(self._embedding[missing], self._packed.input) + self._packed.bias
-            self._in_table[missing] = True
+            for name, packed in self._packed[0].items():
+                self._tables[name][missing] = product(self._embedding[missing], packed.input) + packed.bias
+            self._in_tables[missing] = True
 
     def _head(self, hidden: Floats) -> NDArray[np.float64]:
         """Hidden states (texts, units) → probabilities (texts, labels)."""
@@ -111,6 +135,21 @@ class Classifier:
         exponentials: NDArray[np.float64] = np.exp(z)
         exponentials /= exponentials.sum(axis=1, keepdims=True)
         return exponentials
+
+
+def _matrices(weights: Mapping[str, Floats], prefix: str) -> Matrices:
+    return matrices_from_keras(*(weights[f"{prefix}.{part}"] for part in ("kernel", "recurrent_kernel", "bias")))
+
+
+T = TypeVar("T", bound=np.generic)
+
+
+def _backwards(places: NDArray[T], lengths: NDArray[np.int64]) -> NDArray[T]:
+    """(longest, texts, …) with the first `lengths` places of each text in reverse; what follows them is kept."""
+    place = np.arange(places.shape[0])[:, None]
+    reverse = np.where(place < lengths, lengths - 1 - place, place)
+    reversed_places: NDArray[T] = places[reverse, np.arange(places.shape[1])]
+    return reversed_places
 
 
 def choose(probabilities: NDArray[np.float64], *, threshold: float | None = None) -> NDArray[np.intp]:

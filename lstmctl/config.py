@@ -33,11 +33,11 @@ class ModelConfig(Record):
     max_len: int = 500  # words read of a text
     cut: Literal["start", "end"] = "start"  # which end of a longer text is dropped
     tokenizer: Literal["words-1"] = "words-1"
-    padding: Literal["masked"] = "masked"  # right-padded, and padding is never read
+    padding: Literal["masked", "pre"] = "masked"  # never read; or, as in the post, read before a text up to max_len
     embedding_dim: int = 32
     units: int = 32
     layers: int = 1
-    bidirectional: bool = False
+    bidirectional: bool = False  # a second LSTM in each layer reads from the last word to the first
     pooling: Literal["last"] = "last"  # which hidden states the head sees
     temperature: float = 1.0  # calibration; already folded into the head, kept as a record
 
@@ -45,6 +45,11 @@ class ModelConfig(Record):
     def positive(self) -> str | None:
         """The label that a two-class model's probability speaks of; None with more classes."""
         return self.labels[1] if len(self.labels) == 2 else None
+
+    @property
+    def directions(self) -> tuple[str, ...]:
+        """The LSTMs of a layer: "forward", and if it is bidirectional "backward"."""
+        return ("forward", "backward") if self.bidirectional else ("forward",)
 
     @property
     def outputs(self) -> int:
@@ -59,14 +64,13 @@ class ModelConfig(Record):
         """
         shapes: dict[str, tuple[int, ...]] = {"embedding": (self.vocab_size, self.embedding_dim)}
         inputs = self.embedding_dim
-        directions = ("forward", "backward") if self.bidirectional else ("forward",)
         for layer in range(self.layers):
-            for direction in directions:
+            for direction in self.directions:
                 prefix = f"lstm.{layer}.{direction}."
                 shapes[prefix + "kernel"] = (inputs, 4 * self.units)
                 shapes[prefix + "recurrent_kernel"] = (self.units, 4 * self.units)
                 shapes[prefix + "bias"] = (4 * self.units,)
-            inputs = self.units * len(directions)
+            inputs = self.units * len(self.directions)
         shapes["head.kernel"] = (inputs, self.outputs)
         shapes["head.bias"] = (self.outputs,)
         return shapes
@@ -124,7 +128,7 @@ class TrainConfig(Record):
     layers: int = 1
     bidirectional: bool = False
     pooling: Literal["last"] = "last"
-    padding: Literal["masked"] = "masked"
+    padding: Literal["masked", "pre"] = "masked"
     dropout: float = 0.2  # share of each word's embedding that is hidden from the LSTM while training
     epochs: int | None = None  # None: as many as the data needs
     batch_size: int = 32
@@ -133,8 +137,12 @@ class TrainConfig(Record):
     schedule: Literal["constant", "linear"] = "linear"  # linear: warm-up, then straight down to 0
     warmup: float = 0.05  # share of all steps
     clip_norm: float | None = None
+    class_weight: Literal["none", "balanced"] = "none"  # balanced: a rare label counts as much as a frequent one
     keep: Literal["best", "last"] = "best"  # which epoch becomes the model
+    early_stopping: int | None = None  # end after so many epochs in a row without a lower validation loss
+    time_limit: float | None = None  # seconds of training; the best epoch until then becomes the model
     seed: int = 0
+    threads: int | None = None  # None: one a core
 
     def model_config(self, labels: tuple[str, ...], vocab_size: int) -> ModelConfig:
         """The model that this recipe makes of data with these labels and so many vocabulary rows."""

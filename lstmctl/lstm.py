@@ -146,7 +146,14 @@ def pack(matrices: Matrices) -> Packed:
     )
 
 
-def run(table: Floats, words: NDArray[np.int32], lengths: NDArray[np.int64], recurrent: Floats) -> Floats:
+def run(
+    table: Floats,
+    words: NDArray[np.int32],
+    lengths: NDArray[np.int64],
+    recurrent: Floats,
+    *,
+    every: Floats | None = None,
+) -> Floats:
     """Read many texts; returns the hidden state after each one's last word, (batch, units).
 
     table      (rows, 4·units): for every word its embedding times `Packed.input` plus `Packed.bias`, computed once, so
@@ -154,6 +161,7 @@ def run(table: Floats, words: NDArray[np.int32], lengths: NDArray[np.int64], rec
     words      (longest, batch): row numbers in `table`, one column a text.
     lengths    (batch,): words of each text, longest first; 0 is allowed and leaves the memory empty.
     recurrent  `Packed.recurrent`.
+    every      (longest, batch, units): is filled with the hidden state after each word, for a layer above.
 
     As texts end, fewer rows are computed. No text ever sees padding.
     """
@@ -163,7 +171,7 @@ def run(table: Floats, words: NDArray[np.int32], lengths: NDArray[np.int64], rec
     products = np.empty((hidden.shape[0] // BLOCK, BLOCK, 4 * units), np.float32)
     # running[t]: how many texts have a word at place t.
     running = np.searchsorted(-lengths, -np.arange(words.shape[0]), side="left")
-    for row, active in zip(words, running, strict=True):
+    for place, (row, active) in enumerate(zip(words, running, strict=True)):
         blocks = blocked(active) // BLOCK
         np.matmul(hidden[: blocks * BLOCK].reshape(blocks, BLOCK, units), recurrent, out=products[:blocks])
         z = products[:blocks].reshape(-1, 4 * units)[:active]
@@ -178,4 +186,6 @@ def run(table: Floats, words: NDArray[np.int32], lengths: NDArray[np.int64], rec
         belt[:active] += new_value
         np.tanh(belt[:active], out=hidden[:active])
         hidden[:active] *= output
+        if every is not None:
+            every[place, :active] = hidden[:active]
     return hidden[:batch]

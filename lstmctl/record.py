@@ -34,6 +34,7 @@ REAL_BOUNDS: dict[str, tuple[float, float]] = {
     "val_split": (0.01, 0.9),
     "test_split": (0.0, 0.9),
     "temperature": (0.01, 100.0),
+    "time_limit": (1.0, 1e7),
 }
 
 

@@ -14,8 +14,9 @@ PACKAGE = Path(__file__).parent.parent / "lstmctl"
 # A module imports only from lower ranks; `cli` has ranks of its own inside.
 RANKS = [
     {"errors"},
-    {"files", "record"},
+    {"files", "record", "signals"},
     {"config"},
+    {"recipes"},
     {"history", "text", "metrics", "lstm"},
     {"data", "registry", "charts", "figure", "baseline"},
     {"classifier"},

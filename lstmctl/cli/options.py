@@ -139,6 +139,24 @@ def complete_data(incomplete: str) -> list[tuple[str, str]]:
     return [(name, about.description) for name, about in NAMES.items() if name.startswith(incomplete)]
 
 
+def complete_recipe(incomplete: str) -> list[tuple[str, str]]:
+    """Names of recipes that begin with what was typed."""
+    from lstmctl.recipes import names
+
+    return [(name, "") for name in names() if name.startswith(incomplete)]
+
+
+def complete_run(incomplete: str) -> list[tuple[str, str]]:
+    """Ids of runs that begin with what was typed. Lists a folder."""
+    import os
+
+    from lstmctl.registry import home as homes
+    from lstmctl.registry.store import default_home
+
+    runs = homes.names_in(default_home(settings.home, os.environ), homes.CHECKPOINTS)
+    return [(run, "") for run in reversed(runs) if run.startswith(incomplete)]
+
+
 MODEL_HELP = "name, name@3, name@tag, or a path with a /. Default: LSTMCTL_MODEL, else the newest model."
 
 Model = Annotated[
@@ -175,3 +193,20 @@ def parse_renames(pairs: list[str] | None) -> tuple[tuple[str, str], ...]:
             raise UsageError(f'--rename-label "{pair}" is not FROM=TO', hint="--rename-label 1=pos")
         renames.append((old, new))
     return tuple(renames)
+
+
+def parse_duration(option: str, text: str | None) -> float | None:
+    """`90`, `90s`, `10m` or `2h` in seconds."""
+    from lstmctl.errors import UsageError
+
+    if text is None:
+        return None
+    number, unit = (text[:-1], text[-1]) if text[-1:] in ("s", "m", "h") else (text, "s")
+    try:
+        if not number.isascii():
+            raise ValueError
+        return float(number) * {"s": 1, "m": 60, "h": 3600}[unit]
+    except ValueError as error:
+        raise UsageError(
+            f'{option} "{text:.60}" is not a time', hint=f"{option} 90s, {option} 10m, {option} 2h"
+        ) from error

@@ -1,17 +1,18 @@
 """What `train` shows: the plan, a bar that becomes a row for each epoch, the curves, the score."""
 
-import signal
+import shlex
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from lstmctl.cli.console import Console
 from lstmctl.cli.lines import Piece, visible
-from lstmctl.errors import Interrupted, Signalled
+from lstmctl.errors import Interrupted
 from lstmctl.history import EpochRecord, best
 
 if TYPE_CHECKING:
+    from lstmctl.config import ModelConfig
     from lstmctl.data import Dataset
     from lstmctl.training.fit import Progress
     from lstmctl.training.prepare import Plan
@@ -26,9 +27,8 @@ class TrainingScreen:
         self._rich = console.progress()
         self._bar: Any = None
         self._plan: Plan | None = None
-        self._started = 0.0
+        self._started: tuple[float, int] | None = None  # when the first report came, and how many steps were done then
         self._history: list[EpochRecord] = []
-        self._checkpoint: str | None = None
 
     # --- before training ------------------------------------------------------------------------------------------
 
@@ -48,7 +48,7 @@ class TrainingScreen:
         self._line("words", known + cut)
         self._line(
             "model",
-            f"embedding {model.embedding_dim} → LSTM {model.units} → {model.outputs} · "
+            f"embedding {model.embedding_dim} → {_lstm(model)} → {model.outputs} · "
             f"{model.parameters:,} parameters · will be {will_be}",
         )
         bayes, majority = floors.naive_bayes["validation"], floors.majority["validation"]
@@ -64,33 +64,49 @@ class TrainingScreen:
             self.console.note()
             self.console.note(("              train           validation", "dim"))
             self.console.note(("epoch      loss    acc       loss    acc ±95%       time", "dim"))
-        self._plan, self._started = plan, time.monotonic()
+        self._plan = plan
         self._start_bar(1)
         try:
             yield
-        except (KeyboardInterrupt, Signalled) as interrupt:
-            raise self._interrupted(getattr(interrupt, "number", signal.SIGINT)) from None
+        except Interrupted as interrupt:
+            if interrupt.hint is not None and self.console.settings.home is not None:
+                interrupt.hint += f" --home {shlex.quote(self.console.settings.home)}"
+            raise
         finally:
             self._stop_bar()
+
+    def resumed(self, history: Sequence[EpochRecord], progress: "Progress", *, damaged: Sequence[str]) -> None:
+        """A run goes on: the epochs that it has behind it, and where it stopped."""
+        for problem in damaged:
+            self.console.warn(f"{problem}; an older checkpoint is used")
+        for record in history:
+            self.epoch(record)
+        epochs = self._plan.epochs if self._plan is not None else 0
+        if progress.epoch <= epochs:
+            self._stop_bar()
+            self.console.note((f"resumed   epoch {progress.epoch}, after step {progress.step:,}", "dim"))
+            self._start_bar(progress.epoch)
 
     def progress(self, progress: "Progress") -> None:
         """Some steps were made."""
         if self._bar is None or self._plan is None:
             return
         done = (progress.epoch - 1) * self._plan.steps + progress.step
-        seconds = time.monotonic() - self._started
-        left = seconds / done * (self._plan.steps * self._plan.epochs - done)
-        texts = done * self._plan.training.batch_size / seconds
-        numbers = f"{progress.loss:.3f}  {progress.accuracy:.3f}  {left // 60:.0f}:{left % 60:02.0f} left"
-        if self.console.width >= 76:
-            numbers += f"  {texts:,.0f}/s"
+        numbers = f"{progress.loss:.3f}  {progress.accuracy:.3f}"
+        if self._started is None:
+            self._started = time.monotonic(), done
+        elif done > self._started[1]:
+            seconds, steps = time.monotonic() - self._started[0], done - self._started[1]
+            left = seconds / steps * (self._plan.steps * self._plan.epochs - done)
+            numbers += f"  {left // 60:.0f}:{left % 60:02.0f} left"
+            if self.console.width >= 76:
+                numbers += f"  {steps * self._plan.training.batch_size / seconds:,.0f}/s"
         self._bar.update(self._bar.task_ids[0], completed=progress.step, numbers=numbers)
 
-    def epoch(self, record: EpochRecord, *, checkpoint: str) -> None:
+    def epoch(self, record: EpochRecord) -> None:
         """An epoch was finished, validated and saved."""
         self._stop_bar()
         self._history.append(record)
-        self._checkpoint = checkpoint
         epochs = self._plan.epochs if self._plan is not None else record.epoch
         if self.console.messages_on_terminal:
             self.console.note(*self._row(record, epochs))
@@ -126,7 +142,7 @@ class TrainingScreen:
             self._line("next", 'lstmctl predict "great movie" · lstmctl evaluate · lstmctl plot')
         self.console.detail(
             f"agreement {trained.difference:.1e} between NumPy and Keras · epoch {trained.epoch} kept · "
-            f"{trained.seconds:.1f} s"
+            f"{trained.seconds:.1f} s · LSTM kernel: {trained.kernel}"
         )
         if self.console.messages_on_terminal and self.console.on_terminal:
             # The reference itself is the answer and goes to stdout; here it completes this line.
@@ -194,11 +210,11 @@ class TrainingScreen:
             self._bar.stop()
             self._bar = None
 
-    def _interrupted(self, number: int) -> Interrupted:
-        if not self._history:
-            return Interrupted(number, "stopped before the first epoch was over; nothing was saved")
-        return Interrupted(
-            number,
-            f"stopped; epoch {self._history[-1].epoch} is saved as a checkpoint",
-            hint=f'lstmctl predict -m {self._checkpoint}/ "great movie" · lstmctl models list --runs',
-        )
+
+def _lstm(model: "ModelConfig") -> str:
+    """`LSTM 32`, `2 × BiLSTM 64`."""
+    return (
+        (f"{model.layers} × " if model.layers > 1 else "")
+        + ("Bi" if model.bidirectional else "")
+        + f"LSTM {model.units}"
+    )

@@ -5,7 +5,8 @@ checkpoints/<run>/.lock                    held while the run lives
 checkpoints/<run>/step-00001234/           one checkpoint, which takes its place with one rename
     model/                                 a complete model folder
     state.json                             where training stood
-    SHA256SUMS                             of state.json and model/SHA256SUMS
+    optimizer.safetensors                  what the optimizer has gathered
+    SHA256SUMS                             of the two files and model/SHA256SUMS
 """
 
 from collections.abc import Mapping
@@ -56,6 +57,26 @@ class Run:
             held.enter_context(locks.lock(run, runs.LOCK, timeout=_LOCK_TIMEOUT, what=f"{run_id} is being trained"))
             return cls(home, run_id, held.pop_all())
 
+    @classmethod
+    def resume(cls, home: Path, run_id: str) -> Self:
+        """Go on with a run that stopped.
+
+        Raises:
+            UsageError: that is no run's id. NotFound: no such run. Busy: it is still going on. Rejected: the home has a
+            newer format. PermissionDenied, StorageError.
+        """
+        runs.name_of(run_id)
+        with os_errors(f"write to {home}"), homes.open_for_writing(home) as opened, ExitStack() as held:
+            with opened.enter(homes.CHECKPOINTS) as folder:
+                try:
+                    run = held.enter_context(folder.enter(run_id))
+                except FileNotFoundError as error:
+                    raise runs.unknown(run_id) from error
+            held.enter_context(locks.lock(run, runs.LOCK, timeout=0, what=f"{run_id} is being trained"))
+            resumed = cls(home, run_id, held.pop_all())
+            resumed._saved = bool(runs.steps(run))
+            return resumed
+
     def __enter__(self) -> Self:
         return self
 
@@ -73,7 +94,13 @@ class Run:
         return self.home / homes.CHECKPOINTS / self.run_id
 
     def save(
-        self, step: int, model_files: Mapping[str, bytes], *, state: Mapping[str, Any], best_step: int | None = None
+        self,
+        step: int,
+        model_files: Mapping[str, bytes],
+        *,
+        state: Mapping[str, Any],
+        optimizer: bytes = b"",
+        best_step: int | None = None,
     ) -> Path:
         """Save a checkpoint after `step` steps, on the disk when this returns; its folder, which is a MODEL.
 
@@ -85,7 +112,8 @@ class Run:
         name = runs.step_folder(step)
         files = {f"{MODEL_FOLDER}/{file}": data for file, data in model_files.items()}
         files[runs.STATE] = strictjson.dump({"schema": "lstmctl.state/1", "step": step, **state}, indent=2)
-        summed = (runs.STATE, f"{MODEL_FOLDER}/{checksums.NAME}")
+        files[runs.OPTIMIZER] = optimizer
+        summed = (runs.STATE, runs.OPTIMIZER, f"{MODEL_FOLDER}/{checksums.NAME}")
         files[checksums.NAME] = checksums.of({file: files[file] for file in summed})
         needed = sum(map(len, files.values()))
         with (

@@ -2,7 +2,8 @@
 
 import os
 import re
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +15,7 @@ from lstmctl.registry import checksums, locks, strictjson
 from lstmctl.registry import home as homes
 from lstmctl.registry.names import check_name, is_name
 
-ABOUT, STATE, LOCK = "run.json", "state.json", ".lock"
+ABOUT, STATE, OPTIMIZER, LOCK = "run.json", "state.json", "optimizer.safetensors", ".lock"
 LIMIT = 2**20  # bytes of run.json and of state.json
 _HINT = "lstmctl models list --runs"
 _RUN_ID = re.compile(r"[0-9]{8}-[0-9]{6}-(.+)-[0-9a-f]{4}")
@@ -67,7 +68,7 @@ class UnfinishedRun:
 
 
 def unfinished(home: Path) -> list[UnfinishedRun]:
-    """The runs that are going on or have something saved, newest first. Makes and writes nothing.
+    """The runs that are going on or that stopped, newest first. Makes and writes nothing.
 
     Raises:
         Rejected: the home has a newer format. PermissionDenied, StorageError.
@@ -85,7 +86,7 @@ def unfinished(home: Path) -> list[UnfinishedRun]:
                 continue
             with folder:
                 found.append(_describe(folder, match[1]))
-    return [run for run in found if run is not None]
+    return found
 
 
 def read_state(checkpoint: Path) -> dict[str, Any]:
@@ -103,29 +104,65 @@ def read_state(checkpoint: Path) -> dict[str, Any]:
             return _read_state(folder)
 
 
+def read_optimizer(checkpoint: Path, *, limit: int) -> bytes:
+    """The optimizer.safetensors of a checkpoint, its SHA-256 checked.
+
+    Raises:
+        Rejected: it is damaged. PermissionDenied, StorageError.
+    """
+    with os_errors(f"read {checkpoint}"), Folder.open(checkpoint) as folder:
+        return _read_summed(folder, OPTIMIZER, limit=limit)
+
+
+def checkpoints(home: Path, run_id: str) -> list[Path]:
+    """The checkpoints of a run, newest first.
+
+    Raises:
+        UsageError: that is no run's id. NotFound: no such run. PermissionDenied, StorageError.
+    """
+    with _open_run(home, run_id) as folder:
+        return [folder.path / step_folder(step) for step in reversed(steps(folder))]
+
+
 def read_about(home: Path, run_id: str) -> dict[str, Any]:
     """What a run trains: its run.json.
 
     Raises:
         UsageError: that is no run's id. NotFound: no such run. Rejected: it is damaged. PermissionDenied, StorageError.
     """
+    with _open_run(home, run_id) as folder:
+        return _object(folder, ABOUT, _read(folder, ABOUT))
+
+
+def unknown(run_id: str) -> NotFound:
+    """The error for a run that is not there."""
+    return NotFound(f"there is no unfinished run {run_id}", hint=_HINT)
+
+
+def rejected(path: Path, name: str, reason: str) -> Rejected:
+    """The error for a file of a run or a checkpoint that cannot be used."""
+    return Rejected(f"{path} cannot be used: {name} {reason}", hint=_HINT)
+
+
+@contextmanager
+def _open_run(home: Path, run_id: str) -> Iterator[Folder]:
     name_of(run_id)
     with os_errors(f"read {home}"):
         try:
             folder = Folder.open(home, homes.CHECKPOINTS, run_id)
         except (FileNotFoundError, NotADirectoryError) as error:
-            raise NotFound(f"there is no unfinished run {run_id}", hint=_HINT) from error
+            raise unknown(run_id) from error
         with folder:
-            return _object(folder, ABOUT, _read(folder, ABOUT))
+            yield folder
 
 
-def _describe(folder: Folder, name: str) -> UnfinishedRun | None:
-    """What is known of a run; None for one that stopped before it saved anything."""
+def _describe(folder: Folder, name: str) -> UnfinishedRun:
+    """What is known of a run."""
     saved, live = steps(folder), False
     with suppress(OSError):  # a lock that cannot be looked at is not a reason to hide the other runs
         live = locks.held(folder, LOCK)
     if not saved:
-        return UnfinishedRun(folder.path.name, name, live, None, None, None) if live else None
+        return UnfinishedRun(folder.path.name, name, live, None, None, None)
     newest = step_folder(saved[-1])
     epoch = None
     with suppress(LstmctlError, OSError), folder.enter(newest) as checkpoint:
@@ -135,29 +172,29 @@ def _describe(folder: Folder, name: str) -> UnfinishedRun | None:
 
 
 def _read_state(folder: Folder) -> dict[str, Any]:
+    return _object(folder, STATE, _read_summed(folder, STATE))
+
+
+def _read_summed(folder: Folder, name: str, *, limit: int = LIMIT) -> bytes:
     try:
         sums = checksums.parse(_read(folder, checksums.NAME, limit=checksums.LIMIT))
     except ValueError as error:
-        raise _rejected(folder, checksums.NAME, str(error)) from error
-    data = _read(folder, STATE)
-    if sums.get(STATE) != checksums.digest(data):
-        raise _rejected(folder, STATE, f"does not have the SHA-256 that {checksums.NAME} says")
-    return _object(folder, STATE, data)
+        raise rejected(folder.path, checksums.NAME, str(error)) from error
+    data = _read(folder, name, limit=limit)
+    if sums.get(name) != checksums.digest(data):
+        raise rejected(folder.path, name, f"does not have the SHA-256 that {checksums.NAME} says")
+    return data
 
 
 def _object(folder: Folder, name: str, data: bytes) -> dict[str, Any]:
     try:
         return strictjson.parse_object(data)
     except ValueError as error:
-        raise _rejected(folder, name, str(error)) from error
+        raise rejected(folder.path, name, str(error)) from error
 
 
 def _read(folder: Folder, name: str, *, limit: int = LIMIT) -> bytes:
     try:
         return folder.read(name, limit=limit)
     except FileNotFoundError as error:
-        raise _rejected(folder, name, "is missing") from error
-
-
-def _rejected(folder: Folder, name: str, reason: str) -> Rejected:
-    return Rejected(f"{folder.path} cannot be used: {name} {reason}", hint=_HINT)
+        raise rejected(folder.path, name, "is missing") from error

@@ -28,8 +28,8 @@ def limit(shapes: Shapes) -> int:
     return 8 + MAX_HEADER + sum(_size(shape) for shape in shapes.values())
 
 
-def pack(tensors: "Tensors", shapes: Shapes) -> bytes:
-    """The bytes of a file with exactly the tensors of `shapes`.
+def pack(tensors: "Tensors", shapes: Shapes, *, most: float = MAX_VALUE) -> bytes:
+    """The bytes of a file with exactly the tensors of `shapes`, with no value beyond `most`.
 
     Raises:
         ValueError: one is missing, unknown, of another shape or type, or has a value that is no number or too large.
@@ -43,11 +43,11 @@ def pack(tensors: "Tensors", shapes: Shapes) -> bytes:
         tensor = tensors[name]
         if tensor.dtype != np.float32 or tensor.shape != shape:
             raise ValueError(f'has "{name}" as {tensor.dtype} {tensor.shape}; it must be float32 {shape}')
-    _check_values(tensors)
+    _check_values(tensors, most)
     return save({name: np.ascontiguousarray(tensors[name]) for name in shapes})
 
 
-def unpack(data: bytes, shapes: Shapes) -> "dict[str, NDArray[np.float32]]":
+def unpack(data: bytes, shapes: Shapes, *, most: float = MAX_VALUE) -> "dict[str, NDArray[np.float32]]":
     """The tensors of a file, in the order of `shapes`: views of `data`, which cannot be written to.
 
     Raises:
@@ -66,7 +66,7 @@ def unpack(data: bytes, shapes: Shapes) -> "dict[str, NDArray[np.float32]]":
         name: np.frombuffer(data, "<f4", math.prod(shape), start + places[name]).reshape(shape)
         for name, shape in shapes.items()
     }
-    _check_values(tensors)
+    _check_values(tensors, most)
     return tensors
 
 
@@ -95,11 +95,11 @@ def _places(header: dict[str, Any], shapes: Shapes) -> dict[str, int]:
     return {name: first for first, _, name in spans}
 
 
-def _check_values(tensors: "Tensors") -> None:
+def _check_values(tensors: "Tensors", most: float) -> None:
     import numpy as np
 
     for name, tensor in tensors.items():
-        if not (np.abs(tensor) <= MAX_VALUE).all():  # false for NaN too
+        if not (np.abs(tensor) <= most).all():  # false for NaN too
             raise ValueError(f'has a value in "{name}" that is not finite, or absurdly large')
 
 

@@ -6,7 +6,6 @@ import numpy as np
 from lstmctl.classifier import Classifier
 from lstmctl.errors import Disagreement
 from lstmctl.training import network as networks
-from lstmctl.training.batches import pad
 from lstmctl.training.prepare import Plan
 from lstmctl.training.words import Ids
 
@@ -21,7 +20,7 @@ def check(network: keras.Model, classifier: Classifier, plan: Plan) -> float:
         Disagreement: it is larger than TOLERANCE.
     """
     texts = sample(plan.validation.ids, max_len=plan.model.max_len)
-    ours, theirs = classifier.probabilities(texts), networks.probabilities(network, pad(texts))
+    ours, theirs = classifier.probabilities(texts), networks.probabilities(network, networks.pad(texts, plan.model))
     difference = float(np.abs(ours - theirs).max())
     if not difference <= TOLERANCE:  # also true for NaN
         raise Disagreement(

@@ -1,12 +1,7 @@
 """Batches of similar length, in an order that is a function of (seed, epoch) alone."""
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
-
-from lstmctl.config import PADDING
-from lstmctl.training.words import Ids
 
 # Batches whose texts are sorted by length together. Fewer waste padding, many more would make the order less random.
 GROUP = 50
@@ -25,12 +20,3 @@ def order(lengths: NDArray[np.int64], *, batch_size: int, seed: int, epoch: int)
         by_length = group[np.argsort(lengths[group], kind="stable")]
         batches += [by_length[place : place + batch_size] for place in range(0, by_length.size, batch_size)]
     return [batches[place] for place in generator.permutation(len(batches))]
-
-
-def pad(texts: Sequence[Ids]) -> Ids:
-    """(texts, longest): padded on the right, at least one column wide."""
-    width = max(1, *(text.size for text in texts))
-    padded = np.full((len(texts), width), PADDING, np.int32)
-    for row, text in zip(padded, texts, strict=True):
-        row[: text.size] = text
-    return padded

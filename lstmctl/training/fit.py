@@ -1,24 +1,26 @@
 """The training loop: steps, and after each epoch a validation. It reports; it never prints and never saves."""
 
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from lstmctl.classifier import Classifier, choose
-from lstmctl.config import PADDING, TrainConfig
 from lstmctl.errors import AnsweredNo
-from lstmctl.history import EpochRecord
+from lstmctl.history import EpochRecord, best
+from lstmctl.lstm import Floats
 from lstmctl.metrics import accuracy, log_loss, wilson
+from lstmctl.signals import deferred
+from lstmctl.training import forward
 from lstmctl.training import network as networks
-from lstmctl.training.batches import order, pad
-from lstmctl.training.fused import last_hidden
+from lstmctl.training.batches import order
 from lstmctl.training.prepare import Plan
+from lstmctl.training.state import TrainingState
+from lstmctl.training.steps import Steps, Sums
 
-REPORT_EVERY = 0.1  # seconds between two reports of progress
+CHUNK_SECONDS = 0.4  # of steps that are made in one call: signals and progress wait for it
 
 
 @dataclass(frozen=True)
@@ -31,131 +33,112 @@ class Progress:
     accuracy: float
 
 
-class WarmUpThenLinear(keras.optimizers.schedules.LearningRateSchedule):
-    """Rises in a straight line from 0 to `peak` over the first `warmup` steps, then falls to 0 at step `total`."""
+class Fit:
+    """A training. Iterating over it trains: it gives a `Progress` now and then, and an `EpochRecord` after each epoch.
 
-    def __init__(self, peak: float, warmup: int, total: int) -> None:
-        self.peak, self.warmup, self.total = peak, warmup, total
-
-    def __call__(self, step: tf.Tensor) -> tf.Tensor:
-        now = tf.cast(step, tf.float32) + 1
-        rising = now / max(1, self.warmup)
-        falling = (self.total - now + 1) / max(1, self.total - self.warmup)
-        return self.peak * tf.minimum(1.0, tf.minimum(rising, falling))
-
-    def get_config(self) -> dict[str, float]:
-        return {"peak": self.peak, "warmup": self.warmup, "total": self.total}
-
-
-def fit(network: keras.Model, plan: Plan) -> Iterator[Progress | EpochRecord]:
-    """Train epoch after epoch; yields `Progress` now and then, and an `EpochRecord` after each epoch.
-
-    While the iterator rests after an `EpochRecord`, the network holds that epoch's weights.
-
-    Raises:
-        AnsweredNo: training diverged: the loss is no longer a finite number.
+    `network`, optimizer and `state` belong together at any moment that others see, also after a signal or an error
+    ended the iteration; a new iteration goes on from there.
     """
-    optimizer = _optimizer(plan.training, steps=plan.steps * plan.epochs)
-    step = _step_function(network, optimizer, plan.training)
-    lengths = np.array([text.size for text in plan.train.ids])
-    truth = plan.train.truth.astype(np.int32)
-    for epoch in range(1, plan.epochs + 1):
-        started = reported = time.monotonic()
-        losses = right = seen = 0.0
-        batches = order(lengths, batch_size=plan.training.batch_size, seed=plan.training.seed, epoch=epoch)
-        for number, batch in enumerate(batches, start=1):
-            done = (epoch - 1) * plan.steps + number - 1
-            loss, hits = step(pad([plan.train.ids[text] for text in batch]), truth[batch], done)
-            losses += float(loss) * batch.size
-            right += float(hits)
-            seen += batch.size
-            if not np.isfinite(losses):
+
+    def __init__(self, network: keras.Model, plan: Plan, *, read: forward.Read) -> None:
+        self.network = network
+        self.plan = plan
+        self.state = TrainingState()
+        self._steps = Steps(network, plan, read=read)
+        self._lengths = np.array([text.size for text in plan.train.ids])
+        self._chunk = 1  # the first step sets TensorFlow up, which takes long enough
+
+    @property
+    def done(self) -> int:
+        """Steps made in all."""
+        return (self.state.epoch - 1) * self.plan.steps + self.state.sums.steps
+
+    @property
+    def seconds(self) -> float:
+        """Spent on training and validation in all."""
+        return self.state.seconds + sum(record.seconds for record in self.state.history)
+
+    def progress(self) -> Progress:
+        """Where it stands."""
+        sums = self.state.sums
+        seen = max(1, sums.seen)
+        return Progress(self.state.epoch, sums.steps, sums.losses / seen, sums.right / seen)
+
+    def weights(self) -> dict[str, Floats]:
+        """Copies of the network's weights, by the names of `ModelConfig.shapes`."""
+        return networks.weights(self.network, self.plan.model)
+
+    def optimizer_arrays(self) -> dict[str, Floats]:
+        """Copies of what the optimizer has gathered about each weight; how many steps it made is `done`."""
+        return {name: np.array(variable.numpy()) for name, variable in self._steps.gathered().items()}
+
+    def restore(self, state: TrainingState, weights: Mapping[str, Floats], optimizer: Mapping[str, Floats]) -> None:
+        """Go on from here."""
+        networks.assign(self.network, self.plan.model, weights)
+        for name, variable in self._steps.gathered().items():
+            variable.assign(optimizer[name])
+        self.state = state
+        self._steps.optimizer.iterations.assign(self.done)
+
+    def __iter__(self) -> Iterator[Progress | EpochRecord]:
+        """
+        Raises:
+            AnsweredNo: training diverged: the loss is no longer a finite number.
+        """
+        self._steps.trace()
+        while self.state.epoch <= self.plan.epochs and not self._enough():
+            yield from self._train()
+            yield self._validate()
+
+    def _train(self) -> Iterator[Progress]:
+        """The steps that are left of the epoch."""
+        training, epoch = self.plan.training, self.state.epoch
+        batches = order(self._lengths, batch_size=training.batch_size, seed=training.seed, epoch=epoch)
+        while self.state.sums.steps < len(batches) and not self._time_is_up():
+            with deferred():
+                started = time.monotonic()
+                before = self.state.sums
+                upto = min(len(batches), before.steps + self._chunk)
+                sums = self._steps.run(batches, before, upto=upto, done=self.done - before.steps)
+                seconds = time.monotonic() - started
+                self.state = replace(self.state, sums=sums, seconds=self.state.seconds + seconds)
+            if not np.isfinite(sums.losses):
                 raise AnsweredNo(
-                    f"training diverged in epoch {epoch} at step {number}: the loss is no longer a number",
-                    hint=f"try a smaller learning rate: --lr {plan.training.learning_rate / 10:g}",
+                    f"training diverged in epoch {epoch} at step {sums.steps:,}: the loss is no longer a number",
+                    hint=f"try a smaller learning rate: --lr {training.learning_rate / 10:g}",
                 )
-            if time.monotonic() - reported >= REPORT_EVERY:
-                reported = time.monotonic()
-                yield Progress(epoch, number, losses / seen, right / seen)
-        yield _epoch_record(
-            Progress(epoch, len(batches), losses / seen, right / seen),
-            plan,
-            network=network,
-            learning_rate=float(optimizer.learning_rate),
-            started=started,
+            a_step = seconds / (sums.steps - before.steps)
+            self._chunk = max(1, min(4 * self._chunk, int(CHUNK_SECONDS / a_step)))
+            yield self.progress()
+
+    def _validate(self) -> EpochRecord:
+        """Measure with the forward pass that will serve the model; the epoch is over then."""
+        started = time.monotonic()
+        plan, state = self.plan, self.state
+        answers = Classifier(plan.model, plan.vocabulary, self.weights()).probabilities(plan.validation.ids)
+        predicted, truth = choose(answers), plan.validation.truth
+        interval = wilson(int(np.sum(predicted == truth)), len(truth))
+        record = EpochRecord(
+            epoch=state.epoch,
+            loss=state.sums.losses / state.sums.seen,
+            accuracy=state.sums.right / state.sums.seen,
+            val_loss=log_loss(answers, truth),
+            val_accuracy=accuracy(truth, predicted),
+            val_low=interval.low,
+            val_high=interval.high,
+            learning_rate=float(self._steps.optimizer.learning_rate),
+            seconds=state.seconds + time.monotonic() - started,
         )
+        self.state = TrainingState(epoch=state.epoch + 1, sums=Sums(), history=(*state.history, record))
+        return record
 
+    def _enough(self) -> bool:
+        """Whether to end before the last epoch."""
+        patience, history = self.plan.training.early_stopping, self.state.history
+        waited = history[-1].epoch - best(history).epoch if history else 0
+        return self._time_is_up() or (patience is not None and waited >= patience)
 
-def _step_function(
-    network: keras.Model, optimizer: keras.optimizers.Optimizer, config: TrainConfig
-) -> tf.types.experimental.GenericFunction:
-    """One step on one batch: (words, truth, number of the step) → (mean loss, texts answered right)."""
-    optimizer.build(network.trainable_variables)
-    logits_of = stock_logits if tf.config.list_physical_devices("GPU") else fused_logits
-    words, numbers, number = (
-        tf.TensorSpec([None, None], tf.int32),
-        tf.TensorSpec([None], tf.int32),
-        tf.TensorSpec([], tf.int32),
-    )
-
-    @tf.function(input_signature=[words, numbers, number])
-    def step(words: tf.Tensor, truth: tf.Tensor, number: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        with tf.GradientTape() as tape:
-            logits = logits_of(network, words, dropout=config.dropout, seed=tf.stack([config.seed, number]))
-            if logits.shape[1] == 1:
-                logits = tf.concat([tf.zeros_like(logits), logits], axis=1)  # σ(z) is the softmax of (0, z)
-            loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(truth, logits))
-        # Dense, because Keras's way with row-wise gradients fails on NaN before we can say that training diverged.
-        gradients = [tf.convert_to_tensor(part) for part in tape.gradient(loss, network.trainable_variables)]
-        optimizer.apply(gradients, network.trainable_variables)
-        hits = tf.reduce_sum(tf.cast(tf.equal(tf.argmax(logits, 1, tf.int32), truth), tf.float32))
-        return loss, hits
-
-    return step
-
-
-def stock_logits(network: keras.Model, words: tf.Tensor, *, dropout: float, seed: tf.Tensor) -> tf.Tensor:
-    """The network as Keras runs it, with its own dropout: for a GPU, where it has a fused kernel."""
-    return network(words, training=True)
-
-
-def fused_logits(network: keras.Model, words: tf.Tensor, *, dropout: float, seed: tf.Tensor) -> tf.Tensor:
-    """The same network on a CPU. `seed` (2,) alone decides what dropout hides, so a step can be repeated exactly."""
-    embedding, lstm, head = (network.get_layer(name) for name in ("embedding", "lstm.0.forward", "head"))
-    embedded = tf.gather(embedding.embeddings, words)
-    if dropout > 0:
-        # As in Keras: each text has one mask, the same for all of its words.
-        shape = [tf.shape(words)[0], 1, embedded.shape[2]]
-        kept = tf.random.stateless_uniform(shape, seed) >= dropout
-        embedded = embedded * tf.cast(kept, tf.float32) / (1 - dropout)
-    lengths = tf.reduce_sum(tf.cast(words != PADDING, tf.int32), axis=1)
-    return head(last_hidden(embedded, lengths, *(variable.value for variable in lstm.trainable_variables)))
-
-
-def _optimizer(config: TrainConfig, *, steps: int) -> keras.optimizers.Optimizer:
-    rate: float | WarmUpThenLinear = config.learning_rate
-    if config.schedule == "linear":
-        rate = WarmUpThenLinear(config.learning_rate, round(config.warmup * steps), steps)
-    kinds = {"rmsprop": keras.optimizers.RMSprop, "adam": keras.optimizers.Adam}
-    return kinds[config.optimizer](learning_rate=rate, global_clipnorm=config.clip_norm)
-
-
-def _epoch_record(
-    end: Progress, plan: Plan, *, network: keras.Model, learning_rate: float, started: float
-) -> EpochRecord:
-    """Validate with the forward pass that will serve the model."""
-    classifier = Classifier(plan.model, plan.vocabulary, networks.weights(network))
-    answers = classifier.probabilities(plan.validation.ids)
-    predicted, truth = choose(answers), plan.validation.truth
-    interval = wilson(int(np.sum(predicted == truth)), len(truth))
-    return EpochRecord(
-        epoch=end.epoch,
-        loss=end.loss,
-        accuracy=end.accuracy,
-        val_loss=log_loss(answers, truth),
-        val_accuracy=accuracy(truth, predicted),
-        val_low=interval.low,
-        val_high=interval.high,
-        learning_rate=learning_rate,
-        seconds=time.monotonic() - started,
-    )
+    def _time_is_up(self) -> bool:
+        """Whether the recipe's time is over; at least one step is made."""
+        limit = self.plan.training.time_limit
+        return limit is not None and self.done > 0 and self.seconds >= limit

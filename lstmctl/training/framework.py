@@ -2,12 +2,14 @@
 
 import importlib
 import os
+import platform
 import sys
 import tempfile
 import threading
+from importlib.metadata import version
 from typing import BinaryIO
 
-from lstmctl.errors import MissingExtra
+from lstmctl.errors import MissingExtra, UsageError
 
 
 class BackgroundImport:
@@ -74,3 +76,43 @@ def import_in_background() -> BackgroundImport:
     os.environ["KERAS_BACKEND"] = "tensorflow"
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     return BackgroundImport()
+
+
+def use_threads(threads: int | None) -> int:
+    """Let TensorFlow compute with so many threads, or with one a core; how many these are. It must be loaded, and must
+    not have computed anything yet.
+
+    Parts of a step run side by side; each operation by itself has one thread, since at these sizes more only slow it.
+
+    Raises:
+        UsageError: TensorFlow computes with another number in this process.
+    """
+    import tensorflow as tf
+
+    threads = threads if threads is not None else cores()
+    try:
+        tf.config.threading.set_inter_op_parallelism_threads(threads)
+        tf.config.threading.set_intra_op_parallelism_threads(1)
+    except RuntimeError as error:
+        raise UsageError("TensorFlow already computes with another number of threads in this process") from error
+    return threads
+
+
+def cores() -> int:
+    """Processor cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):  # not on macOS
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def gpus() -> list[object]:
+    """The GPUs that TensorFlow sees."""
+    import tensorflow as tf
+
+    return list(tf.config.list_physical_devices("GPU"))
+
+
+def versions() -> dict[str, str]:
+    """Of what the weights' last bits may depend on."""
+    packages = ("lstmctl", "keras", "tensorflow", "numpy")
+    return {"python": platform.python_version()} | {package: version(package) for package in packages}

@@ -1,41 +1,62 @@
 """The LSTM as one operation for the CPU: TensorFlow's kernel for whole sequences, instead of a loop over the words.
 
 Same weights, same numbers and same gradients as `keras.layers.LSTM` reading right-padded, masked texts; the tests hold
-the two together. Three times as fast here, and a GPU has a better kernel of its own.
+the two together. Three times as fast here; a GPU has a better kernel of its own.
 
 The gradient that TensorFlow 2.21 registers for BlockLSTMV2 calls the kernel of version 1, whose gates lie in another
 order, and is wrong. Hence BlockLSTMGradV2 by name. Source: tf.raw_ops.BlockLSTMV2; gates in the order i, f, c, o.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import tensorflow as tf
 
 Gradient = Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor, tf.Tensor]]
 
 
-def last_hidden(
-    words: tf.Tensor, lengths: tf.Tensor, kernel: tf.Tensor, recurrent: tf.Tensor, bias: tf.Tensor
+def hidden_states(
+    words: tf.Tensor, kernel: tf.Tensor, recurrent: tf.Tensor, bias: tf.Tensor, *, parts: int = 1
 ) -> tf.Tensor:
-    """The hidden state after the last word of each text, (batch, units); zeros for a text without words.
+    """The hidden state after each word, (longest, batch, units). What follows a text's last word is of no use.
 
-    words      (batch, longest, inputs): embeddings, padded on the right with anything.
-    lengths    (batch,): words of each text.
+    words      (longest, batch, inputs): embeddings, or the hidden states of the layer below.
     kernel, recurrent, bias: as `keras.layers.LSTM` packs them.
+    parts      so many groups of the batch's texts are computed side by side. The kernel itself gains nothing from a
+               second thread at these sizes.
     """
-    hidden = _all_hidden(tf.transpose(words, [1, 0, 2]), tf.concat([kernel, recurrent], 0), bias)
-    texts = tf.range(tf.shape(lengths)[0])
-    last = tf.gather_nd(hidden, tf.stack([tf.maximum(lengths - 1, 0), texts], axis=1))
-    return tf.where((lengths > 0)[:, None], last, 0.0)
+
+    @tf.custom_gradient
+    def compute(words: tf.Tensor, weights: tf.Tensor, bias: tf.Tensor) -> tuple[tf.Tensor, Gradient]:
+        groups = [_group(words, number, parts) for number in range(parts)]
+        inputs = [_inputs(group, weights, bias) for group in groups]
+        done = [tf.raw_ops.BlockLSTMV2(**each, cell_clip=0.0) for each in inputs]
+
+        def gradient(of_hidden: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+            back = []
+            for number, (each, states) in enumerate(zip(inputs, done, strict=True)):
+                h_grad = _group(of_hidden, number, parts)
+                cs_grad = tf.zeros_like(h_grad)
+                back.append(tf.raw_ops.BlockLSTMGradV2(**each, **states._asdict(), cs_grad=cs_grad, h_grad=h_grad))
+            of_words = tf.concat([each.x_grad for each in back], axis=1)
+            return of_words, tf.add_n([each.w_grad for each in back]), tf.add_n([each.b_grad for each in back])
+
+        return tf.concat([states.h for states in done], axis=1), gradient
+
+    return compute(words, tf.concat([kernel, recurrent], 0), bias)
 
 
-@tf.custom_gradient
-def _all_hidden(words: tf.Tensor, weights: tf.Tensor, bias: tf.Tensor) -> tuple[tf.Tensor, Gradient]:
-    """words (longest, batch, inputs), weights (inputs + units, 4·units), bias (4·units,) → (longest, batch, units)."""
+def _group(batch: tf.Tensor, number: int, parts: int) -> tf.Tensor:
+    """Of (longest, batch, …) the texts of one of `parts` groups of neighbours; a group may be empty."""
+    size = tf.shape(batch)[1]
+    return batch[:, size * number // parts : size * (number + 1) // parts]
+
+
+def _inputs(words: tf.Tensor, weights: tf.Tensor, bias: tf.Tensor) -> dict[str, Any]:
     units = tf.shape(weights)[1] // 4
     zeros = tf.zeros([tf.shape(words)[1], units])
     peephole = tf.zeros([units])
-    inputs = {
+    return {
         "seq_len_max": tf.shape(words, out_type=tf.int64)[0],
         "x": words,
         "cs_prev": zeros,
@@ -47,12 +68,3 @@ def _all_hidden(words: tf.Tensor, weights: tf.Tensor, bias: tf.Tensor) -> tuple[
         "b": bias,
         "use_peephole": False,
     }
-    done = tf.raw_ops.BlockLSTMV2(**inputs, cell_clip=0.0)
-
-    def gradient(of_hidden: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        back = tf.raw_ops.BlockLSTMGradV2(
-            **inputs, **done._asdict(), cs_grad=tf.zeros_like(of_hidden), h_grad=of_hidden
-        )
-        return back.x_grad, back.w_grad, back.b_grad
-
-    return done.h, gradient

@@ -6,40 +6,64 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from lstmctl.config import ModelConfig
+from lstmctl.config import PADDING, ModelConfig
 from lstmctl.lstm import Floats
+from lstmctl.training.words import Ids
 
 
 def build(config: ModelConfig, *, dropout: float, seed: int) -> keras.Model:
-    """word ids (batch, words) → logits (batch, outputs). Right-padded with 0, and padding is masked."""
+    """word ids (batch, words), padded as `pad` does → logits (batch, outputs)."""
     keras.utils.set_random_seed(seed)
     tf.config.experimental.enable_op_determinism()  # one seed, one model; costs nothing measurable here
     words = keras.Input((None,), dtype="int32", name="words")
-    embedded = keras.layers.Embedding(config.vocab_size, config.embedding_dim, mask_zero=True, name="embedding")(words)
-    hidden = keras.layers.LSTM(config.units, dropout=dropout, name="lstm.0.forward")(embedded)
+    masked = config.padding == "masked"
+    hidden = keras.layers.Embedding(config.vocab_size, config.embedding_dim, mask_zero=masked, name="embedding")(words)
+    for number in range(config.layers):
+        last, name = number == config.layers - 1, f"lstm.{number}"
+        lstm = keras.layers.LSTM(config.units, dropout=dropout, return_sequences=not last, name=f"{name}.forward")
+        hidden = (keras.layers.Bidirectional(lstm, name=name) if config.bidirectional else lstm)(hidden)
     logits = keras.layers.Dense(config.outputs, name="head")(hidden)
     return keras.Model(words, logits)
 
 
-def weights(network: keras.Model) -> dict[str, Floats]:
-    """Copies of the network's weights, by the names of `ModelConfig.shapes`."""
-    return {name: np.array(variable.numpy()) for name, variable in _variables(network).items()}
+def pad(texts: list[Ids], config: ModelConfig) -> Ids:
+    """(texts, longest): padded on the right, at least one column wide; or (texts, max_len), padded on the left."""
+    left = config.padding == "pre"
+    width = config.max_len if left else max(1, *(text.size for text in texts))
+    padded = np.full((len(texts), width), PADDING, np.int32)
+    for row, text in zip(padded, texts, strict=True):
+        start = width - text.size if left else 0
+        row[start : start + text.size] = text
+    return padded
 
 
-def assign(network: keras.Model, values: Mapping[str, Floats]) -> None:
-    """Set the network's weights from arrays under the names of `ModelConfig.shapes`."""
-    for name, variable in _variables(network).items():
+def lstm_layers(network: keras.Model, config: ModelConfig) -> list[dict[str, keras.layers.LSTM]]:
+    """Each layer's LSTMs by direction."""
+    if not config.bidirectional:
+        return [{"forward": network.get_layer(f"lstm.{number}.forward")} for number in range(config.layers)]
+    wrappers = [network.get_layer(f"lstm.{number}") for number in range(config.layers)]
+    return [{"forward": wrapper.forward_layer, "backward": wrapper.backward_layer} for wrapper in wrappers]
+
+
+def variables(network: keras.Model, config: ModelConfig) -> dict[str, keras.Variable]:
+    """The network's variables by the names of `config.shapes()`, in that order."""
+    named = {"embedding": network.get_layer("embedding").embeddings}
+    for number, layer in enumerate(lstm_layers(network, config)):
+        for direction, lstm in layer.items():
+            named |= {f"lstm.{number}.{direction}.{variable.name}": variable for variable in lstm.trainable_variables}
+    head = network.get_layer("head")
+    return named | {"head.kernel": head.kernel, "head.bias": head.bias}
+
+
+def weights(network: keras.Model, config: ModelConfig) -> dict[str, Floats]:
+    """Copies of the network's weights, by the names of `config.shapes()`."""
+    return {name: np.array(variable.numpy()) for name, variable in variables(network, config).items()}
+
+
+def assign(network: keras.Model, config: ModelConfig, values: Mapping[str, Floats]) -> None:
+    """Set the network's weights from arrays under the names of `config.shapes()`."""
+    for name, variable in variables(network, config).items():
         variable.assign(values[name])
-
-
-def _variables(network: keras.Model) -> dict[str, keras.Variable]:
-    named = {}
-    for layer in network.layers:
-        for variable in layer.trainable_variables:
-            # The embedding's one table carries its layer's name alone; all others layer and kind.
-            name = layer.name if layer.name == "embedding" else f"{layer.name}.{variable.name}"
-            named[name] = variable
-    return named
 
 
 def probabilities(network: keras.Model, words: np.ndarray) -> np.ndarray:

@@ -1,37 +1,41 @@
-"""A whole training run: fit, checkpoint each epoch, choose the epoch, check, measure, register."""
+"""A whole training run: fit, save checkpoints, choose the epoch, check, measure, register."""
 
-import platform
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from importlib.metadata import version
 from typing import Any, Protocol
 
-import keras
-
 from lstmctl.classifier import Classifier
-from lstmctl.config import TrainConfig
+from lstmctl.errors import Interrupted, Signalled
 from lstmctl.evaluation import Evaluation, measure
 from lstmctl.history import EpochRecord, best
 from lstmctl.lstm import Floats
 from lstmctl.registry.artifact import ModelCard, pack
 from lstmctl.registry.checkpoints import Run, new_run_id
 from lstmctl.registry.store import Registry
-from lstmctl.training import agreement
+from lstmctl.signals import deferred, number_of
+from lstmctl.training import agreement, checkpoint, forward, framework
 from lstmctl.training import network as networks
-from lstmctl.training.fit import Progress, fit
+from lstmctl.training.fit import Fit, Progress
 from lstmctl.training.prepare import Plan
+from lstmctl.training.resume import RunSettings
+
+RESUME = "lstmctl train --resume --run"
+SAVE_EVERY = 30.0  # seconds between two checkpoints within an epoch
 
 
 class Watcher(Protocol):
     """Who wants to know how training goes. The program's screen is one; tests and Python users bring their own."""
 
+    def resumed(self, history: Sequence[EpochRecord], progress: Progress, *, damaged: Sequence[str]) -> None:
+        """A run goes on that stopped here, after these epochs; newer checkpoints were damaged, for these reasons."""
+
     def progress(self, progress: Progress) -> None:
         """Some steps were made."""
 
-    def epoch(self, record: EpochRecord, *, checkpoint: str) -> None:
-        """An epoch was finished, validated and saved as the checkpoint with that path."""
+    def epoch(self, record: EpochRecord) -> None:
+        """An epoch was finished, validated and saved."""
 
     def checking(self) -> None:
         """The last epoch is over; the model is being checked, measured and registered."""
@@ -47,68 +51,100 @@ class Trained:
     test: Evaluation | None
     difference: float  # between NumPy and Keras
     seconds: float
+    kernel: str  # which LSTM trained it: see `forward.kernel_name`
 
 
-def train(plan: Plan, registry: Registry, *, name: str, watcher: Watcher, command: Sequence[str] = ()) -> Trained:
-    """Train as planned and register the model under `name`.
+def train(
+    plan: Plan,
+    registry: Registry,
+    *,
+    name: str,
+    watcher: Watcher,
+    command: Sequence[str] = (),
+    resume: str | None = None,
+) -> Trained:
+    """Train as planned and register the model under `name`; or go on with the run whose id is `resume`, of which `plan`
+    must be the plan. A run that goes on ends with the very weights that it would have ended with.
 
     Raises:
-        AnsweredNo: training diverged.
-        Disagreement: NumPy and Keras do not agree about the result.
+        AnsweredNo: training diverged. Disagreement: NumPy and Keras do not agree about the result.
+        Interrupted: a signal came; from the first step on, the run is saved. Busy: the run is still going on.
+        NotFound: there is no such run. Rejected: nothing that it saved can be used.
     """
-    started = time.monotonic()
+    threads = framework.use_threads(plan.training.threads)
+    kernel = forward.kernel_name(framework.gpus())
+    parts = max(1, min(threads, plan.training.batch_size // 16))  # a smaller part costs as much time as one of 16
     network = networks.build(plan.model, dropout=plan.training.dropout, seed=plan.training.seed)
+    fitting = Fit(network, plan, read=forward.kernel(kernel, parts=parts))
     card = _card(plan, command=command)
-    with Run.start(registry.home, new_run_id(name), _about(plan, name=name, command=command)) as run:
-        history, weights, epoch = _fit(network, plan, card, run=run, watcher=watcher)
+    if resume is None:
+        about = RunSettings.of(plan, name=name, command=command, threads=threads, versions=card.versions)
+        run = Run.start(registry.home, new_run_id(name), about.to_dict())
+    else:
+        run = Run.resume(registry.home, resume)
+    with run:
+        if resume is not None:
+            damaged = checkpoint.restore(fitting, run)
+            watcher.resumed(fitting.state.history, fitting.progress(), damaged=damaged)
+        weights, epoch = _fit(fitting, card, run=run, watcher=watcher)
         watcher.checking()
-        networks.assign(network, weights)
-        classifier = Classifier(plan.model, plan.vocabulary, weights)
-        difference = agreement.check(network, classifier, plan)
-        test = _test(classifier, plan)
-        seconds = time.monotonic() - started
-        files = pack(
-            replace(card, epoch=epoch, seconds=seconds),
-            vocabulary=plan.vocabulary,
-            weights=weights,
-            metrics=_metrics(plan, test),
-            history=history,
-        )
-        reference = registry.register(name, files)
-        run.finish()
-    return Trained(reference, history, epoch, test, difference, seconds)
+        try:
+            networks.assign(network, plan.model, weights)
+            classifier = Classifier(plan.model, plan.vocabulary, weights)
+            difference = agreement.check(network, classifier, plan)
+            test = _test(classifier, plan)
+            history = fitting.state.history
+            files = pack(
+                replace(card, epoch=epoch, seconds=fitting.seconds),
+                vocabulary=plan.vocabulary,
+                weights=weights,
+                metrics=_metrics(plan, test),
+                history=history,
+            )
+        except (KeyboardInterrupt, Signalled) as interrupt:
+            raise _interrupted(interrupt, run, fitting) from None
+        try:
+            with deferred():
+                reference = registry.register(name, files)
+                run.finish()
+        except (KeyboardInterrupt, Signalled) as interrupt:
+            raise Interrupted(number_of(interrupt), f"stopped; {reference} is registered") from None
+    return Trained(reference, history, epoch, test, difference, fitting.seconds, kernel)
 
 
-def _fit(
-    network: keras.Model, plan: Plan, card: ModelCard, *, run: Run, watcher: Watcher
-) -> tuple[tuple[EpochRecord, ...], dict[str, Floats], int]:
-    """Train, with a checkpoint after each epoch: all epochs, and the weights and number of the chosen one."""
-    history: list[EpochRecord] = []
-    chosen: dict[str, Floats] = {}
-    epoch = 0
-    for event in fit(network, plan):
-        if isinstance(event, Progress):
-            watcher.progress(event)
-            continue
-        history.append(event)
-        weights = networks.weights(network)
-        if plan.training.keep == "last" or best(history) is event:
-            chosen, epoch = weights, event.epoch
-        files = pack(
-            replace(card, epoch=event.epoch, seconds=sum(record.seconds for record in history)),
-            vocabulary=plan.vocabulary,
-            weights=weights,
-            metrics={},
-            history=tuple(history),
-        )
-        checkpoint = run.save(
-            event.epoch * plan.steps,
-            files,
-            state={"epoch": event.epoch, "epochs": plan.epochs},
-            best_step=best(history).epoch * plan.steps,
-        )
-        watcher.epoch(event, checkpoint=str(checkpoint))
-    return tuple(history), chosen, epoch
+def _fit(fitting: Fit, card: ModelCard, *, run: Run, watcher: Watcher) -> tuple[dict[str, Floats], int]:
+    """Train, with a checkpoint after each epoch and now and then between: the chosen epoch's weights and number."""
+    keep, saved, saved_at = fitting.plan.training.keep, time.monotonic(), fitting.done
+    chosen = checkpoint.chosen_weights(fitting, run)
+    try:
+        for event in fitting:
+            if isinstance(event, EpochRecord):
+                if keep == "last" or best(fitting.state.history) is event:
+                    chosen = fitting.weights()
+            else:
+                watcher.progress(event)
+            if isinstance(event, EpochRecord) or time.monotonic() - saved >= SAVE_EVERY:
+                with deferred():
+                    checkpoint.save(fitting, run, card)
+                    saved, saved_at = time.monotonic(), fitting.done
+            if isinstance(event, EpochRecord):
+                watcher.epoch(event)
+    except (KeyboardInterrupt, Signalled) as interrupt:
+        if fitting.done > saved_at:
+            with deferred():
+                checkpoint.save(fitting, run, card)
+        raise _interrupted(interrupt, run, fitting) from None
+    history = fitting.state.history
+    return chosen, (history[-1] if keep == "last" else best(history)).epoch
+
+
+def _interrupted(interrupt: BaseException, run: Run, fitting: Fit) -> Interrupted:
+    number = number_of(interrupt)
+    if not fitting.done:
+        return Interrupted(number, "stopped before the first step; there is nothing to go on from")
+    state = fitting.state
+    where = f"epoch {state.epoch}, step {state.sums.steps:,}" if state.sums.steps else f"epoch {len(state.history)}"
+    return Interrupted(number, f"stopped after {where}; all of it is saved", hint=f"{RESUME} {run.run_id}")
 
 
 def _test(classifier: Classifier, plan: Plan) -> Evaluation | None:
@@ -134,33 +170,15 @@ def _metrics(plan: Plan, test: Evaluation | None) -> dict[str, Any]:
 
 
 def _card(plan: Plan, *, command: Sequence[str]) -> ModelCard:
-    packages = ("lstmctl", "keras", "tensorflow", "numpy")
     return ModelCard(
         config=plan.model,
         data=plan.data.config,
         data_sha256=plan.data.sha256,
         rows={"train": len(plan.train), "validation": len(plan.validation), "test": len(plan.test)},
-        training=_resolved(plan),
+        training=replace(plan.training, epochs=plan.epochs),
         epoch=1,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         seconds=0.0,
         command=tuple(command),
-        versions={"python": platform.python_version()} | {package: version(package) for package in packages},
+        versions=framework.versions(),
     )
-
-
-def _resolved(plan: Plan) -> TrainConfig:
-    return replace(plan.training, epochs=plan.epochs)
-
-
-def _about(plan: Plan, *, name: str, command: Sequence[str]) -> dict[str, Any]:
-    return {
-        "name": name,
-        "epochs": plan.epochs,
-        "steps": plan.steps,
-        "command": list(command),
-        "data": plan.data.config.to_dict(),
-        "data_sha256": plan.data.sha256,
-        "training": _resolved(plan).to_dict(),
-        "backend": keras.backend.backend(),
-    }

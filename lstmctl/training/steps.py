@@ -1,0 +1,162 @@
+"""Many steps in one call: batches are put together, and steps made, inside one traced function.
+
+Between two calls a caller can report, save and stop. How the steps of an epoch are divided into calls changes nothing:
+a step depends on the weights, the optimizer, its number and the order alone.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from lstmctl.config import PADDING, TrainConfig
+from lstmctl.training import forward
+from lstmctl.training.prepare import Plan
+
+
+@dataclass(frozen=True)
+class Sums:
+    """What has been added up in an epoch so far. Losses are weighted as the recipe says."""
+
+    steps: int = 0
+    losses: float = 0.0
+    right: float = 0.0
+    seen: int = 0
+
+
+class WarmUpThenLinear(keras.optimizers.schedules.LearningRateSchedule):
+    """Rises in a straight line from 0 to `peak` over the first `warmup` steps, then falls to 0 at step `total`."""
+
+    def __init__(self, peak: float, warmup: int, total: int) -> None:
+        self.peak, self.warmup, self.total = peak, warmup, total
+
+    def __call__(self, step: tf.Tensor) -> tf.Tensor:
+        now = tf.cast(step, tf.float32) + 1
+        rising = now / max(1, self.warmup)
+        falling = (self.total - now + 1) / max(1, self.total - self.warmup)
+        return self.peak * tf.minimum(1.0, tf.minimum(rising, falling))
+
+    def get_config(self) -> dict[str, float]:
+        return {"peak": self.peak, "warmup": self.warmup, "total": self.total}
+
+
+class Steps:
+    """The steps of a training run. `optimizer` and `network` change with every one."""
+
+    def __init__(self, network: keras.Model, plan: Plan, *, read: forward.Read) -> None:
+        self.network = network
+        self.optimizer = _optimizer(plan.training, steps=plan.steps * plan.epochs)
+        self.optimizer.build(network.trainable_variables)
+        self._model, self._training, self._read = plan.model, plan.training, read
+        lengths = np.array([text.size for text in plan.train.ids], np.int32)
+        self._words = tf.constant(np.concatenate([*plan.train.ids, np.zeros(1, np.int32)]))  # one after another
+        self._starts = tf.constant(np.cumsum(lengths, dtype=np.int32) - lengths)
+        self._lengths = tf.constant(lengths)
+        self._truth = tf.constant(plan.train.truth.astype(np.int32))
+        self._label_weights = tf.constant(label_weights(plan.train.truth, plan.training, labels=len(plan.model.labels)))
+        self._traced: Any = None
+
+    def gathered(self) -> dict[str, keras.Variable]:
+        """What the optimizer has gathered about each weight, by its name in Keras: variables like the weights."""
+        optimizer = self.optimizer
+        return {
+            variable.path: variable
+            for variable in optimizer.variables
+            if variable is not optimizer.iterations and variable.path != f"{optimizer.name}/learning_rate"
+        }
+
+    def trace(self) -> None:
+        """Let TensorFlow compile the steps: takes seconds, and changes nothing yet."""
+        numbers, sums = tf.TensorSpec([None], tf.int32), tf.TensorSpec([2], tf.float64)
+        function = tf.function(self._run, input_signature=[numbers, numbers, tf.TensorSpec([2], tf.int32), sums])
+        self._traced = function.get_concrete_function()
+
+    def run(self, batches: list[NDArray[np.int64]], sums: Sums, *, upto: int, done: int) -> Sums:
+        """Make the steps of an epoch from `sums.steps` to `upto`; ends early when the loss is no longer a number.
+
+        `batches` are the epoch's, `done` the steps of all epochs before it.
+        """
+        if self._traced is None:
+            self.trace()
+        chunk = batches[sums.steps : upto]
+        texts = np.concatenate(chunk).astype(np.int32)
+        ends = np.cumsum([batch.size for batch in chunk], dtype=np.int32)
+        steps, added = self._traced(
+            tf.constant(texts),
+            tf.constant(ends),
+            tf.constant([self._training.seed, done + sums.steps], tf.int32),
+            tf.constant([sums.losses, sums.right], tf.float64),
+        )
+        losses, right = added.numpy()
+        made = int(steps)
+        seen = sums.seen + int(ends[made - 1])
+        return replace(sums, steps=sums.steps + made, losses=float(losses), right=float(right), seen=seen)
+
+    def _run(self, texts: tf.Tensor, ends: tf.Tensor, first: tf.Tensor, sums: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """All batches of a chunk: `texts` one batch after another, where each ends, the seed and number of the first
+        step, and the sums of losses and right answers before it → the number of steps made, and the sums after them.
+        """
+
+        def going(step: tf.Tensor, start: tf.Tensor, sums: tf.Tensor) -> tf.Tensor:
+            return (step < tf.size(ends)) & tf.math.is_finite(sums[0])
+
+        def one(step: tf.Tensor, start: tf.Tensor, sums: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+            added = self._step(texts[start : ends[step]], seed=tf.stack([first[0], first[1] + step]))
+            return step + 1, ends[step], sums + tf.cast(added, tf.float64)
+
+        # One step after another: each needs the weights that the one before it left.
+        step, _, sums = tf.while_loop(going, one, (tf.constant(0), tf.constant(0), sums), parallel_iterations=1)
+        return step, sums
+
+    def _step(self, texts: tf.Tensor, *, seed: tf.Tensor) -> tf.Tensor:
+        """One batch; (2,): its summed loss, and how many of its texts were answered right."""
+        words, lengths = self._batch(texts)
+        truth = tf.gather(self._truth, texts)
+        with tf.GradientTape() as tape:
+            logits = forward.logits(
+                self.network, self._model, words, lengths, read=self._read, dropout=self._training.dropout, seed=seed
+            )
+            if logits.shape[1] == 1:
+                logits = tf.concat([tf.zeros_like(logits), logits], axis=1)  # σ(z) is the softmax of (0, z)
+            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(truth, logits)
+            losses *= tf.gather(self._label_weights, truth)
+            loss = tf.reduce_mean(losses)
+        # Dense, because Keras's way with row-wise gradients fails on NaN before we can say that training diverged.
+        gradients = [tf.convert_to_tensor(part) for part in tape.gradient(loss, self.network.trainable_variables)]
+        self.optimizer.apply(gradients, self.network.trainable_variables)
+        hits = tf.equal(tf.argmax(logits, 1, tf.int32), truth)
+        return tf.stack([tf.reduce_sum(losses), tf.reduce_sum(tf.cast(hits, tf.float32))])
+
+    def _batch(self, texts: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Word ids (batch, longest), padded as `network.pad` does, and how many of each row are read."""
+        lengths = tf.gather(self._lengths, texts)
+        left = self._model.padding == "pre"
+        width = tf.constant(self._model.max_len) if left else tf.maximum(1, tf.reduce_max(lengths))
+        place = tf.range(width)[None]
+        if left:
+            place -= width - lengths[:, None]
+        inside = (place >= 0) & (place < lengths[:, None])
+        words = tf.gather(self._words, tf.where(inside, tf.gather(self._starts, texts)[:, None] + place, 0))
+        return tf.where(inside, words, PADDING), tf.fill(tf.shape(lengths), width) if left else lengths
+
+
+def label_weights(truth: NDArray[np.int64], config: TrainConfig, *, labels: int) -> NDArray[np.float32]:
+    """(labels,): how much a text of each label counts; their mean over the texts is 1.
+
+    Balanced: texts / (labels · texts of the label), as in scikit-learn's `compute_class_weight`.
+    """
+    if config.class_weight == "none":
+        return np.ones(labels, np.float32)
+    counts = np.bincount(truth, minlength=labels)
+    return (truth.size / (labels * np.maximum(counts, 1))).astype(np.float32)
+
+
+def _optimizer(config: TrainConfig, *, steps: int) -> keras.optimizers.Optimizer:
+    rate: float | WarmUpThenLinear = config.learning_rate
+    if config.schedule == "linear":
+        rate = WarmUpThenLinear(config.learning_rate, round(config.warmup * steps), steps)
+    kinds = {"rmsprop": keras.optimizers.RMSprop, "adam": keras.optimizers.Adam}
+    return kinds[config.optimizer](learning_rate=rate, global_clipnorm=config.clip_norm, name="optimizer")
