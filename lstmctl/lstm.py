@@ -103,8 +103,9 @@ def step(word: Floats, memory: Memory, matrices: Matrices) -> tuple[Memory, Gate
 
 
 # Matrix libraries choose another kernel, and so other last bits, for another number of rows. Every product here is made
-# of blocks of this one size, so a text's bits cannot depend on which texts are computed beside it.
-BLOCK = 16
+# of blocks of this one size, so a text's bits cannot depend on which texts are computed beside it. Nor on its place
+# among them: OpenBLAS treats 8 rows alike on every processor, but 16 on Haswell as 6 and 10.
+BLOCK = 8
 
 
 def blocked(rows: int) -> int:

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lstmctl.lstm import (
+    BLOCK,
     KERAS_ORDER,
     Matrices,
     Matrix,
@@ -107,8 +108,8 @@ def test_the_fast_pass_is_the_story(seed, inputs, units, lengths):
 
 @given(rows=st.integers(0, 100))
 def test_blocks_are_whole_and_just_enough(rows):
-    assert blocked(rows) % 16 == 0
-    assert rows <= blocked(rows) < rows + 16
+    assert blocked(rows) % BLOCK == 0
+    assert rows <= blocked(rows) < rows + BLOCK
 
 
 @pytest.mark.parametrize(("inner", "outer"), [(32, 128), (50, 200), (7, 28), (64, 1), (128, 3), (300, 40)])

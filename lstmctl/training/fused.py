@@ -43,11 +43,14 @@ def hidden_states(
 
         return tf.concat([states.h for states in done], axis=1), gradient
 
-    return compute(words, tf.concat([kernel, recurrent], 0), bias)
+    texts = tf.shape(words)[1]
+    # The kernel leaves the gradient of a group without texts unset, so each gets at least one: of zeros, where need be.
+    filled = tf.pad(words, [[0, 0], [0, -texts % parts], [0, 0]])
+    return compute(filled, tf.concat([kernel, recurrent], 0), bias)[:, :texts]
 
 
 def _group(batch: tf.Tensor, number: int, parts: int) -> tf.Tensor:
-    """Of (longest, batch, …) the texts of one of `parts` groups of neighbours; a group may be empty."""
+    """Of (longest, batch, …) the texts of one of `parts` groups of neighbours."""
     size = tf.shape(batch)[1]
     return batch[:, size * number // parts : size * (number + 1) // parts]
 

@@ -71,7 +71,10 @@ class Steps:
     def trace(self) -> None:
         """Let TensorFlow compile the steps: takes seconds, and changes nothing yet."""
         numbers, sums = tf.TensorSpec([None], tf.int32), tf.TensorSpec([2], tf.float64)
-        function = tf.function(self._run, input_signature=[numbers, numbers, tf.TensorSpec([2], tf.int32), sums])
+        # Nothing here for AutoGraph to convert, and converting takes most of the time.
+        function = tf.function(
+            self._run, autograph=False, input_signature=[numbers, numbers, tf.TensorSpec([2], tf.int32), sums]
+        )
         self._traced = function.get_concrete_function()
 
     def run(self, batches: list[NDArray[np.int64]], sums: Sums, *, upto: int, done: int) -> Sums:

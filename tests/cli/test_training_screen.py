@@ -16,7 +16,9 @@ from lstmctl.errors import Interrupted
 
 def plan(epochs=3):
     return SimpleNamespace(
-        model=SimpleNamespace(embedding_dim=32, max_len=500, units=32, outputs=1, parameters=328_353),
+        model=SimpleNamespace(
+            embedding_dim=32, max_len=500, units=32, outputs=1, parameters=328_353, layers=1, bidirectional=False
+        ),
         floors=SimpleNamespace(
             naive_bayes={"validation": 0.79, "test": 0.78}, majority={"validation": 0.5}, majority_label="neg"
         ),
@@ -54,7 +56,7 @@ def show(screen):
     screen.plan(plan(), will_be="imdb@1")
     with screen.table(plan()):
         for record in toy_history():
-            screen.epoch(record, checkpoint="/somewhere/step-1")
+            screen.epoch(record)
 
 
 @pytest.mark.parametrize("columns", [60, 80, 200])
@@ -74,18 +76,37 @@ def test_an_epoch_within_the_noise_of_the_best_says_so(start):
     screen.plan(plan(), will_be="imdb@1")
     with screen.table(plan()):
         for record in (records[2], records[1]):  # the second one is worse, but not by much
-            screen.epoch(record, checkpoint="c")
+            screen.epoch(record)
     assert "≈ epoch 3" in terminal.getvalue()
 
 
-def test_an_interruption_says_what_was_kept(start):
+def test_a_run_that_goes_on_shows_what_is_behind_it(start):
+    screen, terminal = start()
+    screen.plan(plan(), will_be="imdb@1")
+    with screen.table(plan()):
+        at = SimpleNamespace(epoch=3, step=4, loss=0.3, accuracy=0.9)
+        screen.resumed(toy_history()[:2], at, damaged=["step-24 cannot be used: it is damaged"])
+        screen.progress(at)
+        screen.epoch(toy_history()[2])
+    shown = terminal.getvalue()
+    assert re.search(r"1/3 .*\n.*2/3 .*\n.*resumed   epoch 3, after step 4\n.*3/3 ", shown, re.DOTALL)
+    assert "warning: step-24 cannot be used: it is damaged; an older checkpoint is used" in shown
+
+
+def test_the_command_that_resumes_names_the_home(start):
     screen, _ = start()
-    with pytest.raises(Interrupted) as nothing, screen.table(plan()):
-        raise KeyboardInterrupt
-    assert "nothing was saved" in nothing.value.message
-    with pytest.raises(Interrupted) as kept, screen.table(plan()):
-        screen.epoch(toy_history()[0], checkpoint="/home/run/step-1")
-        raise KeyboardInterrupt
-    assert "epoch 1 is saved" in kept.value.message
-    assert "predict -m /home/run/step-1/" in kept.value.hint
-    assert kept.value.exit_code == 130
+    screen.console.settings.home = "my home"
+    with pytest.raises(Interrupted) as stopped, screen.table(plan()):
+        raise Interrupted(130, "stopped", hint="lstmctl train --resume --run x")
+    assert stopped.value.hint == "lstmctl train --resume --run x --home 'my home'"
+
+
+@pytest.mark.parametrize(
+    ("layers", "bidirectional", "shown"), [(1, False, "→ LSTM 32 →"), (2, True, "→ 2 × BiLSTM 32 →")]
+)
+def test_the_shape_of_the_model(start, layers, bidirectional, shown):
+    screen, terminal = start()
+    about = plan()
+    about.model.layers, about.model.bidirectional = layers, bidirectional
+    screen.plan(about, will_be="imdb@1")
+    assert shown in terminal.getvalue()

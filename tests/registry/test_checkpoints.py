@@ -41,7 +41,7 @@ def test_a_checkpoint_is_a_model_with_a_state(home, model_files):
         open_model(path, "it", inside=("model",)).verify()
     assert read_about(home, RUN) == {"schema": "lstmctl.run/1", "name": "imdb", "epochs": 3}
     done = subprocess.run(["sha256sum", "-c", "SHA256SUMS"], cwd=path, capture_output=True, text=True, check=False)
-    assert done.stdout == "model/SHA256SUMS: OK\nstate.json: OK\n"
+    assert done.stdout == "model/SHA256SUMS: OK\noptimizer.safetensors: OK\nstate.json: OK\n"
     assert os.listdir(home / "tmp") == []
 
 

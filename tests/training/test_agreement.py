@@ -35,21 +35,41 @@ def reviews():
     return vocabulary.first(10_000), texts
 
 
-@pytest.mark.parametrize("labels", [("neg", "pos"), ("a", "b", "c")], ids=["sigmoid", "softmax"])
-def test_a_thousand_reviews(reviews, labels):
+TWO, THREE = ("neg", "pos"), ("a", "b", "c")
+
+
+@pytest.mark.parametrize(
+    ("labels", "shape"),
+    [
+        (TWO, {}),
+        (THREE, {}),
+        (TWO, {"padding": "pre"}),
+        (TWO, {"bidirectional": True}),
+        (THREE, {"layers": 3}),
+        (TWO, {"layers": 2, "bidirectional": True}),
+        (TWO, {"layers": 2, "bidirectional": True, "padding": "pre"}),
+    ],
+    ids=str,
+)
+def test_a_thousand_reviews(reviews, labels, shape):
     from lstmctl.training import network as networks
-    from lstmctl.training.batches import pad
 
     vocabulary, texts = reviews
-    config = ModelConfig(labels=labels, vocab_size=len(vocabulary), max_len=LONGEST)
+    texts = texts if not shape else texts[:: len(texts) // 100]  # Keras is slow at the others
+    config = ModelConfig(
+        labels=labels, vocab_size=len(vocabulary), max_len=LONGEST if not shape else 500, units=24, **shape
+    )
     network = networks.build(config, dropout=0.2, seed=0)
     weights = random_weights(config, seed=len(labels))
-    networks.assign(network, weights)
+    networks.assign(network, config, weights)
     texts = as_read(texts, config)
 
     ours = Classifier(config, vocabulary, weights).probabilities(texts)
     theirs = np.concatenate(
-        [networks.probabilities(network, pad(texts[start : start + 100])) for start in range(0, len(texts), 100)]
+        [
+            networks.probabilities(network, networks.pad(texts[start : start + 100], config))
+            for start in range(0, len(texts), 100)
+        ]
     )
 
     assert np.abs(ours - theirs).max() <= 1e-5
@@ -59,12 +79,12 @@ def test_a_thousand_reviews(reviews, labels):
 def test_weights_survive_the_way_into_keras_and_back():
     from lstmctl.training import network as networks
 
-    config = ModelConfig(labels=("a", "b", "c"), vocab_size=20, embedding_dim=3, units=5)
+    config = ModelConfig(labels=THREE, vocab_size=20, embedding_dim=3, units=5, layers=2, bidirectional=True)
     weights = random_weights(config, seed=0)
     network = networks.build(config, dropout=0.0, seed=0)
-    assert {name: value.shape for name, value in networks.weights(network).items()} == config.shapes()
-    networks.assign(network, weights)
-    for name, value in networks.weights(network).items():
+    assert {name: value.shape for name, value in networks.weights(network, config).items()} == config.shapes()
+    networks.assign(network, config, weights)
+    for name, value in networks.weights(network, config).items():
         np.testing.assert_array_equal(value, weights[name])
 
 
@@ -79,7 +99,7 @@ def test_a_disagreement_refuses_the_model():
     plan = object.__new__(Plan)
     object.__setattr__(plan, "model", config)
     object.__setattr__(plan, "validation", Part(texts, np.zeros(15, np.int64)))
-    right = networks.weights(network)
+    right = networks.weights(network, config)
     assert agreement.check(network, Classifier(config, Vocabulary([], []), right), plan) <= 1e-5
     for name in right:
         wrong = {**right, name: right[name] + np.float32(0.01)}

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lstmctl.training.batches import order, pad
+from lstmctl.training.batches import order
 
 LENGTHS = np.random.default_rng(0).integers(0, 300, 3_333)
 
@@ -32,9 +32,3 @@ def test_texts_of_a_batch_have_similar_lengths():
     batches = order(LENGTHS, batch_size=32, seed=0, epoch=1)
     padded = sum(LENGTHS[batch].max() * len(batch) for batch in batches)
     assert padded < 1.1 * LENGTHS.sum()
-
-
-def test_padding_is_on_the_right_and_an_empty_text_is_all_padding():
-    texts = [np.array([5, 6, 7], np.int32), np.array([], np.int32)]
-    assert pad(texts).tolist() == [[5, 6, 7], [0, 0, 0]]
-    assert pad(texts[1:]).tolist() == [[0]]

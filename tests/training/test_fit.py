@@ -1,5 +1,7 @@
 """The loop on tiny data: it learns, reports, repeats itself exactly, and says when it diverges."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -53,19 +55,28 @@ def test_a_dataset_without_a_test_part_has_no_floors_for_it():
     assert set(plan.floors.naive_bayes) == {"validation"}
 
 
-def run(plan):
+def start(plan, *, kernel="fused", parts=2):
+    from lstmctl.training import forward
     from lstmctl.training import network as networks
-    from lstmctl.training.fit import fit
+    from lstmctl.training.fit import Fit
 
     network = networks.build(plan.model, dropout=plan.training.dropout, seed=plan.training.seed)
-    records = [event for event in fit(network, plan) if isinstance(event, EpochRecord)]
-    return records, networks.weights(network)
+    return Fit(network, plan, read=forward.kernel(kernel, parts=parts))
+
+
+def run(plan):
+    fitting = start(plan)
+    records = [event for event in fitting if isinstance(event, EpochRecord)]
+    return records, fitting.weights()
+
+
+def planned(**changes):
+    return prepare(dataset(), replace(TRAINING, **changes), labels=("neg", "pos"))
 
 
 @pytest.mark.training
 def test_it_learns_and_one_seed_gives_one_model():
-    plan = prepare(dataset(), TRAINING, labels=("neg", "pos"))
-    (records, weights), (again, same) = run(plan), run(plan)
+    (records, weights), (again, same) = run(planned()), run(planned())
     assert [record.epoch for record in records] == [1, 2]
     assert records[-1].val_accuracy == 1.0
     assert records[-1].val_loss < records[0].val_loss
@@ -76,36 +87,121 @@ def test_it_learns_and_one_seed_gives_one_model():
 
 
 @pytest.mark.training
-def test_padding_is_never_trained():
-    plan = prepare(dataset(), TRAINING, labels=("neg", "pos"))
-    from lstmctl.training import network as networks
+@pytest.mark.parametrize(
+    "shape",
+    [{}, {"layers": 2, "bidirectional": True, "padding": "pre", "optimizer": "adam", "clip_norm": 1.0}],
+    ids=["plain", "all"],
+)
+def test_what_it_does_does_not_depend_on_how_it_is_divided(shape, monkeypatch):
+    """Chunks of one step, or all steps of an epoch in one: the same bits; and the stock layer: nearly the same."""
+    from lstmctl.training import fit
 
-    before = networks.weights(networks.build(plan.model, dropout=0.1, seed=0))["embedding"][0]
-    _, weights = run(plan)
+    plan = planned(**shape)
+    weights = {}
+    for seconds in (0.0, 100.0):
+        monkeypatch.setattr(fit, "CHUNK_SECONDS", seconds)
+        fitting = start(plan)
+        events = [event for event in fitting if isinstance(event, fit.Progress)]
+        assert len(events) == (20 if seconds == 0 else 4)  # of 10 steps: 1, 4, 5; then 10
+        weights[seconds] = fitting.weights()
+    stock = start(plan, kernel="keras")
+    list(stock)
+    for name, value in stock.weights().items():
+        np.testing.assert_array_equal(weights[0.0][name], weights[100.0][name])
+        np.testing.assert_allclose(weights[0.0][name], value, atol=2e-4)
+
+
+@pytest.mark.training
+@pytest.mark.parametrize(
+    "shape", [{}, {"padding": "pre", "layers": 2, "optimizer": "adam", "bidirectional": True}], ids=["plain", "all"]
+)
+def test_a_training_that_goes_on_elsewhere_ends_with_the_same_bits(shape, monkeypatch):
+    from lstmctl.training import fit
+
+    monkeypatch.setattr(fit, "CHUNK_SECONDS", 0.0)
+    plan = planned(**shape)
+    straight, other = start(plan), start(plan)
+    stops = {}
+    for _ in straight:
+        stops[straight.done] = straight.state, straight.weights(), straight.optimizer_arrays()
+    assert sorted(stops) == list(range(1, 21))
+    for step in (13, 1, 10, 9, 20):
+        other.restore(*stops[step])
+        list(other)
+        for name, value in straight.weights().items():
+            np.testing.assert_array_equal(value, other.weights()[name])
+        rows = [[replace(record, seconds=0.0) for record in each.state.history] for each in (straight, other)]
+        assert rows[0] == rows[1]
+
+
+@pytest.mark.training
+def test_padding_is_never_trained():
+    before, (_, weights) = start(planned()).weights()["embedding"][0], run(planned())
     np.testing.assert_array_equal(weights["embedding"][0], before)
 
 
 @pytest.mark.training
-def test_divergence_is_said_with_a_hint():
-    config = TrainConfig(
-        **{**TRAINING.to_dict(), "learning_rate": 10.0, "schedule": "constant", "optimizer": "rmsprop"}
-    )
-    plan = prepare(dataset(), config, labels=("neg", "pos"))
-    from lstmctl.training import network as networks
-    from lstmctl.training.fit import fit
+@pytest.mark.parametrize("step", [2, 6])
+def test_divergence_is_said_with_its_step_and_a_hint(step, monkeypatch):
+    from lstmctl.training import fit
 
-    network = networks.build(plan.model, dropout=0.0, seed=0)
-    poisoned = networks.weights(network)
-    poisoned["head.bias"][:] = np.nan
-    networks.assign(network, poisoned)
-    with pytest.raises(AnsweredNo, match="diverged in epoch 1 at step 1") as raised:
-        list(fit(network, plan))
+    monkeypatch.setattr(fit, "CHUNK_SECONDS", 100.0)  # chunks of 1, 4 and 5 steps
+    fitting = start(planned(schedule="constant", learning_rate=10.0))
+    with pytest.raises(AnsweredNo, match=f"diverged in epoch 1 at step {step}:") as raised:
+        for _ in fitting:
+            if fitting.done == step - 1:
+                fitting.network.get_layer("head").bias.assign([np.nan])
+        pytest.fail("it went on")
     assert raised.value.hint == "try a smaller learning rate: --lr 1"
 
 
 @pytest.mark.training
+def test_early_stopping_ends_after_epochs_without_progress():
+    fitting = start(planned(epochs=30, early_stopping=2, learning_rate=1e-8, schedule="constant", dropout=0.0))
+    losses = iter([5.0, 4.0, 4.5, 4.2, 3.0])
+    for event in fitting:
+        if isinstance(event, EpochRecord):
+            history = fitting.state.history[:-1]
+            fitting.state = replace(fitting.state, history=(*history, replace(event, val_loss=next(losses))))
+    assert [record.val_loss for record in fitting.state.history] == [5.0, 4.0, 4.5, 4.2]
+
+
+@pytest.mark.training
+def test_when_time_is_up_what_was_learned_becomes_an_epoch(monkeypatch):
+    from lstmctl.training import fit
+
+    monkeypatch.setattr(fit, "CHUNK_SECONDS", 0.0)
+    fitting = start(planned(epochs=1000, time_limit=1.0))
+    for event in fitting:
+        if isinstance(event, fit.Progress) and fitting.done == 13:
+            fitting.state = replace(fitting.state, seconds=2.0)
+    assert [record.epoch for record in fitting.state.history] == [1, 2]
+    assert fitting.state.history[-1].accuracy > 0
+
+
+@pytest.mark.training
+def test_balanced_weights_are_those_of_scikit_learn_and_count():
+    from sklearn.utils.class_weight import compute_class_weight
+
+    from lstmctl.training.steps import label_weights
+
+    truth = np.random.default_rng(0).choice(3, 500, p=[0.9, 0.07, 0.03])
+    ours = label_weights(truth, replace(TRAINING, class_weight="balanced"), labels=3)
+    np.testing.assert_allclose(ours, compute_class_weight("balanced", classes=np.arange(3), y=truth), rtol=1e-6)
+    assert label_weights(truth, TRAINING, labels=3).tolist() == [1, 1, 1]
+    rare = dataset()
+    rare = replace(rare, train=tuple(example for example in rare.train if example.label == "neg" or example.row < 10))
+    lost = {}
+    for kind in ("none", "balanced"):
+        plan = prepare(rare, replace(TRAINING, class_weight=kind, learning_rate=1e-6), labels=("neg", "pos"))
+        (record, *_), _ = run(plan)
+        lost[kind] = record.loss
+    assert lost["none"] != pytest.approx(lost["balanced"], abs=1e-5)
+
+
+@pytest.mark.training
 def test_the_rate_warms_up_and_then_falls_to_zero():
-    from lstmctl.training.fit import WarmUpThenLinear
+    from lstmctl.training.steps import WarmUpThenLinear
 
     rate = WarmUpThenLinear(1.0, warmup=10, total=110)
     values = [float(rate(step)) for step in range(110)]

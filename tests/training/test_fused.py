@@ -16,32 +16,33 @@ SHAPES = [  # inputs, units, lengths
 ]
 
 
+@pytest.mark.parametrize("backwards", [False, True], ids=["forward", "backward"])
+@pytest.mark.parametrize("sequences", [False, True], ids=["last", "all"])
+@pytest.mark.parametrize("parts", [1, 2, 3])
 @pytest.mark.parametrize(("inputs", "units", "lengths"), SHAPES, ids=str)
-def test_values_and_gradients_are_those_of_keras(inputs, units, lengths):
+def test_values_and_gradients_are_those_of_keras(inputs, units, lengths, parts, sequences, backwards):
     import keras
     import tensorflow as tf
 
-    from lstmctl.training.fused import last_hidden
+    from lstmctl.training.forward import kernel
 
     generator = np.random.default_rng(units)
     longest = max(*lengths, 1)
     words = tf.constant(generator.normal(size=(len(lengths), longest, inputs)), tf.float32)
-    weigh = tf.constant(generator.normal(size=(len(lengths), units)), tf.float32)
-    mask = tf.constant(np.arange(longest)[None] < np.array(lengths)[:, None])
-    layer = keras.layers.LSTM(units)
+    mask = np.arange(longest)[None] < np.array(lengths)[:, None]
+    weigh = generator.normal(size=(len(lengths), longest, units)) * mask[:, :, None]
+    weigh = tf.constant(weigh if sequences else weigh.sum(axis=1), tf.float32)
+    layer = keras.layers.LSTM(units, return_sequences=sequences, go_backwards=backwards)
     layer.build(words.shape)
     layer.set_weights([generator.normal(0, 0.5, weight.shape) for weight in layer.get_weights()])
     variables = [variable.value for variable in layer.trainable_variables]
 
     results = []
-    for compute in (
-        lambda: layer(words, mask=mask),
-        lambda: last_hidden(words, tf.constant(lengths), *variables),
-    ):
+    for name in ("keras", "fused"):
         with tf.GradientTape() as tape:
             tape.watch(words)
-            hidden = compute()
-            loss = tf.reduce_sum(hidden * weigh)
+            hidden = kernel(name, parts=parts)(layer, words, tf.constant(lengths)) * weigh
+            loss = tf.reduce_sum(hidden)
         results.append([hidden, *tape.gradient(loss, [words, *variables])])
 
     for stock, fused in zip(*results, strict=True):
@@ -49,50 +50,75 @@ def test_values_and_gradients_are_those_of_keras(inputs, units, lengths):
         np.testing.assert_allclose(fused, stock, atol=1e-5 * scale)
 
 
-def network_and_words():
+def test_a_gpu_gets_the_stock_layer_and_a_cpu_the_fused_one():
+    from lstmctl.training.forward import kernel_name
+
+    assert kernel_name([]) == "fused"
+    assert kernel_name(["GPU:0"]) == "keras"
+
+
+CONFIGS = [{}, {"layers": 3}, {"bidirectional": True}, {"layers": 2, "bidirectional": True}, {"padding": "pre"}]
+TEXTS = [np.array(text, np.int32) for text in ([2, 3, 4, 5], [6, 7], [])]
+
+
+def network_of(**shape):
     from lstmctl.training import network as networks
 
-    config = ModelConfig(labels=("neg", "pos"), vocab_size=30, embedding_dim=6, units=5)
-    words = np.array([[2, 3, 4, 5], [6, 7, 0, 0], [0, 0, 0, 0]], np.int32)
-    return networks.build(config, dropout=0.5, seed=0), words
+    config = ModelConfig(labels=("neg", "pos"), vocab_size=30, embedding_dim=6, units=5, max_len=7, **shape)
+    return networks.build(config, dropout=0.5, seed=0), config
 
 
-def test_without_dropout_the_whole_network_agrees():
-    from lstmctl.training.fit import fused_logits
+def logits_of(network, config, *, dropout=0.0, seed=(0, 0), name="fused"):
+    import tensorflow as tf
 
-    network, words = network_and_words()
-    fused = fused_logits(network, words, dropout=0.0, seed=np.array([0, 0], np.int32))
-    np.testing.assert_allclose(fused, network(words, training=False), atol=1e-6)
+    from lstmctl.training import forward
+    from lstmctl.training.network import pad
+
+    words = pad(TEXTS, config)
+    lengths = [words.shape[1] if config.padding == "pre" else text.size for text in TEXTS]
+    read = forward.kernel(name, parts=2)
+    seed = tf.constant(seed, tf.int32)
+    return np.asarray(
+        forward.logits(network, config, words, tf.constant(lengths), read=read, dropout=dropout, seed=seed)
+    )
 
 
-def test_dropout_is_decided_by_the_seed_alone():
-    from lstmctl.training.fit import fused_logits
+@pytest.mark.parametrize("name", ["fused", "keras"])
+@pytest.mark.parametrize("shape", CONFIGS, ids=str)
+def test_without_dropout_the_whole_network_agrees(shape, name):
+    from lstmctl.training.network import pad
 
-    network, words = network_and_words()
-    answers = [
-        np.asarray(fused_logits(network, words, dropout=0.5, seed=np.array(seed, np.int32)))
-        for seed in ([0, 1], [0, 1], [0, 2], [1, 1])
-    ]
+    network, config = network_of(**shape)
+    np.testing.assert_allclose(
+        logits_of(network, config, name=name), network(pad(TEXTS, config), training=False), atol=1e-6
+    )
+
+
+@pytest.mark.parametrize("shape", CONFIGS, ids=str)
+def test_dropout_is_decided_by_the_seed_alone_whatever_the_kernel(shape):
+    network, config = network_of(**shape)
+    answers = [logits_of(network, config, dropout=0.5, seed=seed) for seed in ([0, 1], [0, 1], [0, 2], [1, 1])]
     np.testing.assert_array_equal(answers[0], answers[1])
     assert (answers[0] != answers[2]).any() and (answers[0] != answers[3]).any()
+    stock = logits_of(network, config, dropout=0.5, seed=[0, 1], name="keras")
+    np.testing.assert_allclose(stock, answers[0], atol=1e-6)
 
 
 def test_dropout_hides_the_share_asked_for_and_keeps_the_mean():
-    """Through a network that adds its inputs up: the mean over many masks is the value without dropout."""
-    import tensorflow as tf
+    from lstmctl.training.forward import drop
 
-    from lstmctl.training import fit
+    inputs = np.random.default_rng(0).normal(size=(3, 4, 6)).astype(np.float32)
+    seen = np.array([drop(inputs, share=0.3, seed=np.array([0, number], np.int32)) for number in range(400)])
+    assert (seen == 0).mean() == pytest.approx(0.3, abs=0.02)
+    np.testing.assert_array_equal(seen[:, 0, 0] == 0, seen[:, 0, 3] == 0)  # one mask for all words of a text
+    np.testing.assert_allclose(seen.mean(axis=0), inputs, atol=0.15)
 
-    network, words = network_and_words()
-    seen = []
-    original, fit.last_hidden = fit.last_hidden, lambda words, *rest: seen.append(words) or original(words, *rest)
-    try:
-        for number in range(400):
-            fit.fused_logits(network, words, dropout=0.3, seed=np.array([0, number], np.int32))
-    finally:
-        fit.last_hidden = original
-    embedded = np.array([np.asarray(each) for each in seen])  # (400, texts, words, inputs)
-    assert (embedded == 0).mean() == pytest.approx(0.3, abs=0.02)
-    np.testing.assert_array_equal(embedded[:, 0, 0] == 0, embedded[:, 0, 3] == 0)  # one mask for all words of a text
-    plain = np.asarray(tf.gather(network.get_layer("embedding").embeddings, words))
-    np.testing.assert_allclose(embedded.mean(axis=0), plain, atol=0.02)
+
+def test_padding_is_on_the_right_and_an_empty_text_is_all_padding():
+    from lstmctl.training.network import pad
+
+    masked = ModelConfig(labels=("neg", "pos"), max_len=5)
+    assert pad(TEXTS, masked).tolist() == [[2, 3, 4, 5], [6, 7, 0, 0], [0, 0, 0, 0]]
+    assert pad(TEXTS[2:], masked).tolist() == [[0]]
+    classic = ModelConfig(labels=("neg", "pos"), max_len=5, padding="pre")
+    assert pad(TEXTS, classic).tolist() == [[0, 2, 3, 4, 5], [0, 0, 0, 6, 7], [0, 0, 0, 0, 0]]

@@ -129,10 +129,10 @@ def test_a_checkpoint_is_a_model_until_the_run_is_finished(cli, small, tmp_path,
     stopped = cli("train", "--data", small, *QUICK, "-e", 3)
     assert stopped.code == 130
     assert stopped.out == ""
-    assert "epoch 3 is saved as a checkpoint" in stopped.err
+    assert "stopped after epoch 3; all of it is saved" in stopped.err
     (run,) = [json.loads(line) for line in cli("models", "list", "--runs", "--json").lines]
     assert (run["name"], run["live"]) == ("small-reviews", False)
-    assert run["checkpoint"] in stopped.err
+    assert f"hint: lstmctl train --resume --run {run['run']}\n" in stopped.err
     for command in (["predict", "-m", run["checkpoint"], "good film"], ["summary", run["checkpoint"]]):
         assert cli(*command).code == 0
     assert cli("plot", run["checkpoint"]).code == 0
