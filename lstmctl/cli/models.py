@@ -105,9 +105,11 @@ def _show_runs(console: Console) -> None:
             [run.run_id, run.name, f"{run.step or 0:,}", "training now" if run.live else "stopped"] for run in runs
         ]
         console.table(["run", "name", "step", "state"], rows, right=[2])
-        for run in runs:
-            if run.checkpoint and not run.live:
-                console.hint(f'lstmctl predict -m {run.checkpoint}/ "great movie"')
+        stopped = [run for run in runs if not run.live]
+        if stopped:
+            console.hint(f"lstmctl train --resume --run {stopped[0].run_id}")
+        if stopped and stopped[0].checkpoint:
+            console.hint(f'lstmctl predict -m {stopped[0].checkpoint}/ "great movie"')
     else:
         console.note("no unfinished runs")
 

@@ -135,6 +135,12 @@ class ModelFolder:
         """Its tensors under the names of `card.config.shapes()`, all finite, read-only."""
         return self._checked(WEIGHTS, lambda data: tensors.unpack(data, self.card.config.shapes()))
 
+    def same(self, files: Mapping[str, bytes]) -> bool:
+        """Whether its weights and its history, down to the seconds it took, are those in `files`: whether these are of
+        the same training run.
+        """
+        return all(self._sums.get(name) == checksums.digest(files[name]) for name in (WEIGHTS, HISTORY))
+
     def verify(self) -> None:
         """Read and check everything."""
         for read in (self.metrics, self.history, self.vocabulary, self.weights):

@@ -9,7 +9,7 @@ checkpoints/<run>/step-00001234/           one checkpoint, which takes its place
     SHA256SUMS                             of the two files and model/SHA256SUMS
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
@@ -24,7 +24,7 @@ from lstmctl.registry.runs import UnfinishedRun, new_run_id, unfinished
 
 __all__ = ["Run", "UnfinishedRun", "new_run_id", "unfinished"]
 
-KEPT = 2  # newest checkpoints that stay, beside the best one
+KEPT = 2  # newest checkpoints that stay
 _LOCK_TIMEOUT = 1.0
 
 
@@ -100,11 +100,11 @@ class Run:
         *,
         state: Mapping[str, Any],
         optimizer: bytes = b"",
-        best_step: int | None = None,
+        keep: Collection[int] = (),
     ) -> Path:
         """Save a checkpoint after `step` steps, on the disk when this returns; its folder, which is a MODEL.
 
-        The last two stay, and that of `best_step`; older ones are removed.
+        The last two stay, and those after the steps in `keep`; the others are removed.
 
         Raises:
             PermissionDenied, StorageError: the checkpoints before this one are still there.
@@ -125,7 +125,7 @@ class Run:
                 staging.discard(home, folder, name)  # of an earlier life of this run
                 staged.move(folder, name)
                 folder.sync()
-            for old in set(runs.steps(folder)[:-KEPT]) - {best_step}:
+            for old in set(runs.steps(folder)[:-KEPT]) - set(keep):
                 staging.discard(home, folder, runs.step_folder(old))
         self._saved = True
         return self.path / name

@@ -9,11 +9,11 @@ again. Reading takes no lock and writes nothing.
 
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
-from lstmctl.errors import CannotCreate, LstmctlError, NotFound, StorageError, UsageError
+from lstmctl.errors import CannotCreate, LstmctlError, NotFound, Rejected, StorageError, UsageError
 from lstmctl.files import Folder, os_errors
 from lstmctl.registry import home as homes
 from lstmctl.registry import listing, locks, shelf
@@ -117,6 +117,16 @@ class Registry:
             reference = f"{name}@{_place(staged, folder)}"
             _make_durable(folder, f"{reference} is stored, but a power cut may undo that")
         return reference
+
+    def registered(self, name: str, files: Mapping[str, bytes]) -> str | None:
+        """The version of a name that came of the same training run as these files, if there is one: whoever registered
+        it may have ended before it could say so.
+        """
+        for version in reversed(shelf.look(self.home, name).versions):
+            with suppress(NotFound, Rejected):
+                if listing.open_version(self.home, name, version).same(files):
+                    return f"{name}@{version}"
+        return None
 
     def remove(self, reference: str, *, every: bool = False) -> list[str]:
         """Put a version aside, or with `every` all versions of a bare name; what was removed. `restore` undoes it.

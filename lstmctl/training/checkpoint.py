@@ -37,7 +37,7 @@ def save(fitting: Fit, run: Run, card: ModelCard) -> None:
         files,
         state=state.to_dict(),
         optimizer=tensors.pack(gathered, _shapes(gathered), most=_MOST),
-        best_step=best(state.history).epoch * fitting.plan.steps if state.history else None,
+        keep=_needed(fitting),
     )
 
 
@@ -75,6 +75,14 @@ def chosen_weights(fitting: Fit, run: Run) -> dict[str, Floats]:
         return fitting.weights()
     path = run.path / runs.step_folder(epoch.epoch * fitting.plan.steps)
     return _model(path).weights()
+
+
+def _needed(fitting: Fit) -> set[int]:
+    """The steps after which the best epoch was over, also as it was known to the checkpoint before this one: should
+    this one be damaged, the run goes on from there.
+    """
+    history = fitting.state.history
+    return {best(known).epoch * fitting.plan.steps for known in (history, history[:-1]) if known}
 
 
 def _load(fitting: Fit, path: Path) -> None:

@@ -105,7 +105,7 @@ def train(
             raise _interrupted(interrupt, run, fitting) from None
         try:
             with deferred():
-                reference = registry.register(name, files)
+                reference = (registry.registered(name, files) if resume else None) or registry.register(name, files)
                 run.finish()
         except (KeyboardInterrupt, Signalled) as interrupt:
             raise Interrupted(number_of(interrupt), f"stopped; {reference} is registered") from None

@@ -97,7 +97,7 @@ def test_the_command_that_resumes_names_the_home(start):
     screen, _ = start()
     screen.console.settings.home = "my home"
     with pytest.raises(Interrupted) as stopped, screen.table(plan()):
-        raise Interrupted(130, "stopped", hint="lstmctl train --resume --run x")
+        raise Interrupted(2, "stopped", hint="lstmctl train --resume --run x")
     assert stopped.value.hint == "lstmctl train --resume --run x --home 'my home'"
 
 

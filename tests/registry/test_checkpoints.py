@@ -48,9 +48,9 @@ def test_a_checkpoint_is_a_model_with_a_state(home, model_files):
 def test_the_last_two_and_the_best_stay(home, model_files):
     with Run.start(home, RUN, {}) as run:
         for step in (10, 20, 30, 40, 50):
-            run.save(step, model_files, state={}, best_step=20 if step >= 20 else 10)
+            run.save(step, model_files, state={}, keep=[20 if step >= 20 else 10])
         assert saved(run) == ["step-00000020", "step-00000040", "step-00000050"]
-        run.save(60, model_files, state={}, best_step=60)
+        run.save(60, model_files, state={}, keep={60})
         assert saved(run) == ["step-00000050", "step-00000060"]
     assert os.listdir(home / "tmp") == []
 

@@ -44,7 +44,7 @@ def models(home, files):
 def checkpoints(home, files):
     with Run.start(home, RUN, {"name": "imdb"}) as run:
         for step in (10, 20, 30):
-            run.save(step, files, state={"epoch": step // 10}, best_step=10)
+            run.save(step, files, state={"epoch": step // 10}, keep=[10])
 
 
 def start_and_save(home, files):
@@ -69,10 +69,10 @@ SCENARIOS = {
     "restore": Scenario(models, lambda home, files: Registry(home).restore("imdb@2"), frozenset({"imdb@2"})),
     "a first run": Scenario(nothing, start_and_save),
     "one more checkpoint": Scenario(
-        checkpoints, lambda home, files: resumed(home).save(40, files, state={"epoch": 4}, best_step=10)
+        checkpoints, lambda home, files: resumed(home).save(40, files, state={"epoch": 4}, keep=[10])
     ),
     "the same checkpoint again": Scenario(
-        checkpoints, lambda home, files: resumed(home).save(30, files, state={"epoch": 3}, best_step=10)
+        checkpoints, lambda home, files: resumed(home).save(30, files, state={"epoch": 3}, keep=[10])
     ),
     "the end of a run": Scenario(checkpoints, lambda home, files: resumed(home).finish()),
 }

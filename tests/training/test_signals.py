@@ -1,69 +1,144 @@
-"""A real training process that is told to end: the right code, no traceback, and a word about what was saved."""
+"""A real training process that is told to end: the right code, no traceback, and a run that can be resumed."""
 
 import os
+import random
+import re
 import signal
 import subprocess
 import sys
 import time
 
 import pytest
+from training import runs
 
 pytestmark = pytest.mark.training
 
 CODES = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
+LIMIT = 20  # seconds: a guard against hanging, ten times the figure
 
 
-# If the tests run in the background, SIGINT is ignored, and a child would rightly go on ignoring it.
-PROGRAM = """
-import signal, sys
-signal.signal(signal.SIGINT, signal.default_int_handler)
-from lstmctl.__main__ import main
-sys.exit(main())
-"""
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("signals")
+    runs.write_data(folder / "data.csv", rows=1500)
+    return folder
 
 
-def start(tmp_path):
-    data = tmp_path / "data.csv"
-    if not data.exists():
-        rows = [f"good film {n},pos\nbad film {n},neg\n" for n in range(400)]
-        data.write_text("text,label\n" + "".join(rows))
-    return subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, "train", "--data", str(data), "-e", "500", "--units", "4"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "LSTMCTL_HOME": str(tmp_path / "home")},
-    )
+def train(folder, home, *, program=runs.PLAIN):
+    return runs.start(home, "train", "--data", folder / "data.csv", "-e", 40, "--units", 8, program=program)
 
 
-@pytest.mark.parametrize(("number", "seconds"), [(signal.SIGINT, 0.4), (signal.SIGTERM, 1.0), (signal.SIGHUP, 2.0)])
-def test_before_the_first_epoch(tmp_path, number, seconds):
-    process = start(tmp_path)
-    time.sleep(seconds)
-    process.send_signal(number)
-    out, err = process.communicate(timeout=20)
-    assert process.returncode == CODES[number], err
+def check_stopped(home, number, code, out, err):
+    """The run says what is saved and how to go on, if a step was made; a registered model is the only other end."""
+    assert "Traceback" not in err and "Fatal" not in err, err
+    if code == 0:
+        assert out == "data@1\n"
+        return "done"
+    assert code == CODES[number], err
     assert out == ""
-    assert "Traceback" not in err and "Fatal" not in err
+    match = re.search(r"^hint: lstmctl train --resume --run (\S+)$", err, re.M)
+    if match:
+        assert list((home / "checkpoints" / match[1]).glob("step-*"))
+        return "resumable"
+    if "is registered" in err:
+        assert list(home.glob("models/data/v000001"))
+        return "done"
+    assert "epoch=" not in err
+    assert not list(home.glob("checkpoints/*"))
+    return "not begun"
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_while_training_the_last_epoch_is_kept(tmp_path, number):
-    process = start(tmp_path)
+def signal_at(folder, home, number, seconds, *, program=runs.PLAIN):
+    """Send the signal after so many seconds; what became of the run, and how long it took to end."""
+    process = train(folder, home, program=program)
+    try:
+        out, err = process.communicate(timeout=seconds)
+        took = 0.0
+    except subprocess.TimeoutExpired:
+        process.send_signal(number)
+        sent = time.monotonic()
+        out, err = process.communicate(timeout=LIMIT)
+        took = time.monotonic() - sent
+    return check_stopped(home, number, process.returncode, out, err), took
+
+
+@pytest.mark.parametrize(
+    ("number", "seconds"),
+    [(signal.SIGINT, 0.4), (signal.SIGTERM, 1.5), (signal.SIGHUP, 3.0), (signal.SIGINT, 5.0), (signal.SIGTERM, 7.0)],
+)
+def test_at_some_instants(folder, tmp_path, number, seconds):
+    signal_at(folder, tmp_path / "home", number, seconds)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_thirty_signals_at_random_instants(folder, tmp_path):
+    generator, took, became = random.Random(0), [], []
+    started = time.monotonic()
+    code, _, err = runs.finish(tmp_path / "straight", "train", "--data", folder / "data.csv", "-e", 40, "--units", 8)
+    seconds = time.monotonic() - started
+    assert code == 0, err
+    for number in range(30):
+        home = tmp_path / str(number)
+        kind = generator.choice(list(CODES))
+        state, waited = signal_at(folder, home, kind, generator.uniform(0.2, seconds), program=runs.OFTEN)
+        took.append(waited)
+        became.append(state)
+        if state == "resumable":
+            code, _, err = runs.finish(home, "train", "--resume")
+            assert code == 0, err
+            assert runs.weights_sha256(home) == runs.weights_sha256(tmp_path / "straight")
+    took.sort()
+    print({state: became.count(state) for state in set(became)}, f"p95 {took[28]:.2f} s, longest {took[-1]:.2f} s")
+    assert became.count("resumable") >= 5
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+def test_while_training_all_of_it_is_kept(folder, tmp_path, number):
+    home = tmp_path / "home"
+    process = train(folder, home)
     for line in process.stderr:
         if line.startswith("epoch=2/"):
             break
     process.send_signal(number)
-    out, err = process.communicate(timeout=20)
-    assert process.returncode == CODES[number], err
-    assert out == "" and "Traceback" not in err
-    assert "is saved as a checkpoint" in err
-    hint = next(line for line in err.splitlines() if line.startswith("hint: "))
-    checkpoint = hint.split(" -m ")[1].split()[0]
-    answered = subprocess.run(
-        [sys.executable, "-m", "lstmctl", "predict", "-m", checkpoint, "good film"], capture_output=True, check=False
+    out, err = process.communicate(timeout=LIMIT)
+    assert check_stopped(home, number, process.returncode, out, err) == "resumable"
+    assert re.search(r"^error: stopped after epoch \d+(, step \d+)?; all of it is saved$", err, re.M)
+
+
+def test_a_second_signal_ends_it_there_and_then(tmp_path):
+    """Inside a block that must not be interrupted, which a first signal waits for."""
+    program = (
+        "import os, signal, sys, time\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "from lstmctl import signals\nsignals.install()\n"
+        "with signals.deferred():\n    print('in', flush=True)\n    time.sleep(60)\n    print('out')\n"
     )
-    assert answered.returncode == 0, answered.stderr
+    process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "in\n"
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.3)
+    assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=LIMIT)[0] == ""
+    assert process.returncode == 130
+
+
+def test_a_deferred_signal_comes_at_the_end_of_the_outermost_block():
+    program = (
+        "import os, signal\nfrom lstmctl import signals\nfrom lstmctl.errors import Signalled\nsignals.install()\n"
+        "done = []\n"
+        "try:\n"
+        "    with signals.deferred():\n"
+        "        with signals.deferred():\n"
+        "            os.kill(os.getpid(), signal.SIGTERM)\n"
+        "            done.append('inner')\n"
+        "        done.append('outer')\n"
+        "    done.append('after')\n"
+        "except Signalled as interrupt:\n    done.append(interrupt.number)\n"
+        "print(done)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "['inner', 'outer', 15]\n"
 
 
 def test_an_ignored_hangup_stays_ignored(tmp_path):
@@ -84,5 +159,5 @@ def test_an_ignored_hangup_stays_ignored(tmp_path):
         env={**os.environ, "LSTMCTL_HOME": str(tmp_path / "home")},
     )
     time.sleep(0.6)
-    out, err = process.communicate(b"good film\n", timeout=20)
+    out, err = process.communicate(b"good film\n", timeout=LIMIT)
     assert (process.returncode, out[:3]) == (0, b"pos"), err

@@ -1,0 +1,248 @@
+"""Runs that are killed, stopped and resumed end with the very same bytes of weights, or say why they cannot."""
+
+import json
+import random
+import re
+import shutil
+import signal
+import time
+
+import pytest
+from training import runs
+
+pytestmark = pytest.mark.training
+
+RECIPE = 'dropout = 0.3\nearly_stopping = 50\nbidirectional = true\nlayers = 2\noptimizer = "adam"\n'
+EPOCHS = 6
+SIZES = ["--epochs", EPOCHS, "--units", 8, "--embedding-dim", 8, "--batch-size", 16]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("resume")
+    runs.write_data(folder / "data.csv")
+    (folder / "recipe.toml").write_text(RECIPE)
+    return folder
+
+
+def command(folder, *, threads=2):
+    return ["train", "--data", folder / "data.csv", "--recipe", folder / "recipe.toml", *SIZES, "--threads", threads]
+
+
+@pytest.fixture(scope="module")
+def straight(folder):
+    """A run that nothing disturbs, for 1 and 2 threads: its weights and its history."""
+    done = {}
+    for threads in (1, 2):
+        code, out, err = runs.finish(folder / f"straight-{threads}", *command(folder, threads=threads))
+        assert (code, out) == (0, "data@1\n"), err
+        home = folder / f"straight-{threads}"
+        done[threads] = runs.weights_sha256(home), history(home)
+    return done
+
+
+def history(home):
+    """The stored epochs, without the seconds they took."""
+    (path,) = home.glob("models/*/v000001/history.jsonl")
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    return [{key: value for key, value in row.items() if key != "seconds"} for row in rows]
+
+
+def resume_or(arguments, home):
+    return ["train", "--resume"] if list(home.glob("checkpoints/*")) else arguments
+
+
+def kill(home, arguments, generator):
+    """Start or resume the run, and kill it -9: one time in four at any instant before its first step, else within a
+    second after it. False: it was done before.
+    """
+    process = runs.start(home, *resume_or(arguments, home))
+    if generator.random() < 0.25:
+        time.sleep(generator.uniform(0.1, 3.0))
+    else:
+        before = set(home.glob("checkpoints/*/step-*"))
+        while process.poll() is None and set(home.glob("checkpoints/*/step-*")) <= before:
+            time.sleep(0.005)
+        time.sleep(generator.uniform(0.0, 1.0))
+    process.kill()
+    _, err = process.communicate()
+    assert process.returncode in (0, -signal.SIGKILL), err
+    return process.returncode != 0
+
+
+def check_killed(folder, straight, home, *, threads, kills, generator):
+    """Kill a run again and again, let it end at last, and compare it with the straight one; the number of kills."""
+    sha256, epochs = straight[threads]
+    arguments, made = command(folder, threads=threads), 0
+    while made < kills and kill(home, arguments, generator):
+        made += 1
+    # The last kill may have come after the model was registered, and before its run was removed.
+    while list(home.glob("checkpoints/*")) or not list(home.glob("models/*/v*")):
+        code, _, err = runs.finish(home, *resume_or(arguments, home))
+        assert code == 0, err
+    assert runs.weights_sha256(home) == sha256
+    assert history(home) == epochs
+    assert [row["epoch"] for row in epochs] == list(range(1, EPOCHS + 1))
+    assert len(list(home.glob("models/*/v*"))) == 1
+    return made
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_killed_and_resumed_it_ends_with_the_same_weights(folder, straight, tmp_path, threads):
+    made = check_killed(folder, straight, tmp_path, threads=threads, kills=2, generator=random.Random(threads))
+    assert made == 2
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(7200)
+@pytest.mark.parametrize("threads", [1, 2])
+def test_twenty_kills(folder, straight, tmp_path, threads):
+    """With both numbers of threads forty."""
+    generator, made = random.Random(threads), []
+    while sum(made) < 20:
+        home = tmp_path / str(len(made))
+        kills = min(5, 20 - sum(made))
+        made.append(check_killed(folder, straight, home, threads=threads, kills=kills, generator=generator))
+    print(f"{sum(made)} kills in {len(made)} runs with {threads} threads")
+
+
+def stop_at(home, arguments, *, line):
+    """Ctrl-C once that line appears: the finished process's code and messages."""
+    process = runs.start(home, *arguments)
+    for said in process.stderr:
+        if re.search(line, said):
+            break
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert out == ""
+    return process.returncode, err
+
+
+@pytest.fixture(scope="module")
+def stopped(folder):
+    """A run that was stopped after its second epoch."""
+    home = folder / "stopped"
+    code, err = stop_at(home, command(folder), line="^epoch=2/")
+    assert code == 130
+    match = re.search(r"^hint: lstmctl (train --resume --run (\S+))$", err, re.M)
+    assert match, err
+    return home, match[2]
+
+
+@pytest.fixture
+def copy(stopped, tmp_path):
+    """A copy of that run's home, to be changed at will."""
+    shutil.copytree(stopped[0], tmp_path / "home")
+    return tmp_path / "home"
+
+
+def test_the_printed_command_resumes(stopped, straight, copy):
+    code, out, err = runs.finish(copy, "train", "--resume", "--run", stopped[1])
+    assert (code, out) == (0, "data@1\n"), err
+    assert "resumed   epoch" in err
+    assert [line[:9] for line in err.splitlines() if line.startswith("epoch=")] == [f"epoch={n}/6" for n in range(1, 7)]
+    assert runs.weights_sha256(copy) == straight[2][0]
+
+
+@pytest.mark.parametrize("damage", ["state.json", "optimizer.safetensors", "model/weights.safetensors", "SHA256SUMS"])
+def test_a_damaged_checkpoint_gives_way_to_the_one_before_it(cli, copy, straight, damage):
+    *_, newest = sorted(copy.glob("checkpoints/*/step-*"))
+    (newest / damage).write_bytes(b"{}")
+    result = cli("train", "--resume", "--home", copy)
+    assert result.code == 0, result.err
+    assert f"{newest.name}" in result.err and "an older checkpoint is used" in result.err
+    assert runs.weights_sha256(copy) == straight[2][0]
+
+
+def test_a_run_whose_model_is_registered_already_is_only_tidied_up(cli, copy, monkeypatch):
+    """As after a kill between the two."""
+    from lstmctl.registry.checkpoints import Run
+
+    monkeypatch.setattr(Run, "finish", lambda self: None)
+    assert cli("train", "-q", "--resume", "--home", copy).out == "data@1\n"
+    monkeypatch.undo()
+    assert len(cli("models", "list", "--runs", "--json", "--home", copy).lines) == 1
+    assert cli("train", "-q", "--resume", "--home", copy).out == "data@1\n"
+    assert cli("models", "list", "--runs", "--json", "--home", copy).out == ""
+
+
+def test_without_any_whole_checkpoint_it_refuses(cli, copy):
+    for path in copy.glob("checkpoints/*/step-*/state.json"):
+        path.write_bytes(b"{}")
+    result = cli("train", "--resume", "--home", copy)
+    assert result.code == 76
+    assert "no checkpoint of" in result.err
+
+
+def test_changed_data_is_refused(cli, folder, copy):
+    data = folder / "data.csv"
+    before = data.read_text()
+    try:
+        data.write_text(before.replace("w1 ", "w2 ", 1))
+        result = cli("train", "--resume", "--home", copy)
+    finally:
+        data.write_text(before)
+    assert result.code == 65
+    assert "data.csv changed since the run was started" in result.err
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--epochs", 5], "--epochs is 6, not 5"),
+        (["--lr", 0.5, "--units", 9], "--units is 8, not 9; --lr is 0.001, not 0.5"),
+        (["--recipe", "classic"], "--padding is masked, not pre"),
+        (["--name", "other"], "--name is data, not other"),
+        (["--positive", "neg"], "--positive is pos, not neg"),
+        (["--data", "imdb"], "--data is "),
+        (["--dry-run"], "does not go with --resume"),
+    ],
+)
+def test_changed_settings_are_refused(cli, copy, options, message):
+    result = cli("train", "--resume", "--home", copy, *options)
+    assert result.code == 2
+    assert message in result.err
+    assert list(copy.glob("checkpoints/*/step-*"))
+
+
+def test_other_versions_are_told(cli, copy):
+    (path,) = copy.glob("checkpoints/*/run.json")
+    values = json.loads(path.read_text())
+    values["versions"]["numpy"] = "1.0.0"
+    path.write_text(json.dumps(values))
+    result = cli("train", "--resume", "--home", copy, "--epochs", EPOCHS, "--units", 8)  # the same settings are fine
+    assert result.code == 0, result.err
+    assert "warning: numpy was 1.0.0 and is " in result.err
+
+
+@pytest.mark.parametrize("content", [b"{}", b'{"schema": 1', b"[]", b'{"name": "data", "command": 1}'])
+def test_a_damaged_run_is_refused(cli, copy, content):
+    (path,) = copy.glob("checkpoints/*/run.json")
+    path.write_bytes(content)
+    result = cli("train", "--resume", "--home", copy)
+    assert result.code == 76
+    assert "run.json" in result.err
+
+
+def test_a_live_run_is_not_resumed(cli, folder, tmp_path):
+    home = tmp_path / "home"
+    process = runs.start(home, *command(folder), "--epochs", 500)
+    for line in process.stderr:
+        if line.startswith("epoch=1/"):
+            break
+    try:
+        (run,) = [path.name for path in home.glob("checkpoints/*")]
+        for options in ([], ["--run", run]):
+            result = cli("train", "--resume", "--home", home, *options)
+            assert result.code == 75
+            assert run in result.err
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_nothing_to_resume(cli, tmp_path):
+    assert cli("train", "--resume").code == 66
+    assert cli("train", "--resume", "--run", "20261123-140233-imdb-3f2a").code == 66
+    assert cli("train", "--resume", "--run", "../x").code == 2
+    assert cli("train", "--run", "20261123-140233-imdb-3f2a").code == 2
