@@ -158,9 +158,9 @@ def test_a_run_whose_model_is_registered_already_is_only_tidied_up(cli, copy, mo
     """As after a kill between the two."""
     from lstmctl.registry.checkpoints import Run
 
-    monkeypatch.setattr(Run, "finish", lambda self: None)
-    assert cli("train", "-q", "--resume", "--home", copy).out == "data@1\n"
-    monkeypatch.undo()
+    with monkeypatch.context() as patched:
+        patched.setattr(Run, "finish", lambda self: None)
+        assert cli("train", "-q", "--resume", "--home", copy).out == "data@1\n"
     assert len(cli("models", "list", "--runs", "--json", "--home", copy).lines) == 1
     assert cli("train", "-q", "--resume", "--home", copy).out == "data@1\n"
     assert cli("models", "list", "--runs", "--json", "--home", copy).out == ""

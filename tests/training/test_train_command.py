@@ -3,6 +3,8 @@
 import csv
 import json
 import random
+import re
+import time
 import unicodedata
 
 import pytest
@@ -140,6 +142,77 @@ def test_a_checkpoint_is_a_model_until_the_run_is_finished(cli, small, tmp_path,
     monkeypatch.undo()
 
 
+def test_a_run_stopped_within_its_first_epoch_can_be_looked_at(cli, small, monkeypatch):
+    from lstmctl.training import fit
+
+    def stop(self):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(fit.Fit, "_validate", stop)
+        stopped = cli("train", "--data", small, *QUICK, "-e", 3)
+    assert stopped.code == 130
+    assert "stopped after epoch 1, step 4; all of it is saved" in stopped.err
+    (run,) = [json.loads(line) for line in cli("models", "list", "--runs", "--json").lines]
+    assert cli("summary", run["checkpoint"]).code == 0
+    assert cli("predict", "-m", run["checkpoint"], "good film").code == 0
+    plotted = cli("plot", run["checkpoint"])
+    assert plotted.code == 65 and "no training history to draw" in plotted.err
+    resumed = cli("train", "--resume")
+    assert (resumed.code, resumed.out) == (0, "small-reviews@1\n")
+
+
+def test_the_classic_recipe_pads_in_front_and_keeps_the_last_epoch(cli, small):
+    trained = cli("train", "-v", "--data", small, *QUICK, "--recipe", "classic", "--epochs", 2)
+    assert trained.code == 0, trained.err
+    assert "padding = pre (recipe classic)" in trained.err
+    assert "units = 8 (--units)" in trained.err
+    assert "dropout = 0.2 (recipe standard)" in trained.err
+    assert "LSTM kernel: fused" in trained.err
+    described = json.loads(cli("summary", "--json").out)
+    assert (described["config"]["padding"], described["epoch"]) == ("pre", 2)
+    assert cli("evaluate").code == 0
+
+
+@pytest.mark.parametrize("shape", ["layers = 2", "bidirectional = true", "layers = 2\nbidirectional = true"])
+def test_deep_and_bidirectional_models_are_trained_checked_and_asked(cli, small, tmp_path, shape):
+    recipe = tmp_path / "deep.toml"
+    recipe.write_text(shape)
+    trained = cli("train", "--data", small, *QUICK, "-e", 2, "--recipe", recipe)
+    assert trained.code == 0, trained.err
+    for command in (["predict", "good film", "bad film"], ["evaluate"], ["summary"], ["plot"]):
+        assert cli(*command).code == 0
+
+
+def test_a_time_limit_ends_training_with_a_model(cli, small):
+    started = time.monotonic()
+    trained = cli("train", "--data", small, *QUICK, "-e", 10_000, "--time-limit", "1s")
+    assert (trained.code, trained.out) == (0, "small-reviews@1\n"), trained.err
+    assert time.monotonic() - started < 60
+
+
+def test_a_dry_run_prints_a_recipe_that_does_the_same_and_trains_nothing(cli, small, tmp_path):
+    options = ["--data", small, *QUICK, "--epochs", 2, "--class-weight", "balanced"]
+    dry = cli("train", "--dry-run", *options)
+    assert dry.code == 0, dry.err
+    assert re.search(r"^# small-reviews · \d+ training texts · [\d,]+ parameters$", dry.out, re.M)
+    assert "parameters" in dry.out and " s on this machine" in dry.out and "GB of memory" in dry.out
+    assert re.search(r"^units = 8 +# --units$", dry.out, re.M)
+    assert re.search(r"^dropout = 0.2 +# recipe standard$", dry.out, re.M)
+    assert not list(tmp_path.glob("home/*"))
+    recipe = tmp_path / "mine.toml"
+    recipe.write_text(dry.out)
+    again = cli("train", "--dry-run", "--data", small, "--recipe", recipe, "--json")
+    planned = json.loads(again.out)
+    assert (planned["schema"], planned["training"]["units"], planned["training"]["epochs"]) == ("lstmctl.plan/1", 8, 2)
+    assert planned["origins"]["units"] == f"recipe {recipe}"
+    assert planned["parameters"] > 0 and planned["seconds"] > 0 and planned["memory_bytes"] > 0
+
+
+def test_a_dry_run_chooses_the_epochs_for_the_data(cli, small):
+    assert re.search(r"^epochs = 30 +# for \d+ texts$", cli("train", "--dry-run", "--data", small).out, re.M)
+
+
 def test_nothing_is_left_of_a_finished_run(cli, small, tmp_path):
     assert cli("train", "-q", "--data", small, *QUICK, "-e", 2).code == 0
     assert cli("models", "list", "--runs", "--json").out == ""
@@ -164,6 +237,23 @@ MISTAKES = [
     (["--rename-label", "nonsense"], 2, "is not FROM=TO"),
     (["--rename-label", "yes=no"], 65, "only one label"),
     (["--recipes", "x"], 2, "no such option"),
+    (["--recipe", "clasic"], 2, "recipes: classic standard"),
+    (["--recipe", "none.toml"], 2, "there is no recipe file none.toml"),
+    (["--class-weight", "heavy"], 2, "'heavy' is not one of"),
+    (["--early-stopping", "0"], 2, "--early-stopping must be 1 or more"),
+    (["--threads", "0"], 2, "--threads must be 1 or more"),
+    *((["--time-limit", time], 2, "is not a time") for time in ("", "m", "10x", "1m30", "１0m", "--")),
+    *((["--time-limit", time], 2, "--time-limit must be between") for time in ("0", "nan", "inf", "-5", "1e300h")),
+    *(
+        ([option, value], 2, option)
+        for option in ("--epochs", "--units", "--max-len", "--batch-size", "--threads", "--limit", "--seed")
+        for value in ("-1", "1.5", "nan", "1e3", "９" * 5_000)
+    ),
+    *(
+        ([option, value], 2, option)
+        for option in ("--lr", "--dropout", "--val-split", "--test-split")
+        for value in ("nan", "inf", "-1", "1e308", "x")
+    ),
 ]
 
 

@@ -1,0 +1,82 @@
+"""Recipes: those of the program, those of a user, and what can be wrong with them."""
+
+import dataclasses
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from lstmctl import recipes
+from lstmctl.config import TrainConfig
+from lstmctl.errors import UsageError
+
+
+def test_the_standard_recipe_is_the_default_of_every_setting():
+    assert recipes.resolve("standard", {}) == TrainConfig()
+    unset = {"epochs", "clip_norm", "early_stopping", "time_limit", "threads"}
+    assert set(recipes.read("standard")) == {field.name for field in dataclasses.fields(TrainConfig)} - unset
+
+
+def test_the_classic_recipe_is_the_post():
+    classic = recipes.resolve("classic", {})
+    assert (classic.padding, classic.schedule, classic.epochs, classic.keep) == ("pre", "constant", 3, "last")
+    assert (classic.vocab_size, classic.max_len, classic.embedding_dim, classic.units) == (10_000, 500, 32, 32)
+    assert (classic.dropout, classic.batch_size, classic.optimizer, classic.learning_rate) == (0.2, 32, "rmsprop", 1e-3)
+
+
+def test_what_is_said_outranks_the_recipe():
+    assert recipes.resolve("classic", {"epochs": 7, "seed": 3}) == dataclasses.replace(
+        recipes.resolve("classic", {}), epochs=7, seed=3
+    )
+
+
+def test_what_is_printed_can_be_read(tmp_path):
+    settings = TrainConfig(
+        epochs=4, clip_norm=0.5, padding="pre", bidirectional=True, time_limit=90.0, learning_rate=1e-5, threads=2
+    )
+    path = tmp_path / "mine.toml"
+    path.write_text(recipes.to_toml(settings, dict.fromkeys(vars(settings), "a test")))
+    assert recipes.resolve(str(path), {}) == settings
+    assert recipes.resolve(str(path), {"units": 5}).units == 5
+
+
+@pytest.mark.parametrize(
+    ("content", "message", "hint"),
+    [
+        ("unit = 64", 'unknown key "unit"', 'did you mean "units"?'),
+        ("units = 'many'", "'units' must be a whole number", None),
+        ("units = true", "'units' must be a whole number", None),
+        ("units = 0", "units must be 1 or more", None),
+        ("dropout = nan", "dropout", None),
+        ("dropout = 1e999", "dropout", None),
+        ("schedule = 'cosine'", "must be one of constant, linear", None),
+        ("epochs = 99999999999999999999", "must be at most", None),
+        ("units = 1\nunits = 2", "is not TOML", "--dry-run"),
+        ("units 3", "line 1", "--dry-run"),
+        ("[model]\nunits = 3", 'unknown key "model"', None),
+        (b"\xff", "is not TOML", "--dry-run"),
+        ("a = " + "[" * 5000, "is not TOML", "--dry-run"),
+    ],
+    ids=lambda value: str(value)[:20],
+)
+def test_recipes_that_cannot_be_used(tmp_path, content, message, hint):
+    path = tmp_path / "bad.toml"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(UsageError) as raised:
+        recipes.resolve(str(path), {})
+    assert message in raised.value.message
+    assert hint is None or hint in raised.value.hint
+
+
+def test_recipes_that_are_not_there(tmp_path):
+    for recipe in ("clasic", "../classic", str(tmp_path / "none.toml"), ""):
+        with pytest.raises(UsageError, match="there is no recipe"):
+            recipes.resolve(recipe, {})
+
+
+def test_every_recipe_of_the_program_says_what_it_is_for():
+    assert recipes.names() == ["classic", "standard"]
+    for name in recipes.names():
+        text = (Path(recipes.__file__).parent / f"{name}.toml").read_text()
+        assert text.startswith("# ")
+        tomllib.loads(text)
