@@ -15,6 +15,7 @@ def main() -> int:
         from lstmctl.cli.main import run
 
         code = run(sys.argv[1:])
+        signals.ignore()
     except (KeyboardInterrupt, Signalled) as interrupt:  # while importing, or while the last words were written
         code = 128 + signals.number_of(interrupt)
     if threading.active_count() > 1:

@@ -32,6 +32,13 @@ def install() -> None:
             signal.signal(number, _handle)
 
 
+def ignore() -> None:
+    """All is done and said: a signal that comes while the interpreter shuts down would only belie the exit code."""
+    for number in HANDLED:
+        if signal.getsignal(number) == _handle:
+            signal.signal(number, signal.SIG_IGN)
+
+
 @contextmanager
 def deferred() -> Iterator[None]:
     """What happens inside is not interrupted; a signal that came meanwhile is raised at the end of the outermost block,
