@@ -1,21 +1,33 @@
 """`lstmctl models`: the registry."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from lstmctl.cli.console import Console
 from lstmctl.cli.lines import Piece, tsv, visible
+from lstmctl.cli.model_choice import SORTS, choose, parse_least
 from lstmctl.cli.options import complete_model, settings
 from lstmctl.cli.parser import Command
 from lstmctl.cli.session import default_reference, describe, open_registry
+from lstmctl.errors import LstmctlError, Rejected, UsageError
 
-app = typer.Typer(name="models", help="List, remove and restore models.", no_args_is_help=True, rich_markup_mode=None)
+if TYPE_CHECKING:
+    from lstmctl.registry.artifact import ModelFolder
+
+app = typer.Typer(
+    name="models",
+    help="List, tag, verify, remove, restore and share models.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
 
 LIST_EXAMPLES = """
 Examples:
   lstmctl models list
-  lstmctl models list --runs            unfinished training runs too
+  lstmctl models list --sort accuracy --min accuracy=0.85
+  lstmctl models list --tag prod
+  lstmctl models list --runs            unfinished training runs instead
   lstmctl models list --json | jq -r .model
 """
 REMOVE_EXAMPLES = """
@@ -23,6 +35,30 @@ Examples:
   lstmctl models rm imdb@3
   lstmctl models rm imdb --all
   lstmctl models restore imdb@3         undo
+"""
+TAG_EXAMPLES = """
+Examples:
+  lstmctl models tag imdb@3 prod        imdb@prod now means imdb@3
+  lstmctl predict -m imdb@prod "great movie"
+  lstmctl models untag imdb@prod
+"""
+PRUNE_EXAMPLES = """
+Examples:
+  lstmctl models prune                  everything that rm put aside
+  lstmctl models prune imdb
+"""
+VERIFY_EXAMPLES = """
+Examples:
+  lstmctl models verify                 every model, every byte
+  lstmctl models verify imdb@3 ./downloaded/model
+"""
+EXPORT_EXAMPLES = """
+Examples:
+  lstmctl models export imdb@3 -o imdb.lstmctl
+  lstmctl models import imdb.lstmctl
+  lstmctl models export imdb@3 --to keras -o imdb.keras
+  lstmctl models export imdb@3 --to onnx -o imdb.onnx
+  lstmctl models export imdb | ssh elsewhere 'cat > m.lstmctl && lstmctl models import m.lstmctl'
 """
 COLUMNS = ("model", "tags", "data", "accuracy", "low", "high", "n", "epoch", "parameters", "bytes", "created")
 
@@ -33,6 +69,14 @@ All = Annotated[bool, typer.Option("--all", help="Every version of the name.")]
 @app.command("list", cls=Command, epilog=LIST_EXAMPLES)
 def list_command(
     runs: Annotated[bool, typer.Option("--runs", help="Show unfinished training runs instead.")] = False,
+    sort: Annotated[
+        str, typer.Option("--sort", metavar="BY", help=f"{', '.join(SORTS)} or a metric, such as accuracy.")
+    ] = "created",
+    tag: Annotated[str | None, typer.Option("--tag", metavar="TAG", help="Only models with this tag.")] = None,
+    least: Annotated[
+        list[str] | None,
+        typer.Option("--min", metavar="METRIC=X", help="Only models with at least that; repeat for more."),
+    ] = None,
 ) -> None:
     """List the models, newest first, or the unfinished training runs."""
     console = Console.open(settings)
@@ -44,6 +88,7 @@ def list_command(
     for entry in entries:
         if entry.error is not None:
             console.warn(entry.error.message, hint=entry.error.hint)
+    entries = choose(entries, sort=sort, tag=tag, least=[parse_least(each) for each in least or ()])
     described = [describe(entry.folder, tags=entry.tags) for entry in entries if entry.folder is not None]
     if console.format == "json":
         for values in described:
@@ -55,6 +100,8 @@ def list_command(
             console.result(tsv(fields))
     elif described:
         _screen(console, described)
+    elif tag is not None or least:
+        console.note("no such models")
     else:
         console.note("no models yet")
         console.hint("lstmctl train makes one")
@@ -128,3 +175,115 @@ def restore_command(model: Annotated[str, typer.Argument(metavar="MODEL", help="
     """Bring back a model that was removed."""
     console = Console.open(settings)
     console.result(open_registry().restore(model))
+
+
+@app.command("tag", cls=Command, epilog=TAG_EXAMPLES)
+def tag_command(model: Reference, tag: Annotated[str, typer.Argument(metavar="TAG", help="A word.")]) -> None:
+    """Give a model a second name, such as imdb@prod; a tag that is in use moves."""
+    Console.open(settings).result(open_registry().tag(model, tag))
+
+
+@app.command("untag", cls=Command, epilog=TAG_EXAMPLES)
+def untag_command(
+    model: Annotated[str, typer.Argument(metavar="NAME@TAG", help="name@tag.", autocompletion=complete_model)],
+) -> None:
+    """Take a tag away; the model stays."""
+    console = Console.open(settings)
+    meant = open_registry().untag(model)
+    console.result(meant)
+    console.note((f"undo: lstmctl models tag {meant} {model.partition('@')[2]}", "dim"))
+
+
+@app.command("prune", cls=Command, epilog=PRUNE_EXAMPLES)
+def prune_command(
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Only models of that name.")] = None,
+) -> None:
+    """Remove for good what rm put aside. It cannot be undone."""
+    console = Console.open(settings)
+    pruned = open_registry().prune(name)
+    for reference in pruned:
+        console.result(reference)
+    if not pruned:
+        console.note("nothing was put aside")
+
+
+@app.command("verify", cls=Command, epilog=VERIFY_EXAMPLES)
+def verify_command(
+    models: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[MODEL]...", help="Without one: all.", autocompletion=complete_model),
+    ] = None,
+) -> None:
+    """Read every byte of models and check it."""
+    console = Console.open(settings)
+    registry = open_registry()
+    broken: list[LstmctlError] = []
+    for reference in models or [entry.reference for entry in registry.entries()]:
+        try:
+            registry.resolve(reference).verify()
+            state = "ok"
+        except Rejected as error:
+            console.error(error.message, hint=error.hint)
+            broken.append(error)
+            state = "broken"
+        if console.format == "json":
+            console.json({"schema": "lstmctl.verification/1", "model": reference, "state": state})
+        else:
+            console.result(tsv((reference, state)))
+    if broken:
+        raise Rejected(f"{len(broken)} of {len(models or registry.entries())} cannot be used")
+
+
+@app.command("export", cls=Command, epilog=EXPORT_EXAMPLES)
+def export_command(
+    model: Reference,
+    to: Annotated[
+        Literal["lstmctl", "keras", "onnx"],
+        typer.Option("--to", metavar="KIND", help="lstmctl, keras (needs TensorFlow) or onnx (needs the extra)."),
+    ] = "lstmctl",
+) -> None:
+    """Write a model as one file: for models import on another machine, for Keras, or for an ONNX runtime."""
+    console = Console.open(settings)
+    folder = open_registry().resolve(model)
+    if settings.output is None and console.on_terminal:
+        name = folder.reference.rstrip("/").rpartition("/")[2].replace("@", "-")
+        raise UsageError("export writes bytes", hint=f"lstmctl models export {model} --to {to} -o {name}.{to}")
+    console.picture(exported(folder, to))
+
+
+def exported(folder: "ModelFolder", to: str) -> bytes:
+    """The bytes of a model's file of that kind."""
+    if to == "onnx":
+        from lstmctl.registry.to_onnx import to_onnx
+
+        return to_onnx(folder)
+    if to == "keras":
+        from lstmctl.training.framework import import_in_background
+
+        import_in_background().wait()
+        from lstmctl.training.to_keras import to_keras
+
+        return to_keras(folder)
+    from lstmctl.registry.exchange import export
+
+    return export(folder.files())
+
+
+@app.command("import", cls=Command, epilog=EXPORT_EXAMPLES)
+def import_command(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="What models export wrote.")],
+    name: Annotated[
+        str | None, typer.Option("--name", metavar="NAME", help="The model's name.", show_default="from the file")
+    ] = None,
+) -> None:
+    """Register a model that models export wrote. All in it is checked, and nothing in it is ever run."""
+    from pathlib import Path
+
+    from lstmctl.registry import exchange
+
+    console = Console.open(settings)
+    registry = open_registry()
+    name = name if name is not None else exchange.name_from(file)
+    registry.next_reference(name)  # can there be a model of that name?
+    _, files = exchange.read(Path(file))
+    console.result(registry.register(name, files))

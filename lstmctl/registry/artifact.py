@@ -66,21 +66,42 @@ def pack(
         VOCABULARY: lambda: vocabulary.to_text().encode(),
         WEIGHTS: lambda: tensors.pack(weights, config.shapes()),
     }
-    readers: dict[str, Callable[[bytes], object]] = {
-        CARD: ModelCard.from_json,
-        HISTORY: from_jsonl,
-        METRICS: lambda data: measures.parse(data, config),
-        VOCABULARY: lambda data: _vocabulary(data, config),
-        WEIGHTS: lambda data: None,  # `tensors.pack` has looked at every number
-    }
-    limits, files = _limits(config), {}
+    allowed, files, readers = limits(config), {}, _readers(config)
     for name, write in writers.items():
         with _rejecting("the model", name):
             files[name] = write()
-            if len(files[name]) > limits[name]:
-                raise ValueError(f"would have {len(files[name]):,} bytes; at most {limits[name]:,} can be read")
-            readers[name](files[name])
+            if len(files[name]) > allowed[name]:
+                raise ValueError(f"would have {len(files[name]):,} bytes; at most {allowed[name]:,} can be read")
+            if name != WEIGHTS:  # `tensors.pack` has looked at every number
+                readers[name](files[name])
     return files | {SUMS: checksums.of(files)}
+
+
+def unpack_card(data: bytes, reference: str) -> ModelCard:
+    """A model.json from a stranger.
+
+    Raises:
+        Rejected: it cannot be used.
+    """
+    with _rejecting(reference, CARD):
+        return ModelCard.from_json(data)
+
+
+def verify_files(files: Mapping[str, bytes], reference: str) -> ModelCard:
+    """Check the files of a model folder that comes from a stranger, all of them and all in them; its card.
+
+    Raises:
+        Rejected: one of them cannot be used.
+    """
+    card = unpack_card(files[CARD], reference)
+    with _rejecting(reference, SUMS):
+        sums = checksums.parse(files[SUMS])
+    for name, read in _readers(card.config).items():
+        with _rejecting(reference, name):
+            if sums.get(name) != checksums.digest(files[name]):
+                raise ValueError(f"does not have the SHA-256 that {SUMS} says")
+            read(files[name])
+    return card
 
 
 def open_model(path: Path, reference: str, *, inside: tuple[str, ...] = ()) -> "ModelFolder":
@@ -105,8 +126,9 @@ class ModelFolder:
         self._base, self._inside = path, inside
         with _rejecting(reference, SUMS):
             self._sums = checksums.parse(self._read(SUMS, checksums.LIMIT))
-        self.card = self._parsed(CARD, cards.LIMIT, ModelCard.from_json)
-        self._limits = _limits(self.card.config)
+        self.card = self._checked(CARD, cards.LIMIT, ModelCard.from_json)
+        self._limits = limits(self.card.config)
+        self._readers = _readers(self.card.config)
 
     @cached_property
     def size(self) -> int:
@@ -121,19 +143,29 @@ class ModelFolder:
 
     @cached_property
     def _metrics(self) -> dict[str, Any]:
-        return self._checked(METRICS, lambda data: measures.parse(data, self.card.config))
+        metrics: dict[str, Any] = self._parsed(METRICS)
+        return metrics
 
     def history(self) -> tuple[EpochRecord, ...]:
         """The epochs of its training; none for a model that was not trained here."""
-        return self._checked(HISTORY, from_jsonl)
+        records: tuple[EpochRecord, ...] = self._parsed(HISTORY)
+        return records
 
     def vocabulary(self) -> Vocabulary:
         """The words it knows: as many as its embedding has rows for."""
-        return self._checked(VOCABULARY, lambda data: _vocabulary(data, self.card.config))
+        vocabulary: Vocabulary = self._parsed(VOCABULARY)
+        return vocabulary
 
     def weights(self) -> "dict[str, NDArray[np.float32]]":
         """Its tensors under the names of `card.config.shapes()`, all finite, read-only."""
-        return self._checked(WEIGHTS, lambda data: tensors.unpack(data, self.card.config.shapes()))
+        tensors_by_name: dict[str, NDArray[np.float32]] = self._parsed(WEIGHTS)
+        return tensors_by_name
+
+    def files(self) -> dict[str, bytes]:
+        """The bytes of all its files, each one checked."""
+        content = {name: self._read(name, self._limits[name]) for name in FILES}
+        verify_files(content, self.reference)  # of these very bytes
+        return content
 
     def same(self, files: Mapping[str, bytes]) -> bool:
         """Whether its weights and its history, down to the seconds it took, are those in `files`: whether these are of
@@ -146,10 +178,10 @@ class ModelFolder:
         for read in (self.metrics, self.history, self.vocabulary, self.weights):
             read()
 
-    def _checked(self, name: str, parse: Callable[[bytes], T]) -> T:
-        return self._parsed(name, self._limits[name], parse)
+    def _parsed(self, name: str) -> Any:
+        return self._checked(name, self._limits[name], self._readers[name])
 
-    def _parsed(self, name: str, limit: int, parse: Callable[[bytes], T]) -> T:
+    def _checked(self, name: str, limit: int, parse: Callable[[bytes], T]) -> T:
         with _rejecting(self.reference, name):
             data = self._read(name, limit)
             if self._sums.get(name) != checksums.digest(data):
@@ -202,8 +234,21 @@ def _vocabulary(data: bytes, config: ModelConfig) -> Vocabulary:
     return vocabulary
 
 
-def _limits(config: ModelConfig) -> dict[str, int]:
-    """The most bytes that each file of such a model can have."""
+def _readers(config: ModelConfig) -> dict[str, Callable[[bytes], Any]]:
+    """How each file of such a model is read, but for SHA256SUMS."""
+    return {
+        CARD: ModelCard.from_json,
+        HISTORY: from_jsonl,
+        METRICS: lambda data: measures.parse(data, config),
+        VOCABULARY: lambda data: _vocabulary(data, config),
+        WEIGHTS: lambda data: tensors.unpack(data, config.shapes()),
+    }
+
+
+def limits(config: ModelConfig | None) -> dict[str, int]:
+    """The most bytes that each file of such a model can have; without a model, of the card alone."""
+    if config is None:
+        return {CARD: cards.LIMIT}
     return {
         CARD: cards.LIMIT,
         HISTORY: BOUNDS["epochs"][1] * _MAX_EPOCH_LINE,

@@ -7,7 +7,7 @@ from pathlib import Path
 from lstmctl.errors import LstmctlError, NotFound
 from lstmctl.registry import home as homes
 from lstmctl.registry import shelf
-from lstmctl.registry.artifact import ModelFolder, open_model
+from lstmctl.registry.artifact import SUMS, ModelFolder, open_model
 from lstmctl.registry.names import version_folder
 
 
@@ -38,11 +38,13 @@ def open_version(home: Path, name: str, version: int, *, deleted: bool = False) 
 
 
 def entries(home: Path, *, deleted: bool = False) -> Iterator[Entry]:
-    """The models, or those removed, by name and version. One that goes while it is looked at is left out."""
+    """The models, or those that can be restored, by name and version. One that goes meanwhile is left out."""
     for name in shelf.names(home):
         found = shelf.look(home, name)
         for version in found.deleted if deleted else found.versions:
             reference, tags = f"{name}@{version}", found.tags_of(version)
+            if deleted and SUMS not in homes.names_in(home, homes.MODELS, name, version_folder(version, deleted=True)):
+                continue  # pruned
             try:
                 folder = open_version(home, name, version, deleted=deleted)
             except NotFound:

@@ -52,6 +52,32 @@ def check_name(name: str) -> str:
     raise UsageError(f"{_shown(name)} cannot be the name of a model", hint=hint)
 
 
+def check_tag(tag: str) -> str:
+    """The tag itself.
+
+    Raises:
+        UsageError: no version can have it.
+    """
+    if is_tag(tag):
+        return tag
+    hint = "a tag has 1 to 64 of a-z 0-9 . _ -, begins with a letter and ends with a letter or digit"
+    if tag == LATEST:
+        hint = "latest always is the newest version of a name"
+    raise UsageError(f"{_shown(tag)} cannot be a tag", hint=hint)
+
+
+def parse_stored(reference: str, *, command: str) -> Reference:
+    """A reference to a model of the registry, for `command` ("rm").
+
+    Raises:
+        UsageError: it is a path, or no reference.
+    """
+    parsed = parse(reference)
+    if isinstance(parsed, Path):
+        raise UsageError(f"{command} takes a model of the registry, not a path", hint="lstmctl models list")
+    return parsed
+
+
 def parse(reference: str) -> Reference | Path:
     """What a MODEL means: with a slash a path, else a reference.
 
@@ -82,9 +108,7 @@ def parse_version(reference: str, *, command: str) -> Reference:
     Raises:
         UsageError: it is a path, or names no version.
     """
-    parsed = parse(reference)
-    if isinstance(parsed, Path):
-        raise UsageError(f"{command} takes a model of the registry, not a path", hint="lstmctl models list")
+    parsed = parse_stored(reference, command=command)
     if parsed.version is None:
         raise UsageError(f"{command} takes a version", hint=f"lstmctl models {command} {parsed.name}@1")
     return parsed

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from lstmctl.errors import LstmctlError, NotFound, Rejected, nearest
-from lstmctl.files import Folder
+from lstmctl.files import Folder, os_errors
 from lstmctl.registry import home as homes
 from lstmctl.registry.names import Reference, is_name, is_tag, version_folder, version_of
 
@@ -96,14 +96,15 @@ def _shelf(name: str, inside: list[str], tags: dict[str, int | None]) -> Shelf:
 
 def _tags(home: Path, name: str) -> dict[str, int | None]:
     tags: dict[str, int | None] = {}
-    for tag in homes.names_in(home, homes.MODELS, name, TAGS):
-        if is_tag(tag):
-            try:
-                tags[tag] = _tag(home, name, tag)
-            except (FileNotFoundError, NotADirectoryError):
-                continue
-            except LstmctlError:
-                tags[tag] = None
+    with os_errors(f"read the tags of {name}"):
+        for tag in homes.names_in(home, homes.MODELS, name, TAGS):
+            if is_tag(tag):
+                try:
+                    tags[tag] = _tag(home, name, tag)
+                except (FileNotFoundError, NotADirectoryError):
+                    continue
+                except LstmctlError:
+                    tags[tag] = None
     return tags
 
 

@@ -3,7 +3,7 @@ again. Reading takes no lock and writes nothing.
 
     models/<name>/.lock             held while a version comes or goes
     models/<name>/v000003/          a model folder; the rename that puts it here is the one moment it comes to be
-    models/<name>/v000003.deleted/  what `remove` leaves and `restore` brings back
+    models/<name>/v000003.deleted/  what `remove` leaves and `restore` brings back; empty after `prune`
     models/<name>/tags/<tag>        one line: v000003
 """
 
@@ -17,9 +17,9 @@ from lstmctl.errors import CannotCreate, LstmctlError, NotFound, Rejected, Stora
 from lstmctl.files import Folder, os_errors
 from lstmctl.registry import home as homes
 from lstmctl.registry import listing, locks, shelf
-from lstmctl.registry.artifact import FILES, ModelFolder
+from lstmctl.registry.artifact import FILES, SUMS, ModelFolder
 from lstmctl.registry.listing import Entry
-from lstmctl.registry.names import check_name, parse, parse_version, version_folder
+from lstmctl.registry.names import Reference, check_name, check_tag, parse_stored, parse_version, version_folder
 from lstmctl.registry.resolve import find, resolve
 from lstmctl.registry.staging import Staged, stage
 
@@ -134,9 +134,7 @@ class Registry:
         Raises:
             UsageError: a path, or a bare name without `every`. NotFound.
         """
-        wanted = parse(reference)
-        if isinstance(wanted, Path):
-            raise UsageError("rm takes a model of the registry, not a path", hint="lstmctl models list")
+        wanted = parse_stored(reference, command="rm")
         bare = "@" not in reference
         if every and not bare:
             raise UsageError("--all goes with a bare name", hint=f"lstmctl models rm {wanted.name} --all")
@@ -152,6 +150,70 @@ class Registry:
                 folder.rename(version_folder(each), folder, version_folder(each, deleted=True))
             _make_durable(folder, f"{reference} is removed, but a power cut may undo that")
         return [f"{wanted.name}@{each}" for each in removed]
+
+    def tag(self, reference: str, tag: str) -> str:
+        """Let `name@tag` mean a version, whatever it meant before; that reference.
+
+        Raises:
+            UsageError: no version can have that tag, or a path. NotFound: there is no such model.
+        """
+        wanted = parse_stored(reference, command="tag")
+        check_tag(tag)
+        homes.check(self.home)
+        version = Reference(wanted.name, find(self.home, wanted))
+        tagged = f"{wanted.name}@{tag}"
+        line = f"{version_folder(version.version or 0)}\n".encode()
+        with (
+            os_errors(f"tag {reference} in {self.home}"),
+            homes.open_for_writing(self.home) as home,
+            stage(home, {tag: line}) as staged,
+            self._changing(home, wanted.name) as folder,
+        ):
+            shelf.look(self.home, wanted.name).find(version)  # it may have been removed since
+            folder.make(shelf.TAGS)
+            folder.sync()
+            with folder.enter(shelf.TAGS) as tags:
+                staged.move_file(tag, tags, tag)
+                _make_durable(tags, f"{tagged} is set, but a power cut may undo that")
+        return tagged
+
+    def untag(self, reference: str) -> str:
+        """Take a tag away, `name@tag`; what it meant, or the name where that cannot be read.
+
+        Raises:
+            UsageError: not of that form. NotFound: there is no such tag.
+        """
+        wanted = parse_stored(reference, command="untag")
+        if wanted.tag is None:
+            raise UsageError("untag takes a tag", hint=f"lstmctl models untag {wanted.name}@TAG")
+        homes.check(self.home)
+        tags = shelf.look(self.home, wanted.name).tags
+        if wanted.tag not in tags:
+            known = " ".join(f"{wanted.name}@{tag}" for tag in tags)
+            raise NotFound(f"there is no tag {reference}", hint=f"tags: {known}" if known else "lstmctl models list")
+        with self._writing(wanted.name, f"untag {reference}") as folder, folder.enter(shelf.TAGS) as tag_folder:
+            tag_folder.remove(wanted.tag)
+            _make_durable(tag_folder, f"{reference} is gone, but a power cut may bring it back")
+        return str(Reference(wanted.name, tags[wanted.tag]))
+
+    def prune(self, name: str | None = None) -> list[str]:
+        """Remove for good what `remove` put aside, of one name or of all; what was removed. Numbers stay used.
+
+        Raises:
+            UsageError: no model can have that name. NotFound: there is no such name.
+        """
+        homes.check(self.home)
+        names = shelf.names(self.home)
+        if name is not None and check_name(name) not in names:
+            raise NotFound(f'no model "{name}"', hint="lstmctl models list")
+        pruned = []
+        for each in names if name is None else [name]:
+            if shelf.look(self.home, each).deleted:
+                with self._writing(each, f"prune {each}") as folder:
+                    pruned += [
+                        f"{each}@{version}" for version in shelf.look_into(folder).deleted if _prune(folder, version)
+                    ]
+        return pruned
 
     def restore(self, reference: str) -> str:
         """Bring back a removed version; its reference.
@@ -211,12 +273,24 @@ def _restore(folder: Folder, name: str, version: int) -> None:
         raise NotFound(f"{name}@{version} was not removed", hint=f"removed: {removed or 'none'}")
     old = version_folder(version, deleted=True)
     with folder.enter(old) as inner:
-        if not inner.names():  # what is left so that the number is not used again
+        if SUMS not in inner.names():  # what is left so that the number is not used again
             raise NotFound(f"{name}@{version} was pruned and cannot come back", hint="lstmctl models list")
     try:
         folder.rename(old, folder, version_folder(version))
     except FileExistsError as error:
         raise CannotCreate(f"{name}@{version} is there already", hint="lstmctl models list") from error
+
+
+def _prune(folder: Folder, version: int) -> bool:
+    """Empty the folder of a removed version, which stays as a sign that its number was used; False: it was empty."""
+    with folder.enter(version_folder(version, deleted=True)) as inner:
+        names = inner.names()
+        if SUMS in names:  # first, and for good: what is half removed must never come back
+            inner.remove(SUMS)
+            inner.sync()
+        for name in names:
+            inner.remove(name)
+    return bool(names)
 
 
 def _make_durable(folder: Folder, otherwise: str) -> None:

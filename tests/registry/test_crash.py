@@ -12,6 +12,7 @@ import pytest
 from faults import Call, Killed, failing, killed, recorded
 
 from lstmctl.errors import LstmctlError
+from lstmctl.registry import shelf
 from lstmctl.registry.artifact import open_model
 from lstmctl.registry.checkpoints import Run
 from lstmctl.registry.runs import read_about, read_state
@@ -41,6 +42,13 @@ def models(home, files):
     registry.remove("imdb@2")
 
 
+def tagged(home, files):
+    registry = Registry(home)
+    for _ in range(3):
+        registry.register("imdb", files)
+    registry.tag("imdb@1", "prod")
+
+
 def checkpoints(home, files):
     with Run.start(home, RUN, {"name": "imdb"}) as run:
         for step in (10, 20, 30):
@@ -67,6 +75,10 @@ SCENARIOS = {
     "another name": Scenario(models, register("other")),
     "rm": Scenario(models, lambda home, files: Registry(home).remove("imdb@1"), frozenset({"imdb@1"})),
     "restore": Scenario(models, lambda home, files: Registry(home).restore("imdb@2"), frozenset({"imdb@2"})),
+    "a first tag": Scenario(models, lambda home, files: Registry(home).tag("imdb@1", "prod")),
+    "a tag that moves": Scenario(tagged, lambda home, files: Registry(home).tag("imdb@3", "prod")),
+    "a tag that goes": Scenario(tagged, lambda home, files: Registry(home).untag("imdb@prod")),
+    "prune": Scenario(models, lambda home, files: Registry(home).prune(), frozenset({"imdb@2"})),
     "a first run": Scenario(nothing, start_and_save),
     "one more checkpoint": Scenario(
         checkpoints, lambda home, files: resumed(home).save(40, files, state={"epoch": 4}, keep=[10])
@@ -137,7 +149,11 @@ def whole_checkpoints(home: Path) -> list[str]:
 def check(home: Path, scenario: Scenario, world: World, files: Files) -> dict[str, bool]:
     """All that was there is there, but for what was being changed, all is whole, and the next command works."""
     now = whole_models(home)
-    assert set(world.models) <= set(now)
+    pruned = scenario.changing if scenario is SCENARIOS["prune"] else set()
+    assert set(world.models) - pruned <= set(now)
+    for entry in Registry(home).entries():  # a tag means what it meant, what it shall mean, or nothing
+        assert entry.tags in ((), ("prod",))
+    assert shelf.look(home, "imdb").tags.get("prod", 1) in (1, 3)
     untouched = set(world.models) - scenario.changing
     assert {name: now[name] for name in untouched} == {name: world.models[name] for name in untouched}
     left = whole_checkpoints(home)
@@ -147,7 +163,7 @@ def check(home: Path, scenario: Scenario, world: World, files: Files) -> dict[st
         # Of those before, all but the one that is replaced, or that is too old once a new one is there.
         assert len(set(world.saved) - set(left)) <= 1
     reference = Registry(home).register("imdb", files)
-    used = [int(name.partition("@")[2]) for name in now if name.startswith("imdb@")]
+    used = [int(name.partition("@")[2]) for name in {*now, *world.models} if name.startswith("imdb@")]
     assert int(reference.partition("@")[2]) == max(used, default=0) + 1
     assert os.listdir(home / "tmp") == []
     return now

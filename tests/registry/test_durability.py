@@ -119,6 +119,36 @@ def test_removing_and_restoring(home, model_files):
         assert home / "models/imdb" not in needless(trace.calls, known, acknowledged)
 
 
+def test_tagging_and_untagging(home, model_files):
+    registry = Registry(home)
+    registry.register("imdb", model_files)
+    tags = home / "models/imdb/tags"
+    for action in (lambda: registry.tag("imdb@1", "prod"), lambda: registry.tag("imdb@1", "prod")):
+        known = below(home)
+        with recorded() as trace:
+            action()
+        assert judge(trace.calls, known, tags / "prod") == []
+        assert {tags, home / "models/imdb"} & set(needless(trace.calls, known, tags / "prod")) <= {home / "models/imdb"}
+    known = below(home)
+    with recorded() as trace:
+        registry.untag("imdb@prod")
+    assert judge(trace.calls, known, tags / "prod") == []
+    assert tags not in needless(trace.calls, known, tags / "prod")
+
+
+def test_a_pruned_model_never_comes_back_in_part(home, model_files):
+    registry = Registry(home)
+    registry.register("imdb", model_files)
+    registry.remove("imdb@1")
+    with recorded() as trace:
+        assert registry.prune() == ["imdb@1"]
+    folder = home / "models/imdb/v000001.deleted"
+    calls = [(call.name, call.paths[0].name) for call in trace.calls if call.paths[0].is_relative_to(folder)]
+    first = calls.index(("unlink", "SHA256SUMS"))
+    assert calls[first + 1] == ("fsync", folder.name)
+    assert [name for name, _ in calls[:first]] == ["open"] * first  # nothing was removed before
+
+
 def test_checkpoints(home, tmp_path, model_files):
     with recorded() as trace, Run.start(home, RUN, {}) as run:
         path = run.save(10, model_files, state={})

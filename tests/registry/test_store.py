@@ -262,6 +262,89 @@ def test_tags(home, model_files):
     assert registry.remove("imdb@best") == ["imdb@1"]
 
 
+def test_tags_are_set_moved_and_taken_away(home, model_files):
+    registry = Registry(home)
+    for _ in range(2):
+        registry.register("imdb", model_files)
+    assert registry.tag("imdb@1", "prod") == "imdb@prod"
+    assert (home / "models/imdb/tags/prod").read_text() == "v000001\n"
+    assert registry.tag("imdb", "best") == "imdb@best"  # the newest
+    assert registry.tag("imdb@best", "prod") == "imdb@prod"  # what another tag means
+    assert registry.resolve("imdb@prod").reference == "imdb@2"
+    assert [entry.tags for entry in registry.entries()] == [("best", "prod"), ()]
+    assert registry.untag("imdb@prod") == "imdb@2"
+    with pytest.raises(NotFound, match="there is no tag imdb@prod") as caught:
+        registry.untag("imdb@prod")
+    assert caught.value.hint == "tags: imdb@best"
+    assert registry.resolve("imdb@best").reference == "imdb@2"
+    assert os.listdir(home / "tmp") == []
+
+
+@pytest.mark.parametrize("tag", ["latest", "1st", "Prod", "a b", "../x", "", "a" * 65, "x.lock", "é", "a\n"])
+def test_what_cannot_be_a_tag(home, model_files, tag):
+    registry = Registry(home)
+    registry.register("imdb", model_files)
+    before = tree(home)
+    with pytest.raises(UsageError, match="cannot be a tag"):
+        registry.tag("imdb@1", tag)
+    assert tree(home) == before
+
+
+def test_tagging_what_is_not_there(home, model_files):
+    registry = Registry(home)
+    with pytest.raises(NotFound):
+        registry.tag("imdb@1", "prod")
+    assert not home.exists()
+    registry.register("imdb", model_files)
+    for reference in ("imdb@2", "imdb@best", "other"):
+        with pytest.raises(NotFound):
+            registry.tag(reference, "prod")
+    for action in (
+        lambda: registry.tag("./imdb", "prod"),
+        lambda: registry.untag("imdb"),
+        lambda: registry.untag("imdb@1"),
+    ):
+        with pytest.raises(UsageError):
+            action()
+
+
+def test_pruning(home, model_files):
+    registry = Registry(home)
+    assert registry.prune() == []
+    assert not home.exists()
+    for name in ("imdb", "imdb", "imdb", "other"):
+        registry.register(name, model_files)
+    registry.remove("imdb@1")
+    registry.remove("imdb@3")
+    registry.remove("other@1")
+    assert [entry.reference for entry in registry.entries(deleted=True)] == ["imdb@3", "other@1", "imdb@1"]
+    assert registry.prune("imdb") == ["imdb@1", "imdb@3"]
+    assert registry.prune("imdb") == []
+    for reference in ("imdb@1", "imdb@3"):
+        with pytest.raises(NotFound, match="pruned"):
+            registry.restore(reference)
+    assert [entry.reference for entry in registry.entries(deleted=True)] == ["other@1"]
+    assert registry.restore("other@1") == "other@1"
+    assert registry.register("imdb", model_files) == "imdb@4"
+    with pytest.raises(NotFound):
+        registry.prune("third")
+    with pytest.raises(UsageError):
+        registry.prune("../imdb")
+
+
+def test_whether_a_run_is_registered_already(home, model_files):
+    registry = Registry(home)
+    assert registry.registered("imdb", model_files) is None
+    for _ in range(2):
+        registry.register("imdb", model_files)
+    assert registry.registered("imdb", model_files) == "imdb@2"
+    assert registry.registered("other", model_files) is None
+    assert registry.registered("imdb", {**model_files, "history.jsonl": b""}) is None
+    registry.remove("imdb@2")
+    (home / "models/imdb/v000001/SHA256SUMS").write_bytes(b"")
+    assert registry.registered("imdb", model_files) is None
+
+
 # The home
 
 

@@ -10,10 +10,17 @@ import time
 import pytest
 from training import runs
 
+from lstmctl.training.framework import cores
+
 pytestmark = pytest.mark.training
 
-RECIPE = 'dropout = 0.3\nearly_stopping = 50\nbidirectional = true\nlayers = 2\noptimizer = "adam"\n'
+RECIPE = "dropout = 0.3\nearly_stopping = 50\n"
+DEEP = RECIPE + 'bidirectional = true\nlayers = 2\noptimizer = "adam"\n'
 EPOCHS = 6
+
+# recipe → threads. Runs of the last one are resumed in this process, where TensorFlow computes with the default number.
+THREADS = {"plain-1": 1, "deep-2": 2, "plain-all": cores()}
+STOPPED = "plain-all"
 SIZES = ["--epochs", EPOCHS, "--units", 8, "--embedding-dim", 8, "--batch-size", 16]
 
 
@@ -21,23 +28,33 @@ SIZES = ["--epochs", EPOCHS, "--units", 8, "--embedding-dim", 8, "--batch-size",
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("resume")
     runs.write_data(folder / "data.csv")
-    (folder / "recipe.toml").write_text(RECIPE)
+    for kind in THREADS:
+        (folder / f"{kind}.toml").write_text(DEEP if kind.startswith("deep") else RECIPE)
     return folder
 
 
-def command(folder, *, threads=2):
-    return ["train", "--data", folder / "data.csv", "--recipe", folder / "recipe.toml", *SIZES, "--threads", threads]
+def command(folder, kind):
+    return [
+        "train",
+        "--data",
+        folder / "data.csv",
+        "--recipe",
+        folder / f"{kind}.toml",
+        *SIZES,
+        "--threads",
+        THREADS[kind],
+    ]
 
 
 @pytest.fixture(scope="module")
 def straight(folder):
-    """A run that nothing disturbs, for 1 and 2 threads: its weights and its history."""
+    """A run of each kind that nothing disturbs: its weights and its history."""
     done = {}
-    for threads in (1, 2):
-        code, out, err = runs.finish(folder / f"straight-{threads}", *command(folder, threads=threads))
+    for kind in THREADS:
+        home = folder / f"straight-{kind}"
+        code, out, err = runs.finish(home, *command(folder, kind), program=runs.PLAIN)
         assert (code, out) == (0, "data@1\n"), err
-        home = folder / f"straight-{threads}"
-        done[threads] = runs.weights_sha256(home), history(home)
+        done[kind] = runs.weights_sha256(home), history(home)
     return done
 
 
@@ -70,10 +87,10 @@ def kill(home, arguments, generator):
     return process.returncode != 0
 
 
-def check_killed(folder, straight, home, *, threads, kills, generator):
+def check_killed(folder, straight, home, *, kind, kills, generator):
     """Kill a run again and again, let it end at last, and compare it with the straight one; the number of kills."""
-    sha256, epochs = straight[threads]
-    arguments, made = command(folder, threads=threads), 0
+    sha256, epochs = straight[kind]
+    arguments, made = command(folder, kind), 0
     while made < kills and kill(home, arguments, generator):
         made += 1
     # The last kill may have come after the model was registered, and before its run was removed.
@@ -87,23 +104,23 @@ def check_killed(folder, straight, home, *, threads, kills, generator):
     return made
 
 
-@pytest.mark.parametrize("threads", [1, 2])
-def test_killed_and_resumed_it_ends_with_the_same_weights(folder, straight, tmp_path, threads):
-    made = check_killed(folder, straight, tmp_path, threads=threads, kills=2, generator=random.Random(threads))
+@pytest.mark.parametrize("kind", ["plain-1", "deep-2"])
+def test_killed_and_resumed_it_ends_with_the_same_weights(folder, straight, tmp_path, kind):
+    made = check_killed(folder, straight, tmp_path, kind=kind, kills=2, generator=random.Random(kind))
     assert made == 2
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(7200)
-@pytest.mark.parametrize("threads", [1, 2])
-def test_twenty_kills(folder, straight, tmp_path, threads):
-    """With both numbers of threads forty."""
-    generator, made = random.Random(threads), []
+@pytest.mark.parametrize("kind", ["plain-1", "deep-2"])
+def test_twenty_kills(folder, straight, tmp_path, kind):
+    """Of both kinds, forty."""
+    generator, made = random.Random(kind), []
     while sum(made) < 20:
         home = tmp_path / str(len(made))
         kills = min(5, 20 - sum(made))
-        made.append(check_killed(folder, straight, home, threads=threads, kills=kills, generator=generator))
-    print(f"{sum(made)} kills in {len(made)} runs with {threads} threads")
+        made.append(check_killed(folder, straight, home, kind=kind, kills=kills, generator=generator))
+    print(f"{sum(made)} kills in {len(made)} runs, {kind}")
 
 
 def stop_at(home, arguments, *, line):
@@ -122,7 +139,7 @@ def stop_at(home, arguments, *, line):
 def stopped(folder):
     """A run that was stopped after its second epoch."""
     home = folder / "stopped"
-    code, err = stop_at(home, command(folder), line="^epoch=2/")
+    code, err = stop_at(home, command(folder, STOPPED), line="^epoch=2/")
     assert code == 130
     match = re.search(r"^hint: lstmctl (train --resume --run (\S+))$", err, re.M)
     assert match, err
@@ -141,7 +158,7 @@ def test_the_printed_command_resumes(stopped, straight, copy):
     assert (code, out) == (0, "data@1\n"), err
     assert "resumed   epoch" in err
     assert [line[:9] for line in err.splitlines() if line.startswith("epoch=")] == [f"epoch={n}/6" for n in range(1, 7)]
-    assert runs.weights_sha256(copy) == straight[2][0]
+    assert runs.weights_sha256(copy) == straight[STOPPED][0]
 
 
 @pytest.mark.parametrize("damage", ["state.json", "optimizer.safetensors", "model/weights.safetensors", "SHA256SUMS"])
@@ -151,7 +168,7 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before_it(cli, copy, straight
     result = cli("train", "--resume", "--home", copy)
     assert result.code == 0, result.err
     assert f"{newest.name}" in result.err and "an older checkpoint is used" in result.err
-    assert runs.weights_sha256(copy) == straight[2][0]
+    assert runs.weights_sha256(copy) == straight[STOPPED][0]
 
 
 def test_a_run_whose_model_is_registered_already_is_only_tidied_up(cli, copy, monkeypatch):
@@ -226,7 +243,7 @@ def test_a_damaged_run_is_refused(cli, copy, content):
 
 def test_a_live_run_is_not_resumed(cli, folder, tmp_path):
     home = tmp_path / "home"
-    process = runs.start(home, *command(folder), "--epochs", 500)
+    process = runs.start(home, *command(folder, STOPPED), "--epochs", 500)
     for line in process.stderr:
         if line.startswith("epoch=1/"):
             break
