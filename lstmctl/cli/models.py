@@ -1,15 +1,15 @@
 """`lstmctl models`: the registry."""
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from lstmctl.cli.console import Console
-from lstmctl.cli.lines import Piece, tsv, visible
-from lstmctl.cli.model_choice import SORTS, choose, parse_least
+from lstmctl.cli.lines import tsv
+from lstmctl.cli.model_lists import SORTS, choose, parse_least, show_models, show_runs
 from lstmctl.cli.options import complete_model, settings
 from lstmctl.cli.parser import Command
-from lstmctl.cli.session import default_reference, describe, open_registry
+from lstmctl.cli.session import describe, open_registry
 from lstmctl.errors import LstmctlError, Rejected, UsageError
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def list_command(
     console = Console.open(settings)
     registry = open_registry()
     if runs:
-        _show_runs(console)
+        show_runs(console)
         return
     entries = registry.entries()
     for entry in entries:
@@ -99,66 +99,12 @@ def list_command(
             fields = [",".join(values[name]) if name == "tags" else values[name] for name in COLUMNS]
             console.result(tsv(fields))
     elif described:
-        _screen(console, described)
+        show_models(console, described)
     elif tag is not None or least:
         console.note("no such models")
     else:
         console.note("no models yet")
         console.hint("lstmctl train makes one")
-
-
-def _screen(console: Console, described: list[dict[str, Any]]) -> None:
-    wide = console.width >= 72
-    rows: list[list[Piece]] = []
-    for values in described:
-        data = visible(str(values["data"]).rsplit("/", 1)[-1])
-        score = "not measured"
-        if values["accuracy"] is not None:
-            score = f"{values['accuracy']:.3f} ±{(values['high'] - values['low']) / 2:.3f}"
-        row: list[Piece] = [(values["model"], "bold"), " ".join(values["tags"]), score]
-        row += [data, visible(values["created"][:16].replace("T", " "))] if wide else []
-        rows.append([*row, f"{values['bytes'] / 1e6:.1f} MB"])
-    header = ["model", "tags", "test accuracy", *(["data", "trained (UTC)"] if wide else []), "size"]
-    console.table(header, rows, right=[len(header) - 1])
-    total = sum(values["bytes"] for values in described) / 1e6
-    count = f"{len(described)} model" + ("s" if len(described) > 1 else "")
-    default = default_reference()
-    use = f" Without -m, commands use {default}." if default else " All are trials; name one with -m."
-    console.note((f"{count}, {total:.1f} MB.{use}", "dim"))
-
-
-def _show_runs(console: Console) -> None:
-    from lstmctl.registry.checkpoints import unfinished
-
-    runs = unfinished(open_registry().home)
-    if console.format == "json":
-        for run in runs:
-            console.json(
-                {
-                    "schema": "lstmctl.run/1",
-                    "run": run.run_id,
-                    "name": run.name,
-                    "step": run.step,
-                    "live": run.live,
-                    "checkpoint": str(run.checkpoint) if run.checkpoint else None,
-                }
-            )
-    elif console.format == "tsv":
-        console.result(tsv(("run", "name", "step", "live", "checkpoint")))
-        for run in runs:
-            console.result(tsv((run.run_id, run.name, run.step, str(run.live).lower(), run.checkpoint or "")))
-    elif runs:
-        rows: list[list[Piece]] = [
-            [run.run_id, run.name, f"{run.step or 0:,}", "training now" if run.live else "stopped"] for run in runs
-        ]
-        console.table(["run", "name", "step", "state"], rows, right=[2])
-        stopped = [run for run in runs if not run.live]
-        if stopped:
-            console.hint(f"lstmctl train --resume --run {stopped[0].run_id}")
-        if stopped and stopped[0].checkpoint:
-            console.hint(f'lstmctl predict -m {stopped[0].checkpoint}/ "great movie"')
-    else:
-        console.note("no unfinished runs")
 
 
 @app.command("rm", cls=Command, epilog=REMOVE_EXAMPLES)
@@ -179,7 +125,10 @@ def restore_command(model: Annotated[str, typer.Argument(metavar="MODEL", help="
 
 @app.command("tag", cls=Command, epilog=TAG_EXAMPLES)
 def tag_command(model: Reference, tag: Annotated[str, typer.Argument(metavar="TAG", help="A word.")]) -> None:
-    """Give a model a second name, such as imdb@prod; a tag that is in use moves."""
+    """Give a model a second name, such as imdb@prod.
+
+    A tag that is in use moves.
+    """
     Console.open(settings).result(open_registry().tag(model, tag))
 
 
@@ -242,7 +191,10 @@ def export_command(
         typer.Option("--to", metavar="KIND", help="lstmctl, keras (needs TensorFlow) or onnx (needs the extra)."),
     ] = "lstmctl",
 ) -> None:
-    """Write a model as one file: for models import on another machine, for Keras, or for an ONNX runtime."""
+    """Write a model as one file.
+
+    For models import on another machine, for Keras, or for an ONNX runtime.
+    """
     console = Console.open(settings)
     folder = open_registry().resolve(model)
     if settings.output is None and console.on_terminal:
@@ -276,7 +228,10 @@ def import_command(
         str | None, typer.Option("--name", metavar="NAME", help="The model's name.", show_default="from the file")
     ] = None,
 ) -> None:
-    """Register a model that models export wrote. All in it is checked, and nothing in it is ever run."""
+    """Register a model that models export wrote.
+
+    All in it is checked, and nothing in it is ever run.
+    """
     from pathlib import Path
 
     from lstmctl.registry import exchange

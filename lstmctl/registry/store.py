@@ -13,11 +13,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
-from lstmctl.errors import CannotCreate, LstmctlError, NotFound, Rejected, StorageError, UsageError
+from lstmctl.errors import LstmctlError, NotFound, Rejected, StorageError, UsageError
 from lstmctl.files import Folder, os_errors
 from lstmctl.registry import home as homes
-from lstmctl.registry import listing, locks, shelf
-from lstmctl.registry.artifact import FILES, SUMS, ModelFolder
+from lstmctl.registry import listing, locks, removed, shelf
+from lstmctl.registry.artifact import FILES, ModelFolder
 from lstmctl.registry.listing import Entry
 from lstmctl.registry.names import Reference, check_name, check_tag, parse_stored, parse_version, version_folder
 from lstmctl.registry.resolve import find, resolve
@@ -145,11 +145,11 @@ class Registry:
             raise UsageError(f'"{wanted.name}" alone may be several models', hint=hint)
         with self._writing(wanted.name, f"remove {reference}") as folder:
             found = shelf.look(self.home, wanted.name)
-            removed = found.versions if every else (found.find(wanted),)
-            for each in removed:
+            versions = found.versions if every else (found.find(wanted),)
+            for each in versions:
                 folder.rename(version_folder(each), folder, version_folder(each, deleted=True))
             _make_durable(folder, f"{reference} is removed, but a power cut may undo that")
-        return [f"{wanted.name}@{each}" for each in removed]
+        return [f"{wanted.name}@{each}" for each in versions]
 
     def tag(self, reference: str, tag: str) -> str:
         """Let `name@tag` mean a version, whatever it meant before; that reference.
@@ -211,7 +211,9 @@ class Registry:
             if shelf.look(self.home, each).deleted:
                 with self._writing(each, f"prune {each}") as folder:
                     pruned += [
-                        f"{each}@{version}" for version in shelf.look_into(folder).deleted if _prune(folder, version)
+                        f"{each}@{version}"
+                        for version in shelf.look_into(folder).deleted
+                        if removed.prune(folder, version)
                     ]
         return pruned
 
@@ -227,7 +229,7 @@ class Registry:
         if not shelf.look(self.home, name).deleted:
             raise NotFound(f"no model {name} was removed", hint="lstmctl models list")
         with self._writing(name, f"restore {reference}") as folder:
-            _restore(folder, name, version)
+            removed.restore(folder, name, version)
             _make_durable(folder, f"{reference} is back, but a power cut may undo that")
         return str(wanted)
 
@@ -264,33 +266,6 @@ def _place(staged: Staged, folder: Folder) -> int:
         except FileExistsError:
             continue
         return version
-
-
-def _restore(folder: Folder, name: str, version: int) -> None:
-    found = shelf.look_into(folder)
-    if version not in found.deleted:
-        removed = " ".join(f"{name}@{each}" for each in found.deleted)
-        raise NotFound(f"{name}@{version} was not removed", hint=f"removed: {removed or 'none'}")
-    old = version_folder(version, deleted=True)
-    with folder.enter(old) as inner:
-        if SUMS not in inner.names():  # what is left so that the number is not used again
-            raise NotFound(f"{name}@{version} was pruned and cannot come back", hint="lstmctl models list")
-    try:
-        folder.rename(old, folder, version_folder(version))
-    except FileExistsError as error:
-        raise CannotCreate(f"{name}@{version} is there already", hint="lstmctl models list") from error
-
-
-def _prune(folder: Folder, version: int) -> bool:
-    """Empty the folder of a removed version, which stays as a sign that its number was used; False: it was empty."""
-    with folder.enter(version_folder(version, deleted=True)) as inner:
-        names = inner.names()
-        if SUMS in names:  # first, and for good: what is half removed must never come back
-            inner.remove(SUMS)
-            inner.sync()
-        for name in names:
-            inner.remove(name)
-    return bool(names)
 
 
 def _make_durable(folder: Folder, otherwise: str) -> None:

@@ -67,7 +67,8 @@ def signal_at(folder, home, number, seconds, *, program=runs.PLAIN):
     [(signal.SIGINT, 0.4), (signal.SIGTERM, 1.5), (signal.SIGHUP, 3.0), (signal.SIGINT, 5.0), (signal.SIGTERM, 7.0)],
 )
 def test_at_some_instants(folder, tmp_path, number, seconds):
-    signal_at(folder, tmp_path / "home", number, seconds)
+    became, _ = signal_at(folder, tmp_path / "home", number, seconds)
+    assert became in ("not begun", "resumable", "done")
 
 
 @pytest.mark.slow
