@@ -56,7 +56,8 @@ class Classifier:
 
     def encode(self, text: str) -> Encoded:
         """The text as this model reads it."""
-        return encode(text, self.vocabulary, max_len=self.config.max_len, cut=self.config.cut)
+        config = self.config
+        return encode(text, self.vocabulary, max_len=config.max_len, cut=config.cut, start_word=config.start_word)
 
     def predict(self, texts: Sequence[str], *, threshold: float | None = None) -> list[Prediction]:
         """One answer a text, in order. Without a threshold the most probable label wins; with one (two labels only)

@@ -34,6 +34,7 @@ class ModelConfig(Record):
     cut: Literal["start", "end"] = "start"  # which end of a longer text is dropped
     tokenizer: Literal["words-1"] = "words-1"
     padding: Literal["masked", "pre"] = "masked"  # never read; or, as in the post, read before a text up to max_len
+    start_word: str | None = None  # of the vocabulary, read before every text: keras.datasets.imdb marks starts so
     embedding_dim: int = 32
     units: int = 32
     layers: int = 1

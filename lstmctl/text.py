@@ -139,17 +139,23 @@ class Encoded(NamedTuple):
     ids: list[int]  # what the LSTM is fed, at most max_len
     words: int  # words in the whole text
     unknown: list[str]  # those words of the part read that the model does not know, in order
-    cut: int  # words dropped because the text is longer than max_len
+    cut: int  # words of the text that were dropped because it is longer than max_len
 
 
-def encode(text: str, vocabulary: Vocabulary, *, max_len: int, cut: str = "start") -> Encoded:
-    """The ids of a text: its last `max_len` words if `cut` is "start", its first ones if "end"."""
+def encode(
+    text: str, vocabulary: Vocabulary, *, max_len: int, cut: str = "start", start_word: str | None = None
+) -> Encoded:
+    """The ids of a text: its last `max_len` words if `cut` is "start", its first ones if "end".
+
+    A `start_word` is read as one more word in front of the text, and like that is cut.
+    """
     words = tokenize(text)
-    read = clip(words, max_len, cut)
+    read = clip(words if start_word is None else [start_word, *words], max_len, cut)
     lookup = vocabulary.ids
     ids = [lookup.get(word, UNKNOWN) for word in read]
     unknown = [word for word, number in zip(read, ids, strict=True) if number == UNKNOWN] if UNKNOWN in ids else []
-    return Encoded(ids, len(words), unknown, len(words) - len(read))
+    begun = start_word is not None and read[0] == start_word
+    return Encoded(ids, len(words), unknown, len(words) - len(read) + begun)
 
 
 def clip(words: list[str], max_len: int, cut: str) -> list[str]:

@@ -25,7 +25,7 @@ RANKS = [
     {"cli.options", "cli.lines", "cli.terminal"},
     {"cli.console", "cli.parser"},
     {"cli.session"},
-    {"cli.training_screen", "cli.prediction_writer", "cli.evaluation_texts", "cli.model_lists"},
+    {"cli.training_screen", "cli.prediction_writer", "cli.evaluation_texts", "cli.model_lists", "cli.model_files"},
     {"cli.training_job"},
     {"cli.train", "cli.evaluate", "cli.predict", "cli.plot", "cli.summary", "cli.models", "cli.data", "cli.completion"},
     {"cli.main"},

@@ -22,10 +22,12 @@ def own_part(folder: "ModelFolder", *, part: str) -> "tuple[Sequence[Example], s
     from lstmctl.data import load
 
     card = folder.card
+    hint = f"lstmctl evaluate {folder.reference} --data FILE measures it on other texts"
+    if card.data is None:
+        raise NotFound(f"{folder.reference} was imported; what it was trained on is not known", hint=hint)
     try:
         data = load(card.data, home=open_registry().home)
     except NotFound as error:
-        hint = f"lstmctl evaluate {folder.reference} --data FILE measures it on other texts"
         raise NotFound(f"the data of {folder.reference} is gone: {error.message}", hint=hint) from error
     name = {"test": "test", "val": "validation"}[part]
     if data.sha256 != card.data_sha256:
@@ -70,6 +72,8 @@ def training_texts(folder: "ModelFolder") -> "Sequence[Example]":
     from lstmctl.data import load
 
     card = folder.card
+    if card.data is None:
+        return ()
     try:
         data = load(card.data, home=open_registry().home)
     except LstmctlError:

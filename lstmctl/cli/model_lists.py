@@ -11,6 +11,7 @@ from lstmctl.errors import UsageError
 if TYPE_CHECKING:
     from lstmctl.registry.store import Entry
 
+COLUMNS = ("model", "tags", "data", "accuracy", "low", "high", "n", "epoch", "parameters", "bytes", "created")
 SORTS = ("created", "name", "bytes", "parameters")
 
 
@@ -56,12 +57,31 @@ def parse_least(text: str) -> tuple[str, float]:
         raise UsageError(f'--min "{text:.60}" is not METRIC=X', hint="--min accuracy=0.85") from error
 
 
-def show_models(console: Console, described: list[dict[str, Any]]) -> None:
+def show_models(console: Console, described: list[dict[str, Any]], *, filtered: bool) -> None:
+    """The models, each as `session.describe` makes it; `filtered` where there may be others."""
+    if console.format == "json":
+        for values in described:
+            console.json(values)
+    elif console.format == "tsv":
+        console.result(tsv(COLUMNS))
+        for values in described:
+            fields = [",".join(values[name]) if name == "tags" else values[name] for name in COLUMNS]
+            console.result(tsv(fields))
+    elif described:
+        _table(console, described)
+    elif filtered:
+        console.note("no such models")
+    else:
+        console.note("no models yet")
+        console.hint("lstmctl train makes one")
+
+
+def _table(console: Console, described: list[dict[str, Any]]) -> None:
     """A table for people."""
     wide = console.width >= 72
     rows: list[list[Piece]] = []
     for values in described:
-        data = visible(str(values["data"]).rsplit("/", 1)[-1])
+        data = visible(str(values["data"] or "imported").rsplit("/", 1)[-1])
         score = "not measured"
         if values["accuracy"] is not None:
             score = f"{values['accuracy']:.3f} ±{(values['high'] - values['low']) / 2:.3f}"

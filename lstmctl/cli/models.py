@@ -1,6 +1,6 @@
 """`lstmctl models`: the registry."""
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
@@ -11,9 +11,6 @@ from lstmctl.cli.options import complete_model, settings
 from lstmctl.cli.parser import Command
 from lstmctl.cli.session import describe, open_registry
 from lstmctl.errors import LstmctlError, Rejected, UsageError
-
-if TYPE_CHECKING:
-    from lstmctl.registry.artifact import ModelFolder
 
 app = typer.Typer(
     name="models",
@@ -58,9 +55,14 @@ Examples:
   lstmctl models import imdb.lstmctl
   lstmctl models export imdb@3 --to keras -o imdb.keras
   lstmctl models export imdb@3 --to onnx -o imdb.onnx
-  lstmctl models export imdb | ssh elsewhere 'cat > m.lstmctl && lstmctl models import m.lstmctl'
+  lstmctl models export imdb | ssh elsewhere lstmctl models import - --name imdb
 """
-COLUMNS = ("model", "tags", "data", "accuracy", "low", "high", "n", "epoch", "parameters", "bytes", "created")
+IMPORT_EXAMPLES = """
+Examples:
+  lstmctl models import imdb.lstmctl
+  lstmctl models import post.keras --vocab keras-imdb
+  lstmctl models import mine.keras --vocab words.txt --label ham --label spam
+"""
 
 Reference = Annotated[str, typer.Argument(metavar="MODEL", help="name@3.", autocompletion=complete_model)]
 All = Annotated[bool, typer.Option("--all", help="Every version of the name.")]
@@ -90,21 +92,7 @@ def list_command(
             console.warn(entry.error.message, hint=entry.error.hint)
     entries = choose(entries, sort=sort, tag=tag, least=[parse_least(each) for each in least or ()])
     described = [describe(entry.folder, tags=entry.tags) for entry in entries if entry.folder is not None]
-    if console.format == "json":
-        for values in described:
-            console.json(values)
-    elif console.format == "tsv":
-        console.result(tsv(COLUMNS))
-        for values in described:
-            fields = [",".join(values[name]) if name == "tags" else values[name] for name in COLUMNS]
-            console.result(tsv(fields))
-    elif described:
-        show_models(console, described)
-    elif tag is not None or least:
-        console.note("no such models")
-    else:
-        console.note("no models yet")
-        console.hint("lstmctl train makes one")
+    show_models(console, described, filtered=tag is not None or bool(least))
 
 
 @app.command("rm", cls=Command, epilog=REMOVE_EXAMPLES)
@@ -200,45 +188,40 @@ def export_command(
     if settings.output is None and console.on_terminal:
         name = folder.reference.rstrip("/").rpartition("/")[2].replace("@", "-")
         raise UsageError("export writes bytes", hint=f"lstmctl models export {model} --to {to} -o {name}.{to}")
+    from lstmctl.cli.model_files import exported
+
     console.picture(exported(folder, to))
 
 
-def exported(folder: "ModelFolder", to: str) -> bytes:
-    """The bytes of a model's file of that kind."""
-    if to == "onnx":
-        from lstmctl.registry.to_onnx import to_onnx
-
-        return to_onnx(folder)
-    if to == "keras":
-        from lstmctl.training.framework import import_in_background
-
-        import_in_background().wait()
-        from lstmctl.training.to_keras import to_keras
-
-        return to_keras(folder)
-    from lstmctl.registry.exchange import export
-
-    return export(folder.files())
-
-
-@app.command("import", cls=Command, epilog=EXPORT_EXAMPLES)
+@app.command("import", cls=Command, epilog=IMPORT_EXAMPLES)
 def import_command(
-    file: Annotated[str, typer.Argument(metavar="FILE", help="What models export wrote.")],
+    file: Annotated[str, typer.Argument(metavar="FILE", help="What models export wrote, or a .keras file.")],
     name: Annotated[
         str | None, typer.Option("--name", metavar="NAME", help="The model's name.", show_default="from the file")
     ] = None,
+    vocab: Annotated[
+        str | None,
+        typer.Option("--vocab", metavar="FILE", help="The words of a .keras file's ids; keras-imdb: those of Keras."),
+    ] = None,
+    max_len: Annotated[
+        int | None,
+        typer.Option("--max-len", metavar="N", help="To how many words a .keras file's script padded texts."),
+    ] = None,
+    label: Annotated[
+        list[str] | None,
+        typer.Option("--label", metavar="LABEL", help="A label of a .keras file's answers; repeat, in their order."),
+    ] = None,
 ) -> None:
-    """Register a model that models export wrote.
+    """Register a model from a file.
 
     All in it is checked, and nothing in it is ever run.
     """
-    from pathlib import Path
-
+    from lstmctl.cli import model_files
     from lstmctl.registry import exchange
 
     console = Console.open(settings)
     registry = open_registry()
     name = name if name is not None else exchange.name_from(file)
     registry.next_reference(name)  # can there be a model of that name?
-    _, files = exchange.read(Path(file))
+    files = model_files.imported(console, file, vocab=vocab, max_len=max_len, labels=label or ())
     console.result(registry.register(name, files))

@@ -47,7 +47,7 @@ def describe(folder: "ModelFolder", *, tags: Sequence[str] = ()) -> dict[str, An
         "schema": "lstmctl.model/1",
         "model": folder.reference,
         "tags": list(tags),
-        "data": card.data.source,
+        "data": card.data.source if card.data is not None else None,
         "accuracy": accuracy["value"],
         "low": accuracy["low"],
         "high": accuracy["high"],

@@ -88,9 +88,9 @@ def _object(folder: "ModelFolder") -> dict[str, Any]:
         ],
         "parameters": card.config.parameters,
         "config": card.config.to_dict(),
-        "data": card.data.to_dict(),
+        "data": card.data and card.data.to_dict(),
         "rows": card.rows,
-        "training": card.training.to_dict(),
+        "training": card.training and card.training.to_dict(),
         "epoch": card.epoch,
         "created": card.created,
         "seconds": card.seconds,
@@ -106,8 +106,12 @@ def _screen(console: Console, folder: "ModelFolder") -> None:
     positive = f" (positive: {visible(config.positive)})" if config.positive else ""
     end = "last" if config.cut == "start" else "first"
     _line(console, "model", f"{folder.reference} · {folder.size / 1e6:.1f} MB")
-    _line(console, "trained", f"{_when(card.created)} UTC · {card.seconds:.0f} s · {_epoch(folder)}")
-    _line(console, "data", f"{visible(card.data.source)} · {card.rows.get('train', 0):,} training texts")
+    if card.data is None or card.training is None:
+        _line(console, "imported", f"{_when(card.created)} UTC · trained elsewhere")
+    else:
+        epoch = f"epoch {card.epoch} of {card.training.epochs}"
+        _line(console, "trained", f"{_when(card.created)} UTC · {card.seconds:.0f} s · {epoch}")
+        _line(console, "data", f"{visible(card.data.source)} · {card.rows.get('train', 0):,} training texts")
     _line(console, "labels", f"{labels}{positive}")
     _line(console, "reads", f"the {end} {config.max_len:,} words of a text")
     _line(console, "accuracy", _accuracy(folder))
@@ -130,10 +134,6 @@ def _line(console: Console, label: str, text: str) -> None:
 
 def _when(created: str) -> str:
     return visible(created[:16].replace("T", " "))
-
-
-def _epoch(folder: "ModelFolder") -> str:
-    return f"epoch {folder.card.epoch} of {folder.card.training.epochs}"
 
 
 def _accuracy(folder: "ModelFolder") -> str:

@@ -103,7 +103,22 @@ def _from_keras(home: Path) -> Iterator[tuple[str, Row]]:
         yield part, Row(row.number, row.text, row.label)
 
 
-def _fetch(path: Path) -> None:
+def keras_imdb_words(home: Path) -> Path:
+    """The file with Keras's word index, word → place by frequency.
+
+    Raises:
+        NotFound: it was never fetched, and cannot be now.
+    """
+    path = home / "data" / "keras-imdb-words.json"
+    if not path.exists():
+        _fetch(path, hint="it needs the internet once; a copy of imdb_word_index.json will do: --vocab FILE")
+    return path
+
+
+_OFFLINE = "it needs the internet once; --data imdb is its training half, whole and offline"
+
+
+def _fetch(path: Path, *, hint: str = _OFFLINE) -> None:
     """Have a child process write the file, so that TensorFlow and Keras stay out of this one."""
     import subprocess
 
@@ -124,15 +139,14 @@ def _fetch(path: Path) -> None:
             check=False,
         )
     except subprocess.TimeoutExpired as error:
-        raise _not_fetched(f"it took longer than {FETCH_SECONDS // 60} minutes") from error
+        raise _not_fetched(f"it took longer than {FETCH_SECONDS // 60} minutes", hint) from error
     except OSError as error:
-        raise _not_fetched(str(error.strerror)) from error
+        raise _not_fetched(str(error.strerror), hint) from error
     if child.returncode != 0 or not path.exists():
         lines = child.stderr.decode("utf-8", "replace").split("\n")
         said = [line.strip() for line in lines if line.strip()]
-        raise _not_fetched(said[-1] if said else f"the download ended with status {child.returncode}")
+        raise _not_fetched(said[-1] if said else f"the download ended with status {child.returncode}", hint)
 
 
-def _not_fetched(reason: str) -> NotFound:
-    hint = "it needs the internet once; --data imdb is its training half, whole and offline"
+def _not_fetched(reason: str, hint: str) -> NotFound:
     return NotFound(f"keras-imdb is not here yet and could not be fetched: {reason[:300]}", hint=hint)

@@ -231,6 +231,8 @@ def _vocabulary(data: bytes, config: ModelConfig) -> Vocabulary:
         raise ValueError(
             f"has {len(vocabulary) - FIRST_WORD:,} words; the model has {config.vocab_size - FIRST_WORD:,}"
         )
+    if config.start_word is not None and config.start_word not in vocabulary.ids:
+        raise ValueError("lacks the word that the model reads before every text")
     return vocabulary
 
 

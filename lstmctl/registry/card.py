@@ -32,10 +32,10 @@ class ModelCard:
     """What stands in model.json."""
 
     config: ModelConfig
-    data: DataConfig
-    data_sha256: str  # of the rows that were read, in hexadecimal
+    data: DataConfig | None  # None: it was imported, and what it was trained on is not known
+    data_sha256: str  # of the rows that were read, in hexadecimal; of the file that was imported
     rows: Mapping[str, int]  # how many texts were in the parts "train", "validation", "test"
-    training: TrainConfig
+    training: TrainConfig | None  # None: it was imported
     epoch: int  # the epoch whose weights these are
     created: str  # ISO 8601, UTC
     seconds: float  # that training took
@@ -46,7 +46,7 @@ class ModelCard:
         """The content of model.json."""
         values = {"schema": SCHEMA, "format": FORMAT, **vars(self)}
         for name in _RECORDS:
-            values[name] = values[name].to_dict()
+            values[name] = values[name] and values[name].to_dict()
         values["rows"], values["versions"] = dict(self.rows), dict(self.versions)
         return strictjson.dump(values, indent=2)
 
@@ -70,7 +70,8 @@ class ModelCard:
             if not right(values[name]):
                 raise ValueError(f"has an unusable field {name!r}")
         for name, record in _RECORDS.items():
-            values[name] = _record(record, name, values[name])
+            if values[name] is not None or name == "config":
+                values[name] = _record(record, name, values[name])
         return cls(**values | {"command": tuple(values["command"]), "seconds": float(values["seconds"])})
 
 

@@ -6,6 +6,7 @@ links, no paths, no devices and no extensions of the format that a stranger coul
 """
 
 import re
+import sys
 import tarfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -31,13 +32,16 @@ def export(files: Mapping[str, bytes]) -> bytes:
 
 
 def read(path: Path) -> tuple[ModelCard, dict[str, bytes]]:
-    """A model's card and files from an archive, all of them checked.
+    """A model's card and files from an archive, all of them checked; `-` is stdin.
 
     Raises:
         NotFound: there is no such file. Rejected: it is not such an archive, or not of a model that can be used.
         PermissionDenied, StorageError.
     """
     with os_errors(f"read {path}"):
+        if str(path) == "-":
+            files = _members(sys.stdin.buffer, "-")
+            return verify_files(files, "-"), files
         try:
             with path.open("rb") as file:
                 files = _members(file, str(path))
@@ -48,7 +52,7 @@ def read(path: Path) -> tuple[ModelCard, dict[str, bytes]]:
 
 def name_from(file: str) -> str:
     """The name that a model from a file has by default: `imdb-3.lstmctl` → `imdb`."""
-    stem = re.sub("[^a-z0-9._-]+", "-", Path(file).name.removesuffix(SUFFIX).lower())
+    stem = re.sub("[^a-z0-9._-]+", "-", Path(file).name.removesuffix(SUFFIX).removesuffix(".keras").lower())
     return re.sub("-[0-9]+$", "", stem).strip("-._") or "imported"
 
 

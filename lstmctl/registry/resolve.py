@@ -62,7 +62,7 @@ def _newest(home: Path) -> ModelFolder:
     everything = list(entries(home))
     readable = sorted((entry for entry in everything if entry.folder), key=lambda entry: entry.age)
     folders = [entry.folder for entry in readable if entry.folder]
-    full = [folder for folder in folders if folder.card.data.limit is None]
+    full = [folder for folder in folders if folder.card.data is None or folder.card.data.limit is None]
     if full:
         return full[-1]
     if folders:

@@ -1,4 +1,5 @@
-"""Fetch `keras.datasets.imdb` and write it as JSON Lines: `python -m lstmctl.training.keras_imdb OUTPUT.jsonl.gz`.
+"""Fetch `keras.datasets.imdb` and write it as JSON Lines: `python -m lstmctl.training.keras_imdb OUTPUT.jsonl.gz`;
+or its word index alone, a JSON object, to OUTPUT.json.
 
 A program of its own, run once by `lstmctl.data.named` as a child process. Its last line on stderr says why it failed.
 """
@@ -45,10 +46,17 @@ def fetch() -> bytes:
     return gzip.compress("".join(text).encode(), compresslevel=6, mtime=0)
 
 
+def fetch_words() -> bytes:
+    """The word index: word → place by frequency, beginning with 1."""
+    from keras.datasets import imdb
+
+    return json.dumps(imdb.get_word_index(), ensure_ascii=False).encode()
+
+
 def main(output: Path) -> int:
-    """Write the data set to `output`, whole or not at all; the exit status."""
+    """Write the data set or the word index to `output`, whole or not at all; the exit status."""
     try:
-        write_file(output, fetch(), force=True)
+        write_file(output, fetch_words() if output.suffix == ".json" else fetch(), force=True)
     except Exception as error:  # Keras raises plain Exception for what goes wrong with a download
         reason = str(error) or type(error).__name__
     else:

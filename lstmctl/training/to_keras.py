@@ -18,7 +18,8 @@ def to_keras(folder: ModelFolder) -> bytes:
         Rejected: the model cannot be used.
     """
     config = folder.card.config
-    network = networks.build(config, dropout=folder.card.training.dropout, seed=0)
+    dropout = folder.card.training.dropout if folder.card.training is not None else 0.0
+    network = networks.build(config, dropout=dropout, seed=0)
     networks.assign(network, config, folder.weights())
     answer = keras.layers.Activation("sigmoid" if config.outputs == 1 else "softmax", name="probabilities")
     model = keras.Model(network.input, answer(network.output), name="lstmctl")
