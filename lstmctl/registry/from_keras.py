@@ -25,7 +25,7 @@ from lstmctl.config import PADDING, ModelConfig
 from lstmctl.errors import BadData, MissingExtra, NotFound, Rejected, UsageError
 from lstmctl.files import os_errors
 from lstmctl.registry import strictjson, tensors
-from lstmctl.registry.keras_layers import MAX_ANSWER_LINE, MAX_FILE
+from lstmctl.registry.keras_network import MAX_ANSWER_LINE, MAX_FILE
 from lstmctl.registry.keras_words import KerasWords, usable
 from lstmctl.text import Vocabulary
 

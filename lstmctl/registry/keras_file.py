@@ -6,7 +6,7 @@ it does not need: opening anything, writing files, starting programs, running co
 a little time and memory.
 
 Nothing in the file is run, or looked up by its name. config.json must describe a network that is understood
-(`keras_layers`). What else the file holds is then known: so many arrays of such shapes, plainly stored.
+(`keras_network`). What else the file holds is then known: so many arrays of such shapes, plainly stored.
 
 The answer on stdout is a line of JSON, {"error": reason} or {"config": fields of ModelConfig, "length": words or null};
 the latter is followed by the weights as safetensors.
@@ -31,7 +31,7 @@ import safetensors.numpy  # noqa: F401  # for `tensors.pack`
 from numpy.typing import NDArray
 
 from lstmctl.registry import strictjson, tensors
-from lstmctl.registry.keras_layers import Network, Place, read_network
+from lstmctl.registry.keras_network import Network, Place, read_network
 
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 _MAX_JSON = 2**20

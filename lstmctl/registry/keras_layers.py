@@ -1,22 +1,17 @@
-"""From the config.json of a .keras file to a ModelConfig: which layers are understood, and with which settings.
+"""The layers in the config.json of a .keras file, each with the settings that make it compute what `lstm.py` computes.
 
-A layer is known if `lstm.py` and the head compute the same, and every one of its settings must be one of those below,
-so that a file is refused rather than misread. What only matters while training (initializers, regularizers, dropout)
-may be anything that is made of Keras's own public names.
+Every setting must be one of those below, so that a file is refused rather than misread. What only matters while
+training (initializers, regularizers, dropout) may be anything that is made of Keras's own public names.
 
 Source: `get_config` of https://keras.io/api/layers/ (Keras 3).
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from lstmctl.config import MAX_PARAMETER_BYTES, ModelConfig
-from lstmctl.record import BOUNDS
-
-MAX_FILE = 4 * MAX_PARAMETER_BYTES  # weights, what optimizers add to them, and some room
-MAX_ANSWER_LINE = 2**20  # bytes of the child process's first line
-
+# Where the classes come from that a file may name.
 _PUBLIC = {f"keras.{part}" for part in ("initializers", "layers", "losses", "metrics", "models", "optimizers")}
 _MODULES = {
     "keras", "keras.constraints", "keras.regularizers", "keras.optimizers.schedules", "keras.src.models.functional"
@@ -27,7 +22,9 @@ _TRAINING_ONLY = {
     "kernel_initializer", "kernel_regularizer", "recurrent_constraint", "recurrent_initializer",
     "recurrent_regularizer", "dropout", "recurrent_dropout", "seed", "unit_forget_bias", "input_length",
 }  # fmt: skip
+_MASK = ("keras.src.ops.numpy", "NotEqual")  # module and class of the operation that finds padding
 _ANY = object()
+_NAME = re.compile(r"[^/\\]{1,200}")  # those of paths have led out of temporary folders
 _PLAIN = {"quantization_config": None, "lora_rank": None, "lora_alpha": None}
 _LSTM = {
     "units": _ANY, "return_sequences": _ANY, "go_backwards": _ANY, "activation": "tanh", "use_bias": True,
@@ -47,118 +44,97 @@ _SETTINGS: dict[str, dict[str, Any]] = {
 }
 
 
-class Place(NamedTuple):
-    """Where an array lies in model.weights.h5, and its shape there."""
+class Layer(NamedTuple):
+    """A layer's class, where its weights lie, and its settings."""
 
-    path: str
-    shape: tuple[int, ...]
-
-
-class Network(NamedTuple):
-    """What a .keras file computes. `config` has the file's own rows as vocabulary, and numbers as labels."""
-
-    config: ModelConfig
-    length: int | None  # words, padding included, that it was built for
-    places: dict[str, Place]  # by the names of `config.shapes()`
-
-
-class _Layer(NamedTuple):
     kind: str
     path: str  # in model.weights.h5
     settings: Mapping[str, Any]
 
 
-def read_network(root: Mapping[str, Any]) -> Network:
-    """The network that a config.json describes.
-
-    Raises:
-        ValueError: it has something that is not understood.
-    """
-    _check_names(root)
-    layers = list(_layers(root))
-    kinds = [layer.kind for layer in layers if "Dropout" not in layer.kind]
-    length = _length(root, layers)
-    if kinds[:1] == ["InputLayer"]:
-        kinds = kinds[1:]
-    readers = [layer for layer in layers if layer.kind in ("LSTM", "Bidirectional")]
-    names = {"LSTM" if kind == "Bidirectional" else kind for kind in kinds[1 : 1 + len(readers)]}
-    tail = kinds[1 + len(readers) :]
-    if kinds[:1] != ["Embedding"] or names != {"LSTM"} or tail not in (["Dense"], ["Dense", "Activation"]):
-        raise ValueError(f"has the layers {', '.join(kinds)[:200]}; an Embedding, LSTMs and a Dense are understood")
-    embedding = next(layer for layer in layers if layer.kind == "Embedding")
-    head = next(layer for layer in layers if layer.kind == "Dense")
-    outputs = _count(head, "units", most=1_000)
-    _check_answer([layer.settings["activation"] for layer in layers if layer.kind in ("Dense", "Activation")], outputs)
-    config = ModelConfig(
-        labels=tuple(map(str, range(max(2, outputs)))),
-        vocab_size=_count(embedding, "input_dim", most=BOUNDS["vocab_size"][1]),
-        max_len=length or ModelConfig.max_len,
-        padding="masked" if _flag(embedding, "mask_zero") else "pre",
-        embedding_dim=_count(embedding, "output_dim", most=BOUNDS["embedding_dim"][1]),
-        units=_units(readers),
-        layers=len(readers),
-        bidirectional=readers[0].kind == "Bidirectional",
-    )
-    if problem := config.problem():
-        raise ValueError(" ".join(("has a network whose", *problem)))
-    return Network(config, length, _places(config, embedding, readers, head, outputs))
-
-
-def _check_names(value: Any) -> None:
+def check_names(value: Any) -> None:
     """Refuse whatever names code that is not one of Keras's public classes, wherever it stands. None is ever looked
     up; but a file that does so was made to be harmful, or is of a model that cannot be understood.
     """
     if isinstance(value, Mapping):
         if "class_name" in value:
             name, module, registered = value["class_name"], value.get("module"), value.get("registered_name")
-            if name == "function" or module not in (None, *_MODULES) or registered not in (None, name):
-                raise ValueError(f"names {_shown(registered or name)} of {_shown(module)}, which is not understood")
+            public = module in _MODULES or (module, name) == _MASK or (module is None and name == "__keras_tensor__")
+            code = name in ("function", "__lambda__") or (module == "keras.layers" and name not in list(_SETTINGS))
+            if not public or code or registered not in (None, name):
+                raise ValueError(f"names {shown(registered or name)} of {shown(module)}, which is not understood")
         value = list(value.values())
     if isinstance(value, list):
         for each in value:
-            _check_names(each)
+            check_names(each)
 
 
-def _layers(root: Mapping[str, Any]) -> Iterator[_Layer]:
+def layers_of(root: Mapping[str, Any]) -> Iterator[Layer]:
     """The layers in the order in which they are computed, each one's settings checked."""
     config = root.get("config")
     if root.get("class_name") not in ("Sequential", "Functional") or not isinstance(config, Mapping):
-        raise ValueError(f"describes a {_shown(root.get('class_name'))}, not a sequential or functional model")
+        raise ValueError(f"describes a {shown(root.get('class_name'))}, not a sequential or functional model")
     entries = config.get("layers")
     if not isinstance(entries, list) or not 0 < len(entries) <= 100:
         raise ValueError("has no layers, or more than 100")
     seen: Counter[str] = Counter()
-    before: str | None = None
+    if root["class_name"] == "Functional":
+        entries = _chained(entries)
     for entry in entries:
-        kind, settings = _checked(entry)
+        kind, settings = checked(entry)
         snake = {"LSTM": "lstm", "InputLayer": "input_layer", "SpatialDropout1D": "spatial_dropout1d"}
         name = snake.get(kind, kind.lower())
         path = f"layers/{name}" + (f"_{seen[name]}" if seen[name] else "")
         seen[name] += 1
-        if root["class_name"] == "Functional":
-            if before is not None and _inputs(entry.get("inbound_nodes")) != [before]:
-                raise ValueError("has layers that do not simply follow each other")
-            before = entry.get("name")
-        yield _Layer(kind, path, settings)
+        yield Layer(kind, path, settings)
 
 
-def _checked(entry: Any) -> tuple[str, Mapping[str, Any]]:
+def _chained(entries: list[Any]) -> list[Any]:
+    """The layers of a functional model, each of which reads the one before; without the operation that tells padding
+    from words, which Keras writes down for an Embedding with mask_zero.
+    """
+    chain: list[Any] = []
+    masks: set[Any] = set()
+    masked = any(checked(each)[1].get("mask_zero") for each in entries if not _is_mask(each))
+    for entry in entries:
+        nodes = entry.get("inbound_nodes")
+        inputs = _inputs(nodes)
+        if any(isinstance(each, Mapping) and each.get("training") for each in _within(nodes)):
+            raise ValueError("has a layer that is always in training")
+        if _is_mask(entry):
+            if not masked or not chain or inputs != [chain[0].get("name")] or _constants(nodes) != [0]:
+                raise ValueError("has a mask that hides something else than padding")
+            masks.add(str(entry.get("name")))
+        elif [name for name in inputs if name not in masks] != [each.get("name") for each in chain[-1:]]:
+            raise ValueError("has layers that do not simply follow each other")
+        else:
+            chain.append(entry)
+    return chain
+
+
+def _is_mask(entry: Any) -> bool:
+    return isinstance(entry, Mapping) and (entry.get("module"), entry.get("class_name")) == _MASK
+
+
+def checked(entry: Any) -> tuple[str, Mapping[str, Any]]:
     """A layer's class and settings."""
     kind = entry.get("class_name") if isinstance(entry, Mapping) else None
     if not isinstance(kind, str) or kind not in _SETTINGS:
-        raise ValueError(f"has a layer {_shown(kind)}, which is not understood")
+        raise ValueError(f"has a layer {shown(kind)}, which is not understood")
     settings = entry.get("config")
     if not isinstance(settings, Mapping):
         raise ValueError(f"has a {kind} without settings")
+    if not isinstance(settings.get("name", ""), str) or not _NAME.fullmatch(settings.get("name", "-")):
+        raise ValueError(f"has a {kind} of the name {shown(settings['name'])}")
     for name, value in settings.items():
         if name in _TRAINING_ONLY:
             continue
         if name == "dtype":
             _check_dtype(kind, value)
         elif name not in _SETTINGS[kind]:
-            raise ValueError(f"has a {kind} with the setting {_shown(name)}, which is not understood")
+            raise ValueError(f"has a {kind} with the setting {shown(name)}, which is not understood")
         elif (right := _SETTINGS[kind][name]) is not _ANY and (value != right or type(value) is not type(right)):
-            raise ValueError(f"has a {kind} with {name} = {_shown(value)}; {right!r} is understood")
+            raise ValueError(f"has a {kind} with {name} = {shown(value)}; {right!r} is understood")
     return kind, settings
 
 
@@ -166,103 +142,56 @@ def _check_dtype(kind: str, value: Any) -> None:
     if isinstance(value, Mapping) and isinstance(value.get("config"), Mapping):
         value = value["config"].get("name") if value.get("class_name") == "DTypePolicy" else None
     if value != "float32" and not (kind == "InputLayer" and value in ("int32", "int64")):
-        raise ValueError(f"has a {kind} that is computed in {_shown(value)}; float32 is understood")
+        raise ValueError(f"has a {kind} that is computed in {shown(value)}; float32 is understood")
 
 
 def _inputs(nodes: Any) -> list[str]:
     """The names of the layers that a layer of a functional model reads."""
-    found = []
-    stack = [nodes]
-    while stack:
-        value = stack.pop()
-        if isinstance(value, Mapping) and "keras_history" in value:
-            history = value["keras_history"]
-            if not isinstance(history, list) or len(history) != 3 or history[1:] != [0, 0]:
-                return []
-            found.append(history[0])
-        elif isinstance(value, Mapping | list):
-            stack += value.values() if isinstance(value, Mapping) else value
-    return found
+    histories = [
+        value["keras_history"] for value in _within(nodes) if isinstance(value, Mapping) and "keras_history" in value
+    ]
+    if any(not isinstance(each, list) or len(each) != 3 or each[1:] != [0, 0] for each in histories):
+        raise ValueError("has layers that are used more than once")
+    return [str(each[0]) for each in histories]
 
 
-def _length(root: Mapping[str, Any], layers: list[_Layer]) -> int | None:
-    """The number of words that every text must have; None where any will do."""
-    shapes = [layer.settings.get("batch_shape") for layer in layers if layer.kind == "InputLayer"]
-    shape = (shapes or [root["config"].get("build_input_shape")])[0]
-    if shape is None:
-        return None
-    if not isinstance(shape, list) or len(shape) != 2 or shape[0] is not None:
-        raise ValueError("does not read texts of word ids")
-    if shape[1] is not None and (type(shape[1]) is not int or not 1 <= shape[1] <= BOUNDS["max_len"][1]):
-        raise ValueError(f"reads texts of {_shown(shape[1])} words")
-    return shape[1]
+def _constants(nodes: Any) -> list[Any]:
+    """The arguments of a layer of a functional model that are no layers."""
+    if not isinstance(nodes, list):
+        return []
+    found = [node.get("args") for node in nodes if isinstance(node, Mapping)]
+    return [
+        each
+        for arguments in found
+        if isinstance(arguments, list)
+        for each in arguments
+        if not isinstance(each, Mapping)
+    ]
 
 
-def _check_answer(activations: list[Any], outputs: int) -> None:
-    """The last activation makes probabilities, and before it there is none."""
-    *before, last = activations
-    if before not in ([], ["linear"]) or last != ("sigmoid" if outputs == 1 else "softmax"):
-        shown = " and ".join(map(_shown, activations))
-        raise ValueError(f"ends with {outputs:,} outputs and {shown}; sigmoid for one, softmax for more is understood")
+def _within(value: Any) -> Iterator[Any]:
+    yield value
+    if isinstance(value, Mapping | list):
+        for each in value.values() if isinstance(value, Mapping) else value:
+            yield from _within(each)
 
 
-def _units(readers: list[_Layer]) -> int:
-    """The width that all LSTMs have."""
-    if len({reader.kind for reader in readers}) != 1:
-        raise ValueError("has LSTMs of which only some are bidirectional")
-    widths = set()
-    for number, reader in enumerate(readers):
-        for direction, lstm in _directions(reader).items():
-            widths.add(_count(lstm, "units", most=BOUNDS["units"][1]))
-            if _flag(lstm, "return_sequences") != (number + 1 < len(readers)):
-                raise ValueError("has an LSTM that does not pass on what the next layer reads")
-            if _flag(lstm, "go_backwards") != (direction == "backward"):
-                raise ValueError("has an LSTM that reads in the wrong direction")
-    if len(widths) != 1:
-        raise ValueError("has LSTMs of several widths; one width is understood")
-    return widths.pop()
-
-
-def _directions(reader: _Layer) -> dict[str, _Layer]:
-    if reader.kind == "LSTM":
-        return {"forward": _Layer("LSTM", f"{reader.path}/cell/vars", reader.settings)}
-    found = {}
-    for direction, setting in (("forward", "layer"), ("backward", "backward_layer")):
-        kind, settings = _checked(reader.settings.get(setting))
-        if kind != "LSTM":
-            raise ValueError(f"has a Bidirectional around a {kind}")
-        found[direction] = _Layer(kind, f"{reader.path}/{direction}_layer/cell/vars", settings)
-    return found
-
-
-def _places(
-    config: ModelConfig, embedding: _Layer, readers: list[_Layer], head: _Layer, outputs: int
-) -> dict[str, Place]:
-    paths = {"embedding": f"{embedding.path}/vars/0"}
-    for number, reader in enumerate(readers):
-        for direction, lstm in _directions(reader).items():
-            for place, part in enumerate(("kernel", "recurrent_kernel", "bias")):
-                paths[f"lstm.{number}.{direction}.{part}"] = f"{lstm.path}/{place}"
-    paths |= {"head.kernel": f"{head.path}/vars/0", "head.bias": f"{head.path}/vars/1"}
-    shapes = config.shapes()
-    shapes["head.kernel"], shapes["head.bias"] = (*shapes["head.kernel"][:1], outputs), (outputs,)
-    return {name: Place(paths[name], shape) for name, shape in shapes.items()}
-
-
-def _count(layer: _Layer, name: str, *, most: int) -> int:
+def count(layer: Layer, name: str, *, most: int) -> int:
+    """A setting that is a number from 1 to `most`."""
     value = layer.settings.get(name)
     if type(value) is not int or not 1 <= value <= most:
-        raise ValueError(f"has a {layer.kind} with {name} = {_shown(value)}; it can be 1 to {most:,}")
+        raise ValueError(f"has a {layer.kind} with {name} = {shown(value)}; it can be 1 to {most:,}")
     return value
 
 
-def _flag(layer: _Layer, name: str) -> bool:
+def flag(layer: Layer, name: str) -> bool:
+    """A setting that is true or false; false where it is not there."""
     value = layer.settings.get(name, False)
     if type(value) is not bool:
-        raise ValueError(f"has a {layer.kind} with {name} = {_shown(value)}")
+        raise ValueError(f"has a {layer.kind} with {name} = {shown(value)}")
     return value
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
     """Anything from a stranger's file, short and printable."""
     return ascii(value)[:60]
