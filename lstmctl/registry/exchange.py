@@ -40,11 +40,11 @@ def read(path: Path) -> tuple[ModelCard, dict[str, bytes]]:
     """
     with os_errors(f"read {path}"):
         if str(path) == "-":
-            files = _members(sys.stdin.buffer, "-")
+            files = read_members(sys.stdin.buffer, "-")
             return verify_files(files, "-"), files
         try:
             with path.open("rb") as file:
-                files = _members(file, str(path))
+                files = read_members(file, str(path))
         except (FileNotFoundError, IsADirectoryError) as error:
             raise NotFound(f"there is no file {path}", hint="lstmctl models export imdb@1 -o FILE makes one") from error
     return verify_files(files, str(path)), files
@@ -56,8 +56,8 @@ def name_from(file: str) -> str:
     return re.sub("-[0-9]+$", "", stem).strip("-._") or "imported"
 
 
-def _members(file: BinaryIO, path: str) -> dict[str, bytes]:
-    """The files of an archive. Each may be as large as the card, which comes first, allows."""
+def read_members(file: BinaryIO, path: str) -> dict[str, bytes]:
+    """The files of an archive, not yet checked. Each may be as large as the card, which comes first, allows."""
     files: dict[str, bytes] = {}
     allowed = limits(None)
     for name in FILES:

@@ -21,7 +21,7 @@ import resource
 import sys
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any, BinaryIO
 
@@ -81,8 +81,11 @@ def _deny(event: str, arguments: tuple[Any, ...]) -> None:
         raise Forbidden(f"{event} {arguments[:1]!a:.60}")
 
 
-def read(file: BinaryIO) -> tuple[Network, dict[str, NDArray[np.float32]]]:
-    """The network in a .keras file and its weights, by the names and of the shapes of its config.
+def read(
+    file: BinaryIO, *, allow: Callable[[int], None] = lambda needed: None
+) -> tuple[Network, dict[str, NDArray[np.float32]]]:
+    """The network in a .keras file and its weights, by the names and of the shapes of its config. `allow` is told how
+    many bytes are needed, once that is known.
 
     Raises:
         ValueError: saying what about the file cannot be used.
@@ -91,7 +94,7 @@ def read(file: BinaryIO) -> tuple[Network, dict[str, NDArray[np.float32]]]:
     network = read_network(strictjson.parse_object(archive.read(CONFIG, _MAX_JSON)))
     needed = sum(4 * math.prod(place.shape) for place in network.places.values())
     most = 4 * needed + _ROOM  # with what an optimizer keeps
-    limit_memory(2 * most + 3 * needed)
+    allow(2 * most + 3 * needed)
     return network, _weights(archive.read(WEIGHTS, most), network)
 
 
@@ -167,7 +170,7 @@ def _array(group: h5py.h5g.GroupID, place: Place) -> NDArray[np.float32]:
 
 def _answer(file: BinaryIO) -> bytes:
     try:
-        network, weights = read(file)
+        network, weights = read(file, allow=limit_memory)
         packed = tensors.pack(weights, network.config.shapes())
     except MemoryError:
         return _line({"error": "needs more memory than makes sense"})

@@ -59,7 +59,9 @@ def check_names(value: Any) -> None:
     if isinstance(value, Mapping):
         if "class_name" in value:
             name, module, registered = value["class_name"], value.get("module"), value.get("registered_name")
-            public = module in _MODULES or (module, name) == _MASK or (module is None and name == "__keras_tensor__")
+            public = (
+                module in list(_MODULES) or (module, name) == _MASK or (module is None and name == "__keras_tensor__")
+            )
             code = name in ("function", "__lambda__") or (module == "keras.layers" and name not in list(_SETTINGS))
             if not public or code or registered not in (None, name):
                 raise ValueError(f"names {shown(registered or name)} of {shown(module)}, which is not understood")
@@ -95,7 +97,8 @@ def _chained(entries: list[Any]) -> list[Any]:
     """
     chain: list[Any] = []
     masks: set[Any] = set()
-    masked = any(checked(each)[1].get("mask_zero") for each in entries if not _is_mask(each))
+    every_setting = [checked(each)[1] for each in entries if not _is_mask(each)]
+    masked = any(settings.get("mask_zero") for settings in every_setting)
     for entry in entries:
         nodes = entry.get("inbound_nodes")
         inputs = _inputs(nodes)

@@ -46,7 +46,10 @@ def read_network(root: Mapping[str, Any]) -> Network:
     embedding = next(layer for layer in layers if layer.kind == "Embedding")
     head = next(layer for layer in layers if layer.kind == "Dense")
     outputs = count(head, "units", most=1_000)
-    _check_answer([layer.settings["activation"] for layer in layers if layer.kind in ("Dense", "Activation")], outputs)
+    _check_answer(
+        [layer.settings.get("activation", "linear") for layer in layers if layer.kind in ("Dense", "Activation")],
+        outputs,
+    )
     config = ModelConfig(
         labels=tuple(map(str, range(max(2, outputs)))),
         vocab_size=count(embedding, "input_dim", most=BOUNDS["vocab_size"][1]),

@@ -13,6 +13,7 @@ Source: https://keras.io/api/datasets/imdb/, https://keras.io/api/layers/preproc
 """
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -22,6 +23,7 @@ from lstmctl.text import MAX_WORD_LENGTH, Vocabulary
 
 MAX_FILE = 2**28  # bytes
 INDEX_FROM, START, OUT_OF_VOCABULARY = 3, 1, 2  # of keras.datasets.imdb
+_JSON = re.compile(r'\s*(?:\{\s*["}]|\[\s*["\[\]{0-9])')  # and not a line that is [UNK]
 _SPECIAL = {
     "": "padding", "pad": "padding", "unk": "unknown", "oov": "unknown", "start": "start", "sos": "start",
     "unused": "unused",
@@ -47,7 +49,7 @@ def parse(data: bytes, path: str) -> KerasWords:
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise BadData(f"{path}:{line} is not UTF-8") from error
-    if text.lstrip()[:1] in ("{", "["):
+    if _JSON.match(text):
         return _numbered(_from_json(text, path), path)
     if text.partition("\n")[0].count("\t") == 1:
         try:
