@@ -63,3 +63,17 @@ def bytes_mutant(data: bytes, dice: random.Random) -> bytes:
             case _:
                 changed[place:place] = changed[: dice.randint(1, 60)]
     return bytes(changed)
+
+
+def mutant_of(name: str, data: bytes, dice: random.Random) -> bytes:
+    """Another content for a file of a model folder."""
+    if name == "weights.safetensors" and dice.random() < 0.5:
+        length = int.from_bytes(data[:8], "little")
+        header = json_mutant(data[8 : 8 + length], dice)
+        header += b" " * (-len(header) % 8)
+        return len(header).to_bytes(8, "little") + header + data[8 + length :]
+    if name.endswith(".json") and dice.random() < 0.7:
+        return json_mutant(data, dice)
+    if name == "history.jsonl" and dice.random() < 0.7:
+        return b"".join(json_mutant(line, dice) + b"\n" for line in data.splitlines())
+    return bytes_mutant(data, dice)

@@ -202,9 +202,11 @@ class Registry:
         Raises:
             UsageError: no model can have that name. NotFound: there is no such name.
         """
+        if name is not None:
+            check_name(name)
         homes.check(self.home)
         names = shelf.names(self.home)
-        if name is not None and check_name(name) not in names:
+        if name is not None and name not in names:
             raise NotFound(f'no model "{name}"', hint="lstmctl models list")
         pruned = []
         for each in names if name is None else [name]:

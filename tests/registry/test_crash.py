@@ -180,12 +180,17 @@ def test_death_before_every_call(scenario, world, model_files):
         check(home, scenario, world, model_files)
 
 
-def test_every_call_fails_once(scenario, world, model_files):
+@pytest.mark.parametrize("every", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["in turn", "every code"])
+def test_every_call_fails_once(every, scenario, world, model_files):
+    """Each with one of the codes, in turn; or each with every one."""
     codes = set()
-    for at, call in enumerate(world.calls):
-        home = world.fresh(at + 1)
+    numbers = range(len(world.calls))
+    failures = [(at, code) for at in numbers for code in (CODES if every else [CODES[at % len(CODES)]])]
+    for number, (at, code) in enumerate(failures):
+        call = world.calls[at]
+        home = world.fresh(number + 1)
         error = None
-        with recorded(failing(at, CODES[at % len(CODES)])) as trace:
+        with recorded(failing(at, code)) as trace:
             try:
                 scenario.action(home, model_files)
             except LstmctlError as caught:

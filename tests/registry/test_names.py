@@ -44,6 +44,61 @@ def test_hostile_names_are_refused_before_any_path_is_made(name, tmp_path):
     assert os.listdir(tmp_path) == []
 
 
+class Untouchable:
+    """A home that nobody may make a path of."""
+
+    def __getattr__(self, name):
+        raise AssertionError(f"the home was asked for {name}")
+
+
+NAMES = st.one_of(
+    st.text(max_size=70),
+    st.text(string.ascii_lowercase + "0-._/\0@", max_size=70),
+    st.builds(
+        str.__add__, st.sampled_from(["imdb", "con", "a.lock", "tmp"]), st.text("\u202e\u200c \n.é\u0301", max_size=9)
+    ),
+    st.integers(60, 5_000).map("x".__mul__),
+)
+
+
+def refused_untouched(name):
+    if is_name(name):
+        return
+    registry = Registry(Untouchable())
+    for refuse in (
+        registry.next_reference,
+        lambda name: registry.register(name, {}),
+        registry.prune,
+    ):
+        with pytest.raises(UsageError):
+            refuse(name)
+    for refuse in (registry.resolve, registry.remove, registry.restore, lambda name: registry.tag(name, "prod")):
+        if "/" not in name and not is_reference(name):
+            with pytest.raises(UsageError):
+                refuse(name)
+
+
+def is_reference(name):
+    try:
+        parse(name)
+    except UsageError:
+        return False
+    return True
+
+
+@settings(deadline=None)
+@given(NAMES)
+def test_a_hostile_name_is_refused_before_the_home_is_touched(name):
+    refused_untouched(name)
+
+
+@pytest.mark.slow
+@settings(deadline=None, max_examples=20_000)
+@given(NAMES)
+def test_twenty_thousand_names(name):
+    refused_untouched(name)
+
+
 @settings(deadline=None)
 @given(st.one_of(st.text(max_size=70), st.text(string.ascii_lowercase + "0-._/\0@", max_size=70)))
 def test_a_name_is_plain_in_every_way(name):
