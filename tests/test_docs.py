@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from keras_files import keras_file
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -19,6 +20,7 @@ FILES = {
     "reviews.csv": "text,label,review,stars\n"
     + "".join(f"good film {n},pos,good film {n},5\nbad film {n},neg,bad film {n},1\n" for n in range(40)),
     "texts.txt": "good film\nbad film\n",
+    "imdb_word_index.json": '{"the": 1, "film": 2, "great": 3, "movie": 4, "bad": 5}',
 }
 
 
@@ -54,6 +56,7 @@ def test_every_command_of_a_page_works(page, trained, tmp_path):
     shutil.copytree(trained.home, home)
     for file, content in FILES.items():
         (tmp_path / file).write_text(content)
+    (tmp_path / "post.keras").write_bytes(keras_file())
     program = tmp_path / "bin" / "lstmctl"
     program.parent.mkdir()
     program.write_text(f'#!/bin/sh\nexec {sys.executable} -m lstmctl "$@"\n')

@@ -8,7 +8,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from faults import failing, recorded
+from faults import Killed, failing, killed, recorded
 
 from lstmctl import files
 from lstmctl.errors import CannotCreate, LstmctlError, PermissionDenied, Rejected, StorageError
@@ -89,7 +89,9 @@ def test_where_no_file_can_be(tmp_path):
         write_file(tmp_path, b"")
 
 
-@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO, errno.EMFILE, errno.EACCES, errno.EROFS])
+@pytest.mark.parametrize(
+    "code", [errno.ENOSPC, errno.EIO, errno.EMFILE, errno.EDQUOT, errno.EINTR, errno.EACCES, errno.EROFS]
+)
 def test_whatever_call_fails_the_old_file_stays_or_the_new_one_is_whole(tmp_path, code):
     target = tmp_path / "a"
     with recorded() as trace:
@@ -105,6 +107,22 @@ def test_whatever_call_fails_the_old_file_stays_or_the_new_one_is_whole(tmp_path
         assert not target.exists() or target.read_bytes() == b"new"
         for name in leftovers(tmp_path):  # only where removing it is what failed
             assert trace.calls[at].name == "unlink"
+            (tmp_path / name).unlink()
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_death_before_any_call_leaves_the_old_file_or_the_new_one_whole(tmp_path, force):
+    target = tmp_path / "a"
+    with recorded() as trace:
+        write_file(target, b"old")
+    for at in range(len(trace.calls)):
+        if not force:
+            target.unlink(missing_ok=True)
+        with pytest.raises(Killed), recorded(killed(at)):
+            write_file(target, b"new", force=force)
+        assert not target.exists() or target.read_bytes() in (b"old", b"new")
+        write_file(target, b"old", force=True)
+        for name in leftovers(tmp_path):
             (tmp_path / name).unlink()
 
 

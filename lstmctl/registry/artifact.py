@@ -193,6 +193,8 @@ class ModelFolder:
             try:
                 return folder.read(name, limit=limit)
             except FileNotFoundError as error:
+                with self._open():  # NotFound, if the whole model was removed while this folder was open
+                    pass
                 raise ValueError("is missing") from error
             except Rejected as error:
                 raise ValueError(error.message.removeprefix(name).strip()) from error

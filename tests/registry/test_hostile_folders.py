@@ -13,7 +13,7 @@ from mutants import mutant_of
 from toy import CONFIG, toy_weights
 
 from lstmctl.classifier import Classifier
-from lstmctl.errors import LstmctlError, PermissionDenied, Rejected
+from lstmctl.errors import LstmctlError, NotFound, PermissionDenied, Rejected
 from lstmctl.registry import checksums
 from lstmctl.registry.artifact import FILES, open_model
 from lstmctl.registry.tensors import MAX_VALUE
@@ -99,6 +99,17 @@ def test_files_that_may_not_be_read(model_path):
 
     with recorded(before), pytest.raises(PermissionDenied, match="vocab.txt: permission denied"):
         open_model(model_path, "tiny@1").vocabulary()
+
+
+def test_a_model_that_is_pruned_while_it_is_read_is_not_there_rather_than_damaged(model_path):
+    def before(number, call):
+        if call.paths[0].name == "vocab.txt" and model_path.exists():
+            model_path.rename(model_path.with_name("gone"))
+            (model_path.with_name("gone") / "vocab.txt").unlink()
+
+    folder = open_model(model_path, "tiny@1")
+    with recorded(before), pytest.raises(NotFound):
+        folder.vocabulary()
 
 
 def test_a_model_folder_that_is_a_link_is_not_entered(model_path, tmp_path):
