@@ -127,7 +127,8 @@ def product(rows: Floats, matrix: Floats) -> Floats:
 class Packed(NamedTuple):
     """The four matrices side by side for `run`, in the order forget, decision, output, new value.
 
-    The first three are halved, so that one tanh serves all four: σ(z) = ½ + ½·tanh(z/2).
+    The first three are negated, the last one is multiplied by -2, so that one 1 / (1 + eᶻ) serves all four:
+    σ(z) = 1 / (1 + e⁻ᶻ), and tanh(z) = 2·σ(2z) - 1. NumPy computes eᶻ twice as fast as tanh.
     """
 
     input: Floats  # (inputs, 4·units)
@@ -138,7 +139,7 @@ class Packed(NamedTuple):
 def pack(matrices: Matrices) -> Packed:
     """Lay the four matrices out for `run`."""
     order = (matrices.forget, matrices.decision, matrices.output, matrices.new_value)
-    scales = [np.float32(0.5)] * 3 + [np.float32(1)]
+    scales = [np.float32(-1)] * 3 + [np.float32(-2)]
     return Packed(
         *(
             np.ascontiguousarray(np.concatenate([scale * part for scale, part in zip(scales, parts, strict=True)], -1))
@@ -172,21 +173,38 @@ def run(
     products = np.empty((hidden.shape[0] // BLOCK, BLOCK, 4 * units), np.float32)
     # running[t]: how many texts have a word at place t.
     running = np.searchsorted(-lengths, -np.arange(words.shape[0]), side="left")
-    for place, (row, active) in enumerate(zip(words, running, strict=True)):
-        blocks = blocked(active) // BLOCK
-        np.matmul(hidden[: blocks * BLOCK].reshape(blocks, BLOCK, units), recurrent, out=products[:blocks])
-        z = products[:blocks].reshape(-1, 4 * units)[:active]
-        z += table[row[:active]]
-        np.tanh(z, out=z)
-        gates, new_value = z[:, : 3 * units], z[:, 3 * units :]
-        gates *= 0.5
-        gates += 0.5
-        forget, decision, output = gates[:, :units], gates[:, units : 2 * units], gates[:, 2 * units :]
-        new_value *= decision
-        belt[:active] *= forget
-        belt[:active] += new_value
-        np.tanh(belt[:active], out=hidden[:active])
-        hidden[:active] *= output
-        if every is not None:
-            every[place, :active] = hidden[:active]
+    gates = [slice(gate * units, (gate + 1) * units) for gate in range(4)]
+    inputs, said = np.empty((batch, 4 * units), np.float32), np.empty((batch, units), np.float32)
+    with np.errstate(over="ignore"):  # eᶻ may be infinite; then 1 / (1 + eᶻ) is 0, as it should
+        for place, (row, active) in enumerate(zip(words, running, strict=True)):
+            blocks = blocked(active) // BLOCK
+            np.matmul(hidden[: blocks * BLOCK].reshape(blocks, BLOCK, units), recurrent, out=products[:blocks])
+            z = products[:blocks].reshape(-1, 4 * units)[:active]
+            z += table.take(row[:active], axis=0, out=inputs[:active], mode="clip")  # without a check a word
+            _logistic_of_minus(z)
+            forget, decision, output, new_value = (z[:, gate] for gate in gates)
+            _tanh_of_logistic(new_value)
+            new_value *= decision
+            kept, out = belt[:active], said[:active]
+            kept *= forget
+            kept += new_value
+            np.multiply(kept, -2, out=out)
+            _logistic_of_minus(out)
+            _tanh_of_logistic(out)
+            np.multiply(out, output, out=hidden[:active])
+            if every is not None:
+                every[place, :active] = hidden[:active]
     return hidden[:batch]
+
+
+def _logistic_of_minus(z: Floats) -> None:
+    """z → 1 / (1 + eᶻ), in place."""
+    np.exp(z, out=z)
+    z += 1
+    np.reciprocal(z, out=z)
+
+
+def _tanh_of_logistic(value: Floats) -> None:
+    """σ(2x) → tanh(x), in place."""
+    value += value
+    value -= 1

@@ -101,3 +101,8 @@ def test_encode_counts_unknown_and_cut_words():
 def test_the_start_of_a_long_text_is_cut_unless_told_otherwise(cut, kept):
     assert clip(["a", "b", "c", "d"], 2, cut) == kept
     assert clip(["a"], 2, cut) == ["a"]
+
+
+@given(st.text(st.sampled_from("aZ09'’_ <br/>\t\n\x00.-&"), max_size=40))
+def test_the_short_way_for_ascii_is_the_general_rule(raw):
+    assert tokenize(raw) == text._any_word().findall(normalise(raw))
