@@ -10,6 +10,9 @@ from lstmctl.errors import Signalled
 
 def main() -> int:
     """Run the command line and return the exit code."""
+    # The matrix products of this program are many and small: threads would only wait for each other. To be set before
+    # NumPy is imported. TensorFlow has threads of its own.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         signals.install()
         from lstmctl.cli.main import run

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from lstmctl.config import PADDING, ModelConfig
 from lstmctl.lstm import Floats, Matrices, matrices_from_keras, pack, product, run
-from lstmctl.text import Encoded, Vocabulary, encode
+from lstmctl.text import Encoded, Reading, Vocabulary, encode
 
 if TYPE_CHECKING:
     from lstmctl.registry.artifact import ModelFolder
@@ -26,7 +26,7 @@ class Prediction(NamedTuple):
     label: str
     probability: float  # of `label`
     probabilities: tuple[float, ...]
-    encoded: Encoded
+    reading: Reading
 
 
 class Classifier:
@@ -66,7 +66,7 @@ class Classifier:
         probabilities = self.probabilities([text.ids for text in encoded])
         chosen = choose(probabilities, threshold=threshold)
         return [
-            Prediction(self.config.labels[place], float(row[place]), tuple(map(float, row)), text)
+            Prediction(self.config.labels[place], float(row[place]), tuple(map(float, row)), text.reading)
             for place, row, text in zip(chosen, probabilities, encoded, strict=True)
         ]
 

@@ -149,13 +149,20 @@ class Vocabulary:
         return vocabulary
 
 
+class Reading(NamedTuple):
+    """What a model read of a text."""
+
+    words: int  # in the whole text
+    known: int  # of the part that was read
+    unknown: list[str]  # the other words of that part, in order
+    cut: int  # words that were dropped because the text is longer than max_len
+
+
 class Encoded(NamedTuple):
     """A text as a model reads it."""
 
     ids: list[int]  # what the LSTM is fed, at most max_len
-    words: int  # words in the whole text
-    unknown: list[str]  # those words of the part read that the model does not know, in order
-    cut: int  # words of the text that were dropped because it is longer than max_len
+    reading: "Reading"
 
 
 def encode(
@@ -171,7 +178,8 @@ def encode(
     ids = [lookup.get(word, UNKNOWN) for word in read]
     unknown = [word for word, number in zip(read, ids, strict=True) if number == UNKNOWN] if UNKNOWN in ids else []
     begun = start_word is not None and read[0] == start_word
-    return Encoded(ids, len(words), unknown, len(words) - len(read) + begun)
+    seen = len(read) - begun
+    return Encoded(ids, Reading(len(words), seen - len(unknown), unknown, len(words) - seen))
 
 
 def clip(words: list[str], max_len: int, cut: str) -> list[str]:

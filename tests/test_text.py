@@ -91,10 +91,10 @@ def test_encode_counts_unknown_and_cut_words():
     vocabulary = Vocabulary(["good", "film"], [3, 2])
     encoded = encode("A good film, good!", vocabulary, max_len=3)
     assert encoded.ids == [FIRST_WORD, FIRST_WORD + 1, FIRST_WORD]
-    assert (encoded.words, encoded.unknown, encoded.cut) == (4, [], 1)
+    assert encoded.reading == (4, 3, [], 1)
     encoded = encode("A good film, good!", vocabulary, max_len=3, cut="end")
     assert encoded.ids == [UNKNOWN, FIRST_WORD, FIRST_WORD + 1]
-    assert encoded.unknown == ["a"]
+    assert encoded.reading.unknown == ["a"]
 
 
 @pytest.mark.parametrize(("cut", "kept"), [("start", ["c", "d"]), ("end", ["a", "b"])])

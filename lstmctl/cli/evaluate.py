@@ -10,12 +10,14 @@ from lstmctl.cli.lines import Piece, tsv, visible
 from lstmctl.cli.options import (
     DATA,
     MODEL_HELP,
+    Jobs,
     LabelColumn,
     Model,
     RenameLabel,
     TextColumn,
     complete_data,
     complete_model,
+    job_count,
     parse_renames,
     settings,
 )
@@ -67,6 +69,7 @@ def command(
         float | None,
         typer.Option("--threshold", metavar="P", help="Answer the positive label from this probability on."),
     ] = None,
+    jobs: Jobs = None,
 ) -> None:
     """Measure a model on texts it has not seen."""
     if reference and model:
@@ -85,7 +88,7 @@ def command(
         examples, what = other or own_part(folder, part=part)
         check_labels(examples, labels, reference=folder.reference)
     with console.waiting("measuring"):
-        evaluation = evaluate(folder, examples, threshold=threshold)
+        evaluation = evaluate(folder, examples, jobs=job_count(jobs), threshold=threshold)
     if other is None:
         floor = stored_floor(folder, part=part)
     else:
@@ -96,18 +99,22 @@ def command(
     _show(console, folder, evaluation, what=what, floor=floor)
 
 
-def evaluate(folder: "ModelFolder", examples: "Sequence[Example]", *, threshold: float | None = None) -> "Evaluation":
+def evaluate(
+    folder: "ModelFolder", examples: "Sequence[Example]", *, jobs: int, threshold: float | None = None
+) -> "Evaluation":
     """Answer every text and compare with its label."""
     import numpy as np
 
+    from lstmctl.bulk import answer_all
     from lstmctl.classifier import Classifier
     from lstmctl.evaluation import measure
 
-    classifier = Classifier.load(folder)
-    place = {label: number for number, label in enumerate(classifier.config.labels)}
+    labels = folder.card.config.labels
+    place = {label: number for number, label in enumerate(labels)}
     truth = np.array([place[example.label] for example in examples], np.int64)
-    ids = [np.array(classifier.encode(example.text).ids, np.int32) for example in examples]
-    return measure(classifier.probabilities(ids), truth, labels=classifier.config.labels, threshold=threshold)
+    predictions = answer_all(Classifier.load(folder), [example.text for example in examples], jobs=jobs)
+    probabilities = np.array([prediction.probabilities for prediction in predictions])
+    return measure(probabilities, truth, labels=labels, threshold=threshold)
 
 
 def stored_floor(folder: "ModelFolder", *, part: str) -> float | None:

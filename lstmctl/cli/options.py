@@ -6,6 +6,8 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from lstmctl.errors import UsageError
+
 # --- shared by every command: they store themselves here, wherever on the line they stand -----------------------
 
 
@@ -163,6 +165,27 @@ Model = Annotated[
     str | None,
     typer.Option("-m", "--model", metavar="MODEL", help=MODEL_HELP, autocompletion=complete_model),
 ]
+
+Jobs = Annotated[
+    int | None,
+    typer.Option("-j", "--jobs", metavar="N", help="Processes that answer.", show_default="one a core"),
+]
+
+
+def job_count(jobs: int | None) -> int:
+    """How many processes to use.
+
+    Raises:
+        UsageError: no such number makes sense.
+    """
+    if jobs is None:
+        from lstmctl.processors import cores
+
+        return cores()
+    if not 1 <= jobs <= 1024:
+        raise UsageError(f"--jobs must be 1 to 1,024, not {jobs}")
+    return jobs
+
 
 DATA = "Data"
 TextColumn = Annotated[

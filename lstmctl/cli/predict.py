@@ -3,7 +3,7 @@
 import os
 import shlex
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lstmctl.cli.console import Console
-from lstmctl.cli.options import Model, TextColumn, settings
-from lstmctl.cli.prediction_writer import PredictionWriter
+from lstmctl.cli.options import Jobs, Model, TextColumn, job_count, settings
+from lstmctl.cli.prediction_writer import Answers, PredictionWriter
 from lstmctl.cli.session import open_model, open_registry, say_which
-from lstmctl.errors import ExitCode, NotFound, UsageError
+from lstmctl.errors import ExitCode, LstmctlError, NotFound, UsageError
 
 if TYPE_CHECKING:
     from lstmctl.data.rows import Row
+    from lstmctl.data.waiting import Waiting
 
 NAME = "predict"
 EXAMPLES = """
@@ -25,9 +26,8 @@ Examples:
   lstmctl predict "great movie" "terrible movie"
   cat reviews.txt | lstmctl predict -
   lstmctl predict -i reviews.csv --text-column review --json
+  lstmctl predict -i reviews.csv --text-column review --keep-columns > labelled.tsv
 """
-
-WINDOW = 1024  # rows answered together where they are already there
 
 
 def command(
@@ -59,10 +59,14 @@ def command(
         ),
     ] = None,
     labels_only: Annotated[bool, typer.Option("--labels-only", help="Print labels without probabilities.")] = False,
+    keep_columns: Annotated[
+        bool, typer.Option("--keep-columns", help="Pass the other columns of a table through, after the answer.")
+    ] = False,
     expect: Annotated[
         str | None,
         typer.Option("--expect", metavar="LABEL", help="Exit 0 if any text gets LABEL, else 1, as grep does."),
     ] = None,
+    jobs: Jobs = None,
     encoding_errors: Annotated[
         str,
         typer.Option(
@@ -72,32 +76,44 @@ def command(
 ) -> int:
     """Label texts: one row out for each row in, in order."""
     console = Console.open(settings)
-    rows = _rows(
+    rows, waiting = _rows(
         texts or [],
         source=input,
         input_format=input_format,
         text_column=text_column,
         encoding_errors=encoding_errors,
+        keep_columns=keep_columns,
     )
     folder = open_model(model)
     labels = folder.card.config.labels
     _check_options(labels, top_k=top_k, threshold=threshold, expect=expect)
 
+    from lstmctl.bulk import Bulk
     from lstmctl.classifier import Classifier
 
     say_which(console, folder, named=model is not None)
     _hint_at_names(console, texts or [])
-    writer = PredictionWriter(console, labels, reference=folder.reference, top_k=top_k, labels_only=labels_only)
-    found = False
-    classifier = Classifier.load(folder)
-    for batch in rows:
-        for row, prediction in zip(
-            batch, classifier.predict([row.text for row in batch], threshold=threshold), strict=True
-        ):
-            writer.write(row, prediction)
-            found = found or prediction.label == expect
-        console.flush()  # whoever feeds us one line a second gets one answer a second
-    return int(ExitCode.DONE if expect is None or found else ExitCode.NO)
+    writer = PredictionWriter(
+        console,
+        labels,
+        reference=folder.reference,
+        top_k=top_k,
+        labels_only=labels_only,
+        text_column=text_column if keep_columns else None,
+    )
+    bulk: Bulk[list[Row]] = Bulk(Classifier.load(folder), jobs=job_count(jobs), threshold=threshold)
+    with bulk:
+        answers = Answers(bulk, writer)
+        if waiting is not None:
+            waiting.before_waiting = answers.settle  # whoever feeds us one line a second gets one answer a second
+        try:
+            for row in rows:
+                answers.add(row)
+        except LstmctlError:
+            answers.settle()  # of the rows before the bad one, however they came
+            raise
+        answers.settle()
+    return int(ExitCode.DONE if expect is None or expect in writer.labels_given else ExitCode.NO)
 
 
 def _hint_at_names(console: Console, texts: list[str]) -> None:
@@ -123,15 +139,23 @@ def _check_options(labels: tuple[str, ...], *, top_k: int | None, threshold: flo
 
 
 def _rows(
-    texts: list[str], *, source: str | None, input_format: str | None, text_column: str, encoding_errors: str
-) -> "Iterator[list[Row]]":
-    """Batches of rows: the arguments as one batch, or a file or stdin in batches of what is already there."""
+    texts: list[str],
+    *,
+    source: str | None,
+    input_format: str | None,
+    text_column: str,
+    encoding_errors: str,
+    keep_columns: bool,
+) -> "tuple[Iterator[Row], Waiting | None]":
+    """The rows to answer, from the arguments, a file or stdin, which last one can tell when nothing more is there."""
     from lstmctl.data.columns import Row
 
     if texts and texts != ["-"]:
         if source is not None:
             raise UsageError("texts and --input together: which one?", hint="leave out one of the two")
-        return iter([[Row(number, text) for number, text in enumerate(texts, start=1)]])
+        if keep_columns:
+            raise UsageError("--keep-columns is for tables: --input FILE")
+        return (Row(number, text) for number, text in enumerate(texts, start=1)), None
     from lstmctl.data.rows import FORMATS, format_of, read_rows
 
     if encoding_errors not in ("strict", "replace"):
@@ -142,27 +166,25 @@ def _rows(
         raise UsageError(
             "no text given", hint='lstmctl predict "great movie" · … | lstmctl predict - · predict -i FILE'
         )
+    from_file = source is not None and source != "-"
+    kind = input_format or (format_of(Path(source or ""), labelled=False) if from_file else "lines")
+    if keep_columns and kind in ("lines", "fasttext"):
+        raise UsageError(
+            f"--keep-columns is for tables; {kind} have no columns", hint="--input-format csv, tsv or jsonl"
+        )
     read = partial(
-        read_rows, text_column=text_column, label_column=None, encoding_errors=encoding_errors, keep_columns=False
+        read_rows,
+        format=kind,
+        text_column=text_column,
+        label_column=None,
+        encoding_errors=encoding_errors,
+        keep_columns=keep_columns,
     )
-    if source is not None and source != "-":
-        kind = input_format or format_of(Path(source), labelled=False)
-        return _batches(read(Path(source), format=kind))
+    if from_file:
+        return read(Path(source or "")), None
     if sys.stdin is None:
         raise NotFound("cannot read standard input: it is closed")
     from lstmctl.data.waiting import Waiting
 
     stream = Waiting(sys.stdin.buffer)
-    return _batches(read(stream, format=input_format or "lines"), more=stream.has_line)
-
-
-def _batches(rows: "Iterator[Row]", *, more: Callable[[], bool] | None = None) -> "Iterator[list[Row]]":
-    """Groups of rows: as many as are there without waiting, as `more` tells, and at most a window of them."""
-    batch: list[Row] = []
-    for row in rows:
-        batch.append(row)
-        if len(batch) == WINDOW or (more is not None and not more()):
-            yield batch
-            batch = []
-    if batch:
-        yield batch
+    return read(stream), stream

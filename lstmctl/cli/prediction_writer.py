@@ -1,31 +1,77 @@
 """The answers of `predict` in the format that was asked for: lines with bars, TSV, or JSON Lines."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from lstmctl import bulk
 from lstmctl.cli.console import Console
 from lstmctl.cli.lines import shortened, tsv, visible
+from lstmctl.errors import BadData
 
 if TYPE_CHECKING:
+    from lstmctl.bulk import Answered, Bulk
     from lstmctl.classifier import Prediction
     from lstmctl.data.rows import Row
 
 
+class Answers:
+    """Rows on their way to their answers, which are written in order."""
+
+    def __init__(self, answering: "Bulk[list[Row]]", writer: "PredictionWriter") -> None:
+        self._bulk, self._writer = answering, writer
+        self._batch: list[Row] = []
+        self._characters = 0
+
+    def add(self, row: "Row") -> None:
+        """Take a row; write what is answered by now."""
+        self._batch.append(row)
+        self._characters += len(row.text)
+        if len(self._batch) >= bulk.BATCH or self._characters >= bulk.BATCH_CHARACTERS:
+            self._write(self._put())
+
+    def settle(self) -> None:
+        """Write the answers to all rows, and let them go."""
+        self._write([*(self._put() if self._batch else ()), *self._bulk.finish()])
+        self._writer.console.flush()
+
+    def _put(self) -> "list[Answered[list[Row]]]":
+        batch, self._batch, self._characters = self._batch, [], 0
+        return self._bulk.put(batch, [row.text for row in batch])
+
+    def _write(self, answered: "list[Answered[list[Row]]]") -> None:
+        for batch, predictions in answered:
+            for row, prediction in zip(batch, predictions, strict=True):
+                self._writer.write(row, prediction)
+
+
 class PredictionWriter:
-    """Writes answers to the console, one row or line each."""
+    """Writes answers to the console, one row or line each. `labels_given` are the labels there were.
+
+    `text_column` is named where all other columns are to be passed through.
+    """
 
     def __init__(
-        self, console: Console, labels: tuple[str, ...], *, reference: str, top_k: int | None, labels_only: bool
+        self,
+        console: Console,
+        labels: tuple[str, ...],
+        *,
+        reference: str,
+        top_k: int | None,
+        labels_only: bool,
+        text_column: str | None,
     ) -> None:
         self.console, self.labels, self.reference = console, labels, reference
-        self.top_k, self.labels_only = top_k, labels_only
+        self.top_k, self.labels_only, self.text_column = top_k, labels_only, text_column
+        self.labels_given: set[str] = set()
         self._label_width = max(len(visible(label)) for label in labels)
+        self._columns: list[str] | None = None
 
     def write(self, row: "Row", prediction: "Prediction") -> None:
         """The answer to one row."""
+        self.labels_given.add(prediction.label)
         if self.console.format == "json":
             self.console.json(self._object(row, prediction))
         elif self.console.format == "tsv":
-            self.console.result(tsv(self._fields(prediction)))
+            self.console.result(tsv([*self._fields(prediction), *self._passed_on(row)]))
         else:
             self._line(row, prediction)
 
@@ -43,7 +89,7 @@ class PredictionWriter:
         return [field for label, probability in ranked for field in (label, f"{probability:.4f}")]
 
     def _object(self, row: "Row", prediction: "Prediction") -> dict[str, object]:
-        encoded = prediction.encoded
+        reading = prediction.reading
         answer: dict[str, object] = {
             "schema": "lstmctl.prediction/1",
             "row": row.number,
@@ -51,15 +97,32 @@ class PredictionWriter:
             "label": prediction.label,
             "probability": prediction.probability,
             "probabilities": dict(zip(self.labels, prediction.probabilities, strict=True)),
-            "words": encoded.words,
-            "known": len(encoded.ids) - len(encoded.unknown),
-            "unknown": encoded.unknown,
-            "cut": encoded.cut,
+            **reading._asdict(),
             "model": self.reference,
         }
         if self.top_k is not None:
             answer["top"] = [{"label": label, "probability": value} for label, value in self._ranked(prediction)]
+        if self.text_column is not None:
+            from lstmctl.data.columns import column_json
+
+            answer["columns"] = column_json(self._others(row))
         return answer
+
+    def _others(self, row: "Row") -> "dict[str, Any]":
+        return {name: value for name, value in (row.columns or {}).items() if name != self.text_column}
+
+    def _passed_on(self, row: "Row") -> list[str]:
+        """The other columns as text, the same ones in every row."""
+        if self.text_column is None:
+            return []
+        from lstmctl.data.columns import column_text
+
+        others = self._others(row)
+        if self._columns is None:
+            self._columns = list(others)
+        if list(others) != self._columns:
+            raise BadData(f"row {row.number} has other columns than the first", hint="--json keeps them by name")
+        return [column_text(value) for value in others.values()]
 
     def _line(self, row: "Row", prediction: "Prediction") -> None:
         from rich.cells import cell_len
@@ -80,7 +143,7 @@ class PredictionWriter:
 
 def _notes(prediction: "Prediction") -> str:
     """What of the text was not read."""
-    encoded = prediction.encoded
-    notes = [f"{len(encoded.unknown)} of {len(encoded.ids)} words unknown"] if encoded.unknown else []
-    notes += [f"{encoded.cut} words cut"] if encoded.cut else []
+    _, known, unknown, cut = prediction.reading
+    notes = [f"{len(unknown)} of {known + len(unknown)} words unknown"] if unknown else []
+    notes += [f"{cut} words cut"] if cut else []
     return "".join(f"   {note}" for note in notes)

@@ -1,6 +1,7 @@
 """What becomes of a row's columns: the row that all readers give out, and the columns that it is made of."""
 
 import json
+import math
 import shlex
 import unicodedata
 from collections.abc import Collection
@@ -34,7 +35,7 @@ class Row(NamedTuple):
     text: str
     label: str | None = None
     group: str | None = None
-    columns: dict[str, str] | None = None  # all that was read, by name
+    columns: dict[str, Any] | None = None  # all that was read, by name: strings, or values of a typed format
 
 
 class Wanted(NamedTuple):
@@ -95,6 +96,17 @@ def column_text(value: Any) -> str:
     if isinstance(value, str):
         return value
     return "" if value is None else json.dumps(value, ensure_ascii=False, default=str)
+
+
+def column_json(value: Any) -> Any:
+    """Any value of a typed format as JSON has it: a number that is none as null, a date and the like as text."""
+    if isinstance(value, dict):
+        return {str(name): column_json(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [column_json(each) for each in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value if value is None or isinstance(value, str | int | float) else str(value)
 
 
 def shown(value: Any) -> str:

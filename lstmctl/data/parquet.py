@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from lstmctl.data.columns import Row, Wanted, column_text, label_text, shown
+from lstmctl.data.columns import Row, Wanted, label_text, shown
 from lstmctl.data.lines import bad_row, encoding_hint, size_name
 from lstmctl.data.opening import open_bytes
 from lstmctl.errors import BadData, LstmctlError, MissingExtra, UsageError, from_os_error
@@ -101,5 +101,5 @@ def _rows(
                 message = f'"{name}" must be a string, a whole number or a boolean, not {found}'
                 raise bad_row(source, number, message)
             words.append(None if name is None else value)
-        columns = {name: column_text(column[place]) for name, column in values.items()} if wanted.keep else None
+        columns = {name: column[place] for name, column in values.items()} if wanted.keep else None
         yield Row(number, text, words[0], words[1], columns)

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from lstmctl.data.columns import Row, Wanted, column_text, label_text, shown
+from lstmctl.data.columns import Row, Wanted, label_text, shown
 from lstmctl.data.lines import Lines, without_end
 
 _ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
@@ -64,7 +64,7 @@ def read_jsonl(lines: Lines, wanted: Wanted) -> Iterator[Row]:
             )
         label = None if wanted.label is None else _word(values, wanted.label, lines)
         group = None if wanted.group is None else _word(values, wanted.group, lines)
-        columns = {name: column_text(value) for name, value in values.items()} if wanted.keep else None
+        columns = values if wanted.keep else None
         row = Row(lines.number, text, label, group, columns)
         yield _whole_characters(row, lines) if _ESCAPED_SURROGATE.search(line) else row
 
@@ -111,14 +111,15 @@ def _word(values: dict[str, Any], name: str, lines: Lines) -> str:
 def _whole_characters(row: Row, lines: Lines) -> Row:
     """The row, if its escapes stand for whole characters: \\ud83d alone is half of one."""
 
-    def whole(value: str) -> str:
+    def whole(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {whole(name): whole(each) for name, each in value.items()}
+        if isinstance(value, list):
+            return [whole(each) for each in value]
+        if not isinstance(value, str):
+            return value
         if lines.strict and _SURROGATE.search(value):
             raise lines.error(r"an escape such as \ud83d is half of a character, and the other half is missing")
         return _SURROGATE.sub("\ufffd", value)
 
-    return row._replace(
-        text=whole(row.text),
-        label=row.label and whole(row.label),
-        group=row.group and whole(row.group),
-        columns=row.columns and {whole(name): whole(value) for name, value in row.columns.items()},
-    )
+    return Row(row.number, *map(whole, row[1:]))

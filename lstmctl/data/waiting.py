@@ -1,19 +1,24 @@
-"""Standard input that knows whether another line is already here, so that no answer waits for the next question."""
+"""Standard input that says before it waits, so that no answer waits for the next question."""
 
 import select
+from collections.abc import Callable
 from typing import BinaryIO
 
 CHUNK = 1 << 16
 
 
 class Waiting:
-    """Lines of a pipe, a file or a terminal. Reads whatever is there and never waits for more than it needs."""
+    """Lines of a pipe, a file or a terminal. Reads whatever is there and never waits for more than it needs.
+
+    `before_waiting` is called whenever nothing more is there for the moment.
+    """
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
         self._buffer = bytearray()
         self._start = 0  # of what was not yet handed out
         self._ended = False
+        self.before_waiting: Callable[[], None] = lambda: None
 
     def readline(self, limit: int = -1) -> bytes:
         """The next line with its end, at most `limit` bytes of it; empty at the end of the stream."""
@@ -35,14 +40,6 @@ class Waiting:
             return line
         raise StopIteration
 
-    def has_line(self) -> bool:
-        """Whether `readline` would return at once with a line. Takes in what has arrived, without waiting."""
-        while self._buffer.find(b"\n", self._start) < 0:
-            if self._ended or not self._readable():
-                return False
-            self._read()
-        return True
-
     def _readable(self) -> bool:
         try:
             return bool(select.select([self._stream], [], [], 0)[0])
@@ -50,6 +47,8 @@ class Waiting:
             return True
 
     def _read(self) -> None:
+        if not self._readable():
+            self.before_waiting()
         del self._buffer[: self._start]
         self._start = 0
         read = getattr(self._stream, "read1", self._stream.read)

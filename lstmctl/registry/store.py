@@ -77,8 +77,8 @@ class Registry:
     def entries(self, *, deleted: bool = False) -> list[Entry]:
         """All models, or all removed ones, newest first; those whose card or metrics cannot be read come last."""
         homes.check(self.home)
-        entries = [_measured(entry) for entry in listing.entries(self.home, deleted=deleted)]
-        return sorted(entries, key=lambda entry: entry.age, reverse=True)
+        measured = (_measured(entry) for entry in listing.entries(self.home, deleted=deleted))
+        return sorted((entry for entry in measured if entry is not None), key=lambda entry: entry.age, reverse=True)
 
     def next_reference(self, name: str) -> str:
         """What the next model of that name will be called, if no one else is faster.
@@ -277,11 +277,13 @@ def _make_durable(folder: Folder, otherwise: str) -> None:
         raise StorageError(f"{otherwise}: {(error.strerror or str(error)).lower()}") from error
 
 
-def _measured(entry: Entry) -> Entry:
-    """The entry with its metrics read as well, so that whoever shows it meets no error."""
+def _measured(entry: Entry) -> Entry | None:
+    """The entry with its metrics read as well, so that whoever shows it meets no error; None if it went."""
     if entry.folder is not None:
         try:
             entry.folder.metrics()
+        except NotFound:
+            return None
         except LstmctlError as error:
             return replace(entry, folder=None, error=error)
     return entry

@@ -10,6 +10,7 @@ from importlib.metadata import version
 from typing import BinaryIO
 
 from lstmctl.errors import MissingExtra, UsageError
+from lstmctl.processors import cores
 
 
 class BackgroundImport:
@@ -96,13 +97,6 @@ def use_threads(threads: int | None) -> int:
     except RuntimeError as error:
         raise UsageError("TensorFlow already computes with another number of threads in this process") from error
     return threads
-
-
-def cores() -> int:
-    """Processor cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):  # not on macOS
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def gpus() -> list[object]:

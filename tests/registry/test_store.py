@@ -228,8 +228,17 @@ def test_a_model_that_goes_while_all_are_listed(home, model_files, monkeypatch):
             registry.remove("imdb@1")
         return real(home, name, version, **keywords)
 
-    monkeypatch.setattr(listing, "open_version", open_version)
-    assert [entry.reference for entry in registry.entries()] == ["imdb@2"]
+    with monkeypatch.context() as patched:
+        patched.setattr(listing, "open_version", open_version)
+        assert [entry.reference for entry in registry.entries()] == ["imdb@2"]
+
+    def before(number, call):
+        if call.paths[0].name == "metrics.json" and (home / "models/imdb/v000002").exists():
+            (home / "models/imdb/v000002").rename(home / "models/imdb/v000002.deleted")
+            (home / "models/imdb/v000002.deleted/metrics.json").unlink()
+
+    with recorded(before):  # its card was read already
+        assert registry.entries() == []
 
 
 def tag(home, name, tag, content):

@@ -88,7 +88,7 @@ def test_the_posts_own_model(cli, tmp_path):
     expected = as_the_script_would(model, texts())[:, 0]
     assert np.ptp(expected) > 0.01
     np.testing.assert_allclose([answer.probabilities[1] for answer in answers], expected, atol=1e-5)
-    assert [answer.encoded.cut for answer in answers] == [0] * 6 + [1, 2 * LENGTH]
+    assert [answer.reading.cut for answer in answers] == [0] * 6 + [1, 2 * LENGTH]
     exported = tmp_path / "again.keras"
     assert cli("models", "export", "post", "--to", "keras", "-o", exported).code == 0
     ids = [np.array(classifier.encode(text).ids, np.int32) for text in texts()]

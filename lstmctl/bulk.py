@@ -1,0 +1,185 @@
+"""Many texts: answered in batches, by processes side by side, and given back in the order in which they came.
+
+Processes rather than threads, because reading words holds Python's lock. They are forked off this one where that is
+safe, so they share its weights, and started only once a whole batch is there: a few texts are answered sooner alone.
+What is answered does not depend on how many there are, nor on how texts fall into batches.
+"""
+
+import signal
+import sys
+from collections import deque
+from collections.abc import Sequence
+from contextlib import suppress
+from multiprocessing import connection, get_context
+from multiprocessing.connection import Connection
+from queue import SimpleQueue
+from threading import Thread
+from types import TracebackType
+from typing import Generic, NamedTuple, Self, TypeVar
+
+from lstmctl.classifier import Classifier, Prediction
+from lstmctl.errors import StorageError
+
+BATCH = 512  # texts
+BATCH_CHARACTERS = 2**22  # or fewer texts, where they are long
+_EACH = 2  # batches that a process has: one to answer, and the next one
+_AHEAD = 4  # batches for each process that are taken before older ones are answered
+
+T = TypeVar("T")
+
+
+class Answered(NamedTuple, Generic[T]):
+    """What was put in as a batch, and the answer to each of its texts."""
+
+    batch: T
+    predictions: list[Prediction]
+
+
+class Bulk(Generic[T]):
+    """Answers batches of texts, with `jobs` processes. A batch is known by whatever comes with it.
+
+    A context: at its end, or when it is left by an error, the processes are gone.
+    """
+
+    def __init__(self, classifier: Classifier, *, jobs: int, threshold: float | None = None) -> None:
+        self._classifier, self._jobs, self._threshold = classifier, jobs, threshold
+        self._workers: list[Worker] = []
+        self._queue: deque[tuple[int, Sequence[str]]] = deque()  # not yet given to a process
+        self._batches: deque[T] = deque()  # not yet given back, in their order
+        self._answers: dict[int, list[Prediction]] = {}  # of those, by number
+        self._first = 0  # number of the first of `_batches`
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for worker in self._workers:
+            worker.stop()
+
+    def put(self, batch: T, texts: Sequence[str]) -> list[Answered[T]]:
+        """Take a batch; what is answered by now. Waits while too much lies ready."""
+        number = self._first + len(self._batches)
+        self._batches.append(batch)
+        if not self._workers and (self._jobs == 1 or not is_full(texts)):
+            self._answers[number] = self._classifier.predict(texts, threshold=self._threshold)
+            return self._in_order()
+        if not self._workers:
+            self._start()
+        self._queue.append((number, texts))
+        self._pass_on(wait=False)
+        while len(self._batches) - len(self._answers) > _AHEAD * len(self._workers):
+            self._pass_on(wait=True)
+        return self._in_order()
+
+    def finish(self) -> list[Answered[T]]:
+        """The rest of the answers. More batches may follow."""
+        while len(self._answers) < len(self._batches):
+            self._pass_on(wait=True)
+        return self._in_order()
+
+    def _start(self) -> None:
+        for _ in range(self._jobs):
+            others = [worker.connection for worker in self._workers]
+            self._workers.append(Worker(self._classifier, self._threshold, others))
+
+    def _pass_on(self, *, wait: bool) -> None:
+        """Give batches to processes that can take one, and take what they have answered."""
+        for worker in sorted(self._workers, key=lambda worker: len(worker.numbers)):
+            while self._queue and len(worker.numbers) < _EACH:
+                worker.send(*self._queue.popleft())
+        busy = {worker.connection: worker for worker in self._workers if worker.numbers}
+        for ready in connection.wait(list(busy), None if wait else 0):
+            number, predictions = busy[ready].receive()  # type: ignore[index]
+            self._answers[number] = predictions
+
+    def _in_order(self) -> list[Answered[T]]:
+        done = []
+        while self._first in self._answers:
+            done.append(Answered(self._batches.popleft(), self._answers.pop(self._first)))
+            self._first += 1
+        return done
+
+
+def answer_all(classifier: Classifier, texts: Sequence[str], *, jobs: int) -> list[Prediction]:
+    """The answers to texts that are all there."""
+    answered = []
+    with Bulk[int](classifier, jobs=jobs) as bulk:
+        for start in range(0, len(texts), BATCH):
+            answered += bulk.put(start, texts[start : start + BATCH])
+        answered += bulk.finish()
+    return [prediction for _, predictions in answered for prediction in predictions]
+
+
+def is_full(texts: Sequence[str]) -> bool:
+    """Whether the texts make a whole batch."""
+    return len(texts) >= BATCH or sum(map(len, texts)) >= BATCH_CHARACTERS
+
+
+class Worker:
+    """A process that answers batches; `numbers` are of those it has."""
+
+    def __init__(self, classifier: Classifier, threshold: float | None, others: list[Connection]) -> None:
+        forked = sys.platform == "linux"  # macOS forbids a fork to use its own libraries
+        context = get_context("fork") if forked else get_context("spawn")
+        self.connection, theirs = context.Pipe()
+        self.numbers: deque[int] = deque()
+        inherited = [*others, self.connection] if forked else []
+        arguments = (classifier, threshold, theirs, inherited)
+        self._process = context.Process(target=_answer_batches, args=arguments, daemon=True)
+        self._process.start()
+        theirs.close()
+
+    def send(self, number: int, texts: Sequence[str]) -> None:
+        """Give it a batch."""
+        self.numbers.append(number)
+        try:
+            self.connection.send(texts)
+        except OSError as error:
+            raise self._gone() from error
+
+    def receive(self) -> tuple[int, list[Prediction]]:
+        """The number of its oldest batch, and the answers."""
+        try:
+            predictions: list[Prediction] = self.connection.recv()
+        except (EOFError, OSError) as error:
+            raise self._gone() from error
+        return self.numbers.popleft(), predictions
+
+    def stop(self) -> None:
+        """End it, whatever it does: it has nothing to lose."""
+        self.connection.close()
+        self._process.kill()
+        self._process.join()
+
+    def _gone(self) -> StorageError:
+        self._process.join(1)
+        status = self._process.exitcode
+        return StorageError(
+            f"a process that answered texts is gone (status {status})", hint="was memory short? -j 1 takes less"
+        )
+
+
+def _answer_batches(
+    classifier: Classifier, threshold: float | None, pipe: Connection, inherited: list[Connection]
+) -> None:
+    """The whole life of a worker: until the other end of the pipe is closed, which happens however its parent ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the parent ends the others
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+    for other in inherited:  # or it would itself hold open what shall close when the parent ends
+        other.close()
+    batches: SimpleQueue[Sequence[str] | None] = SimpleQueue()
+    # Taken off the pipe while the batch before is answered: nobody waits for anyone who waits for him.
+    Thread(target=_take, args=(pipe, batches), daemon=True).start()
+    with suppress(OSError):
+        while (texts := batches.get()) is not None:
+            pipe.send(classifier.predict(texts, threshold=threshold))
+
+
+def _take(pipe: Connection, batches: "SimpleQueue[Sequence[str] | None]") -> None:
+    with suppress(EOFError, OSError):
+        while True:
+            batches.put(pipe.recv())
+    batches.put(None)
