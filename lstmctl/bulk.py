@@ -15,7 +15,7 @@ from multiprocessing.connection import Connection
 from queue import SimpleQueue
 from threading import Thread
 from types import TracebackType
-from typing import Generic, NamedTuple, Self, TypeVar
+from typing import Generic, Self, TypeVar
 
 from lstmctl.classifier import Classifier, Prediction
 from lstmctl.errors import StorageError
@@ -28,15 +28,8 @@ _AHEAD = 4  # batches for each process that are taken before older ones are answ
 T = TypeVar("T")
 
 
-class Answered(NamedTuple, Generic[T]):
-    """What was put in as a batch, and the answer to each of its texts."""
-
-    batch: T
-    predictions: list[Prediction]
-
-
 class Bulk(Generic[T]):
-    """Answers batches of texts, with `jobs` processes. A batch is known by whatever comes with it.
+    """Answers texts, with `jobs` processes. A text is known by whatever comes with it.
 
     A context: at its end, or when it is left by an error, the processes are gone.
     """
@@ -44,10 +37,13 @@ class Bulk(Generic[T]):
     def __init__(self, classifier: Classifier, *, jobs: int, threshold: float | None = None) -> None:
         self._classifier, self._jobs, self._threshold = classifier, jobs, threshold
         self._workers: list[Worker] = []
-        self._queue: deque[tuple[int, Sequence[str]]] = deque()  # not yet given to a process
-        self._batches: deque[T] = deque()  # not yet given back, in their order
+        self._texts: list[str] = []  # not yet a whole batch
+        self._items: list[T] = []
+        self._characters = 0
+        self._queue: deque[tuple[int, list[str]]] = deque()  # batches not yet given to a process
+        self._unanswered: deque[list[T]] = deque()  # what came with the batches not yet given back
         self._answers: dict[int, list[Prediction]] = {}  # of those, by number
-        self._first = 0  # number of the first of `_batches`
+        self._first = 0  # number of the first of them
 
     def __enter__(self) -> Self:
         return self
@@ -58,26 +54,38 @@ class Bulk(Generic[T]):
         for worker in self._workers:
             worker.stop()
 
-    def put(self, batch: T, texts: Sequence[str]) -> list[Answered[T]]:
-        """Take a batch; what is answered by now. Waits while too much lies ready."""
-        number = self._first + len(self._batches)
-        self._batches.append(batch)
-        if not self._workers and (self._jobs == 1 or not is_full(texts)):
-            self._answers[number] = self._classifier.predict(texts, threshold=self._threshold)
-            return self._in_order()
-        if not self._workers:
+    def put(self, item: T, text: str) -> list[tuple[T, Prediction]]:
+        """Take a text; what is answered by now, in order. Waits while too much lies ready."""
+        self._items.append(item)
+        self._texts.append(text)
+        self._characters += len(text)
+        if len(self._texts) < BATCH and self._characters < BATCH_CHARACTERS:
+            return []
+        if self._jobs > 1 and not self._workers:
             self._start()
-        self._queue.append((number, texts))
-        self._pass_on(wait=False)
-        while len(self._batches) - len(self._answers) > _AHEAD * len(self._workers):
+        self._close_batch()
+        while len(self._unanswered) - len(self._answers) > _AHEAD * len(self._workers):
             self._pass_on(wait=True)
         return self._in_order()
 
-    def finish(self) -> list[Answered[T]]:
-        """The rest of the answers. More batches may follow."""
-        while len(self._answers) < len(self._batches):
+    def finish(self) -> list[tuple[T, Prediction]]:
+        """The rest of the answers. More texts may follow."""
+        if self._texts:
+            self._close_batch()
+        while len(self._answers) < len(self._unanswered):
             self._pass_on(wait=True)
         return self._in_order()
+
+    def _close_batch(self) -> None:
+        """Have the texts answered that are there."""
+        number, texts = self._first + len(self._unanswered), self._texts
+        self._unanswered.append(self._items)
+        self._items, self._texts, self._characters = [], [], 0
+        if self._workers:
+            self._queue.append((number, texts))
+            self._pass_on(wait=False)
+        else:
+            self._answers[number] = self._classifier.predict(texts, threshold=self._threshold)
 
     def _start(self) -> None:
         for _ in range(self._jobs):
@@ -94,27 +102,22 @@ class Bulk(Generic[T]):
             number, predictions = busy[ready].receive()  # type: ignore[index]
             self._answers[number] = predictions
 
-    def _in_order(self) -> list[Answered[T]]:
-        done = []
+    def _in_order(self) -> list[tuple[T, Prediction]]:
+        done: list[tuple[T, Prediction]] = []
         while self._first in self._answers:
-            done.append(Answered(self._batches.popleft(), self._answers.pop(self._first)))
+            done += zip(self._unanswered.popleft(), self._answers.pop(self._first), strict=True)
             self._first += 1
         return done
 
 
 def answer_all(classifier: Classifier, texts: Sequence[str], *, jobs: int) -> list[Prediction]:
     """The answers to texts that are all there."""
-    answered = []
-    with Bulk[int](classifier, jobs=jobs) as bulk:
-        for start in range(0, len(texts), BATCH):
-            answered += bulk.put(start, texts[start : start + BATCH])
+    answered: list[tuple[None, Prediction]] = []
+    with Bulk[None](classifier, jobs=jobs) as bulk:
+        for text in texts:
+            answered += bulk.put(None, text)
         answered += bulk.finish()
-    return [prediction for _, predictions in answered for prediction in predictions]
-
-
-def is_full(texts: Sequence[str]) -> bool:
-    """Whether the texts make a whole batch."""
-    return len(texts) >= BATCH or sum(map(len, texts)) >= BATCH_CHARACTERS
+    return [prediction for _, prediction in answered]
 
 
 class Worker:

@@ -18,6 +18,7 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from functools import cache
+from itertools import compress, repeat
 from typing import TYPE_CHECKING, NamedTuple
 
 from lstmctl.config import FIRST_WORD, UNKNOWN
@@ -174,9 +175,8 @@ def encode(
     """
     words = tokenize(text)
     read = clip(words if start_word is None else [start_word, *words], max_len, cut)
-    lookup = vocabulary.ids
-    ids = [lookup.get(word, UNKNOWN) for word in read]
-    unknown = [word for word, number in zip(read, ids, strict=True) if number == UNKNOWN] if UNKNOWN in ids else []
+    ids = list(map(vocabulary.ids.get, read, repeat(UNKNOWN)))
+    unknown = list(compress(read, map(UNKNOWN.__eq__, ids)))
     begun = start_word is not None and read[0] == start_word
     seen = len(read) - begun
     return Encoded(ids, Reading(len(words), seen - len(unknown), unknown, len(words) - seen))

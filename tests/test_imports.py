@@ -14,7 +14,7 @@ PACKAGE = Path(__file__).parent.parent / "lstmctl"
 # A module imports only from lower ranks; `cli` has ranks of its own inside.
 RANKS = [
     {"errors"},
-    {"files", "record", "signals"},
+    {"files", "record", "signals", "processors"},
     {"config"},
     {"recipes"},
     {"history", "text", "metrics", "lstm"},

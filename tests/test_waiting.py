@@ -22,20 +22,22 @@ def test_a_limited_line_is_that_of_the_file(data, limit):
     assert waiting.readline(limit) == b""
 
 
-def test_a_pipe_tells_what_has_arrived():
+def test_it_is_said_before_it_waits():
+    """Whenever nothing more is there: `before_waiting` here is what the producer then does."""
     reader, writer = os.pipe()
+    arrivals = [b"one\ntwo\nthr", b"ee", None]
+    seen = []
+
+    def arrive():
+        seen.append(len(lines))
+        data = arrivals.pop(0)
+        os.close(writer) if data is None else os.write(writer, data)
+
+    lines = []
     with os.fdopen(reader, "rb") as stream:
         waiting = Waiting(stream)
-        assert not waiting.has_line()
-        os.write(writer, b"one\ntwo\nthr")
-        assert waiting.has_line()
-        assert waiting.readline() == b"one\n"
-        assert waiting.has_line()
-        assert waiting.readline() == b"two\n"
-        assert not waiting.has_line()  # "thr" may go on
-        os.write(writer, b"ee")
-        assert not waiting.has_line()
-        os.close(writer)
-        assert not waiting.has_line()
-        assert waiting.readline() == b"three"
-        assert waiting.readline() == b""
+        waiting.before_waiting = arrive
+        for line in waiting:
+            lines.append(line)
+    assert lines == [b"one\n", b"two\n", b"three"]
+    assert seen == [0, 2, 2]

@@ -12,7 +12,7 @@ import typer
 
 from lstmctl.cli.console import Console
 from lstmctl.cli.options import Jobs, Model, TextColumn, job_count, settings
-from lstmctl.cli.prediction_writer import Answers, PredictionWriter
+from lstmctl.cli.prediction_writer import PredictionWriter
 from lstmctl.cli.session import open_model, open_registry, say_which
 from lstmctl.errors import ExitCode, LstmctlError, NotFound, UsageError
 
@@ -101,18 +101,22 @@ def command(
         labels_only=labels_only,
         text_column=text_column if keep_columns else None,
     )
-    bulk: Bulk[list[Row]] = Bulk(Classifier.load(folder), jobs=job_count(jobs), threshold=threshold)
+    bulk: Bulk[Row] = Bulk(Classifier.load(folder), jobs=job_count(jobs), threshold=threshold)
     with bulk:
-        answers = Answers(bulk, writer)
+
+        def settle() -> None:
+            writer.write_all(bulk.finish())
+            console.flush()
+
         if waiting is not None:
-            waiting.before_waiting = answers.settle  # whoever feeds us one line a second gets one answer a second
+            waiting.before_waiting = settle  # whoever feeds us one line a second gets one answer a second
         try:
             for row in rows:
-                answers.add(row)
+                writer.write_all(bulk.put(row, row.text))
         except LstmctlError:
-            answers.settle()  # of the rows before the bad one, however they came
+            settle()  # of the rows before the bad one, however they came
             raise
-        answers.settle()
+        settle()
     return int(ExitCode.DONE if expect is None or expect in writer.labels_given else ExitCode.NO)
 
 

@@ -1,46 +1,15 @@
 """The answers of `predict` in the format that was asked for: lines with bars, TSV, or JSON Lines."""
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from lstmctl import bulk
 from lstmctl.cli.console import Console
 from lstmctl.cli.lines import shortened, tsv, visible
 from lstmctl.errors import BadData
 
 if TYPE_CHECKING:
-    from lstmctl.bulk import Answered, Bulk
     from lstmctl.classifier import Prediction
     from lstmctl.data.rows import Row
-
-
-class Answers:
-    """Rows on their way to their answers, which are written in order."""
-
-    def __init__(self, answering: "Bulk[list[Row]]", writer: "PredictionWriter") -> None:
-        self._bulk, self._writer = answering, writer
-        self._batch: list[Row] = []
-        self._characters = 0
-
-    def add(self, row: "Row") -> None:
-        """Take a row; write what is answered by now."""
-        self._batch.append(row)
-        self._characters += len(row.text)
-        if len(self._batch) >= bulk.BATCH or self._characters >= bulk.BATCH_CHARACTERS:
-            self._write(self._put())
-
-    def settle(self) -> None:
-        """Write the answers to all rows, and let them go."""
-        self._write([*(self._put() if self._batch else ()), *self._bulk.finish()])
-        self._writer.console.flush()
-
-    def _put(self) -> "list[Answered[list[Row]]]":
-        batch, self._batch, self._characters = self._batch, [], 0
-        return self._bulk.put(batch, [row.text for row in batch])
-
-    def _write(self, answered: "list[Answered[list[Row]]]") -> None:
-        for batch, predictions in answered:
-            for row, prediction in zip(batch, predictions, strict=True):
-                self._writer.write(row, prediction)
 
 
 class PredictionWriter:
@@ -64,6 +33,11 @@ class PredictionWriter:
         self.labels_given: set[str] = set()
         self._label_width = max(len(visible(label)) for label in labels)
         self._columns: list[str] | None = None
+
+    def write_all(self, answered: "Iterable[tuple[Row, Prediction]]") -> None:
+        """The answers to rows, in their order."""
+        for row, prediction in answered:
+            self.write(row, prediction)
 
     def write(self, row: "Row", prediction: "Prediction") -> None:
         """The answer to one row."""

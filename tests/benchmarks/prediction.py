@@ -29,7 +29,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 
-from lstmctl.bulk import BATCH, Bulk
+from lstmctl.bulk import Bulk
 from lstmctl.classifier import Classifier
 from lstmctl.config import DataConfig
 from lstmctl.data import read_all
@@ -143,9 +143,9 @@ def forward_pass(folder: ModelFolder, texts: list[str], rounds: int) -> None:
     alone = ByIds.load(folder)
 
     def ours(jobs: int) -> None:
-        with Bulk(alone, jobs=jobs) as bulk:
-            for start in range(0, len(ids), BATCH):
-                bulk.put(start, ids[start : start + BATCH])  # type: ignore[arg-type]
+        with Bulk[None](alone, jobs=jobs) as bulk:
+            for text in ids:
+                bulk.put(None, text)  # type: ignore[arg-type]
             bulk.finish()
 
     def theirs(threads: int, batches: list[np.ndarray]) -> None:

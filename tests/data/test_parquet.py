@@ -21,8 +21,8 @@ def table(path: Path, **columns: object) -> Path:
 def test_rows_with_numbers_and_columns(tmp_path: Path) -> None:
     path = table(tmp_path / "a.parquet", text=["x", "y"], label=[1, 0], extra=[[1, 2], None])
     assert list(read_rows(path)) == [
-        Row(1, "x", "1", None, {"text": "x", "label": "1", "extra": "[1, 2]"}),
-        Row(2, "y", "0", None, {"text": "y", "label": "0", "extra": ""}),
+        Row(1, "x", "1", None, {"text": "x", "label": 1, "extra": [1, 2]}),
+        Row(2, "y", "0", None, {"text": "y", "label": 0, "extra": None}),
     ]
     assert list(read_rows(path, label_column=None, group_column="label", keep_columns=False)) == [
         Row(1, "x", None, "1"),
@@ -71,7 +71,7 @@ def test_bytes_that_are_not_utf8(tmp_path: Path) -> None:
     with pytest.raises(BadData, match=r"a\.parquet:3: byte 4 of a text is 0xe9"):
         list(read_rows(path, label_column=None))
     rows = list(read_rows(path, label_column=None, encoding_errors="replace"))
-    assert [row.columns and row.columns["note"] for row in rows] == ["fine", "", "caf\ufffd"]
+    assert [row.columns and row.columns["note"] for row in rows] == ["fine", None, "caf\ufffd"]
 
 
 def test_files_that_are_not_parquet(tmp_path: Path) -> None:
