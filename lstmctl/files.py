@@ -13,9 +13,10 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import IO, Self
 
 from lstmctl.errors import CannotCreate, Rejected, from_os_error
 
@@ -51,6 +52,7 @@ class System:
 system = System()
 
 SAFE = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # no links, no waiting for a pipe's other end, none for children
+_PIECE = 2**20  # bytes that are copied at a time
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _NO_HARD_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
@@ -125,7 +127,7 @@ class Folder:
             finally:
                 os.close(descriptor)
 
-    def write(self, name: str, data: bytes, *, mode: int = 0o666) -> None:
+    def write(self, name: str, data: bytes | IO[bytes], *, mode: int = 0o666) -> None:
         """Make a new file; its content is on the disk when this returns. For its name, `sync`."""
         descriptor = system.open(name, _CREATE, mode, dir_fd=self.descriptor)
         try:
@@ -172,14 +174,14 @@ class Folder:
                 system.unlink(name, dir_fd=self.descriptor)
 
 
-def write_file(path: Path, data: bytes, *, force: bool = False) -> None:
-    """Write a file whole or not at all; devices and pipes are simply written to.
+def write_file(path: Path, data: bytes | IO[bytes], *, force: bool = False) -> None:
+    """Write a file whole or not at all; devices and pipes are simply written to. Of an open file, all its content.
 
     Raises:
         CannotCreate: the file exists and `force` is not given, or there is no such folder.
         PermissionDenied, StorageError: from the operating system.
     """
-    with os_errors(f"write {path}", needed=len(data)):
+    with os_errors(f"write {path}", needed=_size(data)):
         mode = path.stat().st_mode if path.exists() else None
         if mode is not None and not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
             _write_into(path, data)
@@ -195,7 +197,7 @@ def write_file(path: Path, data: bytes, *, force: bool = False) -> None:
             _write_whole(folder, target.name, data, mode=stat.S_IMODE(mode or 0o666), force=force)
 
 
-def _write_whole(folder: Folder, name: str, data: bytes, *, mode: int, force: bool) -> None:
+def _write_whole(folder: Folder, name: str, data: bytes | IO[bytes], *, mode: int, force: bool) -> None:
     temporary = f".lstmctl-{os.urandom(8).hex()}.tmp"
     try:
         folder.write(temporary, data, mode=mode)
@@ -220,7 +222,7 @@ def _link(folder: Folder, temporary: str, name: str) -> bool:
     return True
 
 
-def _write_into(path: Path, data: bytes) -> None:
+def _write_into(path: Path, data: bytes | IO[bytes]) -> None:
     descriptor = system.open(path, os.O_WRONLY | os.O_CLOEXEC)
     try:
         _write(descriptor, data)
@@ -228,10 +230,17 @@ def _write_into(path: Path, data: bytes) -> None:
         system.close(descriptor)
 
 
-def _write(descriptor: int, data: bytes) -> None:
-    rest = memoryview(data)
-    while rest:
-        rest = rest[system.write(descriptor, rest) :]
+def _write(descriptor: int, data: bytes | IO[bytes]) -> None:
+    if not isinstance(data, bytes):
+        data.seek(0)
+    for piece in [data] if isinstance(data, bytes) else iter(partial(data.read, _PIECE), b""):
+        rest = memoryview(piece)
+        while rest:
+            rest = rest[system.write(descriptor, rest) :]
+
+
+def _size(data: bytes | IO[bytes]) -> int:
+    return len(data) if isinstance(data, bytes) else data.seek(0, os.SEEK_END)
 
 
 def _read(descriptor: int, name: str, limit: int) -> bytes:

@@ -16,6 +16,9 @@ from lstmctl.cli.lines import Piece, align, plain, shortened, visible
 from lstmctl.cli.options import Settings
 from lstmctl.cli.terminal import ASCII, can_show, is_terminal
 from lstmctl.errors import CannotCreate, LstmctlError, StorageError, from_os_error
+from lstmctl.files import os_errors
+
+_IN_MEMORY = 2**23  # bytes
 
 
 class PipeClosed(Exception):
@@ -104,7 +107,8 @@ class Console:
         if self.settings.output is not None:
             from lstmctl.files import write_file
 
-            write_file(Path(self.settings.output), bytes(self.settings.written), force=self.settings.force)
+            with self._gathered() as written:
+                write_file(Path(self.settings.output), written, force=self.settings.force)
             self.note(f"wrote {visible(self.settings.output)}")
 
     def flush(self) -> None:
@@ -212,12 +216,21 @@ class Console:
 
     def _write(self, data: bytes) -> None:
         if self.settings.output is not None:
-            self.settings.written += data
+            with os_errors("keep the answer until it is whole"):
+                self._gathered().write(data)
             return
         if sys.stdout is None:
             raise StorageError("cannot write the answer: standard output is closed")
         stream = sys.stdout
         self._guard(lambda: stream.buffer.write(data))
+
+    def _gathered(self) -> Any:
+        """The answer so far: in memory while it is short."""
+        if self.settings.written is None:
+            from tempfile import SpooledTemporaryFile
+
+            self.settings.written = SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115  # closed by `save`
+        return self.settings.written
 
     def _guard(self, write: Any) -> None:
         try:

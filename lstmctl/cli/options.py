@@ -1,6 +1,6 @@
 """Options that several commands share: one flag, one help text, one meaning everywhere."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Any, Literal
 
@@ -23,7 +23,7 @@ class Settings:
     quiet: bool = False
     verbose: bool = False
     debug: bool = False
-    written: bytearray = field(default_factory=bytearray)  # the answer so far, where it goes to `output`
+    written: Any = None  # a file with the answer so far, where it goes to `output`
 
 
 settings = Settings()
