@@ -73,6 +73,10 @@ def command(
             "--encoding-errors", metavar="HOW", help="strict: invalid UTF-8 is an error; replace: it reads as U+FFFD."
         ),
     ] = "strict",
+    max_line_bytes: Annotated[
+        int | None,
+        typer.Option("--max-line-bytes", metavar="N", help="A longer row is an error.", show_default="1 MiB"),
+    ] = None,
 ) -> int:
     """Label texts: one row out for each row in, in order."""
     console = Console.open(settings)
@@ -83,6 +87,7 @@ def command(
         text_column=text_column,
         encoding_errors=encoding_errors,
         keep_columns=keep_columns,
+        max_line_bytes=max_line_bytes,
     )
     folder = open_model(model)
     labels = folder.card.config.labels
@@ -150,6 +155,7 @@ def _rows(
     text_column: str,
     encoding_errors: str,
     keep_columns: bool,
+    max_line_bytes: int | None,
 ) -> "tuple[Iterator[Row], Waiting | None]":
     """The rows to answer, from the arguments, a file or stdin, which last one can tell when nothing more is there."""
     from lstmctl.data.columns import Row
@@ -160,6 +166,7 @@ def _rows(
         if keep_columns:
             raise UsageError("--keep-columns is for tables: --input FILE")
         return (Row(number, text) for number, text in enumerate(texts, start=1)), None
+    from lstmctl.data.lines import MAX_LINE_BYTES
     from lstmctl.data.rows import FORMATS, format_of, read_rows
 
     if encoding_errors not in ("strict", "replace"):
@@ -170,6 +177,8 @@ def _rows(
         raise UsageError(
             "no text given", hint='lstmctl predict "great movie" · … | lstmctl predict - · predict -i FILE'
         )
+    if max_line_bytes is not None and not 1 <= max_line_bytes <= 2**30:
+        raise UsageError(f"--max-line-bytes must be 1 to {2**30:,}, not {max_line_bytes}")
     from_file = source is not None and source != "-"
     kind = input_format or (format_of(Path(source or ""), labelled=False) if from_file else "lines")
     if keep_columns and kind in ("lines", "fasttext"):
@@ -183,6 +192,7 @@ def _rows(
         label_column=None,
         encoding_errors=encoding_errors,
         keep_columns=keep_columns,
+        max_line_bytes=MAX_LINE_BYTES if max_line_bytes is None else max_line_bytes,
     )
     if from_file:
         return read(Path(source or "")), None

@@ -131,7 +131,8 @@ class Lines:
     def _too_long(self, raw: bytes) -> BadData:
         if self.number == 1 and b"\r" in raw:
             return self.carriage_returns()
-        return self.error(f"the line is longer than {size_name(self.max_line_bytes)}", hint="is this a text file?")
+        hint = "is this a text file?" + ("" if self.labelled else " --max-line-bytes allows longer lines")
+        return self.error(f"the line is longer than {size_name(self.max_line_bytes)}", hint=hint)
 
 
 def without_end(line: str) -> str:

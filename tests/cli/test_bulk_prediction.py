@@ -242,3 +242,14 @@ def test_columns_of_parquet_become_json(cli, tmp_path):
     pyarrow.parquet.write_table(pyarrow.table(columns), path)
     result = cli("predict", "-i", path, "--keep-columns", "--json")
     assert json.loads(result.out)["columns"] == {"day": "2026-01-02", "stars": None}
+
+
+def test_a_line_may_be_long_if_it_is_said(cli, tmp_path):
+    path = tmp_path / "long.txt"
+    path.write_text("good " * 2_000_000 + "\nbad\n")
+    refused = cli("predict", "-i", path)
+    assert refused.code == 65 and "longer than 1 MiB" in refused.err and "--max-line-bytes" in refused.err
+    allowed = cli("predict", "-i", path, "--max-line-bytes", 20_000_000, "--json")
+    assert [json.loads(line)["words"] for line in allowed.lines] == [2_000_000, 1]
+    for wrong in ("0", "-1", "9" * 30, "x"):
+        assert cli("predict", "-i", path, "--max-line-bytes", wrong).code == 2
