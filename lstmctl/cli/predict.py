@@ -2,23 +2,19 @@
 
 import os
 import shlex
-import sys
-from collections.abc import Iterator
-from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from lstmctl.cli.console import Console
 from lstmctl.cli.options import Jobs, Model, TextColumn, job_count, settings
+from lstmctl.cli.prediction_rows import rows_of
 from lstmctl.cli.prediction_writer import PredictionWriter
 from lstmctl.cli.session import open_model, open_registry, say_which
-from lstmctl.errors import ExitCode, LstmctlError, NotFound, UsageError
+from lstmctl.errors import ExitCode, LstmctlError, UsageError
 
 if TYPE_CHECKING:
     from lstmctl.data.rows import Row
-    from lstmctl.data.waiting import Waiting
 
 NAME = "predict"
 EXAMPLES = """
@@ -80,7 +76,7 @@ def command(
 ) -> int:
     """Label texts: one row out for each row in, in order."""
     console = Console.open(settings)
-    rows, waiting = _rows(
+    rows, waiting = rows_of(
         texts or [],
         source=input,
         input_format=input_format,
@@ -145,60 +141,3 @@ def _check_options(labels: tuple[str, ...], *, top_k: int | None, threshold: flo
         raise UsageError(f"--threshold must be between 0 and 1, not {threshold:g}")
     if expect is not None and expect not in labels:
         raise UsageError(f'--expect "{expect}" is not a label of this model', hint=f"its labels: {', '.join(labels)}")
-
-
-def _rows(
-    texts: list[str],
-    *,
-    source: str | None,
-    input_format: str | None,
-    text_column: str,
-    encoding_errors: str,
-    keep_columns: bool,
-    max_line_bytes: int | None,
-) -> "tuple[Iterator[Row], Waiting | None]":
-    """The rows to answer, from the arguments, a file or stdin, which last one can tell when nothing more is there."""
-    from lstmctl.data.columns import Row
-
-    if texts and texts != ["-"]:
-        if source is not None:
-            raise UsageError("texts and --input together: which one?", hint="leave out one of the two")
-        if keep_columns:
-            raise UsageError("--keep-columns is for tables: --input FILE")
-        return (Row(number, text) for number, text in enumerate(texts, start=1)), None
-    from lstmctl.data.lines import MAX_LINE_BYTES
-    from lstmctl.data.rows import FORMATS, format_of, read_rows
-
-    if encoding_errors not in ("strict", "replace"):
-        raise UsageError(f"--encoding-errors must be strict or replace, not {encoding_errors}")
-    if input_format is not None and input_format not in FORMATS:
-        raise UsageError(f"--input-format must be one of {', '.join(FORMATS)}, not {input_format}")
-    if source is None and not texts and sys.stdin is not None and sys.stdin.isatty():
-        raise UsageError(
-            "no text given", hint='lstmctl predict "great movie" · … | lstmctl predict - · predict -i FILE'
-        )
-    if max_line_bytes is not None and not 1 <= max_line_bytes <= 2**30:
-        raise UsageError(f"--max-line-bytes must be 1 to {2**30:,}, not {max_line_bytes}")
-    from_file = source is not None and source != "-"
-    kind = input_format or (format_of(Path(source or ""), labelled=False) if from_file else "lines")
-    if keep_columns and kind in ("lines", "fasttext"):
-        raise UsageError(
-            f"--keep-columns is for tables; {kind} have no columns", hint="--input-format csv, tsv or jsonl"
-        )
-    read = partial(
-        read_rows,
-        format=kind,
-        text_column=text_column,
-        label_column=None,
-        encoding_errors=encoding_errors,
-        keep_columns=keep_columns,
-        max_line_bytes=MAX_LINE_BYTES if max_line_bytes is None else max_line_bytes,
-    )
-    if from_file:
-        return read(Path(source or "")), None
-    if sys.stdin is None:
-        raise NotFound("cannot read standard input: it is closed")
-    from lstmctl.data.waiting import Waiting
-
-    stream = Waiting(sys.stdin.buffer)
-    return read(stream), stream

@@ -61,7 +61,7 @@ NAMES = st.one_of(
 )
 
 
-def refused_untouched(name):
+def check_refused_untouched(name):
     if is_name(name):
         return
     registry = Registry(Untouchable())
@@ -89,14 +89,14 @@ def is_reference(name):
 @settings(deadline=None)
 @given(NAMES)
 def test_a_hostile_name_is_refused_before_the_home_is_touched(name):
-    refused_untouched(name)
+    check_refused_untouched(name)
 
 
 @pytest.mark.slow
 @settings(deadline=None, max_examples=20_000)
 @given(NAMES)
 def test_twenty_thousand_names(name):
-    refused_untouched(name)
+    check_refused_untouched(name)
 
 
 @settings(deadline=None)
