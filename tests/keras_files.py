@@ -3,7 +3,7 @@
 import io
 import json
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import h5py
@@ -82,16 +82,21 @@ def _tensor(name: str) -> dict[str, Any]:
     return {"class_name": "__keras_tensor__", "config": config}
 
 
-def weights(change: Callable[[h5py.File], None] = lambda file: None, *, leave_out: str | None = None) -> bytes:
+def weights(change: Callable[[h5py.File], None] = lambda file: None, *, leave_out: Collection[str] = ()) -> bytes:
     """The model.weights.h5 of that network; `change` may add to it."""
     buffer = io.BytesIO()
     generator = np.random.default_rng(0)
     with h5py.File(buffer, "w") as file:
         for name, shape in SHAPES.items():
-            if name != leave_out:
+            if name not in leave_out:
                 file.create_dataset(name, data=generator.normal(size=shape).astype("<f4"))
         change(file)
     return buffer.getvalue()
+
+
+def zeros(*shape: int) -> Any:
+    """An array of nothing, of the right type."""
+    return np.zeros(shape, "<f4")
 
 
 def archive(members: Mapping[str, bytes], *, packed: int = zipfile.ZIP_STORED) -> bytes:

@@ -1,12 +1,13 @@
 """Models as single files: what `models export` writes and `models import` reads."""
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lstmctl.cli.console import Console
 from lstmctl.cli.session import open_registry
-from lstmctl.errors import BadData, UsageError
+from lstmctl.errors import BadData, NotFound, UsageError
 
 if TYPE_CHECKING:
     from lstmctl.registry.artifact import ModelFolder
@@ -38,6 +39,8 @@ def imported(
     console: Console, file: str, *, vocab: str | None, max_len: int | None, labels: Sequence[str]
 ) -> dict[str, bytes]:
     """The files of a model folder from a file of one of the two kinds. A vocabulary belongs to a .keras file."""
+    if file == "-" and sys.stdin is None:
+        raise NotFound("cannot read standard input: it is closed")
     if vocab is not None:
         return _from_keras(console, file, vocab=vocab, max_len=max_len, labels=labels)
     if file.endswith(".keras"):

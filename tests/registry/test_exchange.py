@@ -132,7 +132,10 @@ def test_what_is_no_file(tmp_path):
         ("x", "x"),
         ("Ä.lstmctl", "imported"),
         ("../..", "imported"),
-        ("a..b.lstmctl", "a..b"),
+        ("a..b.lstmctl", "a-b"),
+        ("index.json", "index"),
+        ("con.keras", "imported"),
+        ("x" * 90 + ".keras", "x" * 64),
     ],
 )
 def test_the_default_name(file, name):

@@ -194,7 +194,7 @@ def _with(key, make):
     return by_config, build
 
 
-def _with_weights(change, reader=by_weights, *, leave_out=EMBEDDING):
+def _with_weights(change, reader=by_weights, *, leave_out=(EMBEDDING,)):
     return reader, lambda place: good.keras_file(h5=good.weights(lambda file: change(file, place), leave_out=leave_out))
 
 
