@@ -23,7 +23,7 @@ _LOCK_TIMEOUT = 10.0
 
 
 class Staged:
-    """A folder that is complete and on the disk, but has no place yet."""
+    """A folder with files that are complete and on the disk, but have no place yet."""
 
     def __init__(self, tmp: Folder, name: str) -> None:
         self._tmp = tmp
@@ -36,6 +36,8 @@ class Staged:
             FileExistsError: the place is taken. Busy: the folder is gone. OSError.
         """
         self._check()
+        with self._tmp.enter(self._name) as folder:
+            folder.sync()  # the names in it, without which it would not be whole
         self._tmp.rename(self._name, target, name)
 
     def move_file(self, file: str, target: Folder, name: str) -> None:
@@ -89,10 +91,10 @@ def _fill(folder: Folder, files: Mapping[str, bytes]) -> None:
         folder.make(name)
         with folder.enter(name) as below:
             _fill(below, content)
+            below.sync()
     for path, data in files.items():
         if "/" not in path:
             folder.write(path, data)
-    folder.sync()
 
 
 def discard(home: Folder, folder: Folder, name: str) -> None:
