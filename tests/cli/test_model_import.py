@@ -118,3 +118,17 @@ def test_the_word_index_of_keras_is_fetched_once(cli, files, monkeypatch):
     for number in (1, 2):
         assert cli("models", "import", "post.keras", "--vocab", "keras-imdb").out == f"post@{number}\n"
     assert calls == ["keras-imdb-words.json"]
+
+
+PROGRAM = """
+import sys
+from lstmctl.cli.main import run
+code = run(["models", "import", "post.keras", "--vocab", "index.json"])
+print(sorted({"h5py", "keras", "tensorflow", "pandas"} & set(sys.modules)))
+sys.exit(code)
+"""
+
+
+def test_only_the_child_loads_what_reads_hdf5(files):
+    done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "post@1\n[]\n"), done.stderr
