@@ -15,9 +15,9 @@ import marshal
 import os
 import pickle
 import struct
+import subprocess
 import sys
 import tarfile
-import time
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -540,24 +540,28 @@ print("done")
     ],
 )
 def test_the_child_could_do_nothing_if_it_were_made_to(deed):
-    import subprocess
-
     program = PRIVILEGES.format(deed=deed).replace("give_up", "_SECONDS = 1; keras_file.give_up")
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode != 0
     assert "done" not in done.stdout
 
 
-def test_bombs_take_neither_time_nor_memory(tmp_path):
-    """Guards, far above what it takes: a tenth of a second beside the start, and 60 MB."""
-    import resource
+MEASURED = """
+import resource, sys
+from pathlib import Path
+from lstmctl.errors import Rejected
+from lstmctl.registry import from_keras
+try:
+    from_keras.read(Path(sys.argv[1]))
+except Rejected:
+    print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // (1024 if sys.platform == "linux" else 1024**2))
+"""
 
-    for name in ("1 GiB declared", "a config that grows", "weights that grow", "members that overlap"):
-        path = tmp_path / "bomb.keras"
-        path.write_bytes(ATTACKS[name][1](Place(tmp_path)))
-        started = time.monotonic()
-        with pytest.raises(Rejected):
-            from_keras.read(path)
-        assert time.monotonic() - started < 20
-    kilobytes = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    assert kilobytes < 2**20 or sys.platform == "darwin"
+
+@pytest.mark.parametrize("name", ["1 GiB declared", "a config that grows", "weights that grow", "members that overlap"])
+def test_bombs_take_neither_time_nor_memory(name, tmp_path):
+    """The child process: a tenth of a second beside its start, and some 60 MB; the limits here are guards."""
+    path = tmp_path / "bomb.keras"
+    path.write_bytes(ATTACKS[name][1](Place(tmp_path)))
+    done = subprocess.run([sys.executable, "-c", MEASURED, str(path)], capture_output=True, check=True, timeout=30)
+    assert 10 < int(done.stdout) < 256
