@@ -560,7 +560,7 @@ except Rejected:
 
 @pytest.mark.parametrize("name", ["1 GiB declared", "a config that grows", "weights that grow", "members that overlap"])
 def test_bombs_take_neither_time_nor_memory(name, tmp_path):
-    """The child process: a tenth of a second beside its start, and some 60 MB; the limits here are guards."""
+    """The child process: a tenth of a second beside its start, and some 40 MB; the limits here are guards."""
     path = tmp_path / "bomb.keras"
     path.write_bytes(ATTACKS[name][1](Place(tmp_path)))
     done = subprocess.run([sys.executable, "-c", MEASURED, str(path)], capture_output=True, check=True, timeout=30)
