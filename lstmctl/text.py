@@ -163,7 +163,7 @@ class Encoded(NamedTuple):
     """A text as a model reads it."""
 
     ids: list[int]  # what the LSTM is fed, at most max_len
-    reading: "Reading"
+    reading: Reading
 
 
 def encode(

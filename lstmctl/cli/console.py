@@ -16,7 +16,7 @@ from lstmctl.cli.lines import Piece, align, plain, shortened, visible
 from lstmctl.cli.options import Settings
 from lstmctl.cli.terminal import ASCII, can_show, is_terminal
 from lstmctl.errors import CannotCreate, LstmctlError, StorageError, from_os_error
-from lstmctl.files import os_errors
+from lstmctl.files import os_errors, write_file
 
 _IN_MEMORY = 2**23  # bytes
 
@@ -105,8 +105,6 @@ class Console:
             CannotCreate: it exists, or there is no such folder. PermissionDenied, StorageError.
         """
         if self.settings.output is not None:
-            from lstmctl.files import write_file
-
             with self._gathered() as written:
                 write_file(Path(self.settings.output), written, force=self.settings.force)
             self.note(f"wrote {visible(self.settings.output)}")

@@ -74,6 +74,7 @@ def command(
     """Measure a model on texts it has not seen."""
     if reference and model:
         raise UsageError("two models named; evaluate takes one")
+    processes = job_count(jobs)
     console = Console.open(settings)
     folder = open_model(reference or model)
     labels = folder.card.config.labels
@@ -88,7 +89,7 @@ def command(
         examples, what = other or own_part(folder, part=part)
         check_labels(examples, labels, reference=folder.reference)
     with console.waiting("measuring"):
-        evaluation = evaluate(folder, examples, jobs=job_count(jobs), threshold=threshold)
+        evaluation = evaluate(folder, examples, jobs=processes, threshold=threshold)
     if other is None:
         floor = stored_floor(folder, part=part)
     else:

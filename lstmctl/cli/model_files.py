@@ -102,8 +102,11 @@ def _words(vocab: str) -> "KerasWords":
     from lstmctl.registry import keras_words
 
     path = keras_imdb_words(open_registry().home) if vocab == KERAS_IMDB else Path(vocab)
-    with open_bytes(path) as opened:
-        data = opened.read(keras_words.MAX_FILE + 1)
+    try:
+        with open_bytes(path) as opened:
+            data = opened.read(keras_words.MAX_FILE + 1)
+    except NotFound as error:
+        raise NotFound(error.message, hint=error.hint or f"--vocab FILE, or --vocab {KERAS_IMDB}") from error
     if len(data) > keras_words.MAX_FILE:
         raise BadData(f"{path} is too large for a vocabulary")
     return keras_words.parse(data, str(path))

@@ -75,6 +75,7 @@ def command(
     ] = None,
 ) -> int:
     """Label texts: one row out for each row in, in order."""
+    processes = job_count(jobs)
     console = Console.open(settings)
     rows, waiting = rows_of(
         texts or [],
@@ -102,7 +103,7 @@ def command(
         labels_only=labels_only,
         text_column=text_column if keep_columns else None,
     )
-    bulk: Bulk[Row] = Bulk(Classifier.load(folder), jobs=job_count(jobs), threshold=threshold)
+    bulk: Bulk[Row] = Bulk(Classifier.load(folder), jobs=processes, threshold=threshold)
     with bulk:
 
         def settle() -> None:
