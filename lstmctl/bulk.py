@@ -1,5 +1,6 @@
 """Many texts: answered in batches, by processes side by side, and given back in the order in which they came.
 
+An answer is whatever a function makes of a text: a prediction, or an explanation.
 Processes rather than threads, because reading words holds Python's lock. They are forked off this one where that is
 safe, so they share its weights, and started only once a whole batch is there: a few texts are answered sooner alone.
 What is answered does not depend on how many there are, nor on how texts fall into batches.
@@ -8,7 +9,7 @@ What is answered does not depend on how many there are, nor on how texts fall in
 import signal
 import sys
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from multiprocessing import connection, get_context
 from multiprocessing.connection import Connection
@@ -17,7 +18,6 @@ from threading import Thread
 from types import TracebackType
 from typing import Generic, Self, TypeVar
 
-from lstmctl.classifier import Classifier, Prediction
 from lstmctl.errors import StorageError
 
 BATCH = 512  # texts
@@ -25,24 +25,27 @@ BATCH_CHARACTERS = 2**22  # or fewer texts, where they are long
 _EACH = 2  # batches that a process has: one to answer, and the next one
 _AHEAD = 4  # batches for each process that are taken before older ones are answered
 
-T = TypeVar("T")
+T = TypeVar("T")  # what comes with a text
+A = TypeVar("A")  # an answer
 
 
-class Bulk(Generic[T]):
+class Bulk(Generic[T, A]):
     """Answers texts, with `jobs` processes. A text is known by whatever comes with it.
+
+    `answer` makes one answer of each text. Processes are given `batch` texts at a time.
 
     A context: at its end, or when it is left by an error, the processes are gone.
     """
 
-    def __init__(self, classifier: Classifier, *, jobs: int, threshold: float | None = None) -> None:
-        self._classifier, self._jobs, self._threshold = classifier, jobs, threshold
-        self._workers: list[Worker] = []
+    def __init__(self, answer: Callable[[list[str]], list[A]], *, jobs: int, batch: int = BATCH) -> None:
+        self._answer, self._jobs, self._batch = answer, jobs, batch
+        self._workers: list[Worker[A]] = []
         self._texts: list[str] = []  # not yet a whole batch
         self._items: list[T] = []
         self._characters = 0
         self._queue: deque[tuple[int, list[str]]] = deque()  # batches not yet given to a process
         self._unanswered: deque[list[T]] = deque()  # what came with the batches not yet given back
-        self._answers: dict[int, list[Prediction]] = {}  # of those, by number
+        self._answers: dict[int, list[A]] = {}  # of those, by number
         self._first = 0  # number of the first of them
 
     def __enter__(self) -> Self:
@@ -54,12 +57,12 @@ class Bulk(Generic[T]):
         for worker in self._workers:
             worker.stop()
 
-    def put(self, item: T, text: str) -> list[tuple[T, Prediction]]:
+    def put(self, item: T, text: str) -> list[tuple[T, A]]:
         """Take a text; what is answered by now, in order. Waits while too much lies ready."""
         self._items.append(item)
         self._texts.append(text)
         self._characters += len(text)
-        if len(self._texts) < BATCH and self._characters < BATCH_CHARACTERS:
+        if len(self._texts) < self._batch and self._characters < BATCH_CHARACTERS:
             return []
         if self._jobs > 1 and not self._workers:
             self._start()
@@ -68,7 +71,7 @@ class Bulk(Generic[T]):
             self._pass_on(wait=True)
         return self._in_order()
 
-    def finish(self) -> list[tuple[T, Prediction]]:
+    def finish(self) -> list[tuple[T, A]]:
         """The rest of the answers. More texts may follow."""
         if self._texts:
             self._close_batch()
@@ -85,12 +88,12 @@ class Bulk(Generic[T]):
             self._queue.append((number, texts))
             self._pass_on(wait=False)
         else:
-            self._answers[number] = self._classifier.predict(texts, threshold=self._threshold)
+            self._answers[number] = self._answer(texts)
 
     def _start(self) -> None:
         for _ in range(self._jobs):
             others = [worker.connection for worker in self._workers]
-            self._workers.append(Worker(self._classifier, self._threshold, others))
+            self._workers.append(Worker(self._answer, others))
 
     def _pass_on(self, *, wait: bool) -> None:
         """Give batches to processes that can take one, and take what they have answered."""
@@ -99,42 +102,42 @@ class Bulk(Generic[T]):
                 worker.send(*self._queue.popleft())
         busy = {worker.connection: worker for worker in self._workers if worker.numbers}
         for ready in connection.wait(list(busy), None if wait else 0):
-            number, predictions = busy[ready].receive()  # type: ignore[index]
-            self._answers[number] = predictions
+            number, answers = busy[ready].receive()  # type: ignore[index]
+            self._answers[number] = answers
 
-    def _in_order(self) -> list[tuple[T, Prediction]]:
-        done: list[tuple[T, Prediction]] = []
+    def _in_order(self) -> list[tuple[T, A]]:
+        done: list[tuple[T, A]] = []
         while self._first in self._answers:
             done += zip(self._unanswered.popleft(), self._answers.pop(self._first), strict=True)
             self._first += 1
         return done
 
 
-def answer_all(classifier: Classifier, texts: Sequence[str], *, jobs: int) -> list[Prediction]:
+def answer_all(answer: Callable[[list[str]], list[A]], texts: Sequence[str], *, jobs: int) -> list[A]:
     """The answers to texts that are all there."""
-    answered: list[tuple[None, Prediction]] = []
-    with Bulk[None](classifier, jobs=jobs) as bulk:
+    answered: list[tuple[None, A]] = []
+    with Bulk[None, A](answer, jobs=jobs) as bulk:
         for text in texts:
             answered += bulk.put(None, text)
         answered += bulk.finish()
-    return [prediction for _, prediction in answered]
+    return [one for _, one in answered]
 
 
-class Worker:
+class Worker(Generic[A]):
     """A process that answers batches; `numbers` are of those it has."""
 
-    def __init__(self, classifier: Classifier, threshold: float | None, others: list[Connection]) -> None:
+    def __init__(self, answer: Callable[[list[str]], list[A]], others: list[Connection]) -> None:
         forked = sys.platform == "linux"  # macOS forbids a fork to use its own libraries
         context = get_context("fork") if forked else get_context("spawn")
         self.connection, theirs = context.Pipe()
         self.numbers: deque[int] = deque()
         inherited = [*others, self.connection] if forked else []
-        arguments = (classifier, threshold, theirs, inherited)
+        arguments = (answer, theirs, inherited)
         self._process = context.Process(target=_answer_batches, args=arguments, daemon=True)
         self._process.start()
         theirs.close()
 
-    def send(self, number: int, texts: Sequence[str]) -> None:
+    def send(self, number: int, texts: list[str]) -> None:
         """Give it a batch."""
         self.numbers.append(number)
         try:
@@ -142,13 +145,13 @@ class Worker:
         except OSError as error:
             raise self._gone() from error
 
-    def receive(self) -> tuple[int, list[Prediction]]:
+    def receive(self) -> tuple[int, list[A]]:
         """The number of its oldest batch, and the answers."""
         try:
-            predictions: list[Prediction] = self.connection.recv()
+            answers: list[A] = self.connection.recv()
         except (EOFError, OSError) as error:
             raise self._gone() from error
-        return self.numbers.popleft(), predictions
+        return self.numbers.popleft(), answers
 
     def stop(self) -> None:
         """End it, whatever it does: it has nothing to lose."""
@@ -164,24 +167,22 @@ class Worker:
         )
 
 
-def _answer_batches(
-    classifier: Classifier, threshold: float | None, pipe: Connection, inherited: list[Connection]
-) -> None:
+def _answer_batches(answer: Callable[[list[str]], list[A]], pipe: Connection, inherited: list[Connection]) -> None:
     """The whole life of a worker: until the other end of the pipe is closed, which happens however its parent ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the parent ends the others
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
     for other in inherited:  # or it would itself hold open what shall close when the parent ends
         other.close()
-    batches: SimpleQueue[Sequence[str] | None] = SimpleQueue()
+    batches: SimpleQueue[list[str] | None] = SimpleQueue()
     # Taken off the pipe while the batch before is answered: nobody waits for anyone who waits for him.
     Thread(target=_take, args=(pipe, batches), daemon=True).start()
     with suppress(OSError):
         while (texts := batches.get()) is not None:
-            pipe.send(classifier.predict(texts, threshold=threshold))
+            pipe.send(answer(texts))
 
 
-def _take(pipe: Connection, batches: "SimpleQueue[Sequence[str] | None]") -> None:
+def _take(pipe: Connection, batches: "SimpleQueue[list[str] | None]") -> None:
     with suppress(EOFError, OSError):
         while True:
             batches.put(pipe.recv())

@@ -67,13 +67,6 @@ class Frame(NamedTuple):
     height: int
 
 
-def bar(value: float, width: int, *, unicode: bool) -> str:
-    """A share of 1 as a horizontal bar of at most `width` cells, in half cells."""
-    whole, half = "━╸" if unicode else "=-"
-    halves = round(2 * width * min(1.0, max(0.0, value)))
-    return whole * (halves // 2) + half * (halves % 2)
-
-
 def curves(runs: Sequence[Run], *, width: int, height: int | None = None, color: bool, unicode: bool) -> str:
     """Accuracy and loss over the epochs: side by side, or one above the other in less than 56 columns.
 

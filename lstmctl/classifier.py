@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 WINDOW = 1024  # texts that are sorted by length and read together
 DEEP_WINDOW = 128  # the same with several layers, which keep a row for every word of every text
 
+Ids = Sequence[int] | NDArray[np.int32]  # of the words of a text
+
 
 class Prediction(NamedTuple):
     """The answer for one text. `probabilities` are in the order of the model's labels and sum to 1."""
@@ -39,7 +41,7 @@ class Classifier:
             {direction: _matrices(weights, f"lstm.{layer}.{direction}") for direction in config.directions}
             for layer in range(config.layers)
         ]
-        self._embedding = weights["embedding"]
+        self.embedding = weights["embedding"]  # (vocab_size, embedding_dim)
         self._head_kernel, self._head_bias = weights["head.kernel"], weights["head.bias"]
         self._packed = [{name: pack(matrices) for name, matrices in layer.items()} for layer in self.layers]
         self._tables = {name: np.empty((config.vocab_size, 4 * config.units), np.float32) for name in config.directions}
@@ -63,14 +65,19 @@ class Classifier:
         """One answer a text, in order. Without a threshold the most probable label wins; with one (two labels only)
         the positive label wins from that probability on."""
         encoded = [self.encode(text) for text in texts]
-        probabilities = self.probabilities([text.ids for text in encoded])
+        return self.answers(encoded, self.probabilities([text.ids for text in encoded]), threshold=threshold)
+
+    def answers(
+        self, encoded: Sequence[Encoded], probabilities: NDArray[np.float64], *, threshold: float | None = None
+    ) -> list[Prediction]:
+        """What probabilities (texts, labels) say about texts. See `predict` for the threshold."""
         chosen = choose(probabilities, threshold=threshold)
         return [
             Prediction(self.config.labels[place], float(row[place]), tuple(map(float, row)), text.reading)
             for place, row, text in zip(chosen, probabilities, encoded, strict=True)
         ]
 
-    def probabilities(self, texts: Sequence[Sequence[int] | NDArray[np.int32]]) -> NDArray[np.float64]:
+    def probabilities(self, texts: Sequence[Ids]) -> NDArray[np.float64]:
         """(texts, labels). Every text is word ids below the vocabulary's size, at most `max_len` of them; 0 is allowed.
 
         A text's bits do not depend on the other texts, nor on their number.
@@ -81,7 +88,7 @@ class Classifier:
             result[start : start + window] = self._head(self._last_hidden(texts[start : start + window]))
         return result
 
-    def _last_hidden(self, texts: Sequence[Sequence[int] | NDArray[np.int32]]) -> Floats:
+    def _last_hidden(self, texts: Sequence[Ids]) -> Floats:
         """(texts, units · directions): the last layer's hidden state, after the last word each direction reads."""
         if self.config.padding == "pre":
             texts = [np.pad(np.asarray(text, np.int32), (self.config.max_len - len(text), 0)) for text in texts]
@@ -110,7 +117,8 @@ class Classifier:
                     every.append(seen if name == "forward" else _backwards(seen, lengths))
             if every:
                 # The layer above reads hidden states instead of words: a table with one row for each place.
-                inputs = np.concatenate(every, axis=-1).reshape(rows.size, -1)
+                places = np.concatenate(every, axis=-1)
+                inputs = places.reshape(-1, places.shape[-1])
                 above = self._packed[number + 1]
                 tables = {name: product(inputs, packed.input) + packed.bias for name, packed in above.items()}
                 rows = np.arange(rows.size, dtype=np.int32).reshape(rows.shape)
@@ -123,7 +131,7 @@ class Classifier:
         missing = np.flatnonzero(needed & ~self._in_tables)
         if missing.size:
             for name, packed in self._packed[0].items():
-                self._tables[name][missing] = product(self._embedding[missing], packed.input) + packed.bias
+                self._tables[name][missing] = product(self.embedding[missing], packed.input) + packed.bias
             self._in_tables[missing] = True
 
     def _head(self, hidden: Floats) -> NDArray[np.float64]:

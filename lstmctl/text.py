@@ -19,7 +19,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from functools import cache
 from itertools import compress, repeat
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from lstmctl.config import FIRST_WORD, UNKNOWN
 
@@ -162,7 +162,8 @@ class Reading(NamedTuple):
 class Encoded(NamedTuple):
     """A text as a model reads it."""
 
-    ids: list[int]  # what the LSTM is fed, at most max_len
+    ids: list[int]  # what the LSTM is fed, at most max_len: those of `words`, perhaps after that of a start word
+    words: list[str]  # the part of the text that is read
     reading: Reading
 
 
@@ -177,12 +178,16 @@ def encode(
     read = clip(words if start_word is None else [start_word, *words], max_len, cut)
     ids = list(map(vocabulary.ids.get, read, repeat(UNKNOWN)))
     unknown = list(compress(read, map(UNKNOWN.__eq__, ids)))
-    begun = start_word is not None and read[0] == start_word
-    seen = len(read) - begun
-    return Encoded(ids, Reading(len(words), seen - len(unknown), unknown, len(words) - seen))
+    # The start word is in front unless it was cut; and it is there alone where a text has no word.
+    begun = start_word is not None and (cut == "end" or len(words) < max_len)
+    seen = read[1:] if begun else read
+    return Encoded(ids, seen, Reading(len(words), len(seen) - len(unknown), unknown, len(words) - len(seen)))
 
 
-def clip(words: list[str], max_len: int, cut: str) -> list[str]:
+T = TypeVar("T")  # a word, or its id
+
+
+def clip(words: list[T], max_len: int, cut: str) -> list[T]:
     """The part of a tokenized text that a model reads."""
     if len(words) <= max_len:
         return words

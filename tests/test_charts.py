@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lstmctl import charts
-from lstmctl.charts import bar, curves
+from lstmctl.bars import bar
+from lstmctl.charts import curves
 from lstmctl.errors import UsageError
 from lstmctl.history import EpochRecord
 

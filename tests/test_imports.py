@@ -14,7 +14,7 @@ PACKAGE = Path(__file__).parent.parent / "lstmctl"
 # A module imports only from lower ranks; `cli` has ranks of its own inside.
 RANKS = [
     {"errors"},
-    {"files", "record", "signals", "processors"},
+    {"files", "record", "signals", "processors", "bars"},
     {"config"},
     {"recipes"},
     {"history", "text", "metrics", "lstm"},
@@ -33,7 +33,7 @@ RANKS = [
         "cli.model_lists",
         "cli.model_files",
     },
-    {"cli.training_job"},
+    {"cli.training_job", "cli.explanation_writer"},
     {"cli.train", "cli.evaluate", "cli.predict", "cli.plot", "cli.summary", "cli.models", "cli.data", "cli.completion"},
     {"cli.main"},
     {"__main__"},

@@ -78,16 +78,26 @@ class Console:
 
     def show(self, *pieces: Piece, cut: bool = True) -> None:
         """One line for a person, cut to the terminal's width unless `cut` is False."""
+        self._show(self._styled(pieces, cut=cut) + "\n")
+
+    def show_from(self, column: int, before: Sequence[Piece], after: Sequence[Piece]) -> None:
+        """One line whose second half starts at a column, however wide the terminal draws the first: of emoji with a
+        skin tone or a joiner, no two agree."""
+        place = f"\x1b[{column + 1}G" if self.on_terminal and os.environ.get("TERM") != "dumb" else ""
+        first = self._styled(before, cut=False, strip=False)
+        self._show(first + place + self._styled(after, cut=False) + "\n")
+
+    def _styled(self, pieces: Sequence[Piece], *, cut: bool, strip: bool = True) -> str:
         if self.color:
             console = self._terminal("stdout")
             with console.capture() as captured:
-                console.print(_rich_text(pieces), soft_wrap=not cut, no_wrap=True, overflow="ellipsis")
-            text = captured.get()
-        else:
-            text = plain(pieces)
-            if cut and self.on_terminal:
-                text = shortened(text, self.width)
-            text += "\n"
+                console.print(_rich_text(pieces), soft_wrap=not cut, no_wrap=True, overflow="ellipsis", end="")
+            text: str = captured.get()
+            return text
+        text = plain(pieces, strip=strip)
+        return shortened(text, self.width) if cut and self.on_terminal else text
+
+    def _show(self, text: str) -> None:
         if not self.unicode:
             text = text.translate(ASCII)
         encoding = "utf-8" if self.settings.output is not None else getattr(sys.stdout, "encoding", None)

@@ -113,7 +113,7 @@ def evaluate(
     labels = folder.card.config.labels
     place = {label: number for number, label in enumerate(labels)}
     truth = np.array([place[example.label] for example in examples], np.int64)
-    predictions = answer_all(Classifier.load(folder), [example.text for example in examples], jobs=jobs)
+    predictions = answer_all(Classifier.load(folder).predict, [example.text for example in examples], jobs=jobs)
     probabilities = np.array([prediction.probabilities for prediction in predictions])
     return measure(probabilities, truth, labels=labels, threshold=threshold)
 

@@ -2,27 +2,33 @@
 
 import os
 import shlex
-from typing import TYPE_CHECKING, Annotated
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from lstmctl.cli.console import Console
+from lstmctl.cli.explanation_writer import ExplanationWriter
 from lstmctl.cli.options import Jobs, Model, TextColumn, job_count, settings
-from lstmctl.cli.prediction_rows import rows_of
+from lstmctl.cli.prediction_rows import answer_rows, rows_of
 from lstmctl.cli.prediction_writer import PredictionWriter
 from lstmctl.cli.session import open_model, open_registry, say_which
-from lstmctl.errors import ExitCode, LstmctlError, UsageError
+from lstmctl.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
+    from lstmctl.bulk import Bulk
     from lstmctl.data.rows import Row
+    from lstmctl.registry.artifact import ModelFolder
 
 NAME = "predict"
+_EXPLAINED_TOGETHER = 4  # texts: explaining one takes as long as predicting hundreds
 EXAMPLES = """
 Examples:
   lstmctl predict "great movie" "terrible movie"
   cat reviews.txt | lstmctl predict -
   lstmctl predict -i reviews.csv --text-column review --json
   lstmctl predict -i reviews.csv --text-column review --keep-columns > labelled.tsv
+  lstmctl predict --explain "the acting was dull but the end is wonderful"
 """
 
 
@@ -58,6 +64,19 @@ def command(
     keep_columns: Annotated[
         bool, typer.Option("--keep-columns", help="Pass the other columns of a table through, after the answer.")
     ] = False,
+    explain: Annotated[
+        bool,
+        typer.Option(
+            "--explain",
+            help="A row for each word: the probability so far, the word's effect (the prediction minus that "
+            "without the word), and what gates and belt did (they describe, the effect attributes). Of a long text, a "
+            "terminal shows the words around the strongest ten; pipes and -o get all.",
+        ),
+    ] = False,
+    all_units: Annotated[
+        bool,
+        typer.Option("--all-units", help="With --explain: gates, belt and hidden state of every unit, in JSON or TSV."),
+    ] = False,
     expect: Annotated[
         str | None,
         typer.Option("--expect", metavar="LABEL", help="Exit 0 if any text gets LABEL, else 1, as grep does."),
@@ -89,37 +108,45 @@ def command(
     folder = open_model(model)
     labels = folder.card.config.labels
     _check_options(labels, top_k=top_k, threshold=threshold, expect=expect)
+    writer: PredictionWriter | ExplanationWriter
+    if explain:
+        _check_explain(top_k=top_k, labels_only=labels_only, keep_columns=keep_columns)
+        writer = ExplanationWriter(console, labels, reference=folder.reference, all_units=all_units)
+    elif all_units:
+        raise UsageError("--all-units belongs to --explain")
+    else:
+        writer = PredictionWriter(
+            console,
+            labels,
+            reference=folder.reference,
+            top_k=top_k,
+            labels_only=labels_only,
+            text_column=text_column if keep_columns else None,
+        )
+    say_which(console, folder, named=model is not None)
+    _hint_at_names(console, texts or [])
+    bulk = _bulk(folder, jobs=processes, threshold=threshold, explain=explain)
+    answer_rows(bulk, rows, waiting, writer.write_all, console.flush)
+    return int(ExitCode.DONE if expect is None or expect in writer.labels_given else ExitCode.NO)
 
+
+def _bulk(folder: "ModelFolder", *, jobs: int, threshold: float | None, explain: bool) -> "Bulk[Row, Any]":
+    """What answers the texts, or explains the answers."""
     from lstmctl.bulk import Bulk
     from lstmctl.classifier import Classifier
 
-    say_which(console, folder, named=model is not None)
-    _hint_at_names(console, texts or [])
-    writer = PredictionWriter(
-        console,
-        labels,
-        reference=folder.reference,
-        top_k=top_k,
-        labels_only=labels_only,
-        text_column=text_column if keep_columns else None,
-    )
-    bulk: Bulk[Row] = Bulk(Classifier.load(folder), jobs=processes, threshold=threshold)
-    with bulk:
+    classifier = Classifier.load(folder)
+    if not explain:
+        return Bulk(partial(classifier.predict, threshold=threshold), jobs=jobs)
+    from lstmctl.explain import explain_all
 
-        def settle() -> None:
-            writer.write_all(bulk.finish())
-            console.flush()
+    return Bulk(partial(explain_all, classifier, threshold=threshold), jobs=jobs, batch=_EXPLAINED_TOGETHER)
 
-        if waiting is not None:
-            waiting.before_waiting = settle  # whoever feeds us one line a second gets one answer a second
-        try:
-            for row in rows:
-                writer.write_all(bulk.put(row, row.text))
-        except LstmctlError:
-            settle()  # of the rows before the bad one, however they came
-            raise
-        settle()
-    return int(ExitCode.DONE if expect is None or expect in writer.labels_given else ExitCode.NO)
+
+def _check_explain(*, top_k: int | None, labels_only: bool, keep_columns: bool) -> None:
+    for given, option in ((top_k is not None, "-k"), (labels_only, "--labels-only"), (keep_columns, "--keep-columns")):
+        if given:
+            raise UsageError(f"--explain and {option} do not go together: an explanation has its own columns")
 
 
 def _hint_at_names(console: Console, texts: list[str]) -> None:

@@ -1,18 +1,46 @@
-"""The rows that `predict` answers: its arguments, a file, or standard input."""
+"""The rows that `predict` answers: its arguments, a file, or standard input; and how they are answered in order."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from lstmctl.errors import NotFound, UsageError
+from lstmctl.errors import LstmctlError, NotFound, UsageError
 
 if TYPE_CHECKING:
+    from lstmctl.bulk import Bulk
     from lstmctl.data.rows import Row
     from lstmctl.data.waiting import Waiting
 
 _HIGHEST_LIMIT = 2**30  # bytes of a line
+
+A = TypeVar("A")  # an answer
+
+
+def answer_rows(
+    bulk: "Bulk[Row, A]",
+    rows: "Iterator[Row]",
+    waiting: "Waiting | None",
+    write: "Callable[[list[tuple[Row, A]]], None]",
+    flush: Callable[[], None],
+) -> None:
+    """Answer all rows, and write each answer before more rows are waited for."""
+    with bulk:
+
+        def settle() -> None:
+            write(bulk.finish())
+            flush()
+
+        if waiting is not None:
+            waiting.before_waiting = settle  # whoever feeds us one line a second gets one answer a second
+        try:
+            for row in rows:
+                write(bulk.put(row, row.text))
+        except LstmctlError:
+            settle()  # of the rows before the bad one, however they came
+            raise
+        settle()
 
 
 def rows_of(

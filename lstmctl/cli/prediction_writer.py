@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from lstmctl.cli.console import Console
-from lstmctl.cli.lines import shortened, tsv, visible
+from lstmctl.cli.lines import Piece, shortened, tsv, visible
 from lstmctl.errors import BadData
 
 if TYPE_CHECKING:
@@ -99,20 +99,31 @@ class PredictionWriter:
         return [column_text(value) for value in others.values()]
 
     def _line(self, row: "Row", prediction: "Prediction") -> None:
-        from rich.cells import cell_len
-
-        from lstmctl.charts import bar
-
-        width = 14 if self.console.width >= 72 else 8
         for label, probability in self._ranked(prediction):
-            drawn = bar(probability, width, unicode=self.console.unicode)
-            shown = visible(label) + " " * (self._label_width - cell_len(visible(label)))
-            numbers = "" if self.labels_only else f"  {probability:.2f}  {drawn:<{width}} "
-            notes = _notes(prediction)
-            room = self.console.width - cell_len(shown + numbers + notes) - 2
+            drawn = None if self.labels_only else probability
             self.console.show(
-                (shown, "bold"), numbers, "  ", shortened(visible(row.text), max(12, room)), (notes, "dim")
+                *answer_line(
+                    self.console, row.text, prediction, label=label, probability=drawn, width=self._label_width
+                )
             )
+
+
+def answer_line(
+    console: Console, text: str, prediction: "Prediction", *, label: str, probability: float | None, width: int = 0
+) -> list[Piece]:
+    """A label and its probability with a bar, the text, and what of it was not read."""
+    from rich.cells import cell_len
+
+    from lstmctl.bars import bar
+
+    bar_width = 14 if console.width >= 72 else 8
+    shown = visible(label) + " " * (width - cell_len(visible(label)))
+    numbers = ""
+    if probability is not None:
+        numbers = f"  {probability:.2f}  {bar(probability, bar_width, unicode=console.unicode):<{bar_width}} "
+    notes = _notes(prediction)
+    room = console.width - cell_len(shown + numbers + notes) - 2
+    return [(shown, "bold"), numbers, "  ", shortened(visible(text), max(12, room)), (notes, "dim")]
 
 
 def _notes(prediction: "Prediction") -> str:

@@ -143,7 +143,7 @@ def forward_pass(folder: ModelFolder, texts: list[str], rounds: int) -> None:
     alone = ByIds.load(folder)
 
     def ours(jobs: int) -> None:
-        with Bulk[None](alone, jobs=jobs) as bulk:
+        with Bulk[None, object](alone.predict, jobs=jobs) as bulk:
             for text in ids:
                 bulk.put(None, text)  # type: ignore[arg-type]
             bulk.finish()
@@ -181,7 +181,7 @@ def first_answer(folder: ModelFolder, keras_path: Path, words: Path, rounds: int
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--texts", type=int, default=10_000, help="reviews of the data set imdb, repeated if need be")
+    parser.add_argument("--texts", type=int, default=20_000, help="reviews of the data set imdb, repeated if need be")
     arguments = parser.parse_args()
     home = default_home(None, os.environ)
     folder = Registry(home).resolve(None)
@@ -195,7 +195,7 @@ def main() -> None:
         keras_path.write_bytes(to_keras(folder))
         vocabulary.write_text("\n".join(folder.vocabulary().words), encoding="utf-8")
         first_answer(folder, keras_path, vocabulary, arguments.runs)
-        forward_pass(folder, texts[:4096], arguments.runs)
+        forward_pass(folder, texts, arguments.runs)
         end_to_end(folder, path, keras_path, arguments.runs, len(texts))
 
 
