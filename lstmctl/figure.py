@@ -1,20 +1,23 @@
-"""The curves as a picture, PNG or SVG. Needs the extra `plots` (matplotlib), and no display: pyplot stays out.
+"""Charts as pictures, PNG or SVG. Needs the extra `plots` (matplotlib), and no display: pyplot stays out.
 
-The same runs give the same bytes: no dates, no random ids, and no settings of the user's own matplotlib.
+The same numbers give the same bytes: no dates, no random ids, and no settings of the user's own matplotlib.
 """
 
 import io
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from math import isfinite
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from lstmctl.errors import MissingExtra, UsageError
 from lstmctl.history import EpochRecord, best
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
+    from numpy.typing import NDArray
 
 Run = tuple[str, Sequence[EpochRecord]]  # a model's name and its epochs
 Style = dict[str, Any]
@@ -27,6 +30,11 @@ LARGEST = 1e9
 TRAINING: Style = {"linestyle": "-", "linewidth": 2.2}
 VALIDATION: Style = {"linestyle": (0, (2.5, 1.5)), "linewidth": 2.2}
 STAR: Style = {"linestyle": "none", "marker": "*", "markersize": 17, "markeredgecolor": "white"}
+# For a PNG, the fonts of other scripts, where the machine has them; an SVG is drawn with those of its viewer.
+OTHER_SCRIPTS = (
+    "Noto Sans CJK SC", "Noto Sans CJK JP", "PingFang SC", "Hiragino Sans", "Arial Unicode MS",
+    "Noto Sans Arabic", "Noto Sans Hebrew", "Noto Sans Devanagari", "Noto Sans Bengali", "Noto Sans Thai",
+)  # fmt: skip
 SETTINGS: Any = {
     "font.size": 13,
     "axes.spines.top": False,
@@ -44,6 +52,20 @@ SETTINGS: Any = {
 }
 
 
+class HeatMap(NamedTuple):
+    """Numbers as colours, units × words: `values` (words, units) between `low` and `high`.
+
+    `colors` are spread evenly from low to high, as "#rrggbb".
+    """
+
+    title: str
+    words: Sequence[str]
+    values: "NDArray[Any]"
+    low: float
+    high: float
+    colors: Sequence[str]
+
+
 def curves_image(runs: Sequence[Run], *, format: Literal["png", "svg"]) -> bytes:
     """Training and validation accuracy and loss over the epochs, in two panels, with the best epoch marked.
 
@@ -58,26 +80,85 @@ def curves_image(runs: Sequence[Run], *, format: Literal["png", "svg"]) -> bytes
         raise UsageError(f"{len(runs)} models do not fit in one figure", hint=f"name at most {len(COLORS)}")
     if not any(records for _, records in runs):
         raise ValueError("there are no epochs to draw")
-    try:
-        import matplotlib
-        from matplotlib.figure import Figure
-    except ModuleNotFoundError:
-        raise MissingExtra("matplotlib", extra="plots") from None
-    metadata = {"Software": None} if format == "png" else {"Date": None}
-    picture = io.BytesIO()
-    with matplotlib.rc_context(), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing")  # a name may be in a script that the font lacks
-        matplotlib.rcdefaults()
-        matplotlib.rcParams.update(SETTINGS)
+    with _own_settings():
         names = _names(runs)
         columns = max(1, min(len(names), 90 // max(6 + len(str(handle.get_label())) for handle in names)))
-        figure = Figure(figsize=(11, 4.5 + 0.3 * -(-len(names) // columns)), dpi=150, layout="constrained")
+        figure = _figure(11, 4.5 + 0.3 * -(-len(names) // columns))
         for axes, quantity in zip(figure.subplots(1, 2), ("accuracy", "loss"), strict=True):
             _panel(axes, runs, quantity)
         figure.legend(handles=names, loc="outside upper center", ncols=columns, handlelength=len(runs) > 1)
         figure.legend(handles=_styles(runs), loc="outside lower center", ncols=3)
-        figure.savefig(picture, format=format, metadata=metadata)
+        return _saved(figure, format)
+
+
+def heat_map_image(heat_map: HeatMap, *, format: Literal["png", "svg"]) -> bytes:
+    """A row for each unit, a column for each word.
+
+    Raises:
+        MissingExtra: matplotlib is not installed.
+    """
+    with _own_settings():
+        from matplotlib.colors import LinearSegmentedColormap
+
+        words, units = heat_map.values.shape
+        figure = _figure(min(24, 3 + 0.32 * max(words, 8)), min(14, 2.2 + 0.14 * max(units, 8)))
+        axes = figure.subplots()
+        shown = axes.imshow(
+            heat_map.values.T,
+            cmap=LinearSegmentedColormap.from_list("lstmctl", list(heat_map.colors)),
+            vmin=heat_map.low,
+            vmax=heat_map.high,
+            aspect="auto",
+            interpolation="nearest",
+        )
+        step = -(-words // 65)  # where there is no room for all words
+        axes.set_xticks(range(0, words, step), [_printable(word) for word in heat_map.words[::step]], rotation=90)
+        axes.set_title(_printable(heat_map.title), loc="left", pad=12)
+        axes.set_ylabel("unit")
+        axes.grid(visible=False)
+        figure.colorbar(shown, ax=axes, fraction=0.05, pad=0.02)
+        return _saved(figure, format)
+
+
+@contextmanager
+def _own_settings() -> Iterator[None]:
+    """matplotlib without the user's settings, and afterwards with them.
+
+    Raises:
+        MissingExtra: matplotlib is not installed.
+    """
+    try:
+        import matplotlib
+    except ModuleNotFoundError:
+        raise MissingExtra("matplotlib", extra="plots") from None
+    with matplotlib.rc_context(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing")  # a text may be in a script that the font lacks
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(SETTINGS)
+        from matplotlib.font_manager import get_font_names
+
+        installed = set(get_font_names())
+        matplotlib.rcParams["font.family"] = ["sans-serif", *(font for font in OTHER_SCRIPTS if font in installed)]
+        yield
+
+
+def _figure(width: float, height: float) -> "Figure":
+    """An empty figure, in inches."""
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), dpi=150, layout="constrained")
+
+
+def _saved(figure: "Figure", format: Literal["png", "svg"]) -> bytes:  # noqa: A002
+    picture = io.BytesIO()
+    figure.savefig(picture, format=format, metadata={"Software": None} if format == "png" else {"Date": None})
     return picture.getvalue()
+
+
+def _printable(text: str) -> str:
+    """Text from outside, without what would move other text, and not too long."""
+    text = "".join(letter if letter.isprintable() else "?" for letter in text)
+    return text if len(text) <= LONGEST_NAME else text[: LONGEST_NAME - 1] + "…"
 
 
 def _panel(axes: "Axes", runs: Sequence[Run], quantity: str) -> None:

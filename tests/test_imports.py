@@ -33,7 +33,7 @@ RANKS = [
         "cli.model_lists",
         "cli.model_files",
     },
-    {"cli.training_job", "cli.explanation_writer"},
+    {"cli.training_job", "cli.explanation_writer", "cli.gates"},
     {"cli.train", "cli.evaluate", "cli.predict", "cli.plot", "cli.summary", "cli.models", "cli.data", "cli.completion"},
     {"cli.main"},
     {"__main__"},

@@ -1,8 +1,8 @@
-"""`lstmctl plot`: the post's figure, in the terminal or as a picture."""
+"""`lstmctl plot`: the post's figure, or the gates at work, in the terminal or as a picture."""
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -23,20 +23,67 @@ Examples:
   lstmctl plot                       accuracy and loss of the newest model
   lstmctl plot imdb@1 imdb@2         two models in one figure
   lstmctl plot -o curves.svg         a picture, for a page or a paper
+  lstmctl plot --kind gates --text "not a good film" --show belt
 """
 PICTURES = (".png", ".svg")
+
+
+def complete_show(incomplete: str) -> list[str]:
+    """The quantities that --show knows."""
+    from lstmctl.cli.gates import QUANTITIES
+
+    return [name for name in QUANTITIES if name.startswith(incomplete)]
 
 
 def command(
     models: Annotated[
         list[str] | None, typer.Argument(metavar="[MODEL]...", help=MODEL_HELP, autocompletion=complete_model)
     ] = None,
+    kind: Annotated[
+        Literal["curves", "gates"],
+        typer.Option(
+            "--kind",
+            metavar="KIND",
+            help="curves: accuracy and loss over the epochs; gates: what every unit did at every word of --text.",
+        ),
+    ] = "curves",
+    text: Annotated[str | None, typer.Option("--text", metavar="TEXT", help="For gates: the text to read.")] = None,
+    show: Annotated[
+        str | None,
+        typer.Option(
+            "--show",
+            metavar="WHAT",
+            help="For gates: forget, decision, new-value, output, belt or hidden.",
+            show_default="belt",
+            autocompletion=complete_show,
+        ),
+    ] = None,
+    lstm: Annotated[
+        str | None,
+        typer.Option(
+            "--lstm",
+            metavar="NAME",
+            help="For gates: which LSTM, as summary names it.",
+            show_default="the last layer's, forward",
+        ),
+    ] = None,
 ) -> None:
-    """Draw accuracy and loss over the epochs."""
+    """Draw the curves of a training, or the gates at work on a text."""
     console = Console.open(settings)
     suffix = Path(settings.output).suffix.lower() if settings.output else ""
     if suffix and suffix not in (*PICTURES, ".txt", ".tsv", ".json", ".jsonl"):
         raise UsageError(f"plot cannot write {suffix} files", hint="end the name in .png, .svg or .txt")
+    if kind == "gates":
+        if text is None:
+            raise UsageError("--kind gates draws a text", hint='lstmctl plot --kind gates --text "not a good film"')
+        if len(models or ()) > 1:
+            raise UsageError("--kind gates draws one model", hint="name one")
+        from lstmctl.cli.gates import plot_gates
+
+        plot_gates(console, open_model(models[0] if models else None), text, show=show or "belt", lstm=lstm)
+        return
+    if (text, show, lstm) != (None, None, None):
+        raise UsageError("--text, --show and --lstm belong to --kind gates")
     runs = histories(models or [None])
     if suffix in PICTURES:
         from lstmctl.figure import curves_image
