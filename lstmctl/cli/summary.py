@@ -1,4 +1,4 @@
-"""`lstmctl summary`: what is in a model. Reads its JSON, not its weights."""
+"""`lstmctl summary`: what is in a model. Reads its JSON; only the looks inside read weights and words."""
 
 import shlex
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,8 +9,10 @@ from lstmctl.cli.console import Console
 from lstmctl.cli.lines import Piece, tsv, visible
 from lstmctl.cli.options import MODEL_HELP, Model, complete_model, settings
 from lstmctl.cli.session import open_model
+from lstmctl.cli.summary_gates import show_gates
+from lstmctl.cli.summary_words import show_neighbours, show_word
 from lstmctl.config import ModelConfig
-from lstmctl.errors import UsageError
+from lstmctl.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
     from lstmctl.registry.artifact import ModelFolder
@@ -21,6 +23,8 @@ Examples:
   lstmctl summary
   lstmctl summary imdb@1 --json
   lstmctl summary --command             the line that trained it
+  lstmctl summary --gates               the four matrices, and how long the belt remembers
+  lstmctl summary --near dull           what the model takes for much the same
 """
 # In the order of the story; the usual name of each stands in docs/explain/lstm.md.
 MATRICES = (
@@ -39,13 +43,38 @@ def command(
     show_command: Annotated[
         bool, typer.Option("--command", help="Print the command line that made the model.")
     ] = False,
-) -> None:
-    """Show a model's layers, data and score."""
+    gates: Annotated[
+        bool,
+        typer.Option("--gates", help="Sizes and norms of the four matrices, and the belt's half-life on test texts."),
+    ] = False,
+    texts: Annotated[
+        list[str] | None,
+        typer.Option("--text", metavar="TEXT", help="With --gates: measure the half-life on this text instead."),
+    ] = None,
+    near: Annotated[
+        str | None, typer.Option("--near", metavar="WORD", help="The words nearest to WORD in the embedding.")
+    ] = None,
+    word: Annotated[
+        str | None,
+        typer.Option("--word", metavar="WORD", help="Whether WORD is known, and how frequent; 1 if it is unknown."),
+    ] = None,
+) -> int:
+    """Show a model's layers, data and score, or look inside."""
     if reference and model:
         raise UsageError("two models named; summary takes one")
+    if sum((show_command, gates, near is not None, word is not None)) > 1:
+        raise UsageError("--command, --gates, --near and --word are different answers", hint="ask for one at a time")
+    if texts and not gates:
+        raise UsageError("--text belongs to --gates")
     console = Console.open(settings)
     folder = open_model(reference or model)
-    if show_command:
+    if gates:
+        show_gates(console, folder, texts or [])
+    elif near is not None:
+        show_neighbours(console, folder, near)
+    elif word is not None:
+        return show_word(console, folder, word)
+    elif show_command:
         line = shlex.join(folder.card.command)
         console.result(visible(line) if console.on_terminal else line)
     elif console.format == "json":
@@ -56,6 +85,7 @@ def command(
             console.result(tsv((name.strip(), shape, parameters)))
     else:
         _screen(console, folder)
+    return int(ExitCode.DONE)
 
 
 def layers(config: ModelConfig) -> list[tuple[str, str, str, int]]:
