@@ -60,6 +60,11 @@ class Console:
         return self.settings.output is not None or can_show(sys.stdout)
 
     @property
+    def ellipsis(self) -> str:
+        """What stands for text that was cut."""
+        return "…" if self.unicode else "..."
+
+    @property
     def color(self) -> bool:
         """Whether the answer may be coloured."""
         return self._may_color(self.on_terminal)
@@ -95,13 +100,20 @@ class Console:
             text: str = captured.get()
             return text
         text = plain(pieces, strip=strip)
-        return shortened(text, self.width) if cut and self.on_terminal else text
+        return shortened(text, self.width, ellipsis=self.ellipsis) if cut and self.on_terminal else text
+
+    def as_shown(self, text: str) -> str:
+        """User text as `show` will write it: harmless, and spelled out where the stream cannot write it."""
+        return visible(text).encode(self._encoding, "backslashreplace").decode(self._encoding)
+
+    @property
+    def _encoding(self) -> str:
+        return "utf-8" if self.settings.output is not None else getattr(sys.stdout, "encoding", None) or "utf-8"
 
     def _show(self, text: str) -> None:
         if not self.unicode:
             text = text.translate(ASCII)
-        encoding = "utf-8" if self.settings.output is not None else getattr(sys.stdout, "encoding", None)
-        self._write(text.encode(encoding or "utf-8", "backslashreplace"))
+        self._write(text.encode(self._encoding, "backslashreplace"))
 
     def table(self, header: Sequence[str], rows: Sequence[Sequence[Piece]], *, right: Sequence[int] = ()) -> None:
         """Aligned columns with a dim header; the columns numbered in `right` are right-aligned."""

@@ -125,7 +125,7 @@ class Screen:
 
         self.console, self.explanation = console, explanation
         self.gates = console.width >= 72
-        longest = max(cell_len(visible(word)) for word in explanation.words)
+        longest = max(cell_len(console.as_shown(word)) for word in explanation.words)
         room = console.width - (_GATES_WIDTH if self.gates else 0)
         self.word_width = max(len("(start)"), min(longest, 20 if room >= 72 else 16 if room >= 46 else 10))
         # Between word and end: mark, probability, bar, effect, mark, and the spaces between them.
@@ -138,7 +138,8 @@ class Screen:
         explanation, console = self.explanation, self.console
         values = [explanation.mean(name) for name in ("belt_change", *GATES)]
         titles: list[Piece] = [(f"{name:>{_width(name)}}", "dim") for name in _HEADERS] if self.gates else []
-        so_far = f"P({shortened(visible(explanation.label), max(4, self.bar_width - 6))}) so far"
+        label = shortened(console.as_shown(explanation.label), max(4, self.bar_width - 6), ellipsis=console.ellipsis)
+        so_far = f"P({label}) so far"
         self._line(("word", "dim"), "", [(f"{so_far:<{self.bar_width + 6}}", "dim")], ("effect", "dim"), titles)
         self._line(("(start)", "dim"), "", self._probability(explanation.start), "", [])
         for place in _shown(explanation):
@@ -146,7 +147,7 @@ class Screen:
                 console.show((place, "dim"))
                 continue
             strong = place in self.decisive
-            word = visible(explanation.words[place])
+            word = console.as_shown(explanation.words[place])
             effect = f"{round(explanation.effect[place], 2) + 0.0:+.2f}" + (" ◀" if strong else "")  # + 0: never -0.00
             self._line(
                 (word, "bold") if strong else word,
@@ -163,7 +164,7 @@ class Screen:
         from rich.cells import cell_len
 
         text, style = (word, "") if isinstance(word, str) else word
-        text = shortened(text, self.word_width)
+        text = shortened(text, self.word_width, ellipsis=self.console.ellipsis)
         space = " " * (self.word_width - cell_len(text))
         cell = effect if isinstance(effect, str) else effect[0]
         after = [(f"{mark:<1}", "dim"), "  ", *probability, "  ", effect, " " * (len("-0.00 <") - len(cell))]

@@ -99,7 +99,7 @@ def _screen(console: Console, explanation: "Explanation", values: "NDArray[Any]"
     from rich.cells import cell_len
 
     quantity = QUANTITIES[show]
-    labels = [shortened(visible(word), LABEL_WIDTH) for word in explanation.words]
+    labels = [shortened(console.as_shown(word), LABEL_WIDTH, ellipsis=console.ellipsis) for word in explanation.words]
     label_width = max(cell_len("unit"), *map(cell_len, labels)) + 1
     room = max(8, min(console.width, WIDEST) - label_width - 1)
     units = values.shape[1]

@@ -60,8 +60,8 @@ def plain(pieces: Sequence[Piece], *, strip: bool = True) -> str:
     return text.rstrip() if strip else text
 
 
-def shortened(text: str, width: int) -> str:
-    """`text`, cut to `width` columns of a terminal."""
+def shortened(text: str, width: int, *, ellipsis: str = "…") -> str:
+    """`text`, cut to `width` columns of a terminal; `ellipsis` then stands at its end."""
     from rich.cells import cell_len, set_cell_size
 
-    return text if cell_len(text) <= width else set_cell_size(text, width - 1) + "…"
+    return text if cell_len(text) <= width else set_cell_size(text, width - len(ellipsis)) + ellipsis

@@ -8,7 +8,7 @@ import typer
 
 from lstmctl.cli.console import Console
 from lstmctl.cli.lines import tsv
-from lstmctl.cli.options import MODEL_HELP, complete_model, settings
+from lstmctl.cli.options import MODEL_HELP, Model, complete_model, settings
 from lstmctl.cli.session import open_model
 from lstmctl.errors import BadData, UsageError
 
@@ -39,6 +39,7 @@ def command(
     models: Annotated[
         list[str] | None, typer.Argument(metavar="[MODEL]...", help=MODEL_HELP, autocompletion=complete_model)
     ] = None,
+    model: Model = None,
     kind: Annotated[
         Literal["curves", "gates"],
         typer.Option(
@@ -73,18 +74,19 @@ def command(
     suffix = Path(settings.output).suffix.lower() if settings.output else ""
     if suffix and suffix not in (*PICTURES, ".txt", ".tsv", ".json", ".jsonl"):
         raise UsageError(f"plot cannot write {suffix} files", hint="end the name in .png, .svg or .txt")
+    named = [*(models or []), *([model] if model is not None else [])]
     if kind == "gates":
         if text is None:
             raise UsageError("--kind gates draws a text", hint='lstmctl plot --kind gates --text "not a good film"')
-        if len(models or ()) > 1:
+        if len(named) > 1:
             raise UsageError("--kind gates draws one model", hint="name one")
         from lstmctl.cli.gates import plot_gates
 
-        plot_gates(console, open_model(models[0] if models else None), text, show=show or "belt", lstm=lstm)
+        plot_gates(console, open_model(named[0] if named else None), text, show=show or "belt", lstm=lstm)
         return
     if (text, show, lstm) != (None, None, None):
         raise UsageError("--text, --show and --lstm belong to --kind gates")
-    runs = histories(models or [None])
+    runs = histories(named or [None])
     if suffix in PICTURES:
         from lstmctl.figure import curves_image
 

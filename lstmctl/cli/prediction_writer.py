@@ -123,7 +123,13 @@ def answer_line(
         numbers = f"  {probability:.2f}  {bar(probability, bar_width, unicode=console.unicode):<{bar_width}} "
     notes = _notes(prediction)
     room = console.width - cell_len(shown + numbers + notes) - 2
-    return [(shown, "bold"), numbers, "  ", shortened(visible(text), max(12, room)), (notes, "dim")]
+    return [
+        (shown, "bold"),
+        numbers,
+        "  ",
+        shortened(console.as_shown(text), max(12, room), ellipsis=console.ellipsis),
+        (notes, "dim"),
+    ]
 
 
 def _notes(prediction: "Prediction") -> str:
