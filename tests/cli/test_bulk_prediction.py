@@ -179,6 +179,22 @@ def test_a_reader_that_goes_away_ends_all():
     assert (done.returncode, done.stdout.strip(), done.stderr) == (141, b"2000", b"")
 
 
+@pytest.mark.parametrize("rounds", [1, pytest.param(25, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("wanted", [0, 1, 1000])
+def test_readers_that_want_only_some(rounds, wanted):
+    """Whatever there is to say and whoever stops listening: 141, or 0 if all was said, and nothing on stderr."""
+    for _ in range(rounds):
+        for rows in (1, 600, 20_000):
+            command = (
+                f"yes 'good film' | head -n {rows} | {sys.executable} -m lstmctl predict - -j 2"
+                f" | head -n {wanted} | wc -l; exit ${{PIPESTATUS[2]}}"
+            )
+            done = subprocess.run(["bash", "-c", command], capture_output=True, timeout=60, check=False)
+            assert int(done.stdout) == min(rows, wanted)
+            assert done.stderr == b""
+            assert done.returncode == 141 or (done.returncode == 0 and rows <= max(wanted, 600))
+
+
 MEASURED = """
 import resource, subprocess, sys
 command = [sys.executable, "-m", "lstmctl", "predict", "-", "-j", sys.argv[1]]

@@ -23,6 +23,17 @@ def texts(data: bytes, **options: object) -> list[str]:
 @settings(max_examples=300)
 @given(TRICKY)
 def test_rows_are_lines(text: str) -> None:
+    rows_are_lines(text)
+
+
+@pytest.mark.slow
+@settings(max_examples=10_000)
+@given(TRICKY)
+def test_rows_are_lines_at_length(text: str) -> None:
+    rows_are_lines(text)
+
+
+def rows_are_lines(text: str) -> None:
     data = b"." + text.encode()  # the point keeps a mark at the start from being a byte order mark
     expected = data.decode().split("\n")
     if not expected[-1]:
