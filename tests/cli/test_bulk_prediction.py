@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -138,7 +139,9 @@ def state(pid):
 
 def busy(**options):
     """A prediction in the middle of its work, and its processes."""
-    process = start("-", "-j", 2, stdin=subprocess.PIPE, **options)
+    # Whoever runs the tests may have Ctrl-C ignored, as a shell does in the background; the program respects that.
+    heard = partial(signal.signal, signal.SIGINT, signal.default_int_handler)
+    process = start("-", "-j", 2, stdin=subprocess.PIPE, preexec_fn=heard, **options)
     process.stdin.write(b"good film\n" * 5_000)
     process.stdin.flush()
     process.stdout.readline()

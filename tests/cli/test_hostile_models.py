@@ -84,7 +84,7 @@ def restore(model, files, name):
         (model / each).write_bytes(files[each])
 
 
-@pytest.mark.parametrize("count", [300, pytest.param(10_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [100, pytest.param(10_000, marks=pytest.mark.slow)])
 def test_every_command_answers_or_refuses(cli, model, watching, count):
     global _watched  # noqa: PLW0603
     files, dice, codes = toy_files(), random.Random(0), []

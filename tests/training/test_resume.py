@@ -6,6 +6,7 @@ import re
 import shutil
 import signal
 import time
+from functools import cache
 
 import pytest
 from training import runs
@@ -48,14 +49,16 @@ def command(folder, kind):
 
 @pytest.fixture(scope="module")
 def straight(folder):
-    """A run of each kind that nothing disturbs: its weights and its history."""
-    done = {}
-    for kind in THREADS:
+    """By kind, a run that nothing disturbs: its weights and its history."""
+
+    @cache
+    def run(kind):
         home = folder / f"straight-{kind}"
         code, out, err = runs.finish(home, *command(folder, kind), program=runs.PLAIN)
         assert (code, out) == (0, "data@1\n"), err
-        done[kind] = runs.weights_sha256(home), history(home)
-    return done
+        return runs.weights_sha256(home), history(home)
+
+    return run
 
 
 def history(home):
@@ -89,7 +92,7 @@ def kill(home, arguments, generator):
 
 def check_killed(folder, straight, home, *, kind, kills, generator):
     """Kill a run again and again, let it end at last, and compare it with the straight one; the number of kills."""
-    sha256, epochs = straight[kind]
+    sha256, epochs = straight(kind)
     arguments, made = command(folder, kind), 0
     while made < kills and kill(home, arguments, generator):
         made += 1
@@ -104,7 +107,7 @@ def check_killed(folder, straight, home, *, kind, kills, generator):
     return made
 
 
-@pytest.mark.parametrize("kind", ["plain-1", "deep-2"])
+@pytest.mark.parametrize("kind", [pytest.param("plain-1", marks=pytest.mark.slow), "deep-2"])
 def test_killed_and_resumed_it_ends_with_the_same_weights(folder, straight, tmp_path, kind):
     made = check_killed(folder, straight, tmp_path, kind=kind, kills=2, generator=random.Random(kind))
     assert made == 2
@@ -158,7 +161,7 @@ def test_the_printed_command_resumes(stopped, straight, copy):
     assert (code, out) == (0, "data@1\n"), err
     assert "resumed   epoch" in err
     assert [line[:9] for line in err.splitlines() if line.startswith("epoch=")] == [f"epoch={n}/6" for n in range(1, 7)]
-    assert runs.weights_sha256(copy) == straight[STOPPED][0]
+    assert runs.weights_sha256(copy) == straight(STOPPED)[0]
 
 
 @pytest.mark.parametrize("damage", ["state.json", "optimizer.safetensors", "model/weights.safetensors", "SHA256SUMS"])
@@ -168,7 +171,7 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before_it(cli, copy, straight
     result = cli("train", "--resume", "--home", copy)
     assert result.code == 0, result.err
     assert f"{newest.name}" in result.err and "an older checkpoint is used" in result.err
-    assert runs.weights_sha256(copy) == straight[STOPPED][0]
+    assert runs.weights_sha256(copy) == straight(STOPPED)[0]
 
 
 def test_a_run_whose_model_is_registered_already_is_only_tidied_up(cli, copy, monkeypatch):
