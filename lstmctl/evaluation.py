@@ -7,18 +7,22 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lstmctl import metrics
+from lstmctl import bootstrap, metrics
 from lstmctl.classifier import choose
 from lstmctl.metrics import LabelScores
 
+_MOST_LABELS = 50  # for whose F1 intervals are drawn
+_ALL_ALIKE = "every drawn set of texts gives the same"
+
 
 class Metric(NamedTuple):
-    """A number, with its 95 % interval where it has one, and how many texts it rests on."""
+    """A number, with its 95 % interval or the reason why it has none, and how many texts it rests on."""
 
     value: float
     low: float | None
     high: float | None
     n: int
+    reason: str | None = None
 
 
 @dataclass(frozen=True)
@@ -53,32 +57,103 @@ def measure(
 ) -> Evaluation:
     """Compare answers (texts, labels) with the truth (texts,).
 
+    Shares have Wilson's interval; the rest that of a stratified bootstrap (`bootstrap`, seed 0), or a reason why not.
     With two labels `auc` is that of the second, positive one; it is left out where only one label occurs.
     """
     predicted, n = choose(probabilities, threshold=threshold), len(truth)
     confusion = metrics.confusion(truth, predicted, labels=len(labels))
     per_label = dict(zip(labels, metrics.per_label(confusion), strict=True))
     share = metrics.wilson(int(np.trace(confusion)), n)
-    measured = {
-        "accuracy": Metric(metrics.accuracy(truth, predicted), share.low, share.high, n),
-        "balanced_accuracy": Metric(metrics.balanced_accuracy(confusion), None, None, n),
-        "f1_macro": Metric(metrics.f1_macro(confusion), None, None, n),
-        "log_loss": Metric(metrics.log_loss(probabilities, truth), None, None, n),
+    values = {
+        "balanced_accuracy": metrics.balanced_accuracy(confusion),
+        "f1_macro": metrics.f1_macro(confusion),
+        "log_loss": metrics.log_loss(probabilities, truth),
+        "ece": metrics.calibration_error(probabilities, truth, predicted),
     }
     if len(labels) == 2 and 0 < np.sum(truth) < n:
-        measured["auc"] = Metric(metrics.auc(probabilities[:, 1], truth), None, None, n)
+        values["auc"] = metrics.auc(probabilities[:, 1], truth)
+    values |= {f"f1.{label}": scores.f1 for label, scores in per_label.items()}
+    drawn = _drawn(probabilities, predicted, truth, values, labels=labels)
+    measured = {"accuracy": Metric(metrics.accuracy(truth, predicted), share.low, share.high, n)}
+    measured |= {name: Metric(value, *drawn[name][:2], n, drawn[name][2]) for name, value in values.items()}
     for place, (label, scores) in enumerate(per_label.items()):
-        measured[f"precision.{label}"] = Metric(
-            scores.precision, *_interval(confusion[place, place], confusion[:, place].sum())
-        )
-        measured[f"recall.{label}"] = Metric(scores.recall, *_interval(confusion[place, place], scores.n))
-        measured[f"f1.{label}"] = Metric(scores.f1, None, None, scores.n)
+        answered = confusion[:, place].sum()
+        measured[f"precision.{label}"] = Metric(scores.precision, *_share(confusion[place, place], answered))
+        measured[f"recall.{label}"] = Metric(scores.recall, *_share(confusion[place, place], scores.n))
+        measured[f"f1.{label}"] = measured.pop(f"f1.{label}")._replace(n=scores.n)
     return Evaluation(tuple(labels), n, measured, per_label, confusion.tolist())
 
 
-def _interval(successes: np.integer[Any], n: int | np.integer[Any]) -> tuple[float | None, float | None, int]:
-    """(low, high, n) of a share; without texts there is no interval."""
+def _share(successes: np.integer[Any], n: int | np.integer[Any]) -> tuple[float | None, float | None, int, str | None]:
+    """(low, high, n, reason) of a share; without texts there is no interval."""
     if n == 0:
-        return None, None, 0
+        return None, None, 0, "no texts"
     interval = metrics.wilson(int(successes), int(n))
-    return interval.low, interval.high, int(n)
+    return interval.low, interval.high, int(n), None
+
+
+def _drawn(
+    probabilities: NDArray[np.float64],
+    predicted: NDArray[np.intp],
+    truth: NDArray[np.int64],
+    values: dict[str, float],
+    *,
+    labels: Sequence[str],
+) -> dict[str, tuple[float | None, float | None, str | None]]:
+    """(low, high, reason) of each of `values`, which are in the order of `_Weighted`."""
+    reason = bootstrap.refusal(truth)
+    if reason is None and len(labels) > _MOST_LABELS:
+        reason = f"more than {_MOST_LABELS} labels"
+    if reason is not None:
+        return dict.fromkeys(values, (None, None, reason))
+    weighted = _Weighted(probabilities, predicted, truth, labels=len(labels), auc="auc" in values)
+    reflected = np.array([name == "ece" for name in values])
+    found = bootstrap.intervals(weighted, truth, reflected=reflected)
+    return {
+        name: (interval.low, interval.high, None) if interval else (None, None, _ALL_ALIKE)
+        for name, interval in zip(values, found, strict=True)
+    }
+
+
+class _Weighted:
+    """The metrics of a set in which each text is as often as its weight says: balanced accuracy, mean F1, log loss,
+    calibration error, AUC if wanted, and the F1 of each label. With weights of 1 they are those of `metrics`."""
+
+    def __init__(
+        self,
+        probabilities: NDArray[np.float64],
+        predicted: NDArray[np.intp],
+        truth: NDArray[np.int64],
+        *,
+        labels: int,
+        auc: bool,
+    ) -> None:
+        self._labels, self._auc = labels, auc
+        self._cells = truth * labels + predicted
+        of_truth = probabilities[np.arange(truth.size), truth]
+        self._losses = -np.log(np.maximum(of_truth, metrics.SMALLEST))
+        confidence = probabilities[np.arange(truth.size), predicted]
+        self._bins, self._gaps = metrics.calibration_bin(confidence), confidence - (truth == predicted)
+        if auc:
+            self._order = np.argsort(probabilities[:, 1], kind="stable")
+            scores = probabilities[self._order, 1]
+            self._starts = np.flatnonzero(np.r_[True, scores[1:] > scores[:-1]])  # of groups of equal scores
+            self._positive = (truth == 1)[self._order].astype(np.float64)
+
+    def __call__(self, weights: NDArray[np.float64]) -> NDArray[np.float64]:
+        n, labels = weights.sum(), self._labels
+        confusion = np.bincount(self._cells, weights, labels * labels).reshape(labels, labels)
+        right, there, answered = np.diagonal(confusion), confusion.sum(axis=1), confusion.sum(axis=0)
+        occurs = there + answered > 0
+        f1 = np.divide(2 * right, there + answered, out=np.zeros(labels), where=occurs)
+        recall = right[there > 0] / there[there > 0]
+        gaps = np.bincount(self._bins, weights * self._gaps, metrics.CALIBRATION_BINS)
+        values = [recall.mean(), f1[occurs].mean(), weights @ self._losses / n, np.abs(gaps).sum() / n]
+        if self._auc:
+            ordered = weights[self._order]
+            ones = ordered * self._positive
+            if self._starts.size < ordered.size:
+                ordered, ones = (np.add.reduceat(each, self._starts) for each in (ordered, ones))
+            zeros = ordered - ones
+            values.append(ones @ (np.cumsum(zeros) - zeros / 2) / (ones.sum() * zeros.sum()))
+        return np.array([*values, *f1])

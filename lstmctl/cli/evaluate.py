@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from lstmctl.cli.console import Console
-from lstmctl.cli.evaluation_texts import check_labels, other_data, own_part, training_texts
-from lstmctl.cli.lines import Piece, tsv, visible
+from lstmctl.cli.evaluation_texts import check_labels, common_part, other_data, own_part, training_texts
 from lstmctl.cli.options import (
     DATA,
     MODEL_HELP,
@@ -23,14 +22,18 @@ from lstmctl.cli.options import (
 )
 from lstmctl.cli.session import open_model
 from lstmctl.config import DataConfig
-from lstmctl.errors import UsageError
+from lstmctl.errors import ExitCode, UsageError
 from lstmctl.text import normalise
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from lstmctl.classifier import Prediction
+    from lstmctl.cli.evaluation_report import Measured, Mistake
     from lstmctl.data import Example
-    from lstmctl.evaluation import Evaluation, Metric
     from lstmctl.registry.artifact import ModelFolder
 
 NAME = "evaluate"
@@ -39,12 +42,15 @@ Examples:
   lstmctl evaluate                              the newest model on its own test part
   lstmctl evaluate imdb@1 --data rotten-tomatoes
   lstmctl evaluate shop --data new.csv --label-column stars --json
+  lstmctl evaluate imdb@1 imdb@2                two models on the same texts
+  lstmctl evaluate --by length --worst 5
+  lstmctl evaluate --fail-under accuracy=0.85,low
 """
 
 
 def command(
-    reference: Annotated[
-        str | None, typer.Argument(metavar="[MODEL]", help=MODEL_HELP, autocompletion=complete_model)
+    references: Annotated[
+        list[str] | None, typer.Argument(metavar="[MODEL]...", help=MODEL_HELP, autocompletion=complete_model)
     ] = None,
     model: Model = None,
     source: Annotated[
@@ -66,73 +72,164 @@ def command(
     label_column: LabelColumn = "label",
     rename_label: RenameLabel = None,
     threshold: Annotated[
-        float | None,
-        typer.Option("--threshold", metavar="P", help="Answer the positive label from this probability on."),
+        str | None,
+        typer.Option(
+            "--threshold",
+            metavar="P|auto:f1",
+            help="Answer the positive label from this probability on; auto:f1 takes the one with the best F1 on the "
+            "model's validation part.",
+        ),
+    ] = None,
+    by: Annotated[
+        str | None,
+        typer.Option("--by", metavar="length|unknown|COLUMN", help="Also measure slices of the texts."),
+    ] = None,
+    worst: Annotated[
+        int, typer.Option("--worst", metavar="N", help="Show the N most confident mistakes; in TSV nothing else.")
+    ] = 0,
+    fail_under: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--fail-under",
+            metavar="METRIC=X[,low]",
+            help="End with 1 if the metric, or with ,low the lower end of its interval, is below X.",
+        ),
     ] = None,
     jobs: Jobs = None,
-) -> None:
-    """Measure a model on texts it has not seen."""
-    if reference and model:
-        raise UsageError("two models named; evaluate takes one")
-    processes = job_count(jobs)
+) -> int:
+    """Measure models on texts they have not seen, or compare them on the same texts."""
+    from lstmctl.cli.evaluation_limits import limits_of, missed, threshold_of
+    from lstmctl.cli.evaluation_report import report
+
+    processes, limits = job_count(jobs), limits_of(fail_under or [])
+    if worst < 0:
+        raise UsageError(f"--worst must be 0 or more, not {worst}")
     console = Console.open(settings)
-    folder = open_model(reference or model)
-    labels = folder.card.config.labels
-    if threshold is not None and not (len(labels) == 2 and 0 <= threshold <= 1):
-        raise UsageError("--threshold is a probability between 0 and 1, for models with two labels")
+    named: list[str | None] = [*(references or []), *([model] if model else [])]
+    folders = [open_model(name) for name in named or [None]]
+    chosen = [threshold_of(threshold, folder, part=part if source is None else None) for folder in folders]
+    config = DataConfig(
+        source=source or "",
+        text_column=text_column,
+        label_column=label_column,
+        rename_label=parse_renames(rename_label),
+    )
     with console.waiting("reading the texts"):
-        other = None
-        if source is not None:
-            renames = parse_renames(rename_label)
-            config = DataConfig(source=source, text_column=text_column, label_column=label_column, rename_label=renames)
-            other = other_data(config, own_sha256=folder.card.data_sha256)
-        examples, what = other or own_part(folder, part=part)
-        check_labels(examples, labels, reference=folder.reference)
-    with console.waiting("measuring"):
-        evaluation = evaluate(folder, examples, jobs=processes, threshold=threshold)
-    if other is None:
-        floor = stored_floor(folder, part=part)
-    else:
-        with console.waiting("measuring naive Bayes beside it"):
-            trained_on = training_texts(folder)
-            floor = floor_on(trained_on, examples, labels=labels)
-        warn_of_known_texts(console, trained_on, examples, reference=folder.reference)
-    _show(console, folder, evaluation, what=what, floor=floor)
+        other = other_data(config, own_sha256=folders[0].card.data_sha256) if source is not None else None
+        if other is None:
+            common_part(folders)
+            config = folders[0].card.data or config
+        examples, what = other or own_part(folders[0], part=part)
+        for folder in folders:
+            check_labels(examples, folder.card.config.labels, reference=folder.reference)
+    measured = []
+    for folder, wanted in zip(folders, chosen, strict=True):
+        with console.waiting(f"measuring {folder.reference}"):
+            value = _best_threshold(folder, jobs=processes) if wanted == "auto:f1" else wanted
+            floor = _floor(console, folder, examples, own_part=None if other else part)
+            measured.append(
+                _measure(
+                    folder, examples, jobs=processes, threshold=value, floor=floor, by=by, worst=worst, config=config
+                )
+            )
+    report(console, measured, what=what, only_worst=worst > 0)
+    reasons = [reason for each in measured for reason in missed(limits, each)]
+    for reason in reasons:
+        console.error(reason)
+    return int(ExitCode.NO if reasons else ExitCode.DONE)
 
 
-def evaluate(
-    folder: "ModelFolder", examples: "Sequence[Example]", *, jobs: int, threshold: float | None = None
-) -> "Evaluation":
+def _measure(
+    folder: "ModelFolder",
+    examples: "Sequence[Example]",
+    *,
+    jobs: int,
+    threshold: float | None,
+    floor: float | None,
+    by: str | None,
+    worst: int,
+    config: DataConfig,
+) -> "Measured":
     """Answer every text and compare with its label."""
+    from lstmctl.classifier import choose
+    from lstmctl.cli.evaluation_report import Measured
+    from lstmctl.cli.evaluation_slices import slices
+    from lstmctl.evaluation import measure
+
+    labels = folder.card.config.labels
+    predictions, probabilities, truth = _answers(folder, examples, jobs=jobs)
+    parts = slices(by, examples, predictions, config) if by is not None else {}
+    answered = choose(probabilities, threshold=threshold)
+    return Measured(
+        folder,
+        measure(probabilities, truth, labels=labels, threshold=threshold),
+        answered == truth,
+        threshold,
+        floor,
+        {
+            name: measure(probabilities[places], truth[places], labels=labels, threshold=threshold)
+            for name, places in parts.items()
+        },
+        _mistakes(examples, probabilities, answered, labels)[:worst],
+    )
+
+
+def _answers(
+    folder: "ModelFolder", examples: "Sequence[Example]", *, jobs: int
+) -> "tuple[list[Prediction], NDArray[np.float64], NDArray[np.int64]]":
+    """Predictions, their probabilities (texts, labels), and the places of the true labels (texts,)."""
     import numpy as np
 
     from lstmctl.bulk import answer_all
     from lstmctl.classifier import Classifier
-    from lstmctl.evaluation import measure
 
-    labels = folder.card.config.labels
-    place = {label: number for number, label in enumerate(labels)}
+    place = {label: number for number, label in enumerate(folder.card.config.labels)}
     truth = np.array([place[example.label] for example in examples], np.int64)
     predictions = answer_all(Classifier.load(folder).predict, [example.text for example in examples], jobs=jobs)
-    probabilities = np.array([prediction.probabilities for prediction in predictions])
-    return measure(probabilities, truth, labels=labels, threshold=threshold)
+    return predictions, np.array([prediction.probabilities for prediction in predictions]), truth
 
 
-def stored_floor(folder: "ModelFolder", *, part: str) -> float | None:
-    """The accuracy of naive Bayes on a part of the model's own data, as measured before training."""
-    floors: dict[str, dict[str, float]] = folder.metrics().get("floors", {})
-    return floors.get("naive_bayes", {}).get({"test": "test", "val": "validation"}[part])
+def _best_threshold(folder: "ModelFolder", *, jobs: int) -> float:
+    """The threshold with the best F1 of the positive label on the model's validation part."""
+    from lstmctl.metrics import best_f1_threshold
+
+    examples, _ = own_part(folder, part="val")
+    _, probabilities, truth = _answers(folder, examples, jobs=jobs)
+    return best_f1_threshold(probabilities[:, 1], truth)
 
 
-def floor_on(
-    trained_on: "Sequence[Example]", examples: "Sequence[Example]", *, labels: tuple[str, ...]
+def _mistakes(
+    examples: "Sequence[Example]",
+    probabilities: "NDArray[np.float64]",
+    answered: "NDArray[np.intp]",
+    labels: tuple[str, ...],
+) -> "list[Mistake]":
+    """All mistakes, the most confident first."""
+    from lstmctl.cli.evaluation_report import Mistake
+
+    wrong = [
+        Mistake(example.row, example.label, labels[answer], float(row[answer]), example.text)
+        for example, row, answer in zip(examples, probabilities, answered, strict=True)
+        if labels[answer] != example.label
+    ]
+    return sorted(wrong, key=lambda mistake: (-mistake.probability, mistake.row))
+
+
+def _floor(
+    console: Console, folder: "ModelFolder", examples: "Sequence[Example]", *, own_part: str | None
 ) -> float | None:
-    """The accuracy of naive Bayes on other texts, learned from the model's training texts, if those are there."""
+    """The accuracy of naive Bayes: as measured before training on a part of the model's own data, or on other texts,
+    learned from the model's training texts, if those are there."""
+    if own_part is not None:
+        floors: dict[str, dict[str, float]] = folder.metrics().get("floors", {})
+        return floors.get("naive_bayes", {}).get({"test": "test", "val": "validation"}[own_part])
+    trained_on = training_texts(folder)
+    warn_of_known_texts(console, trained_on, examples, reference=folder.reference)
     if not trained_on:
         return None
     from lstmctl.training.floors import naive_bayes_accuracy
 
-    return naive_bayes_accuracy(trained_on, examples, labels=labels)
+    return naive_bayes_accuracy(trained_on, examples, labels=folder.card.config.labels)
 
 
 def warn_of_known_texts(
@@ -146,66 +243,3 @@ def warn_of_known_texts(
             f"{reference} was trained on {seen:,} of these {len(examples):,} texts; the score flatters it",
             hint=f"lstmctl evaluate {reference} measures it on texts that were kept aside",
         )
-
-
-def _show(console: Console, folder: "ModelFolder", evaluation: "Evaluation", *, what: str, floor: float | None) -> None:
-    if console.format == "json":
-        console.json(
-            {
-                "schema": "lstmctl.evaluation/1",
-                "model": folder.reference,
-                "data": what,
-                **evaluation.to_dict(),
-                "floors": {"naive_bayes": floor},
-            }
-        )
-    elif console.format == "tsv":
-        console.result(tsv(("metric", "value", "low", "high", "n", "slice", "model")))
-        for name, metric in evaluation.metrics.items():
-            numbers = [_number(metric.value), _number(metric.low), _number(metric.high), metric.n]
-            console.result(tsv((name, *numbers, "all", folder.reference)))
-        console.result(tsv(("floor.naive_bayes", _number(floor), "", "", evaluation.n, "all", folder.reference)))
-    else:
-        _screen(console, folder, evaluation, what=what, floor=floor)
-
-
-def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.6f}"
-
-
-TITLES = {
-    "accuracy": "accuracy",
-    "balanced_accuracy": "balanced accuracy",
-    "f1_macro": "F1, mean of labels",
-    "log_loss": "log loss",
-    "auc": "AUC",
-}
-
-
-def _screen(
-    console: Console, folder: "ModelFolder", evaluation: "Evaluation", *, what: str, floor: float | None
-) -> None:
-    console.show((folder.reference, "bold"), f" on {visible(what)} · {evaluation.n:,} texts")
-    console.show()
-    remarks = {"log_loss": "lower is better"}
-    if floor is not None:
-        remarks["accuracy"] = f"naive Bayes {floor:.3f}"
-    rows: list[list[Piece]] = []
-    for name, title in TITLES.items():
-        if (metric := evaluation.metrics.get(name)) is not None:
-            rows.append([title, f"{metric.value:.3f}", _interval(metric), (remarks.get(name, ""), "dim")])
-    console.table(["metric", "value", "95% interval", ""], rows, right=[1])
-    console.show()
-    labels = [visible(label) for label in evaluation.labels]
-    shown = labels if len(labels) <= 6 else []  # a wider confusion table fits no terminal; --json has it
-    header = ["label", "precision", "recall", "F1", "n", *(f"→ {label}" for label in shown)]
-    table: list[list[Piece]] = []
-    for label, counts in zip(labels, evaluation.confusion, strict=True):
-        scores = evaluation.per_label[evaluation.labels[labels.index(label)]]
-        row = [label, f"{scores.precision:.3f}", f"{scores.recall:.3f}", f"{scores.f1:.3f}", f"{scores.n:,}"]
-        table.append([*row, *(f"{count:,}" for count in counts[: len(shown)])])
-    console.table(header, table, right=range(1, len(header)))
-
-
-def _interval(metric: "Metric") -> str:
-    return "" if metric.low is None or metric.high is None else f"{metric.low:.3f} – {metric.high:.3f}"

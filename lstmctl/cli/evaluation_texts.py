@@ -41,6 +41,21 @@ def own_part(folder: "ModelFolder", *, part: str) -> "tuple[Sequence[Example], s
     return examples, f"the {name} part of {data.name}"
 
 
+def common_part(folders: "Sequence[ModelFolder]") -> None:
+    """See that several models were kept away from the same texts, so that these can compare them.
+
+    Raises:
+        BadData: they were not.
+    """
+    first, *others = ((folder.card.data, folder.card.data_sha256) for folder in folders)
+    for folder, other in zip(folders[1:], others, strict=True):
+        if other != first:
+            raise BadData(
+                f"{folders[0].reference} and {folder.reference} were kept away from different texts",
+                hint="--data names texts that neither has seen",
+            )
+
+
 def other_data(config: DataConfig, *, own_sha256: str) -> "tuple[Sequence[Example], str] | None":
     """All labelled texts of a source, or its own test part where it brings one, and how to name them.
 

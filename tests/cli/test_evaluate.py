@@ -118,7 +118,12 @@ def test_a_label_that_the_model_does_not_know_is_65_with_the_option_filled_in(cl
         (["--data", "missing.csv"], 66, "missing.csv"),
         (["--data", "imbd"], 66, "did you mean imdb"),
         (["--threshold", "2"], 2, "--threshold"),
-        (["tiny@1", "-m", "tiny@1"], 2, "two models"),
+        (["--threshold", "auto:f1", "--part", "val"], 2, "must not be judged on it"),
+        (["--worst", "-1"], 2, "--worst must be 0 or more"),
+        (["--fail-under", "accuracy"], 2, "METRIC=X"),
+        (["--fail-under", "accuracy=1.5"], 2, "between 0 and 1"),
+        (["--fail-under", "accuracy=0.5,high"], 2, "METRIC=X"),
+        (["--fail-under", "log_loss=0.3"], 2, "log_loss is better the lower it is"),
         (["--part", "train"], 2, "train"),
     ],
 )
@@ -128,3 +133,88 @@ def test_mistakes(cli, tmp_path, arguments, code, message):
     assert result.code == code
     assert message in result.err
     assert result.out == ""
+
+
+# --- limits, slices, mistakes, comparisons ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def table(tmp_path):
+    """60 texts, right but for every fifth; the shop is a column."""
+    path = tmp_path / "table.csv"
+    rows = [f"{text} {'film ' * (n % 4)}w{n},{label},{'ab'[n % 2]}" for n, (text, label) in enumerate(ROWS * 3)]
+    path.write_text("text,label,shop\n" + "\n".join(rows) + "\n")
+    return path
+
+
+def test_fail_under_ends_with_1_and_the_reason(cli, tmp_path, table):
+    register_toy(tmp_path / "home")
+    passed = cli("evaluate", "--data", table, "--fail-under", "accuracy=0.8", "--fail-under", "auc=0.5")
+    assert (passed.code, passed.err) == (0, "")
+    missed = cli("evaluate", "--data", table, "--fail-under", "accuracy=0.8,low", "--fail-under", "recall.neg=0.9")
+    assert missed.code == 1 and missed.out == passed.out
+    assert "tiny@1: accuracy is 0.8000; the lower end of its interval must be 0.8 or more, and is 0.68" in missed.err
+    assert "tiny@1: recall.neg is 0.6667; it must be 0.9 or more" in missed.err
+    unknown = cli("evaluate", "--data", table, "--fail-under", "beauty=0.5")
+    assert unknown.code == 2 and "there are accuracy" in unknown.err
+
+
+@pytest.mark.parametrize("by", ["length", "unknown", "shop"])
+def test_slices_divide_the_texts(cli, tmp_path, table, by):
+    register_toy(tmp_path / "home")
+    whole = json.loads(cli("evaluate", "--data", table, "--by", by, "--json").out)
+    parts = whole["slices"]
+    assert len(parts) >= 2 and sum(part["n"] for part in parts.values()) == whole["n"] == 60
+    right = sum(part["metrics"]["accuracy"]["value"] * part["n"] for part in parts.values())
+    assert right == pytest.approx(48)
+    rows = [line.split("\t") for line in cli("evaluate", "--data", table, "--by", by).lines]
+    assert {row[5] for row in rows[1:]} == {"all", *parts}
+    if by == "shop":
+        assert list(parts) == ["shop=a", "shop=b"] and parts["shop=a"]["n"] == 30
+
+
+def test_a_slice_by_no_column(cli, tmp_path, table):
+    register_toy(tmp_path / "home")
+    result = cli("evaluate", "--data", table, "--by", "price")
+    assert result.code == 2 and "there are text, label, shop" in result.err
+
+
+def test_the_most_confident_mistakes(cli, tmp_path, table):
+    register_toy(tmp_path / "home")
+    whole = json.loads(cli("evaluate", "--data", table, "--worst", 100, "--json").out)
+    assert len(whole["worst"]) == 12
+    probabilities = [mistake["probability"] for mistake in whole["worst"]]
+    assert probabilities == sorted(probabilities, reverse=True) and min(probabilities) >= 0.5
+    assert all(mistake["answer"] == "pos" and mistake["label"] == "neg" for mistake in whole["worst"])
+    rows = [line.split("\t") for line in cli("evaluate", "--data", table, "--worst", 3).lines]
+    assert rows[0] == ["model", "row", "label", "answer", "probability", "text"] and len(rows) == 4
+    screen = cli("evaluate", "--data", table, "--worst", 1, terminal=True)
+    assert f"row {whole['worst'][0]['row']}: pos" in screen.out
+
+
+def test_a_threshold_is_chosen_on_validation_and_said(cli, tmp_path, labelled):
+    register_toy(tmp_path / "home", **own_data(labelled))
+    answer = json.loads(cli("evaluate", "--threshold", "auto:f1", "--json").out)
+    assert 0 < answer["threshold"] < 1
+    fixed = json.loads(cli("evaluate", "--threshold", answer["threshold"], "--json").out)
+    assert fixed["confusion"] == answer["confusion"]
+
+
+def test_models_are_compared_on_the_same_texts(cli, tmp_path, table):
+    for _ in range(2):
+        register_toy(tmp_path / "home")
+    first, second, comparison = map(json.loads, cli("evaluate", "tiny@1", "tiny@2", "--data", table, "--json").lines)
+    assert (first["model"], second["model"]) == ("tiny@1", "tiny@2")
+    assert (comparison["difference"], comparison["p"]) == (0, 1)
+    assert comparison["in_words"] == "not distinguishable at n = 60"
+    screen = cli("evaluate", "tiny@1", "tiny@2", "--data", table, terminal=True)
+    assert "tiny@2 against tiny@1" in screen.out and "not distinguishable at n = 60" in screen.out
+    rows = [line.split("\t") for line in cli("evaluate", "tiny@1", "tiny@2", "--data", table).lines]
+    assert [row[0] for row in rows[-2:]] == ["accuracy.difference", "mcnemar.p"]
+
+
+def test_models_of_different_data_need_texts_that_neither_has_seen(cli, tmp_path, labelled):
+    register_toy(tmp_path / "home", **own_data(labelled))
+    register_toy(tmp_path / "home")
+    result = cli("evaluate", "tiny@1", "tiny@2")
+    assert result.code == 65 and "kept away from different texts" in result.err
