@@ -36,6 +36,7 @@ RANKS = [
     },
     {"cli.evaluation_report", "cli.evaluation_slices"},
     {"cli.evaluation_limits"},
+    {"cli.data_check"},
     {"cli.training_job", "cli.explanation_writer", "cli.gates", "cli.summary_gates", "cli.summary_words"},
     {"cli.train", "cli.evaluate", "cli.predict", "cli.plot", "cli.summary", "cli.models", "cli.data", "cli.completion"},
     {"cli.main"},

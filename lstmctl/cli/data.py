@@ -1,21 +1,38 @@
-"""`lstmctl data`: what there is to train on."""
+"""`lstmctl data`: what there is to train on, and what is wrong with it."""
 
 import textwrap
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
 from lstmctl.cli.console import Console
 from lstmctl.cli.lines import tsv
-from lstmctl.cli.options import settings
+from lstmctl.cli.options import (
+    LabelColumn,
+    RenameLabel,
+    TextColumn,
+    complete_data,
+    parse_renames,
+    settings,
+)
 from lstmctl.cli.parser import Command
+from lstmctl.cli.session import open_registry
+from lstmctl.config import DataConfig
+from lstmctl.errors import ExitCode, UsageError
 
 app = typer.Typer(name="data", help="Look at data sets.", no_args_is_help=True, rich_markup_mode=None)
 
 EXAMPLES = """
 Examples:
   lstmctl data list
+  lstmctl data check --data reviews.csv --text-column review --label-column stars
   lstmctl train --data rotten-tomatoes
+"""
+CHECK_EXAMPLES = """
+Examples:
+  lstmctl data check                                       the film reviews
+  lstmctl data check --data train.csv --test-data test.csv --strict
+  lstmctl data check --data train.csv --json | jq .leaks
 """
 
 
@@ -40,3 +57,55 @@ def list_command() -> None:
                 console.show(f"  {line}")
         console.note()
         console.note(("Your own texts: lstmctl train --data FILE, or a folder", "dim"))
+
+
+@app.command("check", cls=Command, epilog=CHECK_EXAMPLES)
+def check_command(
+    source: Annotated[
+        str,
+        typer.Option("--data", metavar="NAME|FILE|DIR", help="Labelled texts.", autocompletion=complete_data),
+    ] = "imdb",
+    text_column: TextColumn = "text",
+    label_column: LabelColumn = "label",
+    group_column: Annotated[
+        str | None, typer.Option("--group-column", metavar="NAME", help="Rows with one value here stay together.")
+    ] = None,
+    val_source: Annotated[str | None, typer.Option("--val-data", metavar="FILE", help="Validation texts.")] = None,
+    test_source: Annotated[str | None, typer.Option("--test-data", metavar="FILE", help="Test texts.")] = None,
+    rename_label: RenameLabel = None,
+    max_len: Annotated[int, typer.Option("--max-len", metavar="N", help="Words that a model would read.")] = 500,
+    vocab_size: Annotated[int, typer.Option("--vocab-size", metavar="N", help="Words that it would know.")] = 10_000,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="End with 1 if there are copies, twins, leaks or empty texts.")
+    ] = False,
+) -> int:
+    """Look for what misleads: copies, twins under two labels, leaks between parts, empty texts.
+
+    The texts are divided as train would divide them, or as --val-data and --test-data say.
+    """
+    from lstmctl.cli.data_check import report
+    from lstmctl.data import load, source_of
+    from lstmctl.data.checks import check
+
+    for name, value in (("--max-len", max_len), ("--vocab-size", vocab_size)):
+        if value < 1:
+            raise UsageError(f"{name} must be 1 or more, not {value}")
+    console = Console.open(settings)
+    config = DataConfig(
+        source=source_of(source),
+        text_column=text_column,
+        label_column=label_column,
+        group_column=group_column,
+        val_source=source_of(val_source) if val_source is not None else None,
+        test_source=source_of(test_source) if test_source is not None else None,
+        rename_label=parse_renames(rename_label),
+    )
+    with console.waiting("reading the texts"):
+        data = load(config, home=open_registry().home)
+    with console.waiting("looking at them"):
+        findings = check(data, vocab_size=vocab_size)
+    report(console, data, findings, max_len=max_len)
+    if strict and findings.problems:
+        console.error(f"{findings.problems:,} rows of {data.name} are copies or empty")
+        return int(ExitCode.NO)
+    return int(ExitCode.DONE)

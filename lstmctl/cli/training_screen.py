@@ -51,9 +51,26 @@ class TrainingScreen:
             f"embedding {model.embedding_dim} → {_lstm(model)} → {model.outputs} · "
             f"{model.parameters:,} parameters · will be {will_be}",
         )
+        self._suspects(plan)
         bayes, majority = floors.naive_bayes["validation"], floors.majority["validation"]
         label = visible(floors.majority_label)
         self._line("to beat", f'naive Bayes {bayes:.3f} · always "{label}" {majority:.3f} (validation)')
+
+    def _suspects(self, plan: "Plan") -> None:
+        """What makes a score better or a training worse than it looks: a line, or where it is much, a warning."""
+        leaks, twins, empty = plan.suspects
+        kept_aside = len(plan.validation) + len(plan.test)
+        found = [
+            (leaks, kept_aside, f"{leaks:,} of the texts kept aside are copies of training texts"),
+            (twins, len(plan.train), f"{twins:,} training texts contradict a copy with another label"),
+            (empty, len(plan.train), f"{empty:,} training texts have no words"),
+        ]
+        hint = f"lstmctl data check --data {shlex.quote(plan.data.config.source)} names them"
+        for count, of, text in found:
+            if count > 0.01 * of:
+                self.console.warn(f"{text} ({count / of:.1%})", hint=hint)
+            elif count:
+                self._line("notice", f"{text} ({count / of:.1%})")
 
     # --- while training -------------------------------------------------------------------------------------------
 

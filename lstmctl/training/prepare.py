@@ -1,11 +1,14 @@
 """All that is decided before the first step, without TensorFlow: words, ids, floors, epochs."""
 
+import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lstmctl.config import FIRST_WORD, ModelConfig, TrainConfig
+from lstmctl.config import FIRST_WORD, UNKNOWN, ModelConfig, TrainConfig
 from lstmctl.data import Dataset
 from lstmctl.errors import BadData
 from lstmctl.text import Vocabulary
@@ -24,6 +27,14 @@ class Part:
         return len(self.ids)
 
 
+class Suspects(NamedTuple):
+    """How many texts mislead, as far as their words alone tell; `lstmctl data check` looks closer, and names them."""
+
+    leaks: int  # validation and test texts that are copies of training texts
+    twins: int  # training texts that are copies of an earlier one under another label
+    empty: int  # training texts without words
+
+
 @dataclass(frozen=True)
 class Plan:
     """A training run, ready to start."""
@@ -38,6 +49,7 @@ class Plan:
     floors: Floors
     unknown: float  # share of the words of the training texts that the model does not know
     cut: float  # share of the training texts that are longer than max_len
+    suspects: Suspects  # texts that make a score better or a training worse than it looks
     steps: int  # per epoch
     epochs: int
 
@@ -79,6 +91,23 @@ def prepare(data: Dataset, training: TrainConfig, *, labels: tuple[str, ...]) ->
         floors=floors,
         unknown=1 - sum(vocabulary.counts) / words,
         cut=sum(text.size > model.max_len for text in train) / len(train),
+        suspects=_suspects(train, truths[0], [*validation, *test]),
         steps=steps,
         epochs=training.epochs_for(steps),
     )
+
+
+def _suspects(train: Sequence[Ids], truth: NDArray[np.int64], others: Sequence[Ids]) -> Suspects:
+    """`others` are validation and test texts; ids are those of all training words."""
+    labels: dict[bytes, int] = {}
+    twins = 0
+    for text, label in zip(train, truth.tolist(), strict=True):
+        if text.size:
+            twins += labels.setdefault(_digest(text), label) != label
+    # A copy has no word that training does not know; other texts with such words might look alike.
+    known = [text for text in others if text.size and not (text == UNKNOWN).any()]
+    return Suspects(sum(_digest(text) in labels for text in known), twins, sum(not text.size for text in train))
+
+
+def _digest(text: Ids) -> bytes:
+    return hashlib.blake2b(text.tobytes(), digest_size=16).digest()
