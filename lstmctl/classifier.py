@@ -82,10 +82,23 @@ class Classifier:
 
         A text's bits do not depend on the other texts, nor on their number.
         """
-        result = np.empty((len(texts), len(self.config.labels)))
+        z = self.logits(texts)
+        if self.config.outputs == 1:
+            positive = 0.5 + 0.5 * np.tanh(0.5 * z[:, 1:])
+            return np.concatenate([1 - positive, positive], axis=1)
+        z -= z.max(axis=1, keepdims=True)
+        exponentials: NDArray[np.float64] = np.exp(z)
+        exponentials /= exponentials.sum(axis=1, keepdims=True)
+        return exponentials
+
+    def logits(self, texts: Sequence[Ids]) -> NDArray[np.float64]:
+        """(texts, labels), of which the softmax is `probabilities`; with two labels the first one's are 0."""
+        result = np.zeros((len(texts), len(self.config.labels)))
         window = WINDOW if self.config.layers == 1 else DEEP_WINDOW
         for start in range(0, len(texts), window):
-            result[start : start + window] = self._head(self._last_hidden(texts[start : start + window]))
+            hidden = self._last_hidden(texts[start : start + window])
+            z = product(hidden, self._head_kernel) + self._head_bias
+            result[start : start + window, -z.shape[1] :] = z
         return result
 
     def _last_hidden(self, texts: Sequence[Ids]) -> Floats:
@@ -133,17 +146,6 @@ class Classifier:
             for name, packed in self._packed[0].items():
                 self._tables[name][missing] = product(self.embedding[missing], packed.input) + packed.bias
             self._in_tables[missing] = True
-
-    def _head(self, hidden: Floats) -> NDArray[np.float64]:
-        """Hidden states (texts, units) → probabilities (texts, labels)."""
-        z = (product(hidden, self._head_kernel) + self._head_bias).astype(np.float64)
-        if self.config.outputs == 1:
-            positive = 0.5 + 0.5 * np.tanh(0.5 * z)
-            return np.concatenate([1 - positive, positive], axis=1)
-        z -= z.max(axis=1, keepdims=True)
-        exponentials: NDArray[np.float64] = np.exp(z)
-        exponentials /= exponentials.sum(axis=1, keepdims=True)
-        return exponentials
 
 
 def _matrices(weights: Mapping[str, Floats], prefix: str) -> Matrices:

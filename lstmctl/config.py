@@ -140,6 +140,7 @@ class TrainConfig(Record):
     clip_norm: float | None = None
     class_weight: Literal["none", "balanced"] = "none"  # balanced: a rare label counts as much as a frequent one
     keep: Literal["best", "last"] = "best"  # which epoch becomes the model
+    calibration: Literal["temperature", "none"] = "temperature"  # fitted on validation, folded into the head
     early_stopping: int | None = None  # end after so many epochs in a row without a lower validation loss
     time_limit: float | None = None  # seconds of training; the best epoch until then becomes the model
     seed: int = 0

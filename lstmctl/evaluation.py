@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lstmctl import bootstrap, metrics
+from lstmctl.calibration import uncalibrated
 from lstmctl.classifier import choose
 from lstmctl.metrics import LabelScores
 
@@ -54,11 +55,13 @@ def measure(
     *,
     labels: Sequence[str],
     threshold: float | None = None,
+    temperature: float = 1.0,
 ) -> Evaluation:
     """Compare answers (texts, labels) with the truth (texts,).
 
     Shares have Wilson's interval; the rest that of a stratified bootstrap (`bootstrap`, seed 0), or a reason why not.
-    With two labels `auc` is that of the second, positive one; it is left out where only one label occurs.
+    Of a model that was calibrated with a `temperature`, log loss and calibration error are also given as they were
+    before. With two labels `auc` is that of the second, positive one; it is left out where only one label occurs.
     """
     predicted, n = choose(probabilities, threshold=threshold), len(truth)
     confusion = metrics.confusion(truth, predicted, labels=len(labels))
@@ -81,6 +84,16 @@ def measure(
         measured[f"precision.{label}"] = Metric(scores.precision, *_share(confusion[place, place], answered))
         measured[f"recall.{label}"] = Metric(scores.recall, *_share(confusion[place, place], scores.n))
         measured[f"f1.{label}"] = measured.pop(f"f1.{label}")._replace(n=scores.n)
+    if temperature != 1:
+        before = uncalibrated(probabilities, temperature)
+        values = {
+            "log_loss": metrics.log_loss(before, truth),
+            "ece": metrics.calibration_error(before, truth, predicted),
+        }
+        drawn = _drawn(before, predicted, truth, values, labels=labels, only=slice(2, 4))
+        measured |= {
+            f"{name}_uncalibrated": Metric(value, *drawn[name][:2], n, drawn[name][2]) for name, value in values.items()
+        }
     return Evaluation(tuple(labels), n, measured, per_label, confusion.tolist())
 
 
@@ -99,8 +112,9 @@ def _drawn(
     values: dict[str, float],
     *,
     labels: Sequence[str],
+    only: slice = slice(None),
 ) -> dict[str, tuple[float | None, float | None, str | None]]:
-    """(low, high, reason) of each of `values`, which are in the order of `_Weighted`."""
+    """(low, high, reason) of each of `values`, which are in the order of `_Weighted`, or some `only` of its numbers."""
     reason = bootstrap.refusal(truth)
     if reason is None and len(labels) > _MOST_LABELS:
         reason = f"more than {_MOST_LABELS} labels"
@@ -108,7 +122,7 @@ def _drawn(
         return dict.fromkeys(values, (None, None, reason))
     weighted = _Weighted(probabilities, predicted, truth, labels=len(labels), auc="auc" in values)
     reflected = np.array([name == "ece" for name in values])
-    found = bootstrap.intervals(weighted, truth, reflected=reflected)
+    found = bootstrap.intervals(lambda weights: weighted(weights)[only], truth, reflected=reflected)
     return {
         name: (interval.low, interval.high, None) if interval else (None, None, _ALL_ALIKE)
         for name, interval in zip(values, found, strict=True)

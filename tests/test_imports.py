@@ -18,7 +18,7 @@ RANKS = [
     {"config"},
     {"recipes"},
     {"history", "text", "metrics", "lstm"},
-    {"bootstrap"},
+    {"bootstrap", "calibration"},
     {"data", "registry", "charts", "figure", "baseline", "neighbours"},
     {"classifier"},
     {"explain", "evaluation"},

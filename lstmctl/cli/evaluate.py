@@ -162,7 +162,13 @@ def _measure(
     answered = choose(probabilities, threshold=threshold)
     return Measured(
         folder,
-        measure(probabilities, truth, labels=labels, threshold=threshold),
+        measure(
+            probabilities,
+            truth,
+            labels=labels,
+            threshold=threshold,
+            temperature=folder.card.config.temperature,
+        ),
         answered == truth,
         threshold,
         floor,

@@ -24,7 +24,7 @@ TITLES = {
     "log_loss": "log loss",
     "ece": "calibration error",
 }
-LOWER_IS_BETTER = ("log_loss", "ece")
+LOWER_IS_BETTER = ("log_loss", "ece", "log_loss_uncalibrated", "ece_uncalibrated")
 
 
 class Mistake(NamedTuple):
@@ -138,6 +138,8 @@ def _screen(console: Console, measured: Measured, *, what: str) -> None:
     for name, title in TITLES.items():
         if (metric := evaluation.metrics.get(name)) is not None:
             rows.append([title, f"{metric.value:.3f}", _interval(metric), (remarks.get(name, ""), "dim")])
+        if (metric := evaluation.metrics.get(f"{name}_uncalibrated")) is not None:
+            rows.append([("  before calibration", "dim"), f"{metric.value:.3f}", _interval(metric), ""])
     console.table(["metric", "value", "95% interval", ""], rows, right=[1])
     console.show()
     _table_of_labels(console, evaluation)

@@ -159,7 +159,7 @@ class TrainingScreen:
             self._line("next", 'lstmctl predict "great movie" · lstmctl evaluate · lstmctl plot')
         self.console.detail(
             f"agreement {trained.difference:.1e} between NumPy and Keras · epoch {trained.epoch} kept · "
-            f"{trained.seconds:.1f} s · LSTM kernel: {trained.kernel}"
+            f"{trained.seconds:.1f} s · calibrated by {trained.temperature:.3f} · LSTM kernel: {trained.kernel}"
         )
         if self.console.messages_on_terminal and self.console.on_terminal:
             # The reference itself is the answer and goes to stdout; here it completes this line.

@@ -6,11 +6,16 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
+from lstmctl.calibration import best_temperature, folded
 from lstmctl.classifier import Classifier
 from lstmctl.errors import Interrupted, Signalled
 from lstmctl.evaluation import Evaluation, measure
 from lstmctl.history import EpochRecord, best
 from lstmctl.lstm import Floats
+from lstmctl.metrics import log_loss
 from lstmctl.registry.artifact import ModelCard, pack
 from lstmctl.registry.checkpoints import Run, new_run_id
 from lstmctl.registry.store import Registry
@@ -51,6 +56,7 @@ class Trained:
     test: Evaluation | None
     difference: float  # between NumPy and Keras
     seconds: float
+    temperature: float  # of the calibration; 1 where there was none
     kernel: str  # which LSTM trained it: see `forward.kernel_name`
 
 
@@ -89,13 +95,16 @@ def train(
         weights, epoch = _fit(fitting, card, run=run, watcher=watcher)
         watcher.checking()
         try:
+            weights, temperature = _calibrated(weights, plan)
             networks.assign(network, plan.model, weights)
             classifier = Classifier(plan.model, plan.vocabulary, weights)
             difference = agreement.check(network, classifier, plan)
-            test = _test(classifier, plan)
+            test = _test(classifier, plan, temperature=temperature)
             history = fitting.state.history
             files = pack(
-                replace(card, epoch=epoch, seconds=fitting.seconds),
+                replace(
+                    card, config=replace(plan.model, temperature=temperature), epoch=epoch, seconds=fitting.seconds
+                ),
                 vocabulary=plan.vocabulary,
                 weights=weights,
                 metrics=_metrics(plan, test),
@@ -109,7 +118,7 @@ def train(
                 run.finish()
         except (KeyboardInterrupt, Signalled) as interrupt:
             raise Interrupted(number_of(interrupt), f"stopped; {reference} is registered") from None
-    return Trained(reference, history, epoch, test, difference, fitting.seconds, kernel)
+    return Trained(reference, history, epoch, test, difference, fitting.seconds, temperature, kernel)
 
 
 def _fit(fitting: Fit, card: ModelCard, *, run: Run, watcher: Watcher) -> tuple[dict[str, Floats], int]:
@@ -147,10 +156,28 @@ def _interrupted(interrupt: BaseException, run: Run, fitting: Fit) -> Interrupte
     return Interrupted(number, f"stopped after {where}; all of it is saved", hint=f"{RESUME} {run.run_id}")
 
 
-def _test(classifier: Classifier, plan: Plan) -> Evaluation | None:
+def _calibrated(weights: dict[str, Floats], plan: Plan) -> tuple[dict[str, Floats], float]:
+    """The weights with a head that is as sure as it is right on the validation texts, and the temperature that did it;
+    or as they were, with 1, where that is no better."""
+    if plan.training.calibration == "none":
+        return weights, 1.0
+
+    def judged(weights: dict[str, Floats]) -> tuple[NDArray[np.float64], float]:
+        classifier = Classifier(plan.model, plan.vocabulary, weights)
+        logits = classifier.logits(plan.validation.ids)
+        return logits, log_loss(classifier.probabilities(plan.validation.ids), plan.validation.truth)
+
+    logits, before = judged(weights)
+    temperature = best_temperature(logits, plan.validation.truth)
+    better = folded(weights, temperature)
+    return (better, temperature) if judged(better)[1] < before else (weights, 1.0)
+
+
+def _test(classifier: Classifier, plan: Plan, *, temperature: float) -> Evaluation | None:
     if not plan.test.ids:
         return None
-    return measure(classifier.probabilities(plan.test.ids), plan.test.truth, labels=plan.model.labels)
+    probabilities = classifier.probabilities(plan.test.ids)
+    return measure(probabilities, plan.test.truth, labels=plan.model.labels, temperature=temperature)
 
 
 def _metrics(plan: Plan, test: Evaluation | None) -> dict[str, Any]:

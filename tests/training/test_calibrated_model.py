@@ -1,0 +1,46 @@
+"""Training calibrates: the validation loss gets lower, the record says by how much; classic is left as it is."""
+
+import numpy as np
+import pytest
+
+from lstmctl import metrics
+from lstmctl.calibration import uncalibrated
+from lstmctl.classifier import Classifier
+from lstmctl.data import load
+from lstmctl.registry.store import Registry
+
+pytestmark = pytest.mark.training
+
+
+def answers(folder, part):
+    examples = getattr(load(folder.card.data, home=folder.path), part)
+    labels = folder.card.config.labels
+    truth = np.array([labels.index(example.label) for example in examples])
+    predictions = Classifier.load(folder).predict([example.text for example in examples])
+    return np.array([prediction.probabilities for prediction in predictions]), truth
+
+
+def test_the_default_model_is_calibrated_on_its_validation_part(trained):
+    folder = Registry(trained.home).resolve("imdb@1")
+    temperature = folder.card.config.temperature
+    assert temperature != 1
+    probabilities, truth = answers(folder, "validation")
+    before = uncalibrated(probabilities, temperature)
+    assert metrics.log_loss(probabilities, truth) < metrics.log_loss(before, truth)
+    # Its history tells the loss of the same epoch before calibration.
+    kept = folder.history()[folder.card.epoch - 1]
+    assert metrics.log_loss(before, truth) == pytest.approx(kept.val_loss, abs=1e-4)
+    stored = folder.metrics()["test"]["metrics"]
+    for name in ("log_loss", "ece", "log_loss_uncalibrated", "ece_uncalibrated"):
+        assert stored[name]["low"] < stored[name]["value"] < stored[name]["high"], name
+
+
+def test_classic_is_not_calibrated(cli, tmp_path):
+    rows = [f"{'good' if n % 2 else 'bad'} film w{n} w{n % 7},{'pos' if n % 2 else 'neg'}\n" for n in range(900)]
+    (tmp_path / "data.csv").write_text("text,label\n" + "".join(rows))
+    sizes = ["--max-len", 6, "--units", 4, "--embedding-dim", 4, "--epochs", 1]
+    for recipe, calibrated in (("classic", False), ("standard", True)):
+        done = cli("train", "--data", tmp_path / "data.csv", "--recipe", recipe, "--name", recipe, *sizes)
+        assert done.code == 0, done.err
+        assert (Registry(tmp_path / "home").resolve(recipe).card.config.temperature != 1) == calibrated
+    assert "before calibration" in cli("evaluate", "standard", terminal=True).out
