@@ -47,11 +47,17 @@ def test_it_finds_the_temperature_that_was_there():
     assert best_temperature(logits * 2.5, truth) == pytest.approx(2.5, rel=0.05)
 
 
-@pytest.mark.parametrize(("n", "temperature"), [(99, 1.0), (100, LOWEST)])
-def test_few_texts_say_too_little_and_no_mistake_ends_at_the_bound(n, temperature):
+@pytest.mark.parametrize(("n", "mistakes", "calibrated"), [(99, 9, False), (100, 9, True), (1_000, 0, False)])
+def test_few_texts_and_texts_without_mistakes_say_too_little(n, mistakes, calibrated):
     truth = np.arange(n) % 2
-    logits = np.stack([np.zeros(n), np.where(truth == 1, 1.0, -1.0)], axis=1)
-    assert best_temperature(logits, truth) == pytest.approx(temperature)
+    logits = np.stack([np.zeros(n), np.where(truth == 1, 9.0, -9.0)], axis=1)
+    logits[:mistakes] *= -1
+    assert (best_temperature(logits, truth) != 1) == calibrated
+
+
+def test_a_worthless_model_becomes_as_unsure_as_it_may():
+    logits, truth = drawn(0, 2, 1.0)
+    assert best_temperature(-logits, truth) == pytest.approx(HIGHEST)
 
 
 @pytest.mark.parametrize("temperature", [0.3, 1.7, 8.0])

@@ -146,7 +146,7 @@ def _screen(console: Console, folder: "ModelFolder") -> None:
     _line(console, "reads", f"the {end} {config.max_len:,} words of a text")
     _line(console, "accuracy", _accuracy(folder))
     if config.temperature != 1:
-        _line(console, "calibrated", f"on validation texts, temperature {config.temperature:.2f}")
+        _line(console, "certainty", f"calibrated on validation texts, temperature {config.temperature:.2f}")
     console.show()
     rows: list[list[Piece]] = []
     for name, role, shape, parameters in layers(config):
