@@ -1,6 +1,6 @@
 """Charts made of characters, returned as strings. The only module that knows plotext.
 
-Each kind of chart is one public function. It describes `Layer`s in a `Frame`, and `_rows` alone draws them.
+Each kind of chart is one public function. It describes `Layer`s in a `Frame`, and `panel` alone draws them.
 
 plotext is a C++ program behind a thin module, and its manners shape what is written here:
   * NaN ends the whole process and infinity raises, so nothing reaches it but what `drawable` lets through;
@@ -23,6 +23,7 @@ Point = tuple[float, float]
 NARROWEST, SIDE_BY_SIDE, WIDEST = 24, 56, 120  # columns; two panels fit beside each other from SIDE_BY_SIDE on
 LOWEST, USUAL_HEIGHT = 8, 12  # rows of a panel: title, curves, axis, its labels
 GAP = 2
+SQUARE = 48  # columns of a panel that is about as high as wide
 LARGEST = 1e4  # a loss beyond has diverged, and its labels would fill the panel
 
 # 256-colour numbers that read well on black and on white. One model: train and validation. Several: one for each.
@@ -91,7 +92,7 @@ def curves(runs: Sequence[Run], *, width: int, height: int | None = None, color:
     else:
         width = max(NARROWEST, min(width, WIDEST))
         frames = _frames(runs, epochs, width=width, height=height or USUAL_HEIGHT)
-        panels = [_rows(frame, _layers(runs, frame, glyphs), color=color) for frame in frames]
+        panels = [panel(frame, _layers(runs, frame, glyphs), color=color) for frame in frames]
         if width >= SIDE_BY_SIDE:
             panels = [[(" " * GAP).join(rows) for rows in zip(*panels, strict=True)]]
         lines = [row for panel in panels for row in panel]
@@ -99,6 +100,15 @@ def curves(runs: Sequence[Run], *, width: int, height: int | None = None, color:
     if not unicode:
         lines = [line.translate(FRAME_IN_ASCII).encode("ascii", "replace").decode() for line in lines]
     return "\n".join(line.rstrip() for line in lines)
+
+
+def square(title: str, layers: Iterable[Layer], *, width: int, color: bool, unicode: bool) -> list[str]:
+    """A panel with percent on both axes, row by row."""
+    columns = max(NARROWEST, min(width, SQUARE))
+    percent = [0, 25, 50, 75, 100]
+    frame = Frame(title, percent, [float(tick) for tick in percent], [f"{tick:>3}" for tick in percent], columns, 20)
+    rows = [row.rstrip() for row in panel(frame, layers, color=color)]
+    return rows if unicode else [row.translate(FRAME_IN_ASCII).encode("ascii", "replace").decode() for row in rows]
 
 
 def _frames(runs: Sequence[Run], epochs: set[int], *, width: int, height: int) -> list[Frame]:
@@ -182,7 +192,7 @@ def _integers(first: int, last: int, *, columns: int) -> list[int]:
     return [first, *(tick for tick in between if tick - first >= space and last - tick >= space), last]
 
 
-def _rows(frame: Frame, layers: Iterable[Layer], *, color: bool) -> list[str]:
+def panel(frame: Frame, layers: Iterable[Layer], *, color: bool) -> list[str]:
     """A panel, row by row, each as wide as the frame."""
     import plotext
 

@@ -91,6 +91,61 @@ def curves_image(runs: Sequence[Run], *, format: Literal["png", "svg"]) -> bytes
         return _saved(figure, format)
 
 
+class Line(NamedTuple):
+    """A line through a unit square, with points where it has few, and how far each may be off, if that is known."""
+
+    name: str
+    x: Sequence[float]
+    y: Sequence[float]
+    errors: "tuple[Sequence[float], Sequence[float]] | None" = None
+
+
+def square_image(lines: Sequence[Line], *, x: str, y: str, format: Literal["png", "svg"]) -> bytes:
+    """Lines through a unit square with its diagonal; `x` and `y` are what its sides mean.
+
+    Raises:
+        MissingExtra: matplotlib is not installed.
+    """
+    with _own_settings():
+        figure = _figure(6.5, 6.5)
+        axes = figure.subplots()
+        axes.plot([0, 1], [0, 1], color="#bbbbbb", linestyle=":")
+        for line, color in zip(lines, COLORS, strict=False):
+            marker = "o" if len(line.x) < 20 else ""
+            label = " " + _printable(line.name)
+            axes.errorbar(line.x, line.y, yerr=line.errors, color=color, marker=marker, capsize=3, label=label)
+        axes.set(xlabel=x, ylabel=y, xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal")
+        axes.legend(loc="lower right")
+        return _saved(figure, format)
+
+
+def confusion_image(
+    labels: Sequence[str], counts: "NDArray[Any]", *, title: str, format: Literal["png", "svg"]
+) -> bytes:
+    """True labels down, answers across, each cell with its count and coloured by its share of the true label.
+
+    Raises:
+        MissingExtra: matplotlib is not installed.
+    """
+    with _own_settings():
+        size = 3 + 0.9 * min(len(labels), 20)
+        figure = _figure(size, size - 0.5)
+        axes = figure.subplots()
+        shares = counts / counts.sum(axis=1, keepdims=True).clip(1)
+        axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+        names = [_printable(label) for label in labels]
+        axes.set_xticks(range(len(names)), names, rotation=0 if len(names) < 4 else 90)
+        axes.set_yticks(range(len(names)), names)
+        axes.set(xlabel="answer", ylabel="label")
+        axes.set_title(_printable(title), loc="left", pad=12)
+        axes.grid(visible=False)
+        if len(names) <= 20:
+            for (row, column), count in [((r, c), counts[r, c]) for r in range(len(names)) for c in range(len(names))]:
+                color = "white" if shares[row, column] > 0.5 else "black"
+                axes.text(column, row, f"{count:,}", ha="center", va="center", color=color)
+        return _saved(figure, format)
+
+
 def heat_map_image(heat_map: HeatMap, *, format: Literal["png", "svg"]) -> bytes:
     """A row for each unit, a column for each word.
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from lstmctl.cli.console import Console
-from lstmctl.cli.evaluation_texts import check_labels, common_part, other_data, own_part, training_texts
+from lstmctl.cli.evaluation_texts import answers, check_labels, common_part, other_data, own_part, training_texts
 from lstmctl.cli.options import (
     DATA,
     MODEL_HELP,
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from lstmctl.classifier import Prediction
     from lstmctl.cli.evaluation_report import Measured, Mistake
     from lstmctl.data import Example
     from lstmctl.registry.artifact import ModelFolder
@@ -157,7 +156,7 @@ def _measure(
     from lstmctl.evaluation import measure
 
     labels = folder.card.config.labels
-    predictions, probabilities, truth = _answers(folder, examples, jobs=jobs)
+    predictions, probabilities, truth = answers(folder, examples, jobs=jobs)
     parts = slices(by, examples, predictions, config) if by is not None else {}
     answered = choose(probabilities, threshold=threshold)
     return Measured(
@@ -180,27 +179,12 @@ def _measure(
     )
 
 
-def _answers(
-    folder: "ModelFolder", examples: "Sequence[Example]", *, jobs: int
-) -> "tuple[list[Prediction], NDArray[np.float64], NDArray[np.int64]]":
-    """Predictions, their probabilities (texts, labels), and the places of the true labels (texts,)."""
-    import numpy as np
-
-    from lstmctl.bulk import answer_all
-    from lstmctl.classifier import Classifier
-
-    place = {label: number for number, label in enumerate(folder.card.config.labels)}
-    truth = np.array([place[example.label] for example in examples], np.int64)
-    predictions = answer_all(Classifier.load(folder).predict, [example.text for example in examples], jobs=jobs)
-    return predictions, np.array([prediction.probabilities for prediction in predictions]), truth
-
-
 def _best_threshold(folder: "ModelFolder", *, jobs: int) -> float:
     """The threshold with the best F1 of the positive label on the model's validation part."""
     from lstmctl.metrics import best_f1_threshold
 
     examples, _ = own_part(folder, part="val")
-    _, probabilities, truth = _answers(folder, examples, jobs=jobs)
+    _, probabilities, truth = answers(folder, examples, jobs=jobs)
     return best_f1_threshold(probabilities[:, 1], truth)
 
 

@@ -9,6 +9,10 @@ from lstmctl.config import DataConfig
 from lstmctl.errors import BadData, LstmctlError, NotFound
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from lstmctl.classifier import Prediction
     from lstmctl.data import Example
     from lstmctl.registry.artifact import ModelFolder
 
@@ -94,3 +98,18 @@ def training_texts(folder: "ModelFolder") -> "Sequence[Example]":
     except LstmctlError:
         return ()
     return data.train if data.sha256 == card.data_sha256 else ()
+
+
+def answers(
+    folder: "ModelFolder", examples: "Sequence[Example]", *, jobs: int
+) -> "tuple[list[Prediction], NDArray[np.float64], NDArray[np.int64]]":
+    """Predictions, their probabilities (texts, labels), and the places of the true labels (texts,)."""
+    import numpy as np
+
+    from lstmctl.bulk import answer_all
+    from lstmctl.classifier import Classifier
+
+    place = {label: number for number, label in enumerate(folder.card.config.labels)}
+    truth = np.array([place[example.label] for example in examples], np.int64)
+    predictions = answer_all(Classifier.load(folder).predict, [example.text for example in examples], jobs=jobs)
+    return predictions, np.array([prediction.probabilities for prediction in predictions]), truth

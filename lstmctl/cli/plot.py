@@ -8,8 +8,17 @@ import typer
 
 from lstmctl.cli.console import Console
 from lstmctl.cli.lines import tsv
-from lstmctl.cli.options import MODEL_HELP, Model, complete_model, settings
+from lstmctl.cli.options import (
+    MODEL_HELP,
+    LabelColumn,
+    Model,
+    TextColumn,
+    complete_data,
+    complete_model,
+    settings,
+)
 from lstmctl.cli.session import open_model
+from lstmctl.config import DataConfig
 from lstmctl.errors import BadData, UsageError
 
 if TYPE_CHECKING:
@@ -23,6 +32,7 @@ Examples:
   lstmctl plot                       accuracy and loss of the newest model
   lstmctl plot imdb@1 imdb@2         two models in one figure
   lstmctl plot -o curves.svg         a picture, for a page or a paper
+  lstmctl plot --kind calibration    is it as sure as it is right?
   lstmctl plot --kind gates --text "not a good film" --show belt
 """
 PICTURES = (".png", ".svg")
@@ -41,14 +51,27 @@ def command(
     ] = None,
     model: Model = None,
     kind: Annotated[
-        Literal["curves", "gates"],
+        Literal["curves", "gates", "roc", "calibration", "confusion"],
         typer.Option(
             "--kind",
             metavar="KIND",
-            help="curves: accuracy and loss over the epochs; gates: what every unit did at every word of --text.",
+            help="curves: accuracy and loss over the epochs; gates: what every unit did at every word of --text; roc, "
+            "calibration, confusion: the answers to the model's own test part, or to --data.",
         ),
     ] = "curves",
     text: Annotated[str | None, typer.Option("--text", metavar="TEXT", help="For gates: the text to read.")] = None,
+    source: Annotated[
+        str | None,
+        typer.Option(
+            "--data",
+            metavar="NAME|FILE|DIR",
+            help="For roc, calibration and confusion: other labelled texts.",
+            show_default="the model's own test part",
+            autocompletion=complete_data,
+        ),
+    ] = None,
+    text_column: TextColumn = "text",
+    label_column: LabelColumn = "label",
     show: Annotated[
         str | None,
         typer.Option(
@@ -74,18 +97,19 @@ def command(
     suffix = Path(settings.output).suffix.lower() if settings.output else ""
     if suffix and suffix not in (*PICTURES, ".txt", ".tsv", ".json", ".jsonl"):
         raise UsageError(f"plot cannot write {suffix} files", hint="end the name in .png, .svg or .txt")
-    named = [*(models or []), *([model] if model is not None else [])]
+    named: list[str | None] = [*(models or []), *([model] if model is not None else [])]
+    _check(kind, text=text, show=show, lstm=lstm, source=source, models=len(named))
     if kind == "gates":
-        if text is None:
-            raise UsageError("--kind gates draws a text", hint='lstmctl plot --kind gates --text "not a good film"')
-        if len(named) > 1:
-            raise UsageError("--kind gates draws one model", hint="name one")
         from lstmctl.cli.gates import plot_gates
 
-        plot_gates(console, open_model(named[0] if named else None), text, show=show or "belt", lstm=lstm)
+        plot_gates(console, open_model(named[0] if named else None), text or "", show=show or "belt", lstm=lstm)
         return
-    if (text, show, lstm) != (None, None, None):
-        raise UsageError("--text, --show and --lstm belong to --kind gates")
+    if kind != "curves":
+        from lstmctl.cli.diagrams import plot_diagram
+
+        config = DataConfig(source=source, text_column=text_column, label_column=label_column) if source else None
+        plot_diagram(console, [open_model(name) for name in named or [None]], kind=kind, config=config)
+        return
     runs = histories(named or [None])
     if suffix in PICTURES:
         from lstmctl.figure import curves_image
@@ -101,6 +125,18 @@ def command(
         from lstmctl.charts import curves
 
         console.result(curves(runs, width=min(console.width, 120), color=console.color, unicode=console.unicode))
+
+
+def _check(kind: str, *, text: str | None, show: str | None, lstm: str | None, source: str | None, models: int) -> None:
+    """See that the options go with the kind of plot."""
+    if kind == "gates" and text is None:
+        raise UsageError("--kind gates draws a text", hint='lstmctl plot --kind gates --text "not a good film"')
+    if kind == "gates" and models > 1:
+        raise UsageError("--kind gates draws one model", hint="name one")
+    if kind != "gates" and (text, show, lstm) != (None, None, None):
+        raise UsageError("--text, --show and --lstm belong to --kind gates")
+    if kind in ("curves", "gates") and source is not None:
+        raise UsageError("--data belongs to --kind roc, calibration and confusion")
 
 
 def histories(references: "Sequence[str | None]") -> "list[tuple[str, tuple[EpochRecord, ...]]]":

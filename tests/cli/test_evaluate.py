@@ -218,3 +218,49 @@ def test_models_of_different_data_need_texts_that_neither_has_seen(cli, tmp_path
     register_toy(tmp_path / "home")
     result = cli("evaluate", "tiny@1", "tiny@2")
     assert result.code == 65 and "kept away from different texts" in result.err
+
+
+# --- plot --kind roc, calibration, confusion -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("columns", [40, 80, 200])
+@pytest.mark.parametrize("kind", ["roc", "calibration", "confusion"])
+def test_diagrams_are_drawn(cli, tmp_path, table, monkeypatch, kind, columns):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    for _ in range(2):
+        register_toy(tmp_path / "home")
+    result = cli("plot", "tiny@1", "--kind", kind, "--data", table, terminal=True)
+    assert result.code == 0, result.err
+    assert max(map(len, result.lines)) <= max(columns, 48) and "tiny@1" in result.out
+    for suffix, beginning in ((".png", b"\x89PNG"), (".svg", b"<?xml")):
+        path = tmp_path / f"{kind}{suffix}"
+        assert cli("plot", "--kind", kind, "--data", table, "-o", path).code == 0
+        assert path.read_bytes().startswith(beginning)
+    two = cli("plot", "tiny@1", "tiny@2", "--kind", kind, "--data", table)
+    assert (two.code == 2) == (kind == "confusion")
+
+
+def test_the_numbers_of_diagrams(cli, tmp_path, table):
+    register_toy(tmp_path / "home")
+    measured = json.loads(cli("evaluate", "--data", table, "--json").out)
+    confusion = json.loads(cli("plot", "--kind", "confusion", "--data", table, "--json").out)
+    assert confusion["confusion"] == measured["confusion"]
+    rows = [line.split("\t") for line in cli("plot", "--kind", "confusion", "--data", table, "--format", "tsv").lines]
+    assert {(row[1], row[2]): int(row[3]) for row in rows[1:]} == {
+        (label, answer): n for label, row in measured["confusion"].items() for answer, n in row.items()
+    }
+    points = json.loads(cli("plot", "--kind", "roc", "--data", table, "--json").out)["points"]
+    area = sum((b["x"] - a["x"]) * (a["y"] + b["y"]) / 2 for a, b in zip(points, points[1:], strict=False))
+    assert area == pytest.approx(measured["metrics"]["auc"]["value"])
+    bins = json.loads(cli("plot", "--kind", "calibration", "--data", table, "--json").out)["points"]
+    assert sum(each["n"] for each in bins) == 60 and all(each["low"] <= each["y"] <= each["high"] for each in bins)
+    rows = [line.split("\t") for line in cli("plot", "--kind", "calibration", "--data", table, "--format", "tsv").lines]
+    assert rows[0] == ["model", "x", "y", "low", "high", "n"] and len(rows) == len(bins) + 1
+
+
+def test_a_roc_needs_both_labels_and_data_a_diagram(cli, tmp_path):
+    register_toy(tmp_path / "home")
+    (tmp_path / "one.csv").write_text("text,label\ngood,pos\nbad,pos\n")
+    result = cli("plot", "--kind", "roc", "--data", tmp_path / "one.csv")
+    assert result.code == 65 and "texts of both labels" in result.err
+    assert cli("plot", "--data", tmp_path / "one.csv").code == 2

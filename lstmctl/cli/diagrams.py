@@ -1,0 +1,155 @@
+"""`lstmctl plot --kind roc|calibration|confusion`: how a model answers labelled texts, drawn or in numbers."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from lstmctl.charts import COLORS, LETTERS, Layer, square
+from lstmctl.cli.console import Console
+from lstmctl.cli.evaluation_texts import answers, check_labels, common_part, other_data, own_part
+from lstmctl.cli.lines import Piece, tsv, visible
+from lstmctl.cli.options import settings
+from lstmctl.errors import BadData, UsageError
+from lstmctl.processors import cores
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from lstmctl.config import DataConfig
+    from lstmctl.registry.artifact import ModelFolder
+
+PICTURES = (".png", ".svg")
+SIDES = {
+    "roc": ("answered positive though negative", "answered positive of the positive"),
+    "calibration": ("how sure it is", "how often it is right"),
+}
+
+
+class Answered(NamedTuple):
+    """A model's answers: probabilities (texts, labels), true places (texts,)."""
+
+    folder: "ModelFolder"
+    probabilities: "NDArray[np.float64]"
+    truth: "NDArray[np.int64]"
+
+    @property
+    def name(self) -> str:
+        """The model's reference."""
+        return self.folder.reference
+
+
+def plot_diagram(console: Console, folders: "Sequence[ModelFolder]", *, kind: str, config: "DataConfig | None") -> None:
+    """Draw the answers to the first model's own test part, or to other texts.
+
+    Raises:
+        UsageError: more models than there can be. BadData: the texts do not fit. NotFound: they are gone.
+    """
+    if len(folders) > (1 if kind == "confusion" else len(LETTERS)):
+        raise UsageError(f"--kind {kind} does not draw {len(folders)} models in one")
+    with console.waiting("answering the texts"):
+        other = other_data(config, own_sha256=folders[0].card.data_sha256) if config is not None else None
+        if other is None:
+            common_part(folders)
+        examples, what = other or own_part(folders[0], part="test")
+        for folder in folders:
+            check_labels(examples, folder.card.config.labels, reference=folder.reference)
+        answered = [Answered(folder, *answers(folder, examples, jobs=cores())[1:]) for folder in folders]
+    if kind == "confusion":
+        _confusion(console, answered[0], what=what)
+    else:
+        _square(console, [(each, *_points(each, kind)) for each in answered], kind=kind, what=what)
+
+
+def _points(answered: Answered, kind: str) -> "tuple[list[tuple[float, float]], list[tuple[float, float, int]]]":
+    """Points (x, y) of the unit square; for calibration also each one's interval and number of texts."""
+    from lstmctl.classifier import choose
+    from lstmctl.diagrams import reliability, roc
+
+    if kind == "roc":
+        if answered.folder.card.config.positive is None:
+            raise UsageError(f"a ROC curve is for two labels; {answered.name} has {answered.probabilities.shape[1]}")
+        try:
+            x, y = roc(answered.probabilities[:, 1], answered.truth)
+        except ValueError as error:
+            raise BadData(f"{error}; these have only one") from error
+        return list(zip(x.tolist(), y.tolist(), strict=True)), []
+    bins = reliability(answered.probabilities, answered.truth, choose(answered.probabilities))
+    points = [(each.confidence, each.accuracy) for each in bins]
+    return points, [(each.interval.low, each.interval.high, each.n) for each in bins]
+
+
+def _square(console: Console, curves: "Sequence[tuple[Answered, Any, Any]]", *, kind: str, what: str) -> None:
+    x, y = SIDES[kind]
+    suffix = Path(settings.output).suffix.lower() if settings.output else ""
+    if suffix in PICTURES:
+        from lstmctl.figure import Line, square_image
+
+        lines = []
+        for answered, points, bins in curves:
+            xs, ys = zip(*points, strict=True)
+            below = [value - low for value, (low, _, _) in zip(ys, bins, strict=True)] if bins else []
+            above = [high - value for value, (_, high, _) in zip(ys, bins, strict=True)] if bins else []
+            lines.append(Line(answered.name, xs, ys, (below, above) if bins else None))
+        console.picture(square_image(lines, x=x, y=y, format="png" if suffix == ".png" else "svg"))
+    elif settings.format == "json":
+        for answered, points, bins in curves:
+            answer: dict[str, Any] = {"schema": f"lstmctl.{kind}/1", "model": answered.name, "data": what}
+            names = ("low", "high", "n")
+            rows = [dict(zip(names, each, strict=True)) for each in bins] or [{}] * len(points)
+            console.json(
+                {**answer, "points": [{"x": a, "y": b, **row} for (a, b), row in zip(points, rows, strict=True)]}
+            )
+    elif settings.format == "tsv":
+        console.result(tsv(("model", "x", "y", *(("low", "high", "n") if kind == "calibration" else ()))))
+        for answered, points, bins in curves:
+            for place, (a, b) in enumerate(points):
+                rest = [f"{bins[place][0]:.6f}", f"{bins[place][1]:.6f}", bins[place][2]] if bins else []
+                console.result(tsv((answered.name, f"{a:.6f}", f"{b:.6f}", *rest)))
+    else:
+        layers = [Layer([(tick, tick) for tick in range(0, 101, 4)], 102, "braille" if console.unicode else ".")]
+        for (_, points, bins), color, letter in zip(curves, COLORS, LETTERS, strict=False):
+            percent = [(100 * a, 100 * b) for a, b in points]
+            layers.append(Layer(percent, color, "braille" if console.unicode else "*", joined=True))
+            if bins or len(curves) > 1:
+                layers.append(Layer(percent if bins else percent[len(percent) // 2 :][:1], color, letter))
+        title = {"roc": "ROC", "calibration": "calibration"}[kind]
+        for line in square(title, layers, width=console.width, color=console.color, unicode=console.unicode):
+            console.result(line)
+        names = [each.name for each, _, _ in curves]
+        marked = len(curves) > 1 or kind == "calibration"
+        key = [f"{letter} {name}" if marked else name for letter, name in zip(LETTERS, names, strict=False)]
+        console.show(f"{' · '.join(key)} on {visible(what)}")
+        console.show((f"across: {x}, %", "dim"))
+        console.show((f"up: {y}, %", "dim"))
+
+
+def _confusion(console: Console, answered: Answered, *, what: str) -> None:
+    from lstmctl.classifier import choose
+    from lstmctl.metrics import confusion
+
+    labels = answered.folder.card.config.labels
+    counts = confusion(answered.truth, choose(answered.probabilities), labels=len(labels))
+    suffix = Path(settings.output).suffix.lower() if settings.output else ""
+    if suffix in PICTURES:
+        from lstmctl.figure import confusion_image
+
+        title = f"{answered.name} on {what}"
+        console.picture(confusion_image(labels, counts, title=title, format="png" if suffix == ".png" else "svg"))
+    elif settings.format == "json":
+        table = {label: dict(zip(labels, row, strict=True)) for label, row in zip(labels, counts.tolist(), strict=True)}
+        answer = {"schema": "lstmctl.confusion/1", "model": answered.name, "data": what}
+        console.json({**answer, "confusion": table})
+    elif settings.format == "tsv":
+        console.result(tsv(("model", "label", "answer", "n")))
+        for label, row in zip(labels, counts.tolist(), strict=True):
+            for answer_label, count in zip(labels, row, strict=True):
+                console.result(tsv((answered.name, label, answer_label, count)))
+    else:
+        console.show((answered.name, "bold"), f" on {visible(what)} · rows: the label, columns: the answer")
+        console.show()
+        rows: list[list[Piece]] = []
+        for label, row in zip(labels, counts.tolist(), strict=True):
+            total = max(1, sum(row))
+            rows.append([visible(label), *(f"{count:,} ({count / total:.0%})" for count in row)])
+        console.table(["", *map(visible, labels)], rows, right=range(1, len(labels) + 1))
