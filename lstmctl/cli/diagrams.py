@@ -116,9 +116,9 @@ def _square(console: Console, curves: "Sequence[tuple[Answered, Any, Any]]", *, 
         title = {"roc": "ROC", "calibration": "calibration"}[kind]
         for line in square(title, layers, width=console.width, color=console.color, unicode=console.unicode):
             console.result(line)
-        names = [each.name for each, _, _ in curves]
+        references = [each.name for each, _, _ in curves]
         marked = len(curves) > 1 or kind == "calibration"
-        key = [f"{letter} {name}" if marked else name for letter, name in zip(LETTERS, names, strict=False)]
+        key = [f"{letter} {name}" if marked else name for letter, name in zip(LETTERS, references, strict=False)]
         console.show(f"{' · '.join(key)} on {visible(what)}")
         console.show((f"across: {x}, %", "dim"))
         console.show((f"up: {y}, %", "dim"))
