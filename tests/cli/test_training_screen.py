@@ -12,6 +12,7 @@ from lstmctl.cli.console import Console
 from lstmctl.cli.options import Settings
 from lstmctl.cli.training_screen import TrainingScreen
 from lstmctl.errors import Interrupted
+from lstmctl.training.prepare import Suspects
 
 
 def plan(epochs=3):
@@ -26,6 +27,11 @@ def plan(epochs=3):
         training=SimpleNamespace(batch_size=32),
         unknown=0.056,
         cut=0.08,
+        suspects=Suspects(leaks=26, twins=300, empty=0),
+        train=range(18_000),
+        validation=range(4_500),
+        test=range(2_500),
+        data=SimpleNamespace(config=SimpleNamespace(source="my reviews.csv")),
         steps=10,
         epochs=epochs,
     )
@@ -110,3 +116,14 @@ def test_the_shape_of_the_model(start, layers, bidirectional, shown):
     about.model.layers, about.model.bidirectional = layers, bidirectional
     screen.plan(about, will_be="imdb@1")
     assert shown in terminal.getvalue()
+
+
+def test_texts_that_mislead_are_told_before_the_first_epoch(start):
+    """A few in a line, many in a warning with the command that names them."""
+    screen, terminal = start()
+    screen.plan(plan(), will_be="imdb@1")
+    said = " ".join(terminal.getvalue().split())
+    assert "notice 26 of the texts kept aside are copies of training texts (0.4%)" in said
+    assert "warning: 300 training texts contradict a copy with another label (1.7%)" in said
+    assert "lstmctl data check --data 'my reviews.csv' names them" in said
+    assert "have no words" not in said

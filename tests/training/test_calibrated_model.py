@@ -38,7 +38,7 @@ def test_the_default_model_is_calibrated_on_its_validation_part(trained):
 def test_classic_is_not_calibrated(cli, tmp_path):
     rows = [f"{'good' if n % 2 ^ (n % 9 == 0) else 'bad'} film w{n},{'pos' if n % 2 else 'neg'}\n" for n in range(900)]
     (tmp_path / "data.csv").write_text("text,label\n" + "".join(rows))
-    sizes = ["--max-len", 6, "--units", 4, "--embedding-dim", 4, "--epochs", 1]
+    sizes = ["--max-len", 6, "--units", 4, "--embedding-dim", 4, "--epochs", 4, "--lr", 0.02]
     for recipe, calibrated in (("classic", False), ("standard", True)):
         done = cli("train", "--data", tmp_path / "data.csv", "--recipe", recipe, "--name", recipe, *sizes)
         assert done.code == 0, done.err
