@@ -61,8 +61,8 @@ class TrainingScreen:
         leaks, twins, empty = plan.suspects
         kept_aside = len(plan.validation) + len(plan.test)
         found = [
-            (leaks, kept_aside, f"{leaks:,} of the texts kept aside are copies of training texts"),
-            (twins, len(plan.train), f"{twins:,} training texts contradict a copy with another label"),
+            (leaks, kept_aside, f"{leaks:,} kept-aside texts copy training texts"),
+            (twins, len(plan.train), f"{twins:,} training texts contradict a copy"),
             (empty, len(plan.train), f"{empty:,} training texts have no words"),
         ]
         hint = f"lstmctl data check --data {shlex.quote(plan.data.config.source)} names them"
@@ -70,7 +70,7 @@ class TrainingScreen:
             if count > 0.01 * of:
                 self.console.warn(f"{text} ({count / of:.1%})", hint=hint)
             elif count:
-                self._line("notice", f"{text} ({count / of:.1%})")
+                self._line("notice", f"{text} · {count / of:.1%} of them")
 
     # --- while training -------------------------------------------------------------------------------------------
 
