@@ -22,8 +22,6 @@ from lstmctl.config import PADDING, UNKNOWN
 from lstmctl.lstm import Floats, Matrices, Memory, step
 from lstmctl.text import clip
 
-QUANTITIES = ("forget", "decision", "new_value", "output", "belt", "hidden")  # what can be looked at
-
 
 class Trace(NamedTuple):
     """What one LSTM did; each (words, units). Belt and hidden state are those after the word."""
