@@ -96,13 +96,13 @@ class Classifier:
         result = np.zeros((len(texts), len(self.config.labels)))
         window = WINDOW if self.config.layers == 1 else DEEP_WINDOW
         for start in range(0, len(texts), window):
-            hidden = self._last_hidden(texts[start : start + window])
+            hidden = self._pooled(texts[start : start + window])
             z = product(hidden, self._head_kernel) + self._head_bias
             result[start : start + window, -z.shape[1] :] = z
         return result
 
-    def _last_hidden(self, texts: Sequence[Ids]) -> Floats:
-        """(texts, units · directions): the last layer's hidden state, after the last word each direction reads."""
+    def _pooled(self, texts: Sequence[Ids]) -> Floats:
+        """(texts, inputs of the head): what it sees of the last layer, as `ModelConfig.pools` says."""
         if self.config.padding == "pre":
             texts = [np.pad(np.asarray(text, np.int32), (self.config.max_len - len(text), 0)) for text in texts]
         lengths = np.fromiter((len(text) for text in texts), np.int64, len(texts))
@@ -111,21 +111,23 @@ class Classifier:
         for place, number in enumerate(longest_first):
             words[place, : lengths[number]] = texts[number]
         self._fill_tables(words)
-        hidden = np.empty((len(texts), self.config.units * len(self.config.directions)), np.float32)
+        hidden = np.empty((len(texts), len(self._head_kernel)), np.float32)
         hidden[longest_first] = self._read(np.ascontiguousarray(words.T), lengths[longest_first])
         return hidden
 
     def _read(self, words: NDArray[np.int32], lengths: NDArray[np.int64]) -> Floats:
-        """All layers, for words (longest, texts) and lengths, longest first. See `_last_hidden`."""
+        """All layers, for words (longest, texts) and lengths, longest first. See `_pooled`."""
         tables, rows = self._tables, words
         for number, layer in enumerate(self._packed):
-            last, every = [], []
+            last, every, highest = [], [], []
+            on_top = number + 1 == len(self._packed)
             for name, packed in layer.items():
                 read = rows if name == "forward" else _backwards(rows, lengths)
-                seen = (
-                    np.zeros((*rows.shape, self.config.units), np.float32) if number + 1 < len(self._packed) else None
-                )
-                last.append(run(tables[name], read, lengths, packed.recurrent, every=seen))
+                seen = None if on_top else np.zeros((*rows.shape, self.config.units), np.float32)
+                top = None
+                if on_top and "max" in self.config.pools:
+                    highest.append(top := np.zeros((lengths.size, self.config.units), np.float32))
+                last.append(run(tables[name], read, lengths, packed.recurrent, every=seen, highest=top))
                 if seen is not None:
                     every.append(seen if name == "forward" else _backwards(seen, lengths))
             if every:
@@ -135,7 +137,7 @@ class Classifier:
                 above = self._packed[number + 1]
                 tables = {name: product(inputs, packed.input) + packed.bias for name, packed in above.items()}
                 rows = np.arange(rows.size, dtype=np.int32).reshape(rows.shape)
-        return np.concatenate(last, axis=-1)
+        return np.concatenate([*last, *highest], axis=-1)
 
     def _fill_tables(self, words: NDArray[np.int32]) -> None:
         """Compute the tables' rows for words that were not seen before."""

@@ -39,7 +39,7 @@ class ModelConfig(Record):
     units: int = 32
     layers: int = 1
     bidirectional: bool = False  # a second LSTM in each layer reads from the last word to the first
-    pooling: Literal["last"] = "last"  # which hidden states the head sees
+    pooling: Literal["last", "last+max"] = "last"  # which hidden states the head sees
     temperature: float = 1.0  # calibration; already folded into the head, kept as a record
 
     @property
@@ -51,6 +51,12 @@ class ModelConfig(Record):
     def directions(self) -> tuple[str, ...]:
         """The LSTMs of a layer: "forward", and if it is bidirectional "backward"."""
         return ("forward", "backward") if self.bidirectional else ("forward",)
+
+    @property
+    def pools(self) -> tuple[str, ...]:
+        """What the head sees of the last layer: "last", each direction's hidden state after the last word it reads, and
+        perhaps "max", the highest that each place of it ever was, from 0 before the first word on."""
+        return tuple(self.pooling.split("+"))
 
     @property
     def outputs(self) -> int:
@@ -72,7 +78,7 @@ class ModelConfig(Record):
                 shapes[prefix + "recurrent_kernel"] = (self.units, 4 * self.units)
                 shapes[prefix + "bias"] = (4 * self.units,)
             inputs = self.units * len(self.directions)
-        shapes["head.kernel"] = (inputs, self.outputs)
+        shapes["head.kernel"] = (inputs * len(self.pools), self.outputs)
         shapes["head.bias"] = (self.outputs,)
         return shapes
 
@@ -109,6 +115,7 @@ class DataConfig(Record):
     group_column: str | None = None  # rows with one value here stay in one part
     val_source: str | None = None  # a part that the user brings
     test_source: str | None = None
+    unlabelled: str | None = None  # texts that only teach which words are like which
     val_split: float = 0.2  # of what the test part leaves
     test_split: float = 0.1
     split_seed: int = 0
@@ -128,14 +135,18 @@ class TrainConfig(Record):
     units: int = 32
     layers: int = 1
     bidirectional: bool = False
-    pooling: Literal["last"] = "last"
+    pooling: Literal["last", "last+max"] = "last"
     padding: Literal["masked", "pre"] = "masked"
+    word_odds: Literal["naive-bayes", "none"] = "naive-bayes"  # what the first numbers of the embedding are
+    word_vectors: Literal["cooccurrence", "none"] = "none"  # where the rest of the embedding starts from
     dropout: float = 0.2  # share of each word's embedding that is hidden from the LSTM while training
+    word_dropout: float = 0.0  # share of the words that are unknown words while training
+    output_dropout: float = 0.0  # share of what the head sees that is hidden from it while training
     epochs: int | None = None  # None: as many as the data needs
     batch_size: int = 32
     optimizer: Literal["rmsprop", "adam"] = "rmsprop"
     learning_rate: float = 1e-3
-    schedule: Literal["constant", "linear"] = "linear"  # linear: warm-up, then straight down to 0
+    schedule: Literal["constant", "linear", "cosine"] = "linear"  # after the warm-up: down to 0, straight or curved
     warmup: float = 0.05  # share of all steps
     clip_norm: float | None = None
     class_weight: Literal["none", "balanced"] = "none"  # balanced: a rare label counts as much as a frequent one

@@ -155,6 +155,7 @@ def run(
     recurrent: Floats,
     *,
     every: Floats | None = None,
+    highest: Floats | None = None,
 ) -> Floats:
     """Read many texts; returns the hidden state after each one's last word, (batch, units).
 
@@ -164,6 +165,7 @@ def run(
     lengths    (batch,): words of each text, longest first; 0 is allowed and leaves the memory empty.
     recurrent  `Packed.recurrent`.
     every      (longest, batch, units): is filled with the hidden state after each word, for a layer above.
+    highest    (batch, units): each number is raised to the highest that the hidden state has there after any word.
 
     As texts end, fewer rows are computed. No text ever sees padding.
     """
@@ -192,6 +194,8 @@ def run(
             _logistic_of_minus(out)
             _tanh_of_logistic(out)
             np.multiply(out, output, out=hidden[:active])
+            if highest is not None:
+                np.maximum(highest[:active], hidden[:active], out=highest[:active])
             if every is not None:
                 every[place, :active] = hidden[:active]
     return hidden[:batch]

@@ -28,6 +28,8 @@ BOUNDS: dict[str, tuple[int, int]] = {
 # The same for real numbers: (low, high), both allowed. A learning rate of 0 would train nothing, hence the tiny low.
 REAL_BOUNDS: dict[str, tuple[float, float]] = {
     "dropout": (0.0, 0.95),
+    "word_dropout": (0.0, 0.95),
+    "output_dropout": (0.0, 0.95),
     "learning_rate": (1e-8, 10.0),
     "warmup": (0.0, 0.9),
     "clip_norm": (1e-6, 1e6),

@@ -19,6 +19,7 @@ SHAPES = {
     "stacked": {"layers": 2},
     "bidirectional": {"bidirectional": True},
     "stacked and bidirectional": {"layers": 2, "bidirectional": True},
+    "highest states": {"pooling": "last+max", "bidirectional": True},
     "three labels": {"labels": ("a", "b", "c")},
     "first words": {"cut": "end"},
     "start word": {"start_word": "<start>"},

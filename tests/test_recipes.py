@@ -49,7 +49,7 @@ def test_what_is_printed_can_be_read(tmp_path):
         ("units = 0", "units must be 1 or more", None),
         ("dropout = nan", "dropout", None),
         ("dropout = 1e999", "dropout", None),
-        ("schedule = 'cosine'", "must be one of constant, linear", None),
+        ("schedule = 'cosin'", "must be one of constant, linear, cosine", None),
         ("epochs = 99999999999999999999", "must be at most", None),
         ("units = 1\nunits = 2", "is not TOML", "--dry-run"),
         ("units 3", "line 1", "--dry-run"),

@@ -1,6 +1,7 @@
 """`lstmctl evaluate`: metrics with error bars, on texts the model has not seen."""
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 import typer
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from lstmctl.classifier import Prediction
     from lstmctl.cli.evaluation_report import Measured, Mistake
     from lstmctl.data import Example
     from lstmctl.registry.artifact import ModelFolder
@@ -125,11 +127,19 @@ def command(
     for folder, wanted in zip(folders, chosen, strict=True):
         with console.waiting(f"measuring {folder.reference}"):
             value = _best_threshold(folder, jobs=processes) if wanted == "auto:f1" else wanted
-            floor = _floor(console, folder, examples, own_part=None if other else part)
-            measured.append(
-                _measure(
-                    folder, examples, jobs=processes, threshold=value, floor=floor, by=by, worst=worst, config=config
-                )
+            # Beside the processes that answer: meanwhile this one has little to do.
+            with ThreadPoolExecutor(1) as beside:
+                other_view = beside.submit(_without_model, folder, examples, own_part=None if other else part)
+                predictions, probabilities, truth = answers(folder, examples, jobs=processes)
+            floor, known = other_view.result()
+            evaluated = _measure(
+                folder, examples, predictions, probabilities, truth, threshold=value, by=by, worst=worst, config=config
+            )
+            measured.append(evaluated._replace(floor=floor))
+        if known:
+            console.warn(
+                f"{folder.reference} was trained on {known:,} of these {len(examples):,} texts; the score flatters it",
+                hint=f"lstmctl evaluate {folder.reference} measures it on texts that were kept aside",
             )
     report(console, measured, what=what, only_worst=worst > 0)
     reasons = [reason for each in measured for reason in missed(limits, each)]
@@ -141,22 +151,22 @@ def command(
 def _measure(
     folder: "ModelFolder",
     examples: "Sequence[Example]",
+    predictions: "Sequence[Prediction]",
+    probabilities: "NDArray[np.float64]",
+    truth: "NDArray[np.int64]",
     *,
-    jobs: int,
     threshold: float | None,
-    floor: float | None,
     by: str | None,
     worst: int,
     config: DataConfig,
 ) -> "Measured":
-    """Answer every text and compare with its label."""
+    """Compare the answers with the labels."""
     from lstmctl.classifier import choose
     from lstmctl.cli.evaluation_report import Measured
     from lstmctl.cli.evaluation_slices import slices
     from lstmctl.evaluation import measure
 
     labels = folder.card.config.labels
-    predictions, probabilities, truth = answers(folder, examples, jobs=jobs)
     parts = slices(by, examples, predictions, config) if by is not None else {}
     answered = choose(probabilities, threshold=threshold)
     return Measured(
@@ -170,7 +180,7 @@ def _measure(
         ),
         answered == truth,
         threshold,
-        floor,
+        None,
         {
             name: measure(probabilities[places], truth[places], labels=labels, threshold=threshold)
             for name, places in parts.items()
@@ -205,31 +215,24 @@ def _mistakes(
     return sorted(wrong, key=lambda mistake: (-mistake.probability, mistake.row))
 
 
-def _floor(
-    console: Console, folder: "ModelFolder", examples: "Sequence[Example]", *, own_part: str | None
-) -> float | None:
-    """The accuracy of naive Bayes: as measured before training on a part of the model's own data, or on other texts,
-    learned from the model's training texts, if those are there."""
+class _WithoutModel(NamedTuple):
+    """What there is to know about texts without asking the model."""
+
+    floor: float | None  # the accuracy of naive Bayes
+    known: int  # texts that the model has learned from: on those, any score flatters
+
+
+def _without_model(folder: "ModelFolder", examples: "Sequence[Example]", *, own_part: str | None) -> _WithoutModel:
+    """Naive Bayes as measured before training on a part of the model's own data; or on other texts, learned from the
+    model's training texts, if those are there."""
     if own_part is not None:
         floors: dict[str, dict[str, float]] = folder.metrics().get("floors", {})
-        return floors.get("naive_bayes", {}).get({"test": "test", "val": "validation"}[own_part])
+        return _WithoutModel(floors.get("naive_bayes", {}).get({"test": "test", "val": "validation"}[own_part]), 0)
     trained_on = training_texts(folder)
-    warn_of_known_texts(console, trained_on, examples, reference=folder.reference)
     if not trained_on:
-        return None
+        return _WithoutModel(None, 0)
     from lstmctl.training.floors import naive_bayes_accuracy
 
-    return naive_bayes_accuracy(trained_on, examples, labels=folder.card.config.labels)
-
-
-def warn_of_known_texts(
-    console: Console, trained_on: "Sequence[Example]", examples: "Sequence[Example]", *, reference: str
-) -> None:
-    """Say how many of the texts the model has learned from: on those, any score flatters."""
-    known = {normalise(example.text) for example in trained_on}
-    seen = sum(normalise(example.text) in known for example in examples)
-    if seen:
-        console.warn(
-            f"{reference} was trained on {seen:,} of these {len(examples):,} texts; the score flatters it",
-            hint=f"lstmctl evaluate {reference} measures it on texts that were kept aside",
-        )
+    learned = {normalise(example.text) for example in trained_on}
+    known = sum(normalise(example.text) in learned for example in examples)
+    return _WithoutModel(naive_bayes_accuracy(trained_on, examples, labels=folder.card.config.labels), known)

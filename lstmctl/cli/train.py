@@ -76,6 +76,10 @@ def command(
     ] = None,
     val_source: Annotated[str | None, option("--val-data", "FILE", "Validate on this.", DATA)] = None,
     test_source: Annotated[str | None, option("--test-data", "FILE", "Keep this aside for evaluate.", DATA)] = None,
+    unlabelled: Annotated[
+        str | None,
+        option("--unlabelled", "FILE", "Learn from these texts too which words are alike.", DATA),
+    ] = None,
     val_split: Annotated[
         float | None, option("--val-split", "SHARE", "Of what the test part leaves.", DATA, shown="0.2")
     ] = None,
@@ -174,6 +178,7 @@ def command(
         "group_column": group_column,
         "val_source": source_of(val_source) if val_source is not None else None,
         "test_source": source_of(test_source) if test_source is not None else None,
+        "unlabelled": source_of(unlabelled) if unlabelled is not None else None,
         "val_split": val_split,
         "test_split": test_split,
         "limit": limit,

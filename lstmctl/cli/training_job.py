@@ -42,6 +42,9 @@ def new_job(said: Mapping[str, Any], *, recipe: str | None, name: str | None, po
     origins = dict.fromkeys(vars(training), f"recipe {recipes.DEFAULT}")
     origins |= dict.fromkeys(recipes.read(recipe), f"recipe {recipe}")
     origins |= {setting: option_name(setting) for setting in training_said}
+    if data.unlabelled is not None and training.word_vectors == "none":
+        training = replace(training, word_vectors="cooccurrence")
+        origins["word_vectors"] = "--unlabelled"
     return Job(name if name is not None else default_model_name(data.source), data, training, positive, origins)
 
 
@@ -122,20 +125,23 @@ def show_plan(console: Console, job: Job) -> None:
 
 def _plan(console: Console, job: Job, screen: "TrainingScreen | None") -> "Plan":
     """Read the texts and learn their words; of a run that goes on, make sure that they are the same."""
-    from lstmctl.data import load
+    from lstmctl.data import load, read_unlabelled
+    from lstmctl.registry import runs
     from lstmctl.training.prepare import prepare
 
     with console.waiting("reading the texts"):
-        dataset = load(job.data, home=open_registry().home)
+        home = open_registry().home
+        dataset, unlabelled = load(job.data, home=home), read_unlabelled(job.data)
         if job.resume is None:
             labels = _ordered(dataset, positive=job.positive)
         else:
             job.resume[1].check_data(dataset)
             labels = job.resume[1].labels
     if screen is not None:
-        screen.data(dataset)
+        screen.data(dataset, unlabelled=len(unlabelled))
+    goes_on = job.resume is not None and bool(runs.checkpoints(home, job.resume[0]))
     with console.waiting("learning the words"):
-        plan = prepare(dataset, job.training, labels=labels)
+        plan = prepare(dataset, job.training, labels=labels, unlabelled=unlabelled, goes_on=goes_on)
     if job.resume is not None:
         job.resume[1].check_plan(plan)
     return plan

@@ -32,11 +32,12 @@ class TrainingScreen:
 
     # --- before training ------------------------------------------------------------------------------------------
 
-    def data(self, data: "Dataset") -> None:
+    def data(self, data: "Dataset", *, unlabelled: int) -> None:
         """The line about the texts."""
         parts = [("train", data.train), ("validation", data.validation), ("test", data.test)]
         counts = " · ".join(f"{len(part):,} {name}" for name, part in parts if part)
-        self._line("data", f"{data.name} · {counts} texts")
+        more = f" · {unlabelled:,} unlabelled" if unlabelled else ""
+        self._line("data", f"{data.name} · {counts} texts{more}")
         for note in data.notes:
             self._line("", note)
 

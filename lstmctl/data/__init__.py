@@ -7,12 +7,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from lstmctl.data.datasets import Dataset, Example, load, read_all
+    from lstmctl.data.datasets import Dataset, Example, load, read_all, read_unlabelled
     from lstmctl.data.sources import default_model_name, source_of
 
-__all__ = ["Dataset", "Example", "default_model_name", "load", "read_all", "source_of"]
+__all__ = ["Dataset", "Example", "default_model_name", "load", "read_all", "read_unlabelled", "source_of"]
 
-_MODULES = dict.fromkeys(("Dataset", "Example", "load", "read_all"), "datasets") | dict.fromkeys(
+_MODULES = dict.fromkeys(("Dataset", "Example", "load", "read_all", "read_unlabelled"), "datasets") | dict.fromkeys(
     ("default_model_name", "source_of"), "sources"
 )
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from lstmctl.config import MAX_LABELS, DataConfig
 from lstmctl.data.columns import Row, clean_label
+from lstmctl.data.rows import read_rows
 from lstmctl.data.sources import WHOLE, Source, open_source
 from lstmctl.data.splits import Parts, Shares, by_blocks, by_units, limited, require_labels
 from lstmctl.errors import BadData, UsageError, nearest
@@ -94,6 +95,18 @@ def read_all(config: DataConfig, *, home: Path) -> tuple[list[Example], str]:
     renames = _renames(config)
     rows = (_rename(row, renames) for part in read.rows.values() for row in part)
     return list(_examples(rows)), read.sha256()
+
+
+def read_unlabelled(config: DataConfig) -> list[str]:
+    """The texts of the file `config.unlabelled`, whose column is named as that of the labelled ones; none without it.
+
+    Raises:
+        As `read_rows`.
+    """
+    if config.unlabelled is None:
+        return []
+    rows = read_rows(Path(config.unlabelled), text_column=config.text_column, label_column=None, keep_columns=False)
+    return [row.text for row in rows]
 
 
 class _Read:

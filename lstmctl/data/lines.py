@@ -5,12 +5,14 @@ last line may lack its end. UTF-8 is the only encoding; a byte order mark at the
 """
 
 import gzip
+import lzma
 import os
 import shlex
 import zlib
 from collections.abc import Iterator
+from pathlib import PurePath
 
-from lstmctl.data.opening import ByteLines
+from lstmctl.data.opening import PACKED, ByteLines
 from lstmctl.errors import BadData, from_os_error
 
 MAX_LINE_BYTES = 1024**2
@@ -23,6 +25,7 @@ _FOREIGN = (
     (b"\xff\xfe", "UTF-16", "iconv -f UTF-16 -t UTF-8"),
     (b"\xfe\xff", "UTF-16", "iconv -f UTF-16 -t UTF-8"),
     (b"\x1f\x8b", "gzip data", "gunzip"),
+    (b"\xfd7zXZ\0", "xz data", "xz -d"),
     (b"\x28\xb5\x2f\xfd", "zstd data", "zstd -d"),
     (b"PK\x03\x04", "a zip archive, as .xlsx is one", None),
 )
@@ -65,7 +68,7 @@ class Lines:
         """Decoded lines with their ends.
 
         Raises:
-            BadData: a line is too long, not UTF-8 or has a NUL byte, or gzip data is broken or without end.
+            BadData: a line is too long, not UTF-8 or has a NUL byte, or packed data is broken or without end.
         """
         total = 0
         while raw := self._read():
@@ -92,18 +95,20 @@ class Lines:
     def _read(self) -> bytes:
         try:
             return self._stream.readline(self.max_line_bytes + 1)
-        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        except (EOFError, zlib.error, gzip.BadGzipFile, lzma.LZMAError) as error:
             self.number += 1
-            raise self.error(self._gzip_trouble(error)) from error
+            raise self.error(self._packing_trouble(error)) from error
         except OSError as error:
             raise from_os_error(error, f"read {self.source}") from error
 
-    def _gzip_trouble(self, error: Exception) -> str:
+    def _packing_trouble(self, error: Exception) -> str:
+        suffix = PurePath(self.source).suffix
+        packing = PACKED.get(suffix.lower(), "packed")
         if isinstance(error, EOFError):
-            return "the gzip data ends too early; was the file copied whole?"
-        if isinstance(error, gzip.BadGzipFile) and self.number == 1:
-            return "this is not gzip data, though the name ends in .gz"
-        return "the gzip data is damaged"
+            return f"the {packing} data ends too early; was the file copied whole?"
+        if self.number == 1 and (isinstance(error, gzip.BadGzipFile) or "format not supported" in str(error)):
+            return f"this is not {packing} data, though the name ends in {suffix}"
+        return f"the {packing} data is damaged"
 
     def _decode_first(self, raw: bytes) -> str:
         if self.strict:
@@ -155,8 +160,8 @@ def encoding_hint(source: str, *, labelled: bool) -> str:
 def _repair(program: str, source: str) -> str:
     """A command that sends a file through a program, with the file's name filled in."""
     stem, suffix = os.path.splitext(source)
-    if suffix.lower() == ".gz":
-        program = f"gunzip < {shlex.quote(source)} | {program}"
+    if suffix.lower() in PACKED:
+        program = f"{PACKED[suffix.lower()]} -dc < {shlex.quote(source)} | {program}"
         stem, suffix = os.path.splitext(stem)
     elif suffix:
         program = f"{program} < {shlex.quote(source)}"

@@ -2,6 +2,7 @@
 
 import errno
 import gzip
+import lzma
 import os
 import stat
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from typing import IO, Protocol
 
 from lstmctl.errors import LstmctlError, NotFound, UsageError, from_os_error, nearest
 
+PACKED = {".gz": "gzip", ".xz": "xz"}  # how a file is packed, by the end of its name
 MAX_UNPACKED_BYTES = 16 * 1024**3
 # Text seldom packs better than 20 to 1, a file made to fill the memory 1,000 to 1. Small files may do as they like.
 MAX_RATIO = 200
@@ -26,7 +28,7 @@ class ByteLines(Protocol):
 
 @contextmanager
 def open_lines(path: Path) -> Iterator[tuple[ByteLines, int | None]]:
-    """A file, unpacked if its name ends in .gz, and how many bytes it may unpack to (None: any number).
+    """A file, unpacked if its name ends in .gz or .xz, and how many bytes it may unpack to (None: any number).
 
     Raises:
         NotFound: there is no such file; the hint has the nearest names beside it.
@@ -34,14 +36,15 @@ def open_lines(path: Path) -> Iterator[tuple[ByteLines, int | None]]:
         PermissionDenied, StorageError: as the operating system says.
     """
     with open_bytes(path) as file:
-        if path.suffix.lower() != ".gz":
+        packing = PACKED.get(path.suffix.lower())
+        if packing is None:
             yield file, None
             return
         status = os.fstat(file.fileno())
         limit = MAX_UNPACKED_BYTES
         if stat.S_ISREG(status.st_mode):
             limit = min(limit, max(MAX_UNPACKED_BYTES_AT_ANY_RATIO, MAX_RATIO * status.st_size))
-        with gzip.GzipFile(fileobj=file) as unpacked:
+        with gzip.GzipFile(fileobj=file) if packing == "gzip" else lzma.LZMAFile(file) as unpacked:
             yield unpacked, limit
 
 
@@ -71,6 +74,11 @@ def not_readable(error: OSError, path: Path) -> LstmctlError:
     if error.errno == errno.EISDIR:
         return UsageError(f"{shown} is a folder; a file is expected")
     return from_os_error(error, f"read {shown}")
+
+
+def without_packing(path: Path) -> Path:
+    """The name of what a packed file holds: `a.csv.gz` → `a.csv`."""
+    return path.with_suffix("") if path.suffix.lower() in PACKED else path
 
 
 def display(path: Path) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 from lstmctl.data.columns import Row, Wanted, label_text, shown
 from lstmctl.data.lines import bad_row, encoding_hint, size_name
-from lstmctl.data.opening import open_bytes
+from lstmctl.data.opening import PACKED, open_bytes
 from lstmctl.errors import BadData, LstmctlError, MissingExtra, UsageError, from_os_error
 
 BATCH_ROWS = 1024
@@ -17,15 +17,17 @@ def read_parquet(path: Path, source: str, wanted: Wanted, *, strict: bool, max_t
 
     Raises:
         MissingExtra: pyarrow is not installed.
-        UsageError: the name ends in .gz. BadData: not Parquet, damaged, or a row that cannot be used.
+        UsageError: the name ends in .gz or .xz. BadData: not Parquet, damaged, or a row that cannot be used.
     """
     try:
         import pyarrow
         from pyarrow import parquet
     except ModuleNotFoundError:
         raise MissingExtra("pyarrow", extra="parquet") from None
-    if path.suffix.lower() == ".gz":
-        raise UsageError(f"{source}: Parquet is packed already and not read through .gz", hint=f"gunzip {source}")
+    if packing := PACKED.get(path.suffix.lower()):
+        raise UsageError(
+            f"{source}: Parquet is packed already and not read through {path.suffix}", hint=f"{packing} -d {source}"
+        )
     failures = (pyarrow.ArrowException, OSError)
     with open_bytes(path) as file:
         try:

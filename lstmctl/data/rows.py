@@ -5,7 +5,7 @@ from pathlib import Path
 
 from lstmctl.data.columns import Row, Wanted, clean_label
 from lstmctl.data.lines import MAX_LINE_BYTES, Lines, bad_row
-from lstmctl.data.opening import ByteLines, check_file, display, open_lines
+from lstmctl.data.opening import ByteLines, check_file, display, open_lines, without_packing
 from lstmctl.data.records import read_fasttext, read_jsonl, read_lines
 from lstmctl.data.tables import read_csv, read_tsv
 from lstmctl.errors import BadData, UsageError
@@ -34,17 +34,17 @@ SUFFIXES = {  # .txt is not among them: what it holds depends on what is wanted
 
 
 def format_of(path: Path, *, labelled: bool) -> str:
-    """The format that a file's name tells; .gz is looked through. `.txt` is fastText lines, or plain ones unlabelled.
+    """The format that a file's name tells, without .gz or .xz. `.txt` is fastText lines, or plain ones unlabelled.
 
     Raises:
         UsageError: the name tells none.
     """
-    suffix = (path.with_suffix("") if path.suffix.lower() == ".gz" else path).suffix.lower()
+    suffix = without_packing(path).suffix.lower()
     if suffix == ".txt":
         return "fasttext" if labelled else "lines"
     if suffix not in SUFFIXES:
         known = " ".join((*SUFFIXES, ".txt"))
-        hint = f"names that are understood end in {known}, all also with .gz"
+        hint = f"names that are understood end in {known}, all also with .gz or .xz"
         raise UsageError(f"the name of {display(path)} does not tell its format", hint=hint)
     return SUFFIXES[suffix]
 

@@ -11,7 +11,7 @@ from lstmctl.config import DataConfig
 from lstmctl.data.columns import Row
 from lstmctl.data.folders import read_folder
 from lstmctl.data.named import NAMES, read_named
-from lstmctl.data.opening import not_readable
+from lstmctl.data.opening import not_readable, without_packing
 from lstmctl.data.rows import SUFFIXES, format_of, read_rows
 from lstmctl.errors import NotFound, UsageError, nearest
 
@@ -57,8 +57,7 @@ def default_model_name(source: str) -> str:
     """The model name that goes with a `DataConfig.source`: the data set's name, or the file's without its suffixes."""
     stem = source
     if source not in NAMES:
-        path = PurePath(source)
-        path = path.with_suffix("") if path.suffix.lower() == ".gz" else path
+        path = without_packing(Path(source))
         stem = path.stem if path.suffix.lower() in (*SUFFIXES, ".txt") else path.name
     name = re.sub(r"[^a-z0-9._-]", "-", unicodedata.normalize("NFC", stem).lower())
     name = re.sub(r"\.{2,}", ".", name).strip("._-")[:_LONGEST_NAME].rstrip("._-") or "model"

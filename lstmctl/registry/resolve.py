@@ -16,7 +16,7 @@ from lstmctl.registry.names import Reference, parse
 
 MODEL_FOLDER = "model"  # in a checkpoint
 _LOOKS = 3
-_DATA_SUFFIXES = (".csv", ".tsv", ".txt", ".json", ".jsonl", ".parquet", ".gz")
+_DATA_SUFFIXES = (".csv", ".tsv", ".txt", ".json", ".jsonl", ".parquet", ".gz", ".xz")
 
 
 def resolve(home: Path, reference: str | None) -> ModelFolder:

@@ -8,10 +8,10 @@ f, c, one row a number of the gate, where Keras has i, f, c, o and one column.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from lstmctl.config import PADDING
+from lstmctl.config import PADDING, ModelConfig
 from lstmctl.errors import MissingExtra
 from lstmctl.lstm import KERAS_ORDER
 
@@ -64,10 +64,9 @@ def to_onnx(folder: "ModelFolder") -> bytes:
         node("LSTM", inputs, outputs, hidden_size=config.units, direction=direction)
         node("Transpose", [outputs[0]], [f"{name}.by_text"], perm=[0, 2, 1, 3])
         states = node("Reshape", [f"{name}.by_text", "merged"], [f"{name}.states"])
-    node("Transpose", [f"lstm.{config.layers - 1}.last"], ["last"], perm=[1, 0, 2])
-    node("Flatten", ["last"], ["hidden"], axis=1)
+    hidden = _pooled(node, config)
     constants |= {"head.kernel": weights["head.kernel"], "head.bias": weights["head.bias"]}
-    node("Gemm", ["hidden", "head.kernel", "head.bias"], ["logits"])
+    node("Gemm", [hidden, "head.kernel", "head.bias"], ["logits"])
     if config.outputs == 1:
         constants["one"] = np.array(1, np.float32)
         node("Sigmoid", ["logits"], ["positive"])
@@ -92,6 +91,20 @@ def to_onnx(folder: "ModelFolder") -> bytes:
     helper.set_model_props(model, about)
     data: bytes = model.SerializeToString(deterministic=True)
     return data
+
+
+def _pooled(node: Callable[..., str], config: ModelConfig) -> str:
+    """What the head sees of the last layer, as `ModelConfig.pools` says."""
+    layer = f"lstm.{config.layers - 1}"
+    node("Transpose", [f"{layer}.last"], ["last"], perm=[1, 0, 2])
+    last = node("Flatten", ["last"], ["said_last"], axis=1)
+    if "max" not in config.pools:
+        return last
+    node("ReduceMax", [f"{layer}.all"], ["max"], axes=[0], keepdims=0)  # beyond the end of a text it says 0
+    node("Relu", ["max"], ["from_0"])
+    node("Transpose", ["from_0"], ["by_text"], perm=[1, 0, 2])
+    node("Flatten", ["by_text"], ["highest"], axis=1)
+    return node("Concat", [last, "highest"], ["hidden"], axis=1)
 
 
 def _packed(weights: "Mapping[str, Floats]", prefix: str) -> "tuple[Floats, Floats, Floats]":

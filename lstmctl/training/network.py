@@ -1,6 +1,7 @@
 """The model as Keras layers, and its weights by our names. Only stock layers, so that any Keras can read an export."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import keras
 import numpy as np
@@ -11,8 +12,11 @@ from lstmctl.lstm import Floats
 from lstmctl.training.words import Ids
 
 
-def build(config: ModelConfig, *, dropout: float, seed: int) -> keras.Model:
-    """word ids (batch, words), padded as `pad` does → logits (batch, outputs)."""
+def build(config: ModelConfig, *, dropout: float, seed: int, start: Floats | None = None) -> keras.Model:
+    """word ids (batch, words), padded as `pad` does → logits (batch, outputs).
+
+    start (vocab_size, columns): the first numbers of the words' embeddings; the others are drawn.
+    """
     keras.utils.set_random_seed(seed)
     tf.config.experimental.enable_op_determinism()  # one seed, one model; costs nothing measurable here
     words = keras.Input((None,), dtype="int32", name="words")
@@ -20,10 +24,30 @@ def build(config: ModelConfig, *, dropout: float, seed: int) -> keras.Model:
     hidden = keras.layers.Embedding(config.vocab_size, config.embedding_dim, mask_zero=masked, name="embedding")(words)
     for number in range(config.layers):
         last, name = number == config.layers - 1, f"lstm.{number}"
-        lstm = keras.layers.LSTM(config.units, dropout=dropout, return_sequences=not last, name=f"{name}.forward")
-        hidden = (keras.layers.Bidirectional(lstm, name=name) if config.bidirectional else lstm)(hidden)
+        pooled = last and "max" in config.pools
+        lstm = keras.layers.LSTM(
+            config.units,
+            dropout=dropout,
+            return_sequences=pooled or not last,
+            return_state=pooled,
+            name=f"{name}.forward",
+        )
+        states = (keras.layers.Bidirectional(lstm, name=name) if config.bidirectional else lstm)(hidden)
+        hidden = _last_and_highest(*states) if pooled else states
     logits = keras.layers.Dense(config.outputs, name="head")(hidden)
-    return keras.Model(words, logits)
+    network = keras.Model(words, logits)
+    if start is not None:
+        embeddings = network.get_layer("embedding").embeddings
+        embeddings.assign(np.concatenate([start, embeddings.numpy()[:, start.shape[1] :]], axis=1))
+    return network
+
+
+def _last_and_highest(every: Any, *memories: Any) -> Any:
+    """Hidden states (batch, words, units · directions), then hidden state and belt of each direction after its last
+    word → (batch, 2 · units · directions). Where a text is padded, Keras repeats its last state, or says 0 before its
+    first, so the highest is as `ModelConfig.pools` has it."""
+    highest = keras.layers.ReLU(name="highest")(keras.ops.max(every, axis=1))  # the layer for it asks for no mask
+    return keras.layers.Concatenate(name="last_and_highest")([*memories[::2], highest])
 
 
 def pad(texts: list[Ids], config: ModelConfig) -> Ids:

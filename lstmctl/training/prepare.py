@@ -11,8 +11,11 @@ from numpy.typing import NDArray
 from lstmctl.config import FIRST_WORD, UNKNOWN, ModelConfig, TrainConfig
 from lstmctl.data import Dataset
 from lstmctl.errors import BadData
+from lstmctl.lstm import Floats
 from lstmctl.text import Vocabulary
 from lstmctl.training.floors import Floors, measure_floors, places
+from lstmctl.training.odds import WordOdds, word_odds
+from lstmctl.training.vectors import word_vectors
 from lstmctl.training.words import Ids, as_read, learn_words, read_words
 
 
@@ -50,14 +53,31 @@ class Plan:
     unknown: float  # share of the words of the training texts that the model does not know
     cut: float  # share of the training texts that are longer than max_len
     suspects: Suspects  # texts that make a score better or a training worse than it looks
+    odds: WordOdds | None  # the first numbers of each word's embedding, where the recipe wants them
+    vectors: Floats | None  # (vocab_size, the rest of the embedding): where that starts from, else at random
     steps: int  # per epoch
     epochs: int
 
+    def starting_embedding(self) -> Floats | None:
+        """(vocab_size, columns): what the first numbers of the embedding are before the first step; the others are
+        drawn."""
+        parts = [self.odds.table] if self.odds is not None else []
+        parts += [self.vectors] if self.vectors is not None else []
+        return np.concatenate(parts, axis=1) if parts else None
 
-def prepare(data: Dataset, training: TrainConfig, *, labels: tuple[str, ...]) -> Plan:
+
+def prepare(
+    data: Dataset,
+    training: TrainConfig,
+    *,
+    labels: tuple[str, ...],
+    unlabelled: Sequence[str] = (),
+    goes_on: bool = False,
+) -> Plan:
     """Learn the vocabulary from the training part, read all parts with it, and measure the floors.
 
-    `labels` in the order of the model's outputs: of two, the second is the positive one.
+    `labels` in the order of the model's outputs: of two, the second is the positive one. `unlabelled` texts add their
+    words to the vocabulary and to what word vectors are learned from. A run that `goes_on` has its vectors already.
 
     Raises:
         BadData: the training texts have no words.
@@ -76,22 +96,36 @@ def prepare(data: Dataset, training: TrainConfig, *, labels: tuple[str, ...]) ->
         labels=labels,
         vocab_size=len(everything),
     )
+    suspects = _suspects(train, truths[0], [*validation, *test])
+    seen = train
+    if unlabelled:
+        # Not above, because what there is to beat learns from the labelled texts alone.
+        everything, seen = learn_words([*(example.text for example in data.train), *unlabelled])
+        train = seen[: len(train)]
+        validation, test = (read_words(part, everything) for part in (data.validation, data.test))
     vocabulary = everything.first(training.vocab_size, min_count=training.min_count)
     model = training.model_config(labels, len(vocabulary)).validate()
-    words = sum(text.size for text in train)
+    texts = as_read(train, model)
+    odds = word_odds(texts, truths[0], model, training)
+    vectors = None
+    if training.word_vectors == "cooccurrence" and not goes_on:
+        dim = model.embedding_dim - (odds.columns if odds is not None else 0)
+        vectors = word_vectors(seen, vocab_size=model.vocab_size, dim=dim)
     steps = -(-len(train) // training.batch_size)
     return Plan(
         data=data,
         model=model,
         training=training,
         vocabulary=vocabulary,
-        train=Part(as_read(train, model), truths[0]),
+        train=Part(texts, truths[0]),
         validation=Part(as_read(validation, model), truths[1]),
         test=Part(as_read(test, model), truths[2]),
         floors=floors,
-        unknown=1 - sum(vocabulary.counts) / words,
+        unknown=float(np.mean(np.concatenate(train) >= model.vocab_size)),
         cut=sum(text.size > model.max_len for text in train) / len(train),
-        suspects=_suspects(train, truths[0], [*validation, *test]),
+        suspects=suspects,
+        odds=odds,
+        vectors=vectors,
         steps=steps,
         epochs=training.epochs_for(steps),
     )

@@ -27,20 +27,23 @@ class Sums:
     seen: int = 0
 
 
-class WarmUpThenLinear(keras.optimizers.schedules.LearningRateSchedule):
-    """Rises in a straight line from 0 to `peak` over the first `warmup` steps, then falls to 0 at step `total`."""
+class WarmUp(keras.optimizers.schedules.LearningRateSchedule):
+    """Rises in a straight line from 0 to `peak` over the first `warmup` steps, then falls to 0 at step `total`: in a
+    straight line too, or in half a wave of the `cosine`, which stays long near the peak and long near 0."""
 
-    def __init__(self, peak: float, warmup: int, total: int) -> None:
-        self.peak, self.warmup, self.total = peak, warmup, total
+    def __init__(self, peak: float, warmup: int, total: int, *, cosine: bool = False) -> None:
+        self.peak, self.warmup, self.total, self.cosine = peak, warmup, total, cosine
 
     def __call__(self, step: tf.Tensor) -> tf.Tensor:
         now = tf.cast(step, tf.float32) + 1
         rising = now / max(1, self.warmup)
         falling = (self.total - now + 1) / max(1, self.total - self.warmup)
+        if self.cosine:
+            falling = 0.5 - 0.5 * tf.cos(np.pi * tf.minimum(1.0, falling))
         return self.peak * tf.minimum(1.0, tf.minimum(rising, falling))
 
     def get_config(self) -> dict[str, float]:
-        return {"peak": self.peak, "warmup": self.warmup, "total": self.total}
+        return {"peak": self.peak, "warmup": self.warmup, "total": self.total, "cosine": self.cosine}
 
 
 class Steps:
@@ -51,12 +54,18 @@ class Steps:
         self.optimizer = _optimizer(plan.training, steps=plan.steps * plan.epochs)
         self.optimizer.build(network.trainable_variables)
         self._model, self._training, self._read = plan.model, plan.training, read
+        self._dropout = forward.Dropout(
+            plan.training.dropout, words=plan.training.word_dropout, output=plan.training.output_dropout
+        )
         lengths = np.array([text.size for text in plan.train.ids], np.int32)
         self._words = tf.constant(np.concatenate([*plan.train.ids, np.zeros(1, np.int32)]))  # one after another
         self._starts = tf.constant(np.cumsum(lengths, dtype=np.int32) - lengths)
         self._lengths = tf.constant(lengths)
         self._truth = tf.constant(plan.train.truth.astype(np.int32))
         self._label_weights = tf.constant(label_weights(plan.train.truth, plan.training, labels=len(plan.model.labels)))
+        self._own = self._axes = None
+        if plan.odds is not None:
+            self._own, self._axes = tf.constant(np.append(plan.odds.own, np.float32(0))), tf.constant(plan.odds.axes)
         self._traced: Any = None
 
     def gathered(self) -> dict[str, keras.Variable]:
@@ -116,11 +125,19 @@ class Steps:
 
     def _step(self, texts: tf.Tensor, *, seed: tf.Tensor) -> tf.Tensor:
         """One batch; (2,): its summed loss, and how many of its texts were answered right."""
-        words, lengths = self._batch(texts)
+        words, lengths, own = self._batch(texts)
         truth = tf.gather(self._truth, texts)
+        odds = None if own is None else own[:, :, None] * tf.gather(self._axes, truth)[:, None]
         with tf.GradientTape() as tape:
             logits = forward.logits(
-                self.network, self._model, words, lengths, read=self._read, dropout=self._training.dropout, seed=seed
+                self.network,
+                self._model,
+                words,
+                lengths,
+                read=self._read,
+                dropout=self._dropout,
+                seed=seed,
+                odds=odds,
             )
             if logits.shape[1] == 1:
                 logits = tf.concat([tf.zeros_like(logits), logits], axis=1)  # σ(z) is the softmax of (0, z)
@@ -133,8 +150,9 @@ class Steps:
         hits = tf.equal(tf.argmax(logits, 1, tf.int32), truth)
         return tf.stack([tf.reduce_sum(losses), tf.reduce_sum(tf.cast(hits, tf.float32))])
 
-    def _batch(self, texts: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Word ids (batch, longest), padded as `network.pad` does, and how many of each row are read."""
+    def _batch(self, texts: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor | None]:
+        """Word ids (batch, longest), padded as `network.pad` does; how many of each row are read; and `WordOdds.own` of
+        each word."""
         lengths = tf.gather(self._lengths, texts)
         left = self._model.padding == "pre"
         width = tf.constant(self._model.max_len) if left else tf.maximum(1, tf.reduce_max(lengths))
@@ -142,8 +160,10 @@ class Steps:
         if left:
             place -= width - lengths[:, None]
         inside = (place >= 0) & (place < lengths[:, None])
-        words = tf.gather(self._words, tf.where(inside, tf.gather(self._starts, texts)[:, None] + place, 0))
-        return tf.where(inside, words, PADDING), tf.fill(tf.shape(lengths), width) if left else lengths
+        places = tf.where(inside, tf.gather(self._starts, texts)[:, None] + place, 0)
+        words = tf.where(inside, tf.gather(self._words, places), PADDING)
+        own = None if self._own is None else tf.where(inside, tf.gather(self._own, places), 0.0)
+        return words, tf.fill(tf.shape(lengths), width) if left else lengths, own
 
 
 def label_weights(truth: NDArray[np.int64], config: TrainConfig, *, labels: int) -> NDArray[np.float32]:
@@ -158,8 +178,9 @@ def label_weights(truth: NDArray[np.int64], config: TrainConfig, *, labels: int)
 
 
 def _optimizer(config: TrainConfig, *, steps: int) -> keras.optimizers.Optimizer:
-    rate: float | WarmUpThenLinear = config.learning_rate
-    if config.schedule == "linear":
-        rate = WarmUpThenLinear(config.learning_rate, round(config.warmup * steps), steps)
+    rate: float | WarmUp = config.learning_rate
+    if config.schedule != "constant":
+        cosine = config.schedule == "cosine"
+        rate = WarmUp(config.learning_rate, round(config.warmup * steps), steps, cosine=cosine)
     kinds = {"rmsprop": keras.optimizers.RMSprop, "adam": keras.optimizers.Adam}
     return kinds[config.optimizer](learning_rate=rate, global_clipnorm=config.clip_norm, name="optimizer")

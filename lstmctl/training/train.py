@@ -80,7 +80,9 @@ def train(
     threads = framework.use_threads(plan.training.threads)
     kernel = forward.kernel_name(framework.gpus())
     parts = max(1, min(threads, plan.training.batch_size // 16))  # a smaller part costs as much time as one of 16
-    network = networks.build(plan.model, dropout=plan.training.dropout, seed=plan.training.seed)
+    network = networks.build(
+        plan.model, dropout=plan.training.dropout, seed=plan.training.seed, start=plan.starting_embedding()
+    )
     fitting = Fit(network, plan, read=forward.kernel(kernel, parts=parts))
     card = _card(plan, command=command)
     if resume is None:

@@ -3,6 +3,7 @@
 import gzip
 import io
 import json
+import lzma
 import tracemalloc
 from pathlib import Path
 
@@ -39,7 +40,8 @@ def test_all_formats_say_the_same() -> None:
         ).encode(),
     }
     for name, data in sources.items():
-        for path in (written(name, data), written(name + ".gz", gzip.compress(data))):
+        packed = [(".gz", gzip.compress(data)), (".xz", lzma.compress(data))]
+        for path in (written(name, data), *(written(name + suffix, bytes) for suffix, bytes in packed)):
             rows = list(read_rows(path))
             assert [(row.text, row.label, row.columns and str(row.columns["id"])) for row in rows] == [
                 (quoted, "pos", "1"),
@@ -146,11 +148,15 @@ TROUBLE = [
     ("a.csv.gz", gzip.compress(CSV + b"a,b\n")[:-8] + bytes(8), "a.csv.gz:3: the gzip data is damaged", None),
     ("a.csv.gz", gzip.compress(CSV)[:10] + b"\xff" * 20, "a.csv.gz:1: the gzip data is damaged", None),
     ("a.csv.gz", b"", "a.csv.gz:1: the file is empty", None),
+    ("a.csv.xz", CSV, "a.csv.xz:1: this is not xz data", None),
+    ("a.csv.xz", lzma.compress(CSV + b"a,b\n")[:-9], "a.csv.xz:3: the xz data ends too early", None),
+    ("a.csv.xz", lzma.compress(CSV + b"a,b\n")[:-12] + bytes(12), "a.csv.xz:1: the xz data is damaged", None),
+    ("a.csv", lzma.compress(CSV), "a.csv:1: this is xz data; UTF-8 text is expected", "xz -d < a.csv > a.repaired.csv"),
     (
         "a.csv.gz",
         gzip.compress(CSV + b"\xff,a\n"),
         "a.csv.gz:2: byte 1",
-        "gunzip < a.csv.gz | iconv -f WINDOWS-1252 -t UTF-8 > a.repaired.csv",
+        "gzip -dc < a.csv.gz | iconv -f WINDOWS-1252 -t UTF-8 > a.repaired.csv",
     ),
     ("a.json", b'[{"text": "a"}]\n', "a.json:1: a JSON array", "jq -c '.[]'"),
     ("a.json", b'{\n"text": "a"\n}\n', "a.json:1: not JSON: expecting property name", "one whole object on each line"),

@@ -16,6 +16,7 @@ SHAPES = {
     "classic": {"padding": "pre", "max_len": 60},
     "stacked": {"layers": 3},
     "bidirectional": {"bidirectional": True},
+    "highest states": {"pooling": "last+max", "bidirectional": True},
     "stacked and bidirectional, padded": {"layers": 2, "bidirectional": True, "padding": "pre", "max_len": 60},
 }
 

@@ -23,6 +23,8 @@ SHAPES = [
     {"layers": 2},
     {"layers": 3, "bidirectional": True, "labels": ("a", "b", "c", "d")},
     {"layers": 2, "bidirectional": True, "padding": "pre"},
+    {"pooling": "last+max"},
+    {"pooling": "last+max", "layers": 2, "bidirectional": True, "labels": ("a", "b", "c")},
 ]
 
 PLAIN_KERAS = """

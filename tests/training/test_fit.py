@@ -86,10 +86,19 @@ def test_it_learns_and_one_seed_gives_one_model():
     assert [record.loss for record in records] == [record.loss for record in again]
 
 
+ALL = {
+    "bidirectional": True,
+    "pooling": "last+max",
+    "word_dropout": 0.2,
+    "output_dropout": 0.3,
+    "schedule": "cosine",
+}
+
+
 @pytest.mark.training
 @pytest.mark.parametrize(
     "shape",
-    [{}, {"layers": 2, "bidirectional": True, "padding": "pre", "optimizer": "adam", "clip_norm": 1.0}],
+    [{}, {"layers": 2, "padding": "pre", "optimizer": "adam", "clip_norm": 1.0, **ALL}],
     ids=["plain", "all"],
 )
 def test_what_it_does_does_not_depend_on_how_it_is_divided(shape, monkeypatch):
@@ -113,7 +122,7 @@ def test_what_it_does_does_not_depend_on_how_it_is_divided(shape, monkeypatch):
 
 @pytest.mark.training
 @pytest.mark.parametrize(
-    "shape", [{}, {"padding": "pre", "layers": 2, "optimizer": "adam", "bidirectional": True}], ids=["plain", "all"]
+    "shape", [{}, {"padding": "pre", "layers": 2, "optimizer": "adam", **ALL}], ids=["plain", "all"]
 )
 def test_a_training_that_goes_on_elsewhere_ends_with_the_same_bits(shape, monkeypatch):
     from lstmctl.training import fit
@@ -201,9 +210,9 @@ def test_balanced_weights_are_those_of_scikit_learn_and_count():
 
 @pytest.mark.training
 def test_the_rate_warms_up_and_then_falls_to_zero():
-    from lstmctl.training.steps import WarmUpThenLinear
+    from lstmctl.training.steps import WarmUp
 
-    rate = WarmUpThenLinear(1.0, warmup=10, total=110)
+    rate = WarmUp(1.0, warmup=10, total=110)
     values = [float(rate(step)) for step in range(110)]
     assert values[0] == pytest.approx(0.1)
     assert max(values) == pytest.approx(1.0)

@@ -58,6 +58,7 @@ def test_a_gpu_gets_the_stock_layer_and_a_cpu_the_fused_one():
 
 
 CONFIGS = [{}, {"layers": 3}, {"bidirectional": True}, {"layers": 2, "bidirectional": True}, {"padding": "pre"}]
+CONFIGS += [{"pooling": "last+max"}, {"pooling": "last+max", "layers": 2, "bidirectional": True}]
 TEXTS = [np.array(text, np.int32) for text in ([2, 3, 4, 5], [6, 7], [])]
 
 
@@ -79,7 +80,9 @@ def logits_of(network, config, *, dropout=0.0, seed=(0, 0), name="fused"):
     read = forward.kernel(name, parts=2)
     seed = tf.constant(seed, tf.int32)
     return np.asarray(
-        forward.logits(network, config, words, tf.constant(lengths), read=read, dropout=dropout, seed=seed)
+        forward.logits(
+            network, config, words, tf.constant(lengths), read=read, dropout=forward.Dropout(dropout), seed=seed
+        )
     )
 
 

@@ -16,7 +16,8 @@ from lstmctl.training.framework import cores
 pytestmark = pytest.mark.training
 
 RECIPE = "dropout = 0.3\nearly_stopping = 50\n"
-DEEP = RECIPE + 'bidirectional = true\nlayers = 2\noptimizer = "adam"\n'
+DEEP = RECIPE + 'bidirectional = true\nlayers = 2\noptimizer = "adam"\npooling = "last+max"\n'
+DEEP += 'word_dropout = 0.2\noutput_dropout = 0.3\nschedule = "cosine"\n'
 EPOCHS = 6
 
 # recipe → threads. Runs of the last one are resumed in this process, where TensorFlow computes with the default number.
