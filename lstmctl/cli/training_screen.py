@@ -14,6 +14,7 @@ from lstmctl.history import EpochRecord, best
 if TYPE_CHECKING:
     from lstmctl.config import ModelConfig
     from lstmctl.data import Dataset
+    from lstmctl.metrics import Comparison
     from lstmctl.training.fit import Progress
     from lstmctl.training.prepare import Plan
     from lstmctl.training.train import Trained
@@ -55,7 +56,10 @@ class TrainingScreen:
         self._suspects(plan)
         bayes, majority = floors.naive_bayes["validation"], floors.majority["validation"]
         label = visible(floors.majority_label)
-        self._line("to beat", f'naive Bayes {bayes:.3f} · always "{label}" {majority:.3f} (validation)')
+        f1 = f", mean F1 {floors.naive_bayes_f1['validation']:.3f}" if _uneven(plan) else ""
+        self._line("to beat", f'naive Bayes {bayes:.3f}{f1} · always "{label}" {majority:.3f} (validation)')
+        if _uneven(plan) and plan.training.class_weight == "none":
+            self._line("notice", "the labels are uneven · --class-weight balanced finds more of the rare ones")
 
     def _suspects(self, plan: "Plan") -> None:
         """What makes a score better or a training worse than it looks: a line, or where it is much, a warning."""
@@ -151,11 +155,12 @@ class TrainingScreen:
         if trained.test is not None:
             accuracy = trained.test.metrics["accuracy"]
             half = ((accuracy.high or 0) - (accuracy.low or 0)) / 2
-            self._line(
-                "test",
-                f"{accuracy.value:.3f} ±{half:.3f} on {accuracy.n:,} texts kept aside · "
-                f"naive Bayes {plan.floors.naive_bayes['test']:.3f}",
-            )
+            f1, floor = "", f"naive Bayes {plan.floors.naive_bayes['test']:.3f}"
+            if _uneven(plan):
+                f1 = f" · mean F1 {trained.test.metrics['f1_macro'].value:.3f}"
+                floor += f", mean F1 {plan.floors.naive_bayes_f1['test']:.3f}"
+            self._line("test", f"{accuracy.value:.3f} ±{half:.3f}{f1} on {accuracy.n:,} texts kept aside · {floor}")
+        self._line("verdict", verdict(trained.lead))
         if self.console.messages_on_terminal:
             self._line("next", 'lstmctl predict "great movie" · lstmctl evaluate · lstmctl plot')
         self.console.detail(
@@ -227,6 +232,24 @@ class TrainingScreen:
         if self._bar is not None:
             self._bar.stop()
             self._bar = None
+
+
+def _uneven(plan: "Plan") -> bool:
+    """Whether some label is so frequent that accuracy says little of the others."""
+    return plan.floors.majority["validation"] > 1.5 / len(plan.model.labels)
+
+
+def verdict(lead: "Comparison") -> str:
+    """Whether the LSTM was worth it, in words."""
+    points, half = 100 * abs(lead.difference), 50 * (lead.high - lead.low)
+    by = f"by {points:.1f} points ±{half:.1f}"
+    if lead.low <= 0 <= lead.high or lead.p >= 0.05:
+        where = "above" if lead.difference > 0 else "below"
+        gap = f"{points:.1f} points {where}" if points >= 0.05 else "level with"
+        return f"the LSTM is {gap} naive Bayes, ±{half:.1f} · too close to call on {lead.n:,} texts"
+    if lead.difference > 0:
+        return f"the LSTM beats naive Bayes {by}"
+    return f"naive Bayes beats the LSTM {by} · counting words was enough"
 
 
 def _lstm(model: "ModelConfig") -> str:

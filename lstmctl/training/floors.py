@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from lstmctl.baseline import NaiveBayes, majority
 from lstmctl.data import Example
-from lstmctl.metrics import accuracy
+from lstmctl.metrics import accuracy, confusion, f1_macro
 from lstmctl.training.words import Ids, learn_words, read_words
 
 Part = tuple[Sequence[Ids], NDArray[np.int64]]  # texts as word ids, and the place of each one's label
@@ -16,11 +16,13 @@ Part = tuple[Sequence[Ids], NDArray[np.int64]]  # texts as word ids, and the pla
 
 @dataclass(frozen=True)
 class Floors:
-    """Accuracies by part."""
+    """What each gets right, by part."""
 
     majority_label: str
-    majority: dict[str, float]
+    majority: dict[str, float]  # accuracies
     naive_bayes: dict[str, float]
+    naive_bayes_f1: dict[str, float]  # means over the labels
+    answers: dict[str, NDArray[np.int64]]  # (texts,) of naive Bayes: the places of the labels
 
 
 def measure_floors(train: Part, parts: Mapping[str, Part], *, labels: tuple[str, ...], vocab_size: int) -> Floors:
@@ -28,10 +30,15 @@ def measure_floors(train: Part, parts: Mapping[str, Part], *, labels: tuple[str,
     bayes = NaiveBayes.fit(*train, labels=len(labels), vocab_size=vocab_size)
     most_frequent = majority(train[1], labels=len(labels))
     measured = {name: part for name, part in parts.items() if part[1].size}
+    answers = {name: bayes.predict(ids) for name, (ids, _) in measured.items()}
     return Floors(
         majority_label=labels[most_frequent],
         majority={name: float(np.mean(truth == most_frequent)) for name, (_, truth) in measured.items()},
-        naive_bayes={name: accuracy(truth, bayes.predict(ids)) for name, (ids, truth) in measured.items()},
+        naive_bayes={name: accuracy(truth, answers[name]) for name, (_, truth) in measured.items()},
+        naive_bayes_f1={
+            name: f1_macro(confusion(truth, answers[name], labels=len(labels))) for name, (_, truth) in measured.items()
+        },
+        answers=answers,
     )
 
 

@@ -66,7 +66,7 @@ def word_odds(
     # How often the text itself has the word, and any word.
     _, place, times = np.unique(text * model.vocab_size + words, return_inverse=True, return_counts=True)
     size = np.bincount(text, known, len(texts)).astype(np.int64)
-    without = log_share(counts[label, words] - times[place], totals[label] - size[text])
+    without = log_share(counts[label, words] - np.where(known, times[place], 0), totals[label] - size[text])
     own = np.where(known, without - logs[label, words], 0)
     axes = _axes(logs, counts.sum(axis=0), columns=max(1, model.embedding_dim // 2))
     table = logs.T @ axes

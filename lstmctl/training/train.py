@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lstmctl.calibration import best_temperature, folded
-from lstmctl.classifier import Classifier
+from lstmctl.classifier import Classifier, choose
 from lstmctl.errors import Interrupted, Signalled
 from lstmctl.evaluation import Evaluation, measure
 from lstmctl.history import EpochRecord, best
 from lstmctl.lstm import Floats
-from lstmctl.metrics import log_loss
+from lstmctl.metrics import Comparison, compare, log_loss
 from lstmctl.registry.artifact import ModelCard, pack
 from lstmctl.registry.checkpoints import Run, new_run_id
 from lstmctl.registry.store import Registry
@@ -54,6 +54,7 @@ class Trained:
     history: tuple[EpochRecord, ...]
     epoch: int
     test: Evaluation | None
+    lead: Comparison  # over naive Bayes, on the test part, or where there is none on the validation part
     difference: float  # between NumPy and Keras
     seconds: float
     temperature: float  # of the calibration; 1 where there was none
@@ -101,7 +102,7 @@ def train(
             networks.assign(network, plan.model, weights)
             classifier = Classifier(plan.model, plan.vocabulary, weights)
             difference = agreement.check(network, classifier, plan)
-            test = _test(classifier, plan, temperature=temperature)
+            test, lead = _test(classifier, plan, temperature=temperature), _lead(classifier, plan)
             history = fitting.state.history
             files = pack(
                 replace(
@@ -120,7 +121,7 @@ def train(
                 run.finish()
         except (KeyboardInterrupt, Signalled) as interrupt:
             raise Interrupted(number_of(interrupt), f"stopped; {reference} is registered") from None
-    return Trained(reference, history, epoch, test, difference, fitting.seconds, temperature, kernel)
+    return Trained(reference, history, epoch, test, lead, difference, fitting.seconds, temperature, kernel)
 
 
 def _fit(fitting: Fit, card: ModelCard, *, run: Run, watcher: Watcher) -> tuple[dict[str, Floats], int]:
@@ -180,6 +181,12 @@ def _test(classifier: Classifier, plan: Plan, *, temperature: float) -> Evaluati
         return None
     probabilities = classifier.probabilities(plan.test.ids)
     return measure(probabilities, plan.test.truth, labels=plan.model.labels, temperature=temperature)
+
+
+def _lead(classifier: Classifier, plan: Plan) -> Comparison:
+    name, part = ("test", plan.test) if plan.test.ids else ("validation", plan.validation)
+    answers = choose(classifier.probabilities(part.ids))
+    return compare(plan.floors.answers[name] == part.truth, answers == part.truth)
 
 
 def _metrics(plan: Plan, test: Evaluation | None) -> dict[str, Any]:

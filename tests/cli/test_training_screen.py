@@ -5,26 +5,38 @@ import re
 import sys
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from toy import toy_history
 
 from lstmctl.cli.console import Console
 from lstmctl.cli.options import Settings
-from lstmctl.cli.training_screen import TrainingScreen
+from lstmctl.cli.training_screen import TrainingScreen, verdict
 from lstmctl.errors import Interrupted
+from lstmctl.metrics import compare
 from lstmctl.training.prepare import Suspects
 
 
-def plan(epochs=3, *, twins=0):
+def plan(epochs=3, *, twins=0, majority=0.5):
     return SimpleNamespace(
         model=SimpleNamespace(
-            embedding_dim=32, max_len=500, units=32, outputs=1, parameters=328_353, layers=1, bidirectional=False
+            embedding_dim=32,
+            max_len=500,
+            units=32,
+            outputs=1,
+            parameters=328_353,
+            layers=1,
+            bidirectional=False,
+            labels=("neg", "pos"),
         ),
         floors=SimpleNamespace(
-            naive_bayes={"validation": 0.79, "test": 0.78}, majority={"validation": 0.5}, majority_label="neg"
+            naive_bayes={"validation": 0.79, "test": 0.78},
+            naive_bayes_f1={"validation": 0.48, "test": 0.47},
+            majority={"validation": majority},
+            majority_label="neg",
         ),
         vocabulary=SimpleNamespace(words=["w"] * 9_998),
-        training=SimpleNamespace(batch_size=32),
+        training=SimpleNamespace(batch_size=32, class_weight="none"),
         unknown=0.056,
         cut=0.08,
         suspects=Suspects(leaks=26, twins=twins, empty=0),
@@ -127,3 +139,28 @@ def test_texts_that_mislead_are_told_before_the_first_epoch(start):
     assert "warning: 300 training texts contradict a copy (1.7%)" in said
     assert "lstmctl data check --data 'my reviews.csv' names them" in said
     assert "have no words" not in said
+
+
+def test_of_uneven_labels_more_is_told_than_accuracy(start):
+    screen, terminal = start()
+    screen.plan(plan(majority=0.95), will_be="imdb@1")
+    said = " ".join(terminal.getvalue().split())
+    assert "to beat naive Bayes 0.790, mean F1 0.480" in said and 'always "neg" 0.950' in said
+    assert "notice the labels are uneven" in said and "--class-weight balanced" in said
+
+
+@pytest.mark.parametrize(
+    ("bayes", "lstm", "said"),
+    [
+        (600, 700, "the LSTM beats naive Bayes by 10.0 points ±"),
+        (700, 600, "naive Bayes beats the LSTM by 10.0 points ±"),
+        (700, 703, "the LSTM is 0.3 points above naive Bayes, ±"),
+        (703, 700, "the LSTM is 0.3 points below naive Bayes, ±"),
+        (700, 700, "the LSTM is level with naive Bayes, ±0.2 · too close to call on 1,000 texts"),
+    ],
+)
+def test_the_verdict(bayes, lstm, said):
+    """Over naive Bayes, on the same 1,000 texts, of which each answers so many right."""
+    places = np.arange(1_000)
+    lead = compare(places < bayes, places < lstm)
+    assert verdict(lead).startswith(said)

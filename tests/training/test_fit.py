@@ -60,7 +60,9 @@ def start(plan, *, kernel="fused", parts=2):
     from lstmctl.training import network as networks
     from lstmctl.training.fit import Fit
 
-    network = networks.build(plan.model, dropout=plan.training.dropout, seed=plan.training.seed)
+    network = networks.build(
+        plan.model, dropout=plan.training.dropout, seed=plan.training.seed, start=plan.starting_embedding()
+    )
     return Fit(network, plan, read=forward.kernel(kernel, parts=parts))
 
 
