@@ -82,14 +82,7 @@ class Classifier:
 
         A text's bits do not depend on the other texts, nor on their number.
         """
-        z = self.logits(texts)
-        if self.config.outputs == 1:
-            positive = 0.5 + 0.5 * np.tanh(0.5 * z[:, 1:])
-            return np.concatenate([1 - positive, positive], axis=1)
-        z -= z.max(axis=1, keepdims=True)
-        exponentials: NDArray[np.float64] = np.exp(z)
-        exponentials /= exponentials.sum(axis=1, keepdims=True)
-        return exponentials
+        return probabilities(self.logits(texts))
 
     def logits(self, texts: Sequence[Ids]) -> NDArray[np.float64]:
         """(texts, labels), of which the softmax is `probabilities`; with two labels the first one's are 0."""
@@ -148,6 +141,16 @@ class Classifier:
             for name, packed in self._packed[0].items():
                 self._tables[name][missing] = product(self.embedding[missing], packed.input) + packed.bias
             self._in_tables[missing] = True
+
+
+def probabilities(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The softmax of (texts, labels), of which with two labels the first is 0."""
+    if logits.shape[1] == 2:
+        positive = 0.5 + 0.5 * np.tanh(0.5 * logits[:, 1:])
+        return np.concatenate([1 - positive, positive], axis=1)
+    exponentials: NDArray[np.float64] = np.exp(logits - logits.max(axis=1, keepdims=True))
+    exponentials /= exponentials.sum(axis=1, keepdims=True)
+    return exponentials
 
 
 def _matrices(weights: Mapping[str, Floats], prefix: str) -> Matrices:

@@ -7,7 +7,7 @@ No NumPy here: `summary` and `models list` read these records and start fast.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from lstmctl.record import Record
@@ -16,6 +16,7 @@ from lstmctl.record import Record
 PADDING, UNKNOWN, FIRST_WORD = 0, 1, 2
 
 MAX_LABELS = 1_000
+FEW_TEXTS = 10_000  # in training; with fewer the recipe hides more
 MAX_LABEL_LENGTH = 200
 MAX_PARAMETER_BYTES = 2 * 1024**3
 
@@ -140,8 +141,8 @@ class TrainConfig(Record):
     word_odds: Literal["naive-bayes", "none"] = "naive-bayes"  # what the first numbers of the embedding are
     word_vectors: Literal["cooccurrence", "none"] = "none"  # where the rest of the embedding starts from
     dropout: float = 0.2  # share of each word's embedding that is hidden from the LSTM while training
-    word_dropout: float = 0.0  # share of the words that are unknown words while training
-    output_dropout: float = 0.0  # share of what the head sees that is hidden from it while training
+    word_dropout: float | None = None  # share of the words that are unknown words while training; None: as `for_texts`
+    output_dropout: float | None = None  # share of what the head sees that is hidden from it while training; likewise
     epochs: int | None = None  # None: as many as the data needs
     batch_size: int = 32
     optimizer: Literal["rmsprop", "adam"] = "rmsprop"
@@ -171,6 +172,13 @@ class TrainConfig(Record):
             bidirectional=self.bidirectional,
             pooling=self.pooling,
         )
+
+    def for_texts(self, texts: int) -> "TrainConfig":
+        """The recipe for so many training texts: few of them are learned by heart less easily when more is hidden."""
+        few = texts < FEW_TEXTS
+        words = self.word_dropout if self.word_dropout is not None else 0.3 * few
+        output = self.output_dropout if self.output_dropout is not None else 0.5 * few
+        return replace(self, word_dropout=words, output_dropout=output)
 
     def epochs_for(self, steps: int) -> int:
         """Epochs of `steps` steps each: as asked for, or about 1,500 steps in all, between 3 and 30 epochs."""

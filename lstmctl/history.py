@@ -21,15 +21,24 @@ class EpochRecord:
     val_high: float
     learning_rate: float
     seconds: float
+    val_calibrated_loss: float | None = None  # what val_loss would be with the best temperature; None: not calibrated
 
     def to_json(self) -> str:
         """One line of JSON, without the line's end."""
-        return json.dumps(dataclasses.asdict(self))
+        values = dataclasses.asdict(self)
+        if self.val_calibrated_loss is None:
+            del values["val_calibrated_loss"]
+        return json.dumps(values)
 
 
 def best(records: Iterable[EpochRecord]) -> EpochRecord:
-    """The epoch with the lowest validation loss; the earlier one of two equals."""
-    return min(records, key=lambda record: (record.val_loss, record.epoch))
+    """The epoch with the lowest validation loss as it will be once the model is calibrated: that one is too sure of
+    itself can be repaired, and need not count against it. The earlier one of two equals."""
+    return min(records, key=lambda record: (_loss(record), record.epoch))
+
+
+def _loss(record: EpochRecord) -> float:
+    return record.val_loss if record.val_calibrated_loss is None else record.val_calibrated_loss
 
 
 def to_jsonl(records: Iterable[EpochRecord]) -> bytes:
@@ -41,13 +50,13 @@ def from_jsonl(data: bytes) -> tuple[EpochRecord, ...]:
     """Read what `to_jsonl` wrote, from a file that may come from a stranger.
 
     Raises:
-        ValueError: for anything but lines of finite numbers under exactly the names of `EpochRecord`.
+        ValueError: for anything but lines of finite numbers under the names of `EpochRecord`; only the last may lack.
     """
     names = {field.name for field in dataclasses.fields(EpochRecord)}
     records = []
     for number, line in enumerate(data.decode("utf-8").split("\n")[:-1], start=1):
         values = json.loads(line)
-        if not isinstance(values, dict) or set(values) != names:
+        if not isinstance(values, dict) or set(values) | {"val_calibrated_loss"} != names:
             raise ValueError(f"line {number} is not an epoch")
         # The comparison is false for NaN and infinity, and does not choke on a number of a thousand digits.
         if not all(type(value) in (int, float) and abs(value) < 1e300 for value in values.values()):

@@ -13,7 +13,7 @@ from lstmctl.errors import UsageError
 
 def test_the_standard_recipe_is_the_default_of_every_setting():
     assert recipes.resolve("standard", {}) == TrainConfig()
-    unset = {"epochs", "clip_norm", "early_stopping", "time_limit", "threads"}
+    unset = {"epochs", "word_dropout", "output_dropout", "clip_norm", "early_stopping", "time_limit", "threads"}
     assert set(recipes.read("standard")) == {field.name for field in dataclasses.fields(TrainConfig)} - unset
 
 

@@ -84,7 +84,7 @@ def run_training(console: Console, job: Job) -> str:
             console.warn(f"{other}: the result may differ in its last digits from that of a run without a break")
     plan = _plan(console, job, screen)
     screen.plan(plan, will_be=will_be)
-    for setting, value in job.training.to_dict().items():
+    for setting, value in plan.training.to_dict().items():
         console.detail(f"{setting} = {value} ({job.origins[setting]})")
     with console.waiting("loading TensorFlow"):
         framework.wait()
@@ -112,8 +112,9 @@ def show_plan(console: Console, job: Job) -> None:
     cost = estimate(plan)
     training = replace(plan.training, epochs=plan.epochs)
     origins = dict(job.origins)
-    if job.training.epochs is None:
-        origins["epochs"] = f"for {len(plan.train):,} texts"
+    for setting in ("epochs", "word_dropout", "output_dropout"):
+        if getattr(job.training, setting) is None:
+            origins[setting] = f"for {len(plan.train):,} texts"
     if console.format == "json":
         values = {"schema": "lstmctl.plan/1", "model": job.name, "training": training.to_dict(), "origins": origins}
         console.json(values | vars(cost))

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 import keras
 import numpy as np
 
-from lstmctl.classifier import Classifier, choose
+from lstmctl.calibration import best_temperature
+from lstmctl.classifier import Classifier, choose, probabilities
 from lstmctl.errors import AnsweredNo
 from lstmctl.history import EpochRecord, best
 from lstmctl.lstm import Floats
@@ -115,8 +116,13 @@ class Fit:
         """Measure with the forward pass that will serve the model; the epoch is over then."""
         started = time.monotonic()
         plan, state = self.plan, self.state
-        answers = Classifier(plan.model, plan.vocabulary, self.weights()).probabilities(plan.validation.ids)
-        predicted, truth = choose(answers), plan.validation.truth
+        classifier, truth = Classifier(plan.model, plan.vocabulary, self.weights()), plan.validation.truth
+        logits = classifier.logits(plan.validation.ids)
+        answers = probabilities(logits)
+        predicted = choose(answers)
+        calibrated = None
+        if plan.training.calibration == "temperature":
+            calibrated = log_loss(probabilities(logits / best_temperature(logits, truth)), truth)
         interval = wilson(int(np.sum(predicted == truth)), len(truth))
         record = EpochRecord(
             epoch=state.epoch,
@@ -128,6 +134,7 @@ class Fit:
             val_high=interval.high,
             learning_rate=float(self._steps.optimizer.learning_rate),
             seconds=state.seconds + time.monotonic() - started,
+            val_calibrated_loss=calibrated,
         )
         self.state = TrainingState(epoch=state.epoch + 1, sums=Sums(), history=(*state.history, record))
         return record

@@ -83,7 +83,7 @@ def prepare(
         BadData: the training texts have no words.
         UsageError: the model would be absurdly large.
     """
-    training.validate()
+    training = training.validate().for_texts(len(data.train))
     training.model_config(labels, training.vocab_size).validate()  # sizes, before anything is allocated
     everything, train = learn_words([example.text for example in data.train])
     if len(everything) == FIRST_WORD:

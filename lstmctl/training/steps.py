@@ -55,7 +55,9 @@ class Steps:
         self.optimizer.build(network.trainable_variables)
         self._model, self._training, self._read = plan.model, plan.training, read
         self._dropout = forward.Dropout(
-            plan.training.dropout, words=plan.training.word_dropout, output=plan.training.output_dropout
+            plan.training.dropout,
+            words=plan.training.word_dropout or 0.0,
+            output=plan.training.output_dropout or 0.0,
         )
         lengths = np.array([text.size for text in plan.train.ids], np.int32)
         self._words = tf.constant(np.concatenate([*plan.train.ids, np.zeros(1, np.int32)]))  # one after another

@@ -196,6 +196,7 @@ def _metrics(plan: Plan, test: Evaluation | None) -> dict[str, Any]:
             "majority_label": floors.majority_label,
             "majority": floors.majority,
             "naive_bayes": floors.naive_bayes,
+            "naive_bayes_f1": floors.naive_bayes_f1,
         }
     }
     if test is not None:

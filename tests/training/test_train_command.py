@@ -237,7 +237,7 @@ MISTAKES = [
     (["--rename-label", "nonsense"], 2, "is not FROM=TO"),
     (["--rename-label", "yes=no"], 65, "only one label"),
     (["--recipes", "x"], 2, "no such option"),
-    (["--recipe", "clasic"], 2, "recipes: classic standard"),
+    (["--recipe", "clasic"], 2, "recipes: accurate classic standard"),
     (["--recipe", "none.toml"], 2, "there is no recipe file none.toml"),
     (["--class-weight", "heavy"], 2, "'heavy' is not one of"),
     (["--early-stopping", "0"], 2, "--early-stopping must be 1 or more"),

@@ -1,0 +1,211 @@
+"""How accurate the recipes are beside what else reads texts on a CPU, on the same rows.
+
+    pip install floret           (fastText's own trainer, kept up; the only thing that the project does not bring)
+    python tests/benchmarks/accuracy.py --data rotten-tomatoes --rows 1000 2000 5000 --seeds 3
+    python tests/benchmarks/accuracy.py --data imdb --recipes standard accurate --seeds 3 --unlabelled FILE
+
+With --rows, each seed draws so many texts of the data for training and validation, which `train` divides as ever, and
+measures on up to 3,500 others. Without, the data is divided as `train` divides it, and the seed is that of training.
+--rare SHARE thins the second of two labels to that share; --cross adds rows of other data, whose labels are told apart:
+`rotten-tomatoes` with `--cross imdb` has four classes.
+
+The peers learn from the training part, as the LSTM does; what the LSTM does with its validation part, choose an epoch
+and calibrate, they have no use for. Their settings are those that are usual, not chosen on these data:
+
+  naive Bayes       counts, add-one smoothing: the floor that `train` prints
+  TF-IDF + LR       words and pairs, sublinear, logistic regression with C = 1, scikit-learn
+  NB-SVM            words, pairs and triples that are there, times their log-count ratios, a linear SVM with C = 0.1
+                    mixed with its mean weight, 0.25; Wang and Manning (2012); one against the rest for more labels
+  fastText          floret.train_supervised, 10 epochs, pairs of words, 50 numbers
+
+Prints, for each contender, mean and spread over the seeds of accuracy, mean F1, and seconds.
+"""
+
+import argparse
+import json
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from lstmctl.config import DataConfig
+from lstmctl.data import load
+from lstmctl.metrics import confusion, f1_macro
+from lstmctl.registry.resolve import resolve
+from lstmctl.text import tokenize
+
+MOST_TESTED = 3_500
+PEERS = ("TF-IDF + LR", "NB-SVM", "fastText")
+
+
+def everything(source):
+    """(text, label) of all rows of a named data set."""
+    data = load(DataConfig(source=source), home=Path("/nowhere"))
+    return [(example.text, example.label) for part in (data.train, data.validation, data.test) for example in part]
+
+
+def rows_of(arguments, seed):
+    """Training and test rows of a seed, with --rows."""
+    rows = everything(arguments.data)
+    generator = random.Random(seed)
+    generator.shuffle(rows)
+    if arguments.cross:
+        # Their last 25 words, so that it is not the length that tells.
+        others = [(" ".join(text.split()[-25:]), label) for text, label in everything(arguments.cross)]
+        generator.shuffle(others)
+        half = min(len(rows), len(others))
+        rows = [(text, f"{arguments.data}-{label}") for text, label in rows[:half]]
+        rows += [(text, f"{arguments.cross}-{label}") for text, label in others[:half]]
+        generator.shuffle(rows)
+    if arguments.rare:
+        first, second = sorted({label for _, label in rows})
+        kept = round(sum(label == first for _, label in rows) * arguments.rare / (1 - arguments.rare))
+        rare = [row for row in rows if row[1] == second][:kept]
+        rows = [row for row in rows if row[1] == first] + rare
+        generator.shuffle(rows)
+    return rows[: arguments.size], rows[arguments.size : arguments.size + MOST_TESTED]
+
+
+def write(path, rows):
+    path.write_text("".join(json.dumps({"text": text, "label": label}) + "\n" for text, label in rows))
+
+
+def trained(options, *, home):
+    """Accuracy, mean F1 and naive Bayes's on the test part, of `lstmctl train` with these options, and seconds."""
+    started = time.perf_counter()
+    command = [sys.executable, "-m", "lstmctl", "--home", home, "--quiet", "train", *options]
+    reference = subprocess.run(command, check=True, text=True, stdout=subprocess.PIPE).stdout.strip()
+    seconds = time.perf_counter() - started
+    metrics = resolve(Path(home), reference).metrics()
+    measured = metrics["test"]["metrics"]
+    return (measured["accuracy"]["value"], measured["f1_macro"]["value"], seconds), metrics["floors"]
+
+
+def vectorized(kind, train, test):
+    """Sparse features of the texts of both parts."""
+    from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
+
+    settings = {"tokenizer": tokenize, "token_pattern": None, "lowercase": False}
+    if kind == "TF-IDF + LR":
+        vectorizer = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, min_df=2, **settings)
+    else:
+        vectorizer = CountVectorizer(ngram_range=(1, 3), binary=True, **settings)
+    return vectorizer.fit_transform(train), vectorizer.transform(test)
+
+
+def nb_svm(train, truth, test, *, labels):
+    from sklearn.svm import LinearSVC
+
+    scores = []
+    for label in range(labels) if labels > 2 else (1,):
+        ours = truth == label
+        counts = [np.asarray(train[part].sum(axis=0)).ravel() + 1 for part in (ours, ~ours)]
+        ratio = np.log(counts[0] / counts[0].sum()) - np.log(counts[1] / counts[1].sum())
+        svm = LinearSVC(C=0.1).fit(train.multiply(ratio).tocsr(), ours)
+        weights = svm.coef_[0]
+        mixed = 0.75 * np.abs(weights).mean() + 0.25 * weights
+        scores.append(test.multiply(ratio).tocsr() @ mixed + svm.intercept_[0])
+    return np.argmax(scores, axis=0) if labels > 2 else (scores[0] > 0).astype(int)
+
+
+def fasttext(train, truth, test, *, seed):
+    import floret
+
+    with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
+        for text, label in zip(train, truth, strict=True):
+            file.write(f"__label__{label} {' '.join(tokenize(text))}\n")
+        file.flush()
+        model = floret.train_supervised(
+            file.name, epoch=10, wordNgrams=2, dim=50, lr=0.5, thread=1, seed=seed, bucket=500_000, verbose=0
+        )
+    return np.array([int(model.predict(" ".join(tokenize(text)))[0][0].removeprefix("__label__")) for text in test])
+
+
+def asked(peer, data, *, seed):
+    """A peer's answers for the test part, learned from the training part; and seconds."""
+    started = time.perf_counter()
+    place = {label: number for number, label in enumerate(data.labels)}
+    train, test = ([example.text for example in part] for part in (data.train, data.test))
+    truth = np.array([place[example.label] for example in data.train])
+    if peer == "fastText":
+        answers = fasttext(train, truth, test, seed=seed)
+    else:
+        features = vectorized(peer, train, test)
+        if peer == "NB-SVM":
+            answers = nb_svm(features[0], truth, features[1], labels=len(place))
+        else:
+            from sklearn.linear_model import LogisticRegression
+
+            answers = LogisticRegression(max_iter=1_000).fit(features[0], truth).predict(features[1])
+    expected = np.array([place[example.label] for example in data.test])
+    f1 = f1_macro(confusion(expected, answers, labels=len(place)))
+    return float(np.mean(answers == expected)), f1, time.perf_counter() - started
+
+
+def measure(arguments, folder):
+    """Contender → what it reached with each seed."""
+    found = {}
+    for seed in range(arguments.seeds):
+        config, options = DataConfig(source=arguments.data), ["--data", arguments.data]
+        if arguments.size:
+            paths = [folder / f"{part}-{arguments.size}-{seed}.jsonl" for part in ("train", "test")]
+            for path, rows in zip(paths, rows_of(arguments, seed), strict=True):
+                write(path, rows)
+            config = DataConfig(source=str(paths[0]), test_source=str(paths[1]))
+            options = ["--data", str(paths[0]), "--test-data", str(paths[1])]
+        for recipe in arguments.recipes:
+            kinds = [(recipe, [])]
+            if arguments.class_weight:
+                kinds.append((f"{recipe}, --class-weight balanced", ["--class-weight", "balanced"]))
+            if arguments.unlabelled:
+                kinds.append((f"{recipe}, --unlabelled", ["--unlabelled", arguments.unlabelled]))
+            for name, more in kinds:
+                said = [*options, "--recipe", recipe, "--seed", str(seed), "--name", "m", *more]
+                reached, floors = trained(said, home=str(folder / "home"))
+                print(f"  {name}, seed {seed}: {reached}", file=sys.stderr, flush=True)
+                found.setdefault(name, []).append(reached)
+        bayes = (floors["naive_bayes"]["test"], floors["naive_bayes_f1"]["test"], 0.0)
+        found.setdefault("naive Bayes", []).append(bayes)
+        if arguments.peers and (arguments.size or seed == 0):
+            data = load(config, home=Path("/nowhere"))
+            for peer in PEERS:
+                found.setdefault(peer, []).append(asked(peer, data, seed=seed))
+    return found
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", default="rotten-tomatoes")
+    parser.add_argument("--rows", type=int, nargs="*", default=[0])
+    parser.add_argument("--cross")
+    parser.add_argument("--rare", type=float)
+    parser.add_argument("--recipes", nargs="*", default=["standard"])
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--unlabelled")
+    parser.add_argument("--class-weight", action="store_true", help="also with balanced class weights")
+    parser.add_argument("--no-peers", dest="peers", action="store_false")
+    arguments = parser.parse_args()
+    print("| texts | contender | accuracy | mean F1 | seconds |\n|---|---|---|---|---|")
+    for size in arguments.rows:
+        arguments.size = size
+        with tempfile.TemporaryDirectory() as folder:
+            found = measure(arguments, Path(folder))
+        for name, reached in found.items():
+            (accuracy, spread), (f1, f1_spread) = (
+                (statistics.mean(values), statistics.pstdev(values)) for values in list(zip(*reached, strict=True))[:2]
+            )
+            seconds = statistics.median(seconds for *_, seconds in reached)
+            texts = f"{size:,}" if size else "all"
+            print(
+                f"| {texts} | {name} | {accuracy:.4f} ±{spread:.4f} | {f1:.4f} ±{f1_spread:.4f} | {seconds:.0f} |",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    main()

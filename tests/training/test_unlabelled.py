@@ -1,0 +1,99 @@
+"""`train --unlabelled` and `--recipe accurate`: words that no labelled text has, from the file to the answer."""
+
+import json
+import lzma
+import random
+import re
+import signal
+import time
+
+import pytest
+from training import runs
+
+pytestmark = pytest.mark.training
+
+QUICK = ["--embedding-dim", 16, "--units", 8, "--epochs", 12, "--batch-size", 8, "--lr", 0.01]
+GOOD = ["good", "great", "lovely", "superb", "splendid", "delightful"]
+BAD = ["bad", "awful", "boring", "dreadful", "tedious", "dismal"]
+
+
+def text(generator, words):
+    """A praise or a pan: its words keep each other company, among others that all texts have."""
+    parts = [generator.choice(words) if generator.random() < 0.5 else f"w{generator.randrange(9)}" for _ in range(8)]
+    return " ".join(parts)
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Labelled texts know two words of each kind; the unlabelled ones all six."""
+    generator = random.Random(0)
+    labelled, unlabelled = tmp_path / "few.csv", tmp_path / "many.jsonl.xz"
+    rows = [(text(generator, words[:2]), label) for _ in range(60) for words, label in ((GOOD, "yes"), (BAD, "no"))]
+    labelled.write_text("text,label\n" + "".join(f"{text},{label}\n" for text, label in rows))
+    lines = [json.dumps({"text": text(generator, words)}) + "\n" for _ in range(600) for words in (GOOD, BAD)]
+    unlabelled.write_bytes(lzma.compress("".join(lines).encode()))
+    return labelled, unlabelled
+
+
+def test_words_without_a_labelled_text_are_understood(cli, files):
+    labelled, unlabelled = files
+    questions = [*GOOD[2:], *BAD[2:]]
+    right, beaten = {}, {}
+    for name, more in (("alone", []), ("more", ["--unlabelled", unlabelled])):
+        result = cli("train", "--data", labelled, *QUICK, "--name", name, *more)
+        assert result.code == 0, result.err
+        beaten[name] = re.search(r"to beat.*", result.err).group()
+        answers = [json.loads(line) for line in cli("predict", "--json", "-m", name, *questions).lines]
+        labels = [answer["label"] for answer in answers]
+        right[name] = sum(
+            label == ("yes" if word in GOOD else "no") for label, word in zip(labels, questions, strict=True)
+        )
+        unknown = [answer["unknown"] for answer in answers]
+        assert all(unknown) if name == "alone" else not any(unknown)
+    assert "1,200 unlabelled" in result.err
+    assert right["more"] == len(questions)
+    assert beaten["alone"] == beaten["more"]  # what there is to beat learns from the labelled texts alone
+    assert cli("evaluate", "more").code == 0
+    unlabelled.unlink()
+    assert cli("evaluate", "more").code == 0  # needs them no more
+
+
+def test_the_accurate_recipe_with_and_without_a_break(cli, files, tmp_path):
+    """Killed in the middle and resumed: the bytes of the run that went through."""
+    labelled, unlabelled = files
+    recipe = tmp_path / "small.toml"
+    recipe.write_text('bidirectional = true\npooling = "last+max"\nword_vectors = "cooccurrence"\nword_dropout = 0.4\n')
+    command = [
+        "train",
+        "-q",
+        "--data",
+        labelled,
+        "--unlabelled",
+        unlabelled,
+        "--recipe",
+        recipe,
+        *QUICK,
+        "--threads",
+        1,
+    ]
+    straight, broken = tmp_path / "straight", tmp_path / "broken"
+    assert runs.finish(straight, *command) == (0, "few@1\n", "")
+    process = runs.start(broken, *command)
+    while process.poll() is None and len(list(broken.glob("checkpoints/*/step-*"))) < 2:
+        time.sleep(0.005)
+    process.kill()
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL
+    assert runs.finish(broken, "train", "-q", "--resume") == (0, "few@1\n", "")
+    assert runs.weights_sha256(straight) == runs.weights_sha256(broken)
+
+
+def test_a_file_that_is_not_there_is_told_before_anything_is_trained(cli, files, tmp_path):
+    result = cli("train", "--data", files[0], "--unlabelled", tmp_path / "mani.jsonl.xz")
+    assert result.code == 66
+    assert "there is no file" in result.err and "many.jsonl.xz" in result.err
+
+
+def test_the_plan_says_what_unlabelled_texts_change(cli, files):
+    plan = cli("train", "--data", files[0], "--unlabelled", files[1], "--dry-run").out
+    assert re.search(r'word_vectors = "cooccurrence" +# --unlabelled', plan)
