@@ -16,7 +16,7 @@ from lstmctl.record import Record
 PADDING, UNKNOWN, FIRST_WORD = 0, 1, 2
 
 MAX_LABELS = 1_000
-FEW_TEXTS = 10_000  # in training; with fewer the recipe hides more
+FEW_TEXTS = 10_000  # in training; with fewer a recipe does what helps small data
 MAX_LABEL_LENGTH = 200
 MAX_PARAMETER_BYTES = 2 * 1024**3
 
@@ -138,7 +138,7 @@ class TrainConfig(Record):
     bidirectional: bool = False
     pooling: Literal["last", "last+max"] = "last"
     padding: Literal["masked", "pre"] = "masked"
-    word_odds: Literal["naive-bayes", "none"] = "naive-bayes"  # what the first numbers of the embedding are
+    word_odds: Literal["naive-bayes", "none"] | None = None  # what the first numbers of the embedding are
     word_vectors: Literal["cooccurrence", "none"] = "none"  # where the rest of the embedding starts from
     dropout: float = 0.2  # share of each word's embedding that is hidden from the LSTM while training
     word_dropout: float | None = None  # share of the words that are unknown words while training; None: as `for_texts`
@@ -174,11 +174,13 @@ class TrainConfig(Record):
         )
 
     def for_texts(self, texts: int) -> "TrainConfig":
-        """The recipe for so many training texts: few of them are learned by heart less easily when more is hidden."""
+        """The recipe for so many training texts. With few, counting words says most, and learning by heart is easy: so
+        the words' counted odds are given, and more is hidden, where the recipe does not say otherwise."""
         few = texts < FEW_TEXTS
+        odds = self.word_odds if self.word_odds is not None else "naive-bayes" if few else "none"
         words = self.word_dropout if self.word_dropout is not None else 0.3 * few
         output = self.output_dropout if self.output_dropout is not None else 0.5 * few
-        return replace(self, word_dropout=words, output_dropout=output)
+        return replace(self, word_odds=odds, word_dropout=words, output_dropout=output)
 
     def epochs_for(self, steps: int) -> int:
         """Epochs of `steps` steps each: as asked for, or about 1,500 steps in all, between 3 and 30 epochs."""

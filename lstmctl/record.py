@@ -132,7 +132,7 @@ def _plain(value: Any) -> Any:
 def _typed(name: str, value: Any, kind: Any) -> Any:
     """`value` as the annotated type `kind`, or ValueError naming the field. Strings and bools never become numbers."""
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
-    if origin is types.UnionType:
+    if origin in (types.UnionType, typing.Union):  # the latter where one of them is a Literal
         if value is None:
             return None
         return _typed(name, value, arguments[0])

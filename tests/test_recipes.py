@@ -13,7 +13,16 @@ from lstmctl.errors import UsageError
 
 def test_the_standard_recipe_is_the_default_of_every_setting():
     assert recipes.resolve("standard", {}) == TrainConfig()
-    unset = {"epochs", "word_dropout", "output_dropout", "clip_norm", "early_stopping", "time_limit", "threads"}
+    unset = {
+        "epochs",
+        "word_odds",
+        "word_dropout",
+        "output_dropout",
+        "clip_norm",
+        "early_stopping",
+        "time_limit",
+        "threads",
+    }
     assert set(recipes.read("standard")) == {field.name for field in dataclasses.fields(TrainConfig)} - unset
 
 
@@ -75,7 +84,7 @@ def test_recipes_that_are_not_there(tmp_path):
 
 
 def test_every_recipe_of_the_program_says_what_it_is_for():
-    assert recipes.names() == ["classic", "standard"]
+    assert recipes.names() == ["accurate", "classic", "standard"]
     for name in recipes.names():
         text = (Path(recipes.__file__).parent / f"{name}.toml").read_text()
         assert text.startswith("# ")

@@ -112,7 +112,7 @@ def show_plan(console: Console, job: Job) -> None:
     cost = estimate(plan)
     training = replace(plan.training, epochs=plan.epochs)
     origins = dict(job.origins)
-    for setting in ("epochs", "word_dropout", "output_dropout"):
+    for setting in ("epochs", "word_odds", "word_dropout", "output_dropout"):
         if getattr(job.training, setting) is None:
             origins[setting] = f"for {len(plan.train):,} texts"
     if console.format == "json":

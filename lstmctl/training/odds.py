@@ -45,7 +45,7 @@ def word_odds(
     P(word | label) minus its mean. With more labels than half of the embedding has room for, the numbers are those
     directions in which the words differ most.
     """
-    if training.word_odds == "none":
+    if training.word_odds != "naive-bayes":
         return None
     labels, words = len(model.labels), np.concatenate(texts)
     sizes = np.fromiter(map(len, texts), np.int64, len(texts))

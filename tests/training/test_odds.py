@@ -22,7 +22,7 @@ def likelihoods(texts, truth, *, labels, vocab_size):
 
 def odds_of(texts, truth, **shape):
     model = ModelConfig(**{"labels": ("a", "b"), "vocab_size": 7, "embedding_dim": 6, **shape})
-    return word_odds(texts, truth, model, TrainConfig())
+    return word_odds(texts, truth, model, TrainConfig(word_odds="naive-bayes"))
 
 
 @settings(max_examples=200, deadline=None)
