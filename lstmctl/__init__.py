@@ -1,3 +1,32 @@
-"""Train, measure, explain and serve LSTM text classifiers from the shell."""
+"""Train, measure, explain and serve LSTM text classifiers: from the shell, and from Python.
+
+    import lstmctl
+    model = lstmctl.load("imdb@1")
+    model.predict(["great movie"])[0].label
+
+`load`, `models`, `explain`, `evaluate` and `train` are in `lstmctl.api`, imported when first used.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lstmctl.api import evaluate as evaluate
+    from lstmctl.api import explain as explain
+    from lstmctl.api import load as load
+    from lstmctl.api import models as models
+    from lstmctl.api import train as train
 
 __version__ = "0.1.0"
+__all__ = ["evaluate", "explain", "load", "models", "train"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in __all__:
+        from lstmctl import api
+
+        return getattr(api, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -10,7 +10,7 @@ from lstmctl.errors import UsageError
 
 if TYPE_CHECKING:
     from lstmctl.data.rows import Row
-    from lstmctl.explain import Explanation
+    from lstmctl.explanation import Explanation
 
 GATES = ("forget", "decision", "output")
 COLUMNS = ("row", "position", "word", "known", "probability", "effect", "belt_change", *GATES)
@@ -121,7 +121,7 @@ class Screen:
     def __init__(self, console: Console, explanation: "Explanation") -> None:
         from rich.cells import cell_len
 
-        from lstmctl.explain import decisive
+        from lstmctl.explanation import decisive
 
         self.console, self.explanation = console, explanation
         self.gates = console.width >= 72

@@ -13,7 +13,7 @@ from lstmctl.errors import BadData, UsageError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from lstmctl.explain import Explanation
+    from lstmctl.explanation import Explanation
     from lstmctl.registry.artifact import ModelFolder
 
 LABEL_WIDTH = 16  # of a word
@@ -56,7 +56,7 @@ def plot_gates(console: Console, folder: "ModelFolder", text: str, *, show: str,
     if show not in QUANTITIES:
         raise UsageError(f"--show must be one of {', '.join(QUANTITIES)}, not {visible(show)}")
     from lstmctl.classifier import Classifier
-    from lstmctl.explain import explain
+    from lstmctl.explanation import explain
 
     explanation = explain(Classifier.load(folder), text)
     names = list(explanation.traces)

@@ -138,7 +138,7 @@ def _bulk(folder: "ModelFolder", *, jobs: int, threshold: float | None, explain:
     classifier = Classifier.load(folder)
     if not explain:
         return Bulk(partial(classifier.predict, threshold=threshold), jobs=jobs)
-    from lstmctl.explain import explain_all
+    from lstmctl.explanation import explain_all
 
     return Bulk(partial(explain_all, classifier, threshold=threshold), jobs=jobs, batch=_EXPLAINED_TOGETHER)
 

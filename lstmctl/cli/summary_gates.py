@@ -93,7 +93,7 @@ def _half_lives(classifier: "Classifier", texts: Sequence[str]) -> tuple[dict[st
     """By LSTM the half-life of each unit, in words; and how many words were read."""
     import numpy as np
 
-    from lstmctl.explain import half_life, traces
+    from lstmctl.explanation import half_life, traces
 
     read = [classifier.encode(text) for text in texts]
     words = sum(len(encoded.words) for encoded in read)

@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING, Any
 from lstmctl.cli.console import Console
 from lstmctl.cli.session import open_registry
 from lstmctl.config import DataConfig, TrainConfig
-from lstmctl.errors import UsageError
 from lstmctl.record import option_name
 
 if TYPE_CHECKING:
     from lstmctl.cli.training_screen import TrainingScreen
-    from lstmctl.data import Dataset
     from lstmctl.training.prepare import Plan
     from lstmctl.training.resume import RunSettings
 
@@ -42,8 +40,7 @@ def new_job(said: Mapping[str, Any], *, recipe: str | None, name: str | None, po
     origins = dict.fromkeys(vars(training), f"recipe {recipes.DEFAULT}")
     origins |= dict.fromkeys(recipes.read(recipe), f"recipe {recipe}")
     origins |= {setting: option_name(setting) for setting in training_said}
-    if data.unlabelled is not None and training.word_vectors == "none":
-        training = replace(training, word_vectors="cooccurrence")
+    if training != (training := recipes.with_unlabelled(training, data)):
         origins["word_vectors"] = "--unlabelled"
     return Job(name if name is not None else default_model_name(data.source), data, training, positive, origins)
 
@@ -128,13 +125,13 @@ def _plan(console: Console, job: Job, screen: "TrainingScreen | None") -> "Plan"
     """Read the texts and learn their words; of a run that goes on, make sure that they are the same."""
     from lstmctl.data import load, read_unlabelled
     from lstmctl.registry import runs
-    from lstmctl.training.prepare import prepare
+    from lstmctl.training.prepare import ordered_labels, prepare
 
     with console.waiting("reading the texts"):
         home = open_registry().home
         dataset, unlabelled = load(job.data, home=home), read_unlabelled(job.data)
         if job.resume is None:
-            labels = _ordered(dataset, positive=job.positive)
+            labels = ordered_labels(dataset.labels, positive=job.positive)
         else:
             job.resume[1].check_data(dataset)
             labels = job.resume[1].labels
@@ -151,15 +148,3 @@ def _plan(console: Console, job: Job, screen: "TrainingScreen | None") -> "Plan"
 def _of(record: type, said: Mapping[str, Any]) -> dict[str, Any]:
     """What was said about the settings in a record."""
     return {field.name: said[field.name] for field in fields(record) if field.name in said}
-
-
-def _ordered(dataset: "Dataset", *, positive: str | None) -> tuple[str, ...]:
-    """The labels in the order of the model's outputs: of two, the positive one is last."""
-    labels = dataset.labels
-    if positive is None:
-        return labels
-    if len(labels) != 2:
-        raise UsageError(f"--positive needs data with two labels; these have {len(labels)}")
-    if positive not in labels:
-        raise UsageError(f'--positive "{positive}" is not a label of the data', hint=f"its labels: {' '.join(labels)}")
-    return tuple(sorted(labels, key=lambda label: label == positive))

@@ -7,10 +7,11 @@ import dataclasses
 import json
 import tomllib
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from lstmctl.config import TrainConfig
+from lstmctl.config import DataConfig, TrainConfig
 from lstmctl.errors import UsageError, nearest
 from lstmctl.files import Folder, os_errors
 
@@ -58,7 +59,12 @@ def resolve(recipe: str, said: Mapping[str, Any]) -> TrainConfig:
         TrainConfig.from_dict(values)
     except ValueError as error:
         raise UsageError(f"the recipe {recipe:.200} cannot be used: {error}") from error
-    return dataclasses.replace(TrainConfig(**values), **said).validate()
+    return replace(TrainConfig(**values), **said).validate()
+
+
+def with_unlabelled(training: TrainConfig, data: DataConfig) -> TrainConfig:
+    """The recipe, with word vectors where there are unlabelled texts: those are of no other use."""
+    return replace(training, word_vectors="cooccurrence") if data.unlabelled is not None else training
 
 
 def to_toml(training: TrainConfig, origins: Mapping[str, str]) -> str:

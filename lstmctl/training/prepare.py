@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from lstmctl.config import FIRST_WORD, UNKNOWN, ModelConfig, TrainConfig
 from lstmctl.data import Dataset
-from lstmctl.errors import BadData
+from lstmctl.errors import BadData, UsageError
 from lstmctl.lstm import Floats
 from lstmctl.text import Vocabulary
 from lstmctl.training.floors import Floors, measure_floors, places
@@ -129,6 +129,21 @@ def prepare(
         steps=steps,
         epochs=training.epochs_for(steps),
     )
+
+
+def ordered_labels(labels: tuple[str, ...], *, positive: str | None) -> tuple[str, ...]:
+    """The labels in the order of the model's outputs: of two, the positive one is last.
+
+    Raises:
+        UsageError: there are more than two, or `positive` is not one of them.
+    """
+    if positive is None:
+        return labels
+    if len(labels) != 2:
+        raise UsageError(f"--positive needs data with two labels; these have {len(labels)}")
+    if positive not in labels:
+        raise UsageError(f'--positive "{positive}" is not a label of the data', hint=f"its labels: {' '.join(labels)}")
+    return tuple(sorted(labels, key=lambda label: label == positive))
 
 
 def _suspects(train: Sequence[Ids], truth: NDArray[np.int64], others: Sequence[Ids]) -> Suspects:

@@ -46,6 +46,22 @@ class Watcher(Protocol):
         """The last epoch is over; the model is being checked, measured and registered."""
 
 
+class Silent:
+    """A watcher that says nothing."""
+
+    def resumed(self, history: Sequence[EpochRecord], progress: Progress, *, damaged: Sequence[str]) -> None:
+        """Nothing."""
+
+    def progress(self, progress: Progress) -> None:
+        """Nothing."""
+
+    def epoch(self, record: EpochRecord) -> None:
+        """Nothing."""
+
+    def checking(self) -> None:
+        """Nothing."""
+
+
 @dataclass(frozen=True)
 class Trained:
     """What came of it. `test` is None where the data has no test part."""

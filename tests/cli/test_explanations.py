@@ -9,7 +9,7 @@ from toy import CONFIG, WORDS, register_toy, toy_weights
 
 from lstmctl.classifier import Classifier
 from lstmctl.config import DataConfig, ModelConfig
-from lstmctl.explain import explain
+from lstmctl.explanation import explain
 
 TEXT = "Good film, qwrtz bad"
 

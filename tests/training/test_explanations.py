@@ -6,7 +6,7 @@ import pytest
 
 from lstmctl.classifier import Classifier
 from lstmctl.config import ModelConfig
-from lstmctl.explain import traces
+from lstmctl.explanation import traces
 from lstmctl.text import Vocabulary
 
 pytestmark = pytest.mark.training

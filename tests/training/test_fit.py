@@ -173,7 +173,9 @@ def test_early_stopping_ends_after_epochs_without_progress():
     for event in fitting:
         if isinstance(event, EpochRecord):
             history = fitting.state.history[:-1]
-            fitting.state = replace(fitting.state, history=(*history, replace(event, val_loss=next(losses))))
+            fitting.state = replace(
+                fitting.state, history=(*history, replace(event, val_loss=next(losses), val_calibrated_loss=None))
+            )
     assert [record.val_loss for record in fitting.state.history] == [5.0, 4.0, 4.5, 4.2]
 
 

@@ -8,7 +8,7 @@ from toy import CONFIG, WORDS, toy_weights
 
 from lstmctl.classifier import Classifier
 from lstmctl.config import ModelConfig
-from lstmctl.explain import decisive, explain, half_life
+from lstmctl.explanation import decisive, explain, half_life
 from lstmctl.lstm import Memory, step
 from lstmctl.text import Vocabulary
 

@@ -1,0 +1,107 @@
+"""The program from Python: `import lstmctl; lstmctl.load("imdb@1").predict(["great movie"])`.
+
+The same models, settings and answers as on the command line. What needs TensorFlow, training alone, loads it when it is
+called. Errors are `lstmctl.errors.LstmctlError`, whose subclasses say what went wrong and whose `hint` what to do.
+"""
+
+import os
+from collections.abc import Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from lstmctl import recipes
+from lstmctl.classifier import Classifier
+from lstmctl.config import DataConfig, TrainConfig
+from lstmctl.errors import UsageError, nearest
+from lstmctl.evaluation import Evaluation, measure
+from lstmctl.explanation import Explanation
+from lstmctl.explanation import explain as explain_text
+from lstmctl.registry.store import Registry, default_home
+
+Home = str | Path | None  # of the registry; None: LSTMCTL_HOME, or the user's data folder
+
+
+def models(*, home: Home = None) -> list[str]:
+    """The references of all models, the newest first."""
+    return [entry.reference for entry in _registry(home).entries()]
+
+
+def load(reference: str | None = None, *, home: Home = None) -> Classifier:
+    """A model, ready to answer: `predict` takes texts, and gives for each a label, its probability, those of all
+    labels, and what was read. None: LSTMCTL_MODEL, or the newest model.
+
+    Raises:
+        UsageError: that is no reference. NotFound: no such model. Rejected: it is damaged or hostile.
+    """
+    return Classifier.load(_registry(home).resolve(reference or os.environ.get("LSTMCTL_MODEL")))
+
+
+def explain(model: Classifier, text: str) -> Explanation:
+    """How a model reads a text: the probability after each word, each word's effect, and every gate."""
+    return explain_text(model, text)
+
+
+def evaluate(model: Classifier, texts: Sequence[str], labels: Sequence[str]) -> Evaluation:
+    """Measure a model on texts whose labels are known: `.metrics["accuracy"]` has value, low and high.
+
+    Raises:
+        UsageError: a label is not one of the model's, or there are no texts, or not as many labels.
+    """
+    known = model.config.labels
+    if not texts or len(texts) != len(labels):
+        raise UsageError(f"{len(texts)} texts and {len(labels)} labels; one label for each text is expected")
+    if foreign := sorted(set(labels) - set(known)):
+        raise UsageError(f'the model does not know the label "{foreign[0]}"; it knows {", ".join(known)}')
+    import numpy as np
+
+    probabilities = model.probabilities([model.encode(text).ids for text in texts])
+    truth = np.array([known.index(label) for label in labels], np.int64)
+    return measure(probabilities, truth, labels=known, temperature=model.config.temperature)
+
+
+def train(
+    data: str | Path = "imdb",
+    *,
+    name: str | None = None,
+    recipe: str = recipes.DEFAULT,
+    positive: str | None = None,
+    home: Home = None,
+    **settings: Any,
+) -> str:
+    """Train a model and register it; its reference. Says nothing while it trains.
+
+    data      the name of a data set, or a file or folder with labelled texts.
+    settings  fields of `DataConfig` and `TrainConfig`: epochs=3, text_column="review", unlabelled="more.jsonl".
+
+    Raises:
+        UsageError: a setting that does not exist or cannot be. BadData: texts that cannot be used. MissingExtra:
+        TensorFlow or Keras is not installed. And all that `training.train` raises.
+    """
+    from lstmctl.data import default_model_name, load, read_unlabelled, source_of
+    from lstmctl.training.framework import import_in_background
+    from lstmctl.training.prepare import ordered_labels, prepare
+
+    known = {record: [field.name for field in fields(record)] for record in (DataConfig, TrainConfig)}
+    for setting in settings:
+        if not any(setting in names for names in known.values()):
+            near = nearest(setting, [name for names in known.values() for name in names])
+            raise UsageError(f'there is no setting "{setting:.60}"', hint=f"did you mean {near[0]}?" if near else None)
+    said = {record: {name: settings[name] for name in names if name in settings} for record, names in known.items()}
+    config = DataConfig(**{"source": source_of(str(data)), **said[DataConfig]}).validate()
+    registry = _registry(home)
+    registry.prepare_for_writing()
+    framework = import_in_background()
+    training = recipes.with_unlabelled(recipes.resolve(recipe, said[TrainConfig]), config)
+    dataset = load(config, home=registry.home)
+    labels = ordered_labels(dataset.labels, positive=positive)
+    plan = prepare(dataset, training, labels=labels, unlabelled=read_unlabelled(config))
+    framework.wait()
+    from lstmctl.training import train as training_run
+
+    name = name if name is not None else default_model_name(config.source)
+    return training_run.train(plan, registry, name=name, watcher=training_run.Silent()).reference
+
+
+def _registry(home: Home) -> Registry:
+    return Registry(default_home(str(home) if home is not None else None, os.environ))
