@@ -5,7 +5,8 @@ each label as the real one; a test part that was divided label by label varies i
 of weights, how often each text is in it, so that a metric has to be prepared once only.
 
 Source: Efron and Tibshirani, An Introduction to the Bootstrap (1993), chapter 13 (percentile interval), and Davison and
-Hinkley, Bootstrap Methods (1997), section 5.2 (basic interval). Left out: BCa, which 1,000 drawn sets are few for.
+Hinkley, Bootstrap Methods (1997), sections 5.2 (normal interval without bias) and 5.6 (a width found by simulation).
+Left out: BCa, which 1,000 drawn sets are few for.
 """
 
 from collections.abc import Callable, Iterator
@@ -20,6 +21,9 @@ Integers = NDArray[np.integer[Any]]
 Weights = NDArray[np.float64]
 
 RESAMPLES, SEED = 1_000, 0
+# More than the 1.96 of a normal distribution, because the bias is only estimated too: the width at which simulated
+# intervals held the truth 95 times in 100 (tests/benchmarks/intervals.py).
+BIASED_WIDTH = 2.18
 FEWEST = 20  # texts: of fewer, drawn sets say little about the world
 
 
@@ -48,24 +52,21 @@ def intervals(
     measure: Callable[[Weights], NDArray[np.float64]],
     truth: Integers,
     *,
-    reflected: NDArray[np.bool_],
-    confidence: float = 0.95,
+    biased: NDArray[np.bool_],
     resamples: int = RESAMPLES,
     seed: int = SEED,
 ) -> list[Interval | None]:
     """An interval for each number that `measure` (weights (n,) → (k,)) gives.
 
-    Percentiles of the drawn sets; where `reflected` (k,), for a number that drawing again makes larger on average (a
-    calibration error), these reflected about the measured one. None where every drawn set gives the same number: that
-    would look like certainty.
+    Percentiles of the drawn sets; where `biased` (k,), for a number that drawing again makes larger on average (a
+    calibration error): the measured one minus that bias, plus and minus `BIASED_WIDTH` standard deviations of the drawn
+    ones. None where every drawn set gives the same number: that would look like certainty.
     """
     drawn = np.array([measure(weights) for weights in resampled(truth, resamples=resamples, seed=seed)])
-    tails = [(1 - confidence) / 2, (1 + confidence) / 2]
-    low, high = np.quantile(drawn, tails, axis=0)
-    measured = measure(np.ones(truth.size))
-    low, high = (
-        np.where(reflected, np.maximum(0, 2 * measured - high), low),
-        np.where(reflected, np.maximum(0, 2 * measured - low), high),
-    )
+    low, high = np.quantile(drawn, [0.025, 0.975], axis=0)
+    measured, width = measure(np.ones(truth.size)), BIASED_WIDTH * drawn.std(axis=0)
+    unbiased = 2 * measured - drawn.mean(axis=0)
+    low = np.where(biased, np.maximum(0, unbiased - width), low)
+    high = np.where(biased, np.maximum(0, unbiased + width), high)
     varies = drawn.max(axis=0) > drawn.min(axis=0)
     return [Interval(float(a), float(b)) if ok else None for a, b, ok in zip(low, high, varies, strict=True)]

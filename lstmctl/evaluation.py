@@ -121,8 +121,8 @@ def _drawn(
     if reason is not None:
         return dict.fromkeys(values, (None, None, reason))
     weighted = _Weighted(probabilities, predicted, truth, labels=len(labels), auc="auc" in values)
-    reflected = np.array([name == "ece" for name in values])
-    found = bootstrap.intervals(lambda weights: weighted(weights)[only], truth, reflected=reflected)
+    biased = np.array([name == "ece" for name in values])
+    found = bootstrap.intervals(lambda weights: weighted(weights)[only], truth, biased=biased)
     return {
         name: (interval.low, interval.high, None) if interval else (None, None, _ALL_ALIKE)
         for name, interval in zip(values, found, strict=True)

@@ -49,7 +49,7 @@ def bootstrap_coverage(n: int, share: float, excess: float, *, sets: int, resamp
         found = bootstrap.intervals(
             lambda weights, weighted=weighted: weighted(weights)[: len(NAMES)],
             truth,
-            reflected=np.array([name == "ece" for name in NAMES]),
+            biased=np.array([name == "ece" for name in NAMES]),
             resamples=resamples,
             seed=number,
         )
