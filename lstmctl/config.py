@@ -137,6 +137,7 @@ class TrainConfig(Record):
     layers: int = 1
     bidirectional: bool = False
     pooling: Literal["last", "last+max"] = "last"
+    members: int = 1  # LSTMs of this size that are trained apart and answer together, as a larger one
     padding: Literal["masked", "pre"] = "masked"
     word_odds: Literal["naive-bayes", "none"] | None = None  # what the first numbers of the embedding are
     word_vectors: Literal["cooccurrence", "none"] = "none"  # where the rest of the embedding starts from
@@ -166,8 +167,8 @@ class TrainConfig(Record):
             max_len=self.max_len,
             cut=self.cut,
             padding=self.padding,
-            embedding_dim=self.embedding_dim,
-            units=self.units,
+            embedding_dim=self.members * self.embedding_dim,
+            units=self.members * self.units,
             layers=self.layers,
             bidirectional=self.bidirectional,
             pooling=self.pooling,

@@ -16,6 +16,7 @@ BOUNDS: dict[str, tuple[int, int]] = {
     "embedding_dim": (1, 4096),
     "units": (1, 4096),
     "layers": (1, 8),
+    "members": (1, 16),
     "epochs": (1, 10_000),
     "batch_size": (1, 65_536),
     "min_count": (1, 1_000_000_000),

@@ -4,17 +4,20 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import keras
+import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
 from lstmctl.config import UNKNOWN, ModelConfig
 from lstmctl.training import network as networks
 from lstmctl.training.fused import hidden_states
+from lstmctl.training.members import places as member_places
 
-# (lstm, inputs (batch, longest, inputs), lengths (batch,)) → what the Keras layer `lstm` makes of texts that are padded
-# on the right: hidden states (batch, longest, units) where it returns sequences, with nothing of use beyond a text's
-# length, else the last one it reads, (batch, units).
-Read = Callable[[keras.layers.LSTM, tf.Tensor, tf.Tensor], tf.Tensor]
-
+Weights = list[tf.Tensor]  # kernel, recurrent kernel and bias
+# (lstm, its weights, inputs (batch, longest, inputs), lengths (batch,)) → what the Keras layer `lstm` makes of texts
+# that are padded on the right: hidden states (batch, longest, units) where it returns sequences, with nothing of use
+# beyond a text's length, else the last one it reads, (batch, units).
+Read = Callable[[keras.layers.LSTM, Weights, tf.Tensor, tf.Tensor], tf.Tensor]
 
 _WORDS, _OUTPUT = 254 << 23, 255 << 23  # what sets their dropout's seeds apart from those of the layers
 
@@ -27,23 +30,23 @@ class Dropout(NamedTuple):
     output: float = 0.0  # of what the head sees
 
 
-def kernel_name(gpus: Sequence[object]) -> str:
-    """Which LSTM trains: "keras", where a GPU has its own kernel for that (cuDNN), else "fused"."""
-    return "keras" if gpus else "fused"
+def kernel_name(gpus: Sequence[object], *, members: int = 1) -> str:
+    """Which LSTM trains: "keras", where a GPU has its own kernel for that (cuDNN), else "fused". The stock layer has no
+    part that could be trained by itself."""
+    return "keras" if gpus and members == 1 else "fused"
 
 
 def kernel(name: str, *, parts: int) -> Read:
     """The LSTM of that name; the fused one in `parts` groups of texts side by side."""
 
-    def fused(lstm: keras.layers.LSTM, inputs: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
+    def fused(lstm: keras.layers.LSTM, weights: Weights, inputs: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
         in_order = tf.reverse_sequence(inputs, lengths, seq_axis=1) if lstm.go_backwards else inputs
-        weights = (variable.value for variable in lstm.trainable_variables)
         states = tf.transpose(hidden_states(tf.transpose(in_order, [1, 0, 2]), *weights, parts=parts), [1, 0, 2])
         if not lstm.return_sequences:
             return _last(states, lengths)
         return tf.reverse_sequence(states, lengths, seq_axis=1) if lstm.go_backwards else states
 
-    def stock(lstm: keras.layers.LSTM, inputs: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
+    def stock(lstm: keras.layers.LSTM, weights: Weights, inputs: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
         states = lstm(inputs, mask=tf.sequence_mask(lengths, tf.shape(inputs)[1]), training=False)
         if lstm.return_state:
             states = states[0]
@@ -62,34 +65,51 @@ def logits(
     dropout: Dropout,
     seed: tf.Tensor,
     odds: tf.Tensor | None = None,
+    member: int = 0,
+    members: int = 1,
 ) -> tf.Tensor:
-    """words (batch, longest), of which `lengths` (batch,) are read → (batch, outputs).
+    """words (batch, longest), of which `lengths` (batch,) are read → what a member of the model says of them, (batch,
+    outputs): as if it were alone.
 
     `seed` (2,) alone decides what dropout hides, so a step can be repeated exactly, wherever it is run. `odds` (batch,
     longest, columns) is added to the first numbers of the words' embeddings, which are then not trained (`odds.py`).
     """
+    seed += [member << 20, 0]
+    variables, places = networks.variables(network, config), member_places(config, member, members)
+    own = {name: _part(variable.value, places[name], whole=members == 1) for name, variable in variables.items()}
     if dropout.words > 0:
         kept = tf.random.stateless_uniform(tf.shape(words), seed + [0, _WORDS]) >= dropout.words
         words = tf.where(kept, words, UNKNOWN)
         odds = odds * tf.cast(kept, tf.float32)[:, :, None] if odds is not None else None
-    hidden = tf.gather(network.get_layer("embedding").embeddings.value, words)
+    hidden = tf.gather(own["embedding"], words)
     if odds is not None:
         columns = odds.shape[2]
         hidden = tf.concat([tf.stop_gradient(hidden[:, :, :columns]) + odds, hidden[:, :, columns:]], axis=2)
     for number, layer in enumerate(networks.lstm_layers(network, config)):
         states = []
-        for place, lstm in enumerate(layer.values()):
+        for place, (direction, lstm) in enumerate(layer.items()):
             inputs = hidden
             if dropout.inputs > 0:
                 inputs = drop(hidden, share=dropout.inputs, seed=seed + [0, (2 * number + place) << 24])
-            states.append(read(lstm, inputs, lengths))
+            weights = [own[f"lstm.{number}.{direction}.{part}"] for part in ("kernel", "recurrent_kernel", "bias")]
+            states.append(read(lstm, weights, inputs, lengths))
         hidden = tf.concat(states, axis=-1)
     if "max" in config.pools:
         hidden = _last_and_highest(states, lengths)
     if dropout.output > 0:
         kept = tf.random.stateless_uniform(tf.shape(hidden), seed + [0, _OUTPUT]) >= dropout.output
         hidden *= tf.cast(kept, tf.float32) / (1 - dropout.output)
-    return network.get_layer("head")(hidden)
+    return hidden @ (members * own["head.kernel"]) + own["head.bias"]
+
+
+def _part(value: tf.Tensor, places: Sequence[NDArray[np.int64]], *, whole: bool) -> tf.Tensor:
+    """The member's part of a tensor, by the places on each of its axes."""
+    if whole:
+        return value
+    for axis, own in enumerate(places):
+        if own.size < value.shape[axis]:
+            value = tf.gather(value, own, axis=axis)
+    return value
 
 
 def drop(inputs: tf.Tensor, *, share: float, seed: tf.Tensor) -> tf.Tensor:

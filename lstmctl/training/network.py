@@ -9,14 +9,27 @@ import tensorflow as tf
 
 from lstmctl.config import PADDING, ModelConfig
 from lstmctl.lstm import Floats
+from lstmctl.training.members import joined, member_config
 from lstmctl.training.words import Ids
 
 
-def build(config: ModelConfig, *, dropout: float, seed: int, start: Floats | None = None) -> keras.Model:
-    """word ids (batch, words), padded as `pad` does → logits (batch, outputs).
+def start(config: ModelConfig, *, members: int, dropout: float, seed: int, embedding: Floats | None) -> keras.Model:
+    """The network before its first step: each member drawn by itself, and where `embedding` (vocab_size, embedding_dim)
+    is not NaN, that instead."""
+    network = build(config, dropout=dropout, seed=seed)
+    if members > 1:
+        alone = member_config(config, members)
+        seeds = [(seed + 1_000_003 * member) % 2**31 for member in range(members)]
+        parts = [weights(build(alone, dropout=dropout, seed=each), alone) for each in seeds]
+        assign(network, config, joined(config, parts))
+    if embedding is not None:
+        embeddings = network.get_layer("embedding").embeddings
+        embeddings.assign(np.where(np.isnan(embedding), embeddings.numpy(), embedding))
+    return network
 
-    start (vocab_size, columns): the first numbers of the words' embeddings; the others are drawn.
-    """
+
+def build(config: ModelConfig, *, dropout: float, seed: int) -> keras.Model:
+    """word ids (batch, words), padded as `pad` does → logits (batch, outputs)."""
     keras.utils.set_random_seed(seed)
     tf.config.experimental.enable_op_determinism()  # one seed, one model; costs nothing measurable here
     words = keras.Input((None,), dtype="int32", name="words")
@@ -35,11 +48,7 @@ def build(config: ModelConfig, *, dropout: float, seed: int, start: Floats | Non
         states = (keras.layers.Bidirectional(lstm, name=name) if config.bidirectional else lstm)(hidden)
         hidden = _last_and_highest(*states) if pooled else states
     logits = keras.layers.Dense(config.outputs, name="head")(hidden)
-    network = keras.Model(words, logits)
-    if start is not None:
-        embeddings = network.get_layer("embedding").embeddings
-        embeddings.assign(np.concatenate([start, embeddings.numpy()[:, start.shape[1] :]], axis=1))
-    return network
+    return keras.Model(words, logits)
 
 
 def _last_and_highest(every: Any, *memories: Any) -> Any:

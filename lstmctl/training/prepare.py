@@ -14,6 +14,7 @@ from lstmctl.errors import BadData, UsageError
 from lstmctl.lstm import Floats
 from lstmctl.text import Vocabulary
 from lstmctl.training.floors import Floors, measure_floors, places
+from lstmctl.training.members import member_config
 from lstmctl.training.odds import WordOdds, word_odds
 from lstmctl.training.vectors import word_vectors
 from lstmctl.training.words import Ids, as_read, learn_words, read_words
@@ -59,11 +60,18 @@ class Plan:
     epochs: int
 
     def starting_embedding(self) -> Floats | None:
-        """(vocab_size, columns): what the first numbers of the embedding are before the first step; the others are
-        drawn."""
+        """(vocab_size, embedding_dim): what the embedding is before the first step, NaN where it is to be drawn. Every
+        member has the odds; every second one, beginning with the first, has the vectors, so that they differ more."""
         parts = [self.odds.table] if self.odds is not None else []
-        parts += [self.vectors] if self.vectors is not None else []
-        return np.concatenate(parts, axis=1) if parts else None
+        if not parts and self.vectors is None:
+            return None
+        members = []
+        size = self.model.embedding_dim // self.training.members
+        for member in range(self.training.members):
+            own = parts + ([self.vectors] if self.vectors is not None and member % 2 == 0 else [])
+            known = np.concatenate([np.empty((self.model.vocab_size, 0), np.float32), *own], axis=1)
+            members.append(np.pad(known, [(0, 0), (0, size - known.shape[1])], constant_values=np.nan))
+        return np.concatenate(members, axis=1)
 
 
 def prepare(
@@ -106,10 +114,11 @@ def prepare(
     vocabulary = everything.first(training.vocab_size, min_count=training.min_count)
     model = training.model_config(labels, len(vocabulary)).validate()
     texts = as_read(train, model)
-    odds = word_odds(texts, truths[0], model, training)
+    alone = member_config(model, training.members)
+    odds = word_odds(texts, truths[0], alone, training)
     vectors = None
     if training.word_vectors == "cooccurrence" and not goes_on:
-        dim = model.embedding_dim - (odds.columns if odds is not None else 0)
+        dim = alone.embedding_dim - (odds.columns if odds is not None else 0)
         vectors = word_vectors(seen, vocab_size=model.vocab_size, dim=dim)
     steps = -(-len(train) // training.batch_size)
     return Plan(

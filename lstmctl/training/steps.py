@@ -131,25 +131,31 @@ class Steps:
         truth = tf.gather(self._truth, texts)
         odds = None if own is None else own[:, :, None] * tf.gather(self._axes, truth)[:, None]
         with tf.GradientTape() as tape:
-            logits = forward.logits(
-                self.network,
-                self._model,
-                words,
-                lengths,
-                read=self._read,
-                dropout=self._dropout,
-                seed=seed,
-                odds=odds,
-            )
-            if logits.shape[1] == 1:
-                logits = tf.concat([tf.zeros_like(logits), logits], axis=1)  # σ(z) is the softmax of (0, z)
-            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(truth, logits)
-            losses *= tf.gather(self._label_weights, truth)
+            said = [
+                forward.logits(
+                    self.network,
+                    self._model,
+                    words,
+                    lengths,
+                    read=self._read,
+                    dropout=self._dropout,
+                    seed=seed,
+                    odds=odds,
+                    member=member,
+                    members=self._training.members,
+                )
+                for member in range(self._training.members)
+            ]
+            if self._model.outputs == 1:
+                # σ(z) is the softmax of (0, z).
+                said = [tf.concat([tf.zeros_like(logits), logits], axis=1) for logits in said]
+            each = [tf.nn.sparse_softmax_cross_entropy_with_logits(truth, logits) for logits in said]
+            losses = tf.add_n(each) / len(each) * tf.gather(self._label_weights, truth)
             loss = tf.reduce_mean(losses)
         # Dense, because Keras's way with row-wise gradients fails on NaN before we can say that training diverged.
         gradients = [tf.convert_to_tensor(part) for part in tape.gradient(loss, self.network.trainable_variables)]
         self.optimizer.apply(gradients, self.network.trainable_variables)
-        hits = tf.equal(tf.argmax(logits, 1, tf.int32), truth)
+        hits = tf.equal(tf.argmax(tf.add_n(said), 1, tf.int32), truth)
         return tf.stack([tf.reduce_sum(losses), tf.reduce_sum(tf.cast(hits, tf.float32))])
 
     def _batch(self, texts: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor | None]:

@@ -95,10 +95,14 @@ def train(
         NotFound: there is no such run. Rejected: nothing that it saved can be used.
     """
     threads = framework.use_threads(plan.training.threads)
-    kernel = forward.kernel_name(framework.gpus())
+    kernel = forward.kernel_name(framework.gpus(), members=plan.training.members)
     parts = max(1, min(threads, plan.training.batch_size // 16))  # a smaller part costs as much time as one of 16
-    network = networks.build(
-        plan.model, dropout=plan.training.dropout, seed=plan.training.seed, start=plan.starting_embedding()
+    network = networks.start(
+        plan.model,
+        members=plan.training.members,
+        dropout=plan.training.dropout,
+        seed=plan.training.seed,
+        embedding=plan.starting_embedding(),
     )
     fitting = Fit(network, plan, read=forward.kernel(kernel, parts=parts))
     card = _card(plan, command=command)

@@ -60,8 +60,13 @@ def start(plan, *, kernel="fused", parts=2):
     from lstmctl.training import network as networks
     from lstmctl.training.fit import Fit
 
-    network = networks.build(
-        plan.model, dropout=plan.training.dropout, seed=plan.training.seed, start=plan.starting_embedding()
+    training = plan.training
+    network = networks.start(
+        plan.model,
+        members=training.members,
+        dropout=training.dropout,
+        seed=training.seed,
+        embedding=plan.starting_embedding(),
     )
     return Fit(network, plan, read=forward.kernel(kernel, parts=parts))
 

@@ -41,7 +41,7 @@ def test_values_and_gradients_are_those_of_keras(inputs, units, lengths, parts, 
     for name in ("keras", "fused"):
         with tf.GradientTape() as tape:
             tape.watch(words)
-            hidden = kernel(name, parts=parts)(layer, words, tf.constant(lengths)) * weigh
+            hidden = kernel(name, parts=parts)(layer, variables, words, tf.constant(lengths)) * weigh
             loss = tf.reduce_sum(hidden)
         results.append([hidden, *tape.gradient(loss, [words, *variables])])
 
