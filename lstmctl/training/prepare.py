@@ -60,18 +60,15 @@ class Plan:
     epochs: int
 
     def starting_embedding(self) -> Floats | None:
-        """(vocab_size, embedding_dim): what the embedding is before the first step, NaN where it is to be drawn. Every
-        member has the odds; every second one, beginning with the first, has the vectors, so that they differ more."""
+        """(vocab_size, embedding_dim): what the embedding is before the first step, NaN where it is to be drawn: for
+        each member odds, then vectors."""
         parts = [self.odds.table] if self.odds is not None else []
         if not parts and self.vectors is None:
             return None
-        members = []
-        size = self.model.embedding_dim // self.training.members
-        for member in range(self.training.members):
-            own = parts + ([self.vectors] if self.vectors is not None and member % 2 == 0 else [])
-            known = np.concatenate([np.empty((self.model.vocab_size, 0), np.float32), *own], axis=1)
-            members.append(np.pad(known, [(0, 0), (0, size - known.shape[1])], constant_values=np.nan))
-        return np.concatenate(members, axis=1)
+        known = np.concatenate([*parts, self.vectors] if self.vectors is not None else parts, axis=1)
+        drawn = self.model.embedding_dim // self.training.members - known.shape[1]
+        member = np.pad(known, [(0, 0), (0, drawn)], constant_values=np.nan)
+        return np.tile(member, (1, self.training.members))
 
 
 def prepare(

@@ -23,6 +23,7 @@ Prints, for each contender, mean and spread over the seeds of accuracy, mean F1,
 
 import argparse
 import json
+import math
 import random
 import statistics
 import subprocess
@@ -76,14 +77,15 @@ def write(path, rows):
 
 
 def trained(options, *, home):
-    """Accuracy, mean F1 and naive Bayes's on the test part, of `lstmctl train` with these options, and seconds."""
+    """Of `lstmctl train` with these options: accuracy, mean F1, seconds, accuracy in validation; and its floors."""
     started = time.perf_counter()
     command = [sys.executable, "-m", "lstmctl", "--home", home, "--quiet", "train", *options]
     reference = subprocess.run(command, check=True, text=True, stdout=subprocess.PIPE).stdout.strip()
     seconds = time.perf_counter() - started
-    metrics = resolve(Path(home), reference).metrics()
-    measured = metrics["test"]["metrics"]
-    return (measured["accuracy"]["value"], measured["f1_macro"]["value"], seconds), metrics["floors"]
+    folder = resolve(Path(home), reference)
+    measured, floors = folder.metrics()["test"]["metrics"], folder.metrics()["floors"]
+    validated = folder.history()[folder.card.epoch - 1].val_accuracy
+    return (measured["accuracy"]["value"], measured["f1_macro"]["value"], seconds, validated), floors
 
 
 def vectorized(kind, train, test):
@@ -144,7 +146,7 @@ def asked(peer, data, *, seed):
             answers = LogisticRegression(max_iter=1_000).fit(features[0], truth).predict(features[1])
     expected = np.array([place[example.label] for example in data.test])
     f1 = f1_macro(confusion(expected, answers, labels=len(place)))
-    return float(np.mean(answers == expected)), f1, time.perf_counter() - started
+    return float(np.mean(answers == expected)), f1, time.perf_counter() - started, math.nan
 
 
 def measure(arguments, folder):
@@ -169,7 +171,12 @@ def measure(arguments, folder):
                 reached, floors = trained(said, home=str(folder / "home"))
                 print(f"  {name}, seed {seed}: {reached}", file=sys.stderr, flush=True)
                 found.setdefault(name, []).append(reached)
-        bayes = (floors["naive_bayes"]["test"], floors["naive_bayes_f1"]["test"], 0.0)
+        bayes = (
+            floors["naive_bayes"]["test"],
+            floors["naive_bayes_f1"]["test"],
+            0,
+            floors["naive_bayes"]["validation"],
+        )
         found.setdefault("naive Bayes", []).append(bayes)
         if arguments.peers and (arguments.size or seed == 0):
             data = load(config, home=Path("/nowhere"))
@@ -190,21 +197,18 @@ def main():
     parser.add_argument("--class-weight", action="store_true", help="also with balanced class weights")
     parser.add_argument("--no-peers", dest="peers", action="store_false")
     arguments = parser.parse_args()
-    print("| texts | contender | accuracy | mean F1 | seconds |\n|---|---|---|---|---|")
+    print("| texts | contender | accuracy | mean F1 | in validation | seconds |\n|---|---|---|---|---|---|")
     for size in arguments.rows:
         arguments.size = size
         with tempfile.TemporaryDirectory() as folder:
             found = measure(arguments, Path(folder))
         for name, reached in found.items():
-            (accuracy, spread), (f1, f1_spread) = (
-                (statistics.mean(values), statistics.pstdev(values)) for values in list(zip(*reached, strict=True))[:2]
-            )
-            seconds = statistics.median(seconds for *_, seconds in reached)
+            accuracy, f1, seconds, validated = zip(*reached, strict=True)
+            cells = [
+                f"{statistics.mean(each):.4f} ±{statistics.pstdev(each):.4f}" for each in (accuracy, f1, validated)
+            ]
             texts = f"{size:,}" if size else "all"
-            print(
-                f"| {texts} | {name} | {accuracy:.4f} ±{spread:.4f} | {f1:.4f} ±{f1_spread:.4f} | {seconds:.0f} |",
-                flush=True,
-            )
+            print(f"| {texts} | {name} | {' | '.join(cells)} | {statistics.median(seconds):.0f} |", flush=True)
 
 
 if __name__ == "__main__":
