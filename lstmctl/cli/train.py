@@ -24,6 +24,7 @@ EXAMPLES = """
 Examples:
   lstmctl train --epochs 3
   lstmctl train --data reviews.csv --text-column review --label-column stars
+  lstmctl train --recipe accurate --unlabelled more.jsonl.gz
   lstmctl train --recipe classic
   lstmctl train --dry-run > mine.toml && lstmctl train --recipe mine.toml
   lstmctl train --resume                 go on with a run that was stopped
@@ -103,7 +104,7 @@ def command(
         option(
             "--recipe",
             "NAME|FILE.toml",
-            "Settings under a name: standard, classic, or your own.",
+            "Settings under a name: standard, accurate, classic, or your own.",
             MODEL,
             shown="standard",
             complete=complete_recipe,

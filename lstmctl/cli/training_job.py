@@ -137,9 +137,9 @@ def _plan(console: Console, job: Job, screen: "TrainingScreen | None") -> "Plan"
             labels = job.resume[1].labels
     if screen is not None:
         screen.data(dataset, unlabelled=len(unlabelled))
-    goes_on = job.resume is not None and bool(runs.checkpoints(home, job.resume[0]))
+    vectors = screen is not None and not (job.resume and runs.checkpoints(home, job.resume[0]))
     with console.waiting("learning the words"):
-        plan = prepare(dataset, job.training, labels=labels, unlabelled=unlabelled, goes_on=goes_on)
+        plan = prepare(dataset, job.training, labels=labels, unlabelled=unlabelled, vectors=vectors)
     if job.resume is not None:
         job.resume[1].check_plan(plan)
     return plan

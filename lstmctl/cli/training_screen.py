@@ -50,7 +50,7 @@ class TrainingScreen:
         self._line("words", known + cut)
         self._line(
             "model",
-            f"embedding {model.embedding_dim} → {_lstm(model)} → {model.outputs} · "
+            f"embedding {model.embedding_dim} → {_lstm(model, plan.training.members)} → {model.outputs} · "
             f"{model.parameters:,} parameters · will be {will_be}",
         )
         self._suspects(plan)
@@ -252,10 +252,10 @@ def verdict(lead: "Comparison") -> str:
     return f"naive Bayes beats the LSTM {by} · counting words was enough"
 
 
-def _lstm(model: "ModelConfig") -> str:
-    """`LSTM 32`, `2 × BiLSTM 64`."""
+def _lstm(model: "ModelConfig", members: int) -> str:
+    """`LSTM 32`, `2 × BiLSTM 64`, `LSTM 3 · 64` of three members."""
     return (
         (f"{model.layers} × " if model.layers > 1 else "")
         + ("Bi" if model.bidirectional else "")
-        + f"LSTM {model.units}"
+        + (f"LSTM {members} · {model.units // members}" if members > 1 else f"LSTM {model.units}")
     )

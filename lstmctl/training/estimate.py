@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lstmctl.classifier import Classifier
+from lstmctl.training.members import member_config
 from lstmctl.training.prepare import Plan
 
 # A step costs about as much as so many forward passes in NumPy over its texts (two threads; docs/explain/training.md).
@@ -26,7 +27,8 @@ class Cost:
 
 def estimate(plan: Plan) -> Cost:
     """Time the forward pass on this machine, with weights of no meaning, and go on from there."""
-    config = plan.model
+    members = plan.training.members
+    config = member_config(plan.model, members)  # zeros between the members are not trained
     generator = np.random.default_rng(0)
     weights = {name: generator.normal(0, 0.1, shape).astype(np.float32) for name, shape in config.shapes().items()}
     classifier = Classifier(config, plan.vocabulary, weights)
@@ -34,15 +36,14 @@ def estimate(plan: Plan) -> Cost:
     classifier.probabilities(tried)  # the first time also fills the table of words
     started = time.perf_counter()
     classifier.probabilities(tried)
-    a_text = (time.perf_counter() - started) / len(tried)
+    a_text = members * (time.perf_counter() - started) / len(tried)
     an_epoch = a_text * (_PASSES_A_STEP * len(plan.train) + len(plan.validation))
-    copies = {"rmsprop": 6, "adam": 7}[
-        plan.training.optimizer
-    ]  # weights, gradients, the optimizer's, those to be saved
-    lstms = config.layers * len(config.directions)
+    # Weights, gradients, the optimizer's, those to be saved.
+    copies = {"rmsprop": 6, "adam": 7}[plan.training.optimizer]
+    lstms = members * config.layers * len(config.directions)
     a_step = plan.training.batch_size * config.max_len * lstms * 20 * max(config.units, config.embedding_dim)
     return Cost(
-        parameters=config.parameters,
+        parameters=plan.model.parameters,
         seconds=_START_SECONDS + plan.epochs * an_epoch,
-        memory_bytes=_START_BYTES + 4.0 * (copies * config.parameters + a_step),
+        memory_bytes=_START_BYTES + 4.0 * (copies * plan.model.parameters + a_step),
     )

@@ -77,12 +77,13 @@ def prepare(
     *,
     labels: tuple[str, ...],
     unlabelled: Sequence[str] = (),
-    goes_on: bool = False,
+    vectors: bool = True,
 ) -> Plan:
     """Learn the vocabulary from the training part, read all parts with it, and measure the floors.
 
     `labels` in the order of the model's outputs: of two, the second is the positive one. `unlabelled` texts add their
-    words to the vocabulary and to what word vectors are learned from. A run that `goes_on` has its vectors already.
+    words to the vocabulary and to what word vectors are learned from. Without `vectors` none are learned, as for a run
+    that goes on.
 
     Raises:
         BadData: the training texts have no words.
@@ -113,10 +114,10 @@ def prepare(
     texts = as_read(train, model)
     alone = member_config(model, training.members)
     odds = word_odds(texts, truths[0], alone, training)
-    vectors = None
-    if training.word_vectors == "cooccurrence" and not goes_on:
+    learned = None
+    if training.word_vectors == "cooccurrence" and vectors:
         dim = alone.embedding_dim - (odds.columns if odds is not None else 0)
-        vectors = word_vectors(seen, vocab_size=model.vocab_size, dim=dim)
+        learned = word_vectors(seen, vocab_size=model.vocab_size, dim=dim)
     steps = -(-len(train) // training.batch_size)
     return Plan(
         data=data,
@@ -131,7 +132,7 @@ def prepare(
         cut=sum(text.size > model.max_len for text in train) / len(train),
         suspects=suspects,
         odds=odds,
-        vectors=vectors,
+        vectors=learned,
         steps=steps,
         epochs=training.epochs_for(steps),
     )

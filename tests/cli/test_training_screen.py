@@ -17,7 +17,7 @@ from lstmctl.metrics import compare
 from lstmctl.training.prepare import Suspects
 
 
-def plan(epochs=3, *, twins=0, majority=0.5):
+def plan(epochs=3, *, twins=0, majority=0.5, members=1):
     return SimpleNamespace(
         model=SimpleNamespace(
             embedding_dim=32,
@@ -36,7 +36,7 @@ def plan(epochs=3, *, twins=0, majority=0.5):
             majority_label="neg",
         ),
         vocabulary=SimpleNamespace(words=["w"] * 9_998),
-        training=SimpleNamespace(batch_size=32, class_weight="none"),
+        training=SimpleNamespace(batch_size=32, class_weight="none", members=members),
         unknown=0.056,
         cut=0.08,
         suspects=Suspects(leaks=26, twins=twins, empty=0),
@@ -120,11 +120,12 @@ def test_the_command_that_resumes_names_the_home(start):
 
 
 @pytest.mark.parametrize(
-    ("layers", "bidirectional", "shown"), [(1, False, "→ LSTM 32 →"), (2, True, "→ 2 × BiLSTM 32 →")]
+    ("layers", "bidirectional", "members", "shown"),
+    [(1, False, 1, "→ LSTM 32 →"), (2, True, 1, "→ 2 × BiLSTM 32 →"), (1, False, 4, "→ LSTM 4 · 8 →")],
 )
-def test_the_shape_of_the_model(start, layers, bidirectional, shown):
+def test_the_shape_of_the_model(start, layers, bidirectional, members, shown):
     screen, terminal = start()
-    about = plan()
+    about = plan(members=members)
     about.model.layers, about.model.bidirectional = layers, bidirectional
     screen.plan(about, will_be="imdb@1")
     assert shown in terminal.getvalue()
