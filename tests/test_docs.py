@@ -57,13 +57,14 @@ def test_every_command_of_a_page_works(page, trained, tmp_path):
     for file, content in FILES.items():
         (tmp_path / file).write_text(content)
     (tmp_path / "post.keras").write_bytes(keras_file())
-    program = tmp_path / "bin" / "lstmctl"
-    program.parent.mkdir()
-    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m lstmctl "$@"\n')
-    program.chmod(0o755)
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for program, command in (("lstmctl", f"{sys.executable} -m lstmctl"), ("python3", sys.executable)):
+        (programs / program).write_text(f'#!/bin/sh\nexec {command} "$@"\n')
+        (programs / program).chmod(0o755)
     environment = {
         **os.environ,
-        "PATH": f"{program.parent}:{os.environ['PATH']}",
+        "PATH": f"{programs}:{os.environ['PATH']}",
         "LSTMCTL_HOME": str(home),
         "comment": "bad film",
     }
