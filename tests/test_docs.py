@@ -11,7 +11,7 @@ import pytest
 from keras_files import keras_file
 
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 INSTALL_AND_TRAIN = "pip install . && lstmctl train --epochs 3"
 INSTALL_AND_TEST = "pip install '.[dev]' && pytest"
 
