@@ -183,6 +183,6 @@ class TrainConfig(Record):
         output = self.output_dropout if self.output_dropout is not None else 0.5 * few
         return replace(self, word_odds=odds, word_dropout=words, output_dropout=output)
 
-    def epochs_for(self, steps: int) -> int:
-        """Epochs of `steps` steps each: as asked for, or about 1,500 steps in all, between 3 and 30 epochs."""
-        return self.epochs if self.epochs is not None else max(3, min(30, math.ceil(1_500 / steps)))
+    def epochs_for(self, texts: int) -> int:
+        """Epochs of so many training texts: as asked for, or until about 48,000 texts were read, between 3 and 30."""
+        return self.epochs if self.epochs is not None else max(3, min(30, math.ceil(48_000 / texts)))

@@ -98,7 +98,15 @@ def test_every_bounded_setting_exists():
     assert known >= {*BOUNDS, *REAL_BOUNDS}
 
 
-@pytest.mark.parametrize(("steps", "epochs"), [(563, 3), (50, 30), (100, 15), (10_000, 3), (1, 30)])
-def test_small_data_is_read_more_often(steps, epochs):
-    assert TrainConfig().epochs_for(steps) == epochs
-    assert TrainConfig(epochs=7).epochs_for(steps) == 7
+@pytest.mark.parametrize(("texts", "epochs"), [(18_000, 3), (1_600, 30), (3_200, 15), (1_000_000, 3), (1, 30)])
+def test_small_data_is_read_more_often(texts, epochs):
+    assert TrainConfig().epochs_for(texts) == epochs
+    assert TrainConfig(epochs=7).epochs_for(texts) == 7
+
+
+@pytest.mark.parametrize(("texts", "chosen"), [(9_999, ("naive-bayes", 0.3, 0.5)), (10_000, ("none", 0.0, 0.0))])
+def test_of_few_texts_more_is_hidden_and_more_is_given(texts, chosen):
+    adapted = TrainConfig().for_texts(texts)
+    assert (adapted.word_odds, adapted.word_dropout, adapted.output_dropout) == chosen
+    said = TrainConfig(word_odds="none", word_dropout=0.1, output_dropout=0.2)
+    assert said.for_texts(texts) == said

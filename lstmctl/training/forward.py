@@ -107,7 +107,11 @@ def _part(value: tf.Tensor, places: Sequence[NDArray[np.int64]], *, whole: bool)
     if whole:
         return value
     for axis, own in enumerate(places):
-        if own.size < value.shape[axis]:
+        if own[-1] - own[0] + 1 == own.size:  # side by side, as in the embedding: no need to look each one up
+            begin, size = np.zeros(value.shape.rank, np.int64), np.array(value.shape, np.int64)
+            begin[axis], size[axis] = own[0], own.size
+            value = tf.slice(value, begin, size)
+        else:
             value = tf.gather(value, own, axis=axis)
     return value
 

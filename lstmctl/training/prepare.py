@@ -134,7 +134,7 @@ def prepare(
         odds=odds,
         vectors=learned,
         steps=steps,
-        epochs=training.epochs_for(steps),
+        epochs=training.epochs_for(len(train)),
     )
 
 
