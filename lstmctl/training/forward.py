@@ -55,10 +55,24 @@ def kernel(name: str, *, parts: int) -> Read:
     return {"fused": fused, "keras": stock}[name]
 
 
+class Embedded(NamedTuple):
+    """Words as the embedding has them, of all members: looked up once, so that there is one gradient of it."""
+
+    words: tf.Tensor  # (batch, longest, embedding_dim)
+    unknown: tf.Tensor  # (embedding_dim,)
+
+
+def embed(network: keras.Model, words: tf.Tensor) -> Embedded:
+    """words (batch, longest): their ids."""
+    table = network.get_layer("embedding").embeddings.value
+    rows = tf.gather(table, tf.concat([[UNKNOWN], tf.reshape(words, [-1])], axis=0))
+    return Embedded(tf.reshape(rows[1:], [*tf.unstack(tf.shape(words)), table.shape[1]]), rows[0])
+
+
 def logits(
     network: keras.Model,
     config: ModelConfig,
-    words: tf.Tensor,
+    embedded: Embedded,
     lengths: tf.Tensor,
     *,
     read: Read,
@@ -68,23 +82,28 @@ def logits(
     member: int = 0,
     members: int = 1,
 ) -> tf.Tensor:
-    """words (batch, longest), of which `lengths` (batch,) are read → what a member of the model says of them, (batch,
-    outputs): as if it were alone.
+    """Texts, of which `lengths` (batch,) words are read → what a member of the model says of them, (batch, outputs): as
+    if it were alone.
 
     `seed` (2,) alone decides what dropout hides, so a step can be repeated exactly, wherever it is run. `odds` (batch,
     longest, columns) is added to the first numbers of the words' embeddings, which are then not trained (`odds.py`).
     """
     seed += [member << 20, 0]
     variables, places = networks.variables(network, config), member_places(config, member, members)
-    own = {name: _part(variable.value, places[name], whole=members == 1) for name, variable in variables.items()}
+    columns = slice(places["embedding"][1][0], places["embedding"][1][-1] + 1)  # the member's, side by side
+    hidden = embedded.words[:, :, columns]
+    own = {
+        name: _part(variable.value, places[name], whole=members == 1)
+        for name, variable in variables.items()
+        if name != "embedding"
+    }
     if dropout.words > 0:
-        kept = tf.random.stateless_uniform(tf.shape(words), seed + [0, _WORDS]) >= dropout.words
-        words = tf.where(kept, words, UNKNOWN)
-        odds = odds * tf.cast(kept, tf.float32)[:, :, None] if odds is not None else None
-    hidden = tf.gather(own["embedding"], words)
+        kept = tf.random.stateless_uniform(tf.shape(hidden)[:2], seed + [0, _WORDS])[:, :, None] >= dropout.words
+        hidden = tf.where(kept, hidden, embedded.unknown[columns])
+        odds = odds * tf.cast(kept, tf.float32) if odds is not None else None
     if odds is not None:
-        columns = odds.shape[2]
-        hidden = tf.concat([tf.stop_gradient(hidden[:, :, :columns]) + odds, hidden[:, :, columns:]], axis=2)
+        counted = odds.shape[2]
+        hidden = tf.concat([tf.stop_gradient(hidden[:, :, :counted]) + odds, hidden[:, :, counted:]], axis=2)
     for number, layer in enumerate(networks.lstm_layers(network, config)):
         states = []
         for place, (direction, lstm) in enumerate(layer.items()):
@@ -107,12 +126,7 @@ def _part(value: tf.Tensor, places: Sequence[NDArray[np.int64]], *, whole: bool)
     if whole:
         return value
     for axis, own in enumerate(places):
-        if own[-1] - own[0] + 1 == own.size:  # side by side, as in the embedding: no need to look each one up
-            begin, size = np.zeros(value.shape.rank, np.int64), np.array(value.shape, np.int64)
-            begin[axis], size[axis] = own[0], own.size
-            value = tf.slice(value, begin, size)
-        else:
-            value = tf.gather(value, own, axis=axis)
+        value = tf.gather(value, own, axis=axis)
     return value
 
 

@@ -131,11 +131,12 @@ class Steps:
         truth = tf.gather(self._truth, texts)
         odds = None if own is None else own[:, :, None] * tf.gather(self._axes, truth)[:, None]
         with tf.GradientTape() as tape:
+            embedded = forward.embed(self.network, words)
             said = [
                 forward.logits(
                     self.network,
                     self._model,
-                    words,
+                    embedded,
                     lengths,
                     read=self._read,
                     dropout=self._dropout,

@@ -81,7 +81,13 @@ def logits_of(network, config, *, dropout=0.0, seed=(0, 0), name="fused"):
     seed = tf.constant(seed, tf.int32)
     return np.asarray(
         forward.logits(
-            network, config, words, tf.constant(lengths), read=read, dropout=forward.Dropout(dropout), seed=seed
+            network,
+            config,
+            forward.embed(network, words),
+            tf.constant(lengths),
+            read=read,
+            dropout=forward.Dropout(dropout),
+            seed=seed,
         )
     )
 
