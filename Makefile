@@ -14,4 +14,4 @@ test:
 	pytest
 
 slow:
-	pytest -m slow --timeout 7200
+	pytest -m slow --timeout 7200 -n 0

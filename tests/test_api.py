@@ -60,7 +60,7 @@ def test_train_makes_the_model_that_the_command_makes(cli, tmp_path):
     (tmp_path / "few.csv").write_text("text,answer\n" + rows)
     code = (
         "import sys, lstmctl; print(lstmctl.train(sys.argv[1], label_column='answer', epochs=2, units=4, "
-        "embedding_dim=4, threads=1, home=sys.argv[2]))"
+        "embedding_dim=4, home=sys.argv[2]))"
     )
     told = subprocess.run(
         [sys.executable, "-c", code, tmp_path / "few.csv", tmp_path / "home"],
@@ -70,7 +70,7 @@ def test_train_makes_the_model_that_the_command_makes(cli, tmp_path):
     )
     assert (told.stdout, told.stderr) == ("few@1\n", "")
     command = ["--data", tmp_path / "few.csv", "--label-column", "answer", "-e", 2, "--units", 4, "--embedding-dim", 4]
-    assert cli("train", "-q", *command, "--threads", 1).code == 0
+    assert cli("train", "-q", *command).code == 0
     ours, theirs = lstmctl.load("few@1", home=tmp_path / "home"), lstmctl.load("few@1")
     np.testing.assert_array_equal(ours.embedding, theirs.embedding)
 

@@ -18,6 +18,11 @@ from lstmctl.errors import BadData, LstmctlError, NotFound, PermissionDenied, Us
 CSV = b"text,label\n"
 
 
+def gzipped(data):
+    """The same bytes at any time."""
+    return gzip.compress(data, mtime=0)
+
+
 @pytest.fixture(autouse=True)
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
@@ -40,7 +45,7 @@ def test_all_formats_say_the_same() -> None:
         ).encode(),
     }
     for name, data in sources.items():
-        packed = [(".gz", gzip.compress(data)), (".xz", lzma.compress(data))]
+        packed = [(".gz", gzipped(data)), (".xz", lzma.compress(data))]
         for path in (written(name, data), *(written(name + suffix, bytes) for suffix, bytes in packed)):
             rows = list(read_rows(path))
             assert [(row.text, row.label, row.columns and str(row.columns["id"])) for row in rows] == [
@@ -143,10 +148,10 @@ TROUBLE = [
     ("a.csv", CSV + b"a,   \n", "a.csv:2: the label is empty", "give the row a label"),
     ("a.csv", CSV + b"\xff,a\n", "a.csv:2: byte 1 of the line is 0xff", "iconv"),
     ("a.csv.gz", CSV, "a.csv.gz:1: this is not gzip data", None),
-    ("a.csv.gz", gzip.compress(CSV + b"a,b\n")[:-9], "a.csv.gz:3: the gzip data ends too early", None),
-    ("a.csv.gz", gzip.compress(CSV + b"a,b\n") + b"junk", "a.csv.gz:3: the gzip data is damaged", None),
-    ("a.csv.gz", gzip.compress(CSV + b"a,b\n")[:-8] + bytes(8), "a.csv.gz:3: the gzip data is damaged", None),
-    ("a.csv.gz", gzip.compress(CSV)[:10] + b"\xff" * 20, "a.csv.gz:1: the gzip data is damaged", None),
+    ("a.csv.gz", gzipped(CSV + b"a,b\n")[:-9], "a.csv.gz:3: the gzip data ends too early", None),
+    ("a.csv.gz", gzipped(CSV + b"a,b\n") + b"junk", "a.csv.gz:3: the gzip data is damaged", None),
+    ("a.csv.gz", gzipped(CSV + b"a,b\n")[:-8] + bytes(8), "a.csv.gz:3: the gzip data is damaged", None),
+    ("a.csv.gz", gzipped(CSV)[:10] + b"\xff" * 20, "a.csv.gz:1: the gzip data is damaged", None),
     ("a.csv.gz", b"", "a.csv.gz:1: the file is empty", None),
     ("a.csv.xz", CSV, "a.csv.xz:1: this is not xz data", None),
     ("a.csv.xz", lzma.compress(CSV + b"a,b\n")[:-9], "a.csv.xz:3: the xz data ends too early", None),
@@ -154,7 +159,7 @@ TROUBLE = [
     ("a.csv", lzma.compress(CSV), "a.csv:1: this is xz data; UTF-8 text is expected", "xz -d < a.csv > a.repaired.csv"),
     (
         "a.csv.gz",
-        gzip.compress(CSV + b"\xff,a\n"),
+        gzipped(CSV + b"\xff,a\n"),
         "a.csv.gz:2: byte 1",
         "gzip -dc < a.csv.gz | iconv -f WINDOWS-1252 -t UTF-8 > a.repaired.csv",
     ),
@@ -294,8 +299,8 @@ def test_formats_that_do_not_go_with_the_wish(source: Path | io.BytesIO, options
 
 
 def test_a_gzip_bomb_stays_small_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    one_line = written("line.txt.gz", gzip.compress(b"x" * 64_000_000))
-    many_lines = written("lines.txt.gz", gzip.compress(b"\n" * 8_000_000))
+    one_line = written("line.txt.gz", gzipped(b"x" * 64_000_000))
+    many_lines = written("lines.txt.gz", gzipped(b"\n" * 8_000_000))
     monkeypatch.setattr(opening, "MAX_RATIO", 2)
     monkeypatch.setattr(opening, "MAX_UNPACKED_BYTES_AT_ANY_RATIO", 50_000)
     tracemalloc.start()

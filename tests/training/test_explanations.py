@@ -67,8 +67,10 @@ def test_a_trace_is_what_keras_computes(shape):
             outputs.append(theirs[-1])
         inputs = np.concatenate(outputs, axis=1)
     assert compared == 5 * 40 * 5 * config.layers * len(config.directions)
-    # The steps are those of the network as a whole: its answer follows from the last hidden states.
+    # The steps are those of the network as a whole: its answer follows from the last hidden states, and the highest.
     ends = [outputs[0][-1], *(backwards[0] for backwards in outputs[1:])]
+    if "max" in config.pools:
+        ends += [np.maximum(0, every.max(axis=0)) for every in outputs]
     logits = np.concatenate(ends) @ weights["head.kernel"] + weights["head.bias"]
     (answer,) = networks.probabilities(network, networks.pad([ids], config))
     np.testing.assert_allclose(answer[1], 1 / (1 + np.exp(-logits[0])), atol=1e-5)
