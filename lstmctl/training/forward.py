@@ -59,12 +59,14 @@ class Embedded(NamedTuple):
     """Words as the embedding has them, of all members: looked up once, so that there is one gradient of it."""
 
     words: tf.Tensor  # (batch, longest, embedding_dim)
-    unknown: tf.Tensor  # (embedding_dim,)
+    unknown: tf.Tensor | None  # (embedding_dim,), where some words are to become unknown ones
 
 
-def embed(network: keras.Model, words: tf.Tensor) -> Embedded:
+def embed(network: keras.Model, words: tf.Tensor, *, unknown: bool) -> Embedded:
     """words (batch, longest): their ids."""
     table = network.get_layer("embedding").embeddings.value
+    if not unknown:
+        return Embedded(tf.gather(table, words), None)
     rows = tf.gather(table, tf.concat([[UNKNOWN], tf.reshape(words, [-1])], axis=0))
     return Embedded(tf.reshape(rows[1:], [*tf.unstack(tf.shape(words)), table.shape[1]]), rows[0])
 
@@ -97,7 +99,7 @@ def logits(
         for name, variable in variables.items()
         if name != "embedding"
     }
-    if dropout.words > 0:
+    if dropout.words > 0 and embedded.unknown is not None:
         kept = tf.random.stateless_uniform(tf.shape(hidden)[:2], seed + [0, _WORDS])[:, :, None] >= dropout.words
         hidden = tf.where(kept, hidden, embedded.unknown[columns])
         odds = odds * tf.cast(kept, tf.float32) if odds is not None else None

@@ -131,7 +131,7 @@ class Steps:
         truth = tf.gather(self._truth, texts)
         odds = None if own is None else own[:, :, None] * tf.gather(self._axes, truth)[:, None]
         with tf.GradientTape() as tape:
-            embedded = forward.embed(self.network, words)
+            embedded = forward.embed(self.network, words, unknown=self._dropout.words > 0)
             said = [
                 forward.logits(
                     self.network,

@@ -83,7 +83,7 @@ def logits_of(network, config, *, dropout=0.0, seed=(0, 0), name="fused"):
         forward.logits(
             network,
             config,
-            forward.embed(network, words),
+            forward.embed(network, words, unknown=False),
             tf.constant(lengths),
             read=read,
             dropout=forward.Dropout(dropout),

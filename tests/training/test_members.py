@@ -48,7 +48,10 @@ def test_in_training_a_member_says_what_it_says_alone(shape):
     parts = [{**part, "head.bias": parts[0]["head.bias"]} for part in parts]  # which they share
     network = networks.build(config, dropout=0.0, seed=0)
     networks.assign(network, config, joined(config, parts))
-    words, lengths = forward.embed(network, networks.pad(TEXTS, config)), tf.constant([text.size for text in TEXTS])
+    words, lengths = (
+        forward.embed(network, networks.pad(TEXTS, config), unknown=False),
+        tf.constant([text.size for text in TEXTS]),
+    )
     settings = {"read": forward.kernel("fused", parts=1), "dropout": forward.Dropout(0.0), "seed": tf.constant([0, 0])}
     for member, part in enumerate(parts):
         said = forward.logits(network, config, words, lengths, member=member, members=3, **settings)

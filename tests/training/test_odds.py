@@ -101,7 +101,12 @@ def test_a_step_is_made_with_what_the_other_texts_tell():
     odds = own[:, :, None] * plan.odds.axes[truth][None, None]
     settings = {"read": forward.kernel("fused", parts=1), "dropout": forward.Dropout(0.0), "seed": tf.constant([0, 0])}
     seen = forward.logits(
-        fitting.network, plan.model, forward.embed(fitting.network, words), lengths, odds=odds, **settings
+        fitting.network,
+        plan.model,
+        forward.embed(fitting.network, words, unknown=False),
+        lengths,
+        odds=odds,
+        **settings,
     )
     embeddings = fitting.network.get_layer("embedding").embeddings
     table = embeddings.numpy()
@@ -109,6 +114,8 @@ def test_a_step_is_made_with_what_the_other_texts_tell():
     begin = sum(map(len, plan.train.ids[:text]))
     table[read, 0] += plan.odds.own[begin : begin + len(read)] * plan.odds.axes[truth, 0]
     embeddings.assign(table)
-    plain = forward.logits(fitting.network, plan.model, forward.embed(fitting.network, words), lengths, **settings)
+    plain = forward.logits(
+        fitting.network, plan.model, forward.embed(fitting.network, words, unknown=False), lengths, **settings
+    )
     np.testing.assert_allclose(seen, plain, atol=1e-6)
     assert np.abs(plan.odds.own[begin : begin + len(read)]).min() > 0.1  # the comparison would notice
