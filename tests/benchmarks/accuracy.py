@@ -125,7 +125,9 @@ def fasttext(train, truth, test, *, seed):
         model = floret.train_supervised(
             file.name, epoch=10, wordNgrams=2, dim=50, lr=0.5, thread=1, seed=seed, bucket=500_000, verbose=0
         )
-    return np.array([int(model.predict(" ".join(tokenize(text)))[0][0].removeprefix("__label__")) for text in test])
+    # Below its `predict`, which does not go with NumPy 2.
+    answers = [model.f.predict(" ".join(tokenize(text)) + "\n", 1, 0.0, "strict") for text in test]
+    return np.array([int(answer[0][1].removeprefix("__label__")) if answer else 0 for answer in answers])
 
 
 def asked(peer, data, *, seed):
