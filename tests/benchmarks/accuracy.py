@@ -206,9 +206,7 @@ def main():
             found = measure(arguments, Path(folder))
         for name, reached in found.items():
             accuracy, f1, seconds, validated = zip(*reached, strict=True)
-            cells = [
-                f"{statistics.mean(each):.4f} ±{np.std(each):.4f}" for each in (accuracy, f1, validated)
-            ]
+            cells = [f"{statistics.mean(each):.4f} ±{np.std(each):.4f}" for each in (accuracy, f1, validated)]
             texts = f"{size:,}" if size else "all"
             print(f"| {texts} | {name} | {' | '.join(cells)} | {statistics.median(seconds):.0f} |", flush=True)
 
