@@ -91,12 +91,11 @@ def train(
     config = DataConfig(**{"source": source_of(str(data)), **said[DataConfig]}).validate()
     registry = _registry(home)
     registry.prepare_for_writing()
-    framework = import_in_background()
     training = recipes.with_unlabelled(recipes.resolve(recipe, said[TrainConfig]), config)
     dataset = load(config, home=registry.home)
     labels = ordered_labels(dataset.labels, positive=positive)
     plan = prepare(dataset, training, labels=labels, unlabelled=read_unlabelled(config))
-    framework.wait()
+    import_in_background().wait()  # not before: what fails above is to leave this process as it was
     from lstmctl.training import train as training_run
 
     name = name if name is not None else default_model_name(config.source)

@@ -132,10 +132,20 @@ def command(
                 other_view = beside.submit(_without_model, folder, examples, own_part=None if other else part)
                 predictions, probabilities, truth = answers(folder, examples, jobs=processes)
             floor, known = other_view.result()
-            evaluated = _measure(
-                folder, examples, predictions, probabilities, truth, threshold=value, by=by, worst=worst, config=config
+            measured.append(
+                _measure(
+                    folder,
+                    examples,
+                    predictions,
+                    probabilities,
+                    truth,
+                    threshold=value,
+                    floor=floor,
+                    by=by,
+                    worst=worst,
+                    config=config,
+                )
             )
-            measured.append(evaluated._replace(floor=floor))
         if known:
             console.warn(
                 f"{folder.reference} was trained on {known:,} of these {len(examples):,} texts; the score flatters it",
@@ -156,6 +166,7 @@ def _measure(
     truth: "NDArray[np.int64]",
     *,
     threshold: float | None,
+    floor: float | None,
     by: str | None,
     worst: int,
     config: DataConfig,
@@ -180,7 +191,7 @@ def _measure(
         ),
         answered == truth,
         threshold,
-        None,
+        floor,
         {
             name: measure(probabilities[places], truth[places], labels=labels, threshold=threshold)
             for name, places in parts.items()

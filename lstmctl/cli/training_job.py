@@ -81,8 +81,9 @@ def run_training(console: Console, job: Job) -> str:
             console.warn(f"{other}: the result may differ in its last digits from that of a run without a break")
     plan = _plan(console, job, screen)
     screen.plan(plan, will_be=will_be)
+    origins = _origins(job, plan)
     for setting, value in plan.training.to_dict().items():
-        console.detail(f"{setting} = {value} ({job.origins[setting]})")
+        console.detail(f"{setting} = {value} ({origins[setting]})")
     with console.waiting("loading TensorFlow"):
         framework.wait()
     from lstmctl.training.train import train
@@ -108,10 +109,7 @@ def show_plan(console: Console, job: Job) -> None:
     plan = _plan(console, job, None)
     cost = estimate(plan)
     training = replace(plan.training, epochs=plan.epochs)
-    origins = dict(job.origins)
-    for setting in ("epochs", "word_odds", "word_dropout", "output_dropout"):
-        if getattr(job.training, setting) is None:
-            origins[setting] = f"for {len(plan.train):,} texts"
+    origins = _origins(job, plan)
     if console.format == "json":
         values = {"schema": "lstmctl.plan/1", "model": job.name, "training": training.to_dict(), "origins": origins}
         console.json(values | vars(cost))
@@ -143,6 +141,13 @@ def _plan(console: Console, job: Job, screen: "TrainingScreen | None") -> "Plan"
     if job.resume is not None:
         job.resume[1].check_plan(plan)
     return plan
+
+
+def _origins(job: Job, plan: "Plan") -> dict[str, str]:
+    """Where the value of each setting is from, also of those that follow the data."""
+    follow = ("epochs", "word_odds", "word_dropout", "output_dropout")
+    adapted = [setting for setting in follow if getattr(job.training, setting) is None]
+    return {**job.origins, **dict.fromkeys(adapted, f"for {len(plan.train):,} texts")}
 
 
 def _of(record: type, said: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lstmctl.calibration import best_temperature, folded
-from lstmctl.classifier import Classifier, choose
+from lstmctl.classifier import Classifier, choose, probabilities
 from lstmctl.errors import Interrupted, Signalled
 from lstmctl.evaluation import Evaluation, measure
 from lstmctl.history import EpochRecord, best
@@ -122,7 +122,7 @@ def train(
             networks.assign(network, plan.model, weights)
             classifier = Classifier(plan.model, plan.vocabulary, weights)
             difference = agreement.check(network, classifier, plan)
-            test, lead = _test(classifier, plan, temperature=temperature), _lead(classifier, plan)
+            test, lead = _measured(classifier, plan, temperature=temperature)
             history = fitting.state.history
             files = pack(
                 replace(
@@ -185,28 +185,26 @@ def _calibrated(weights: dict[str, Floats], plan: Plan) -> tuple[dict[str, Float
     if plan.training.calibration == "none":
         return weights, 1.0
 
+    truth = plan.validation.truth
+
     def judged(weights: dict[str, Floats]) -> tuple[NDArray[np.float64], float]:
-        classifier = Classifier(plan.model, plan.vocabulary, weights)
-        logits = classifier.logits(plan.validation.ids)
-        return logits, log_loss(classifier.probabilities(plan.validation.ids), plan.validation.truth)
+        logits = Classifier(plan.model, plan.vocabulary, weights).logits(plan.validation.ids)
+        return logits, log_loss(probabilities(logits), truth)
 
     logits, before = judged(weights)
-    temperature = best_temperature(logits, plan.validation.truth)
+    temperature = best_temperature(logits, truth)
     better = folded(weights, temperature)
     return (better, temperature) if judged(better)[1] < before else (weights, 1.0)
 
 
-def _test(classifier: Classifier, plan: Plan, *, temperature: float) -> Evaluation | None:
-    if not plan.test.ids:
-        return None
-    probabilities = classifier.probabilities(plan.test.ids)
-    return measure(probabilities, plan.test.truth, labels=plan.model.labels, temperature=temperature)
-
-
-def _lead(classifier: Classifier, plan: Plan) -> Comparison:
+def _measured(classifier: Classifier, plan: Plan, *, temperature: float) -> tuple[Evaluation | None, Comparison]:
+    """The test part's evaluation, and the lead over naive Bayes there; of the validation part where there is none."""
     name, part = ("test", plan.test) if plan.test.ids else ("validation", plan.validation)
-    answers = choose(classifier.probabilities(part.ids))
-    return compare(plan.floors.answers[name] == part.truth, answers == part.truth)
+    answers = classifier.probabilities(part.ids)
+    lead = compare(plan.floors.answers[name] == part.truth, choose(answers) == part.truth)
+    if name != "test":
+        return None, lead
+    return measure(answers, part.truth, labels=plan.model.labels, temperature=temperature), lead
 
 
 def _metrics(plan: Plan, test: Evaluation | None) -> dict[str, Any]:
