@@ -6,12 +6,15 @@ stored, explained and exported is the calibrated one; no answer changes, only it
 Source: Guo, Pleiss, Sun and Weinberger, On Calibration of Modern Neural Networks (2017), section 4.2.
 """
 
+import math
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lstmctl.classifier import probabilities
 from lstmctl.lstm import Floats
+from lstmctl.metrics import log_loss
 
 FEWEST = 100  # validation texts: fewer say too little, above all where none is answered wrong
 LOWEST, HIGHEST = 0.1, 10.0
@@ -26,6 +29,21 @@ def best_temperature(logits: NDArray[np.float64], truth: NDArray[np.integer[Any]
     """
     if len(truth) < FEWEST:
         return 1.0
+    temperature = _lowest(logits, truth)
+    return temperature if temperature > LOWEST else 1.0
+
+
+def calibrated_log_loss(logits: NDArray[np.float64], truth: NDArray[np.integer[Any]]) -> float:
+    """The lowest log loss of softmax(logits / temperature), with a temperature of 0.1 or more, of however few texts.
+
+    At most log(labels), which says that the logits tell nothing: an infinite temperature has it.
+    """
+    tempered = log_loss(probabilities(logits / _lowest(logits, truth)), truth)
+    return min(tempered, math.log(logits.shape[1]))
+
+
+def _lowest(logits: NDArray[np.float64], truth: NDArray[np.integer[Any]]) -> float:
+    """The temperature between LOWEST and HIGHEST with the lowest log loss."""
     of_truth = logits[np.arange(len(truth)), truth]
 
     def slope(sharpness: float) -> float:
@@ -37,7 +55,7 @@ def best_temperature(logits: NDArray[np.float64], truth: NDArray[np.integer[Any]
 
     low, high = 1 / HIGHEST, 1 / LOWEST
     if slope(high) < 0:
-        return 1.0
+        return LOWEST
     for _ in range(_HALVINGS):
         middle = (low * high) ** 0.5
         low, high = (low, middle) if slope(middle) > 0 else (middle, high)

@@ -33,8 +33,9 @@ class EpochRecord:
 
 def best(records: Iterable[EpochRecord]) -> EpochRecord:
     """The epoch with the lowest validation loss as it will be once the model is calibrated: that one is too sure of
-    itself can be repaired, and need not count against it. The earlier one of two equals."""
-    return min(records, key=lambda record: (_loss(record), record.epoch))
+    itself can be repaired, and need not count against it. The later one of two equals, as it has learned more: with few
+    texts there can be several that tell nothing about those of validation."""
+    return min(records, key=lambda record: (_loss(record), -record.epoch))
 
 
 def _loss(record: EpochRecord) -> float:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from toy import CONFIG, WORDS, toy_weights
 
 from lstmctl import metrics
-from lstmctl.calibration import HIGHEST, LOWEST, best_temperature, folded, uncalibrated
+from lstmctl.calibration import HIGHEST, LOWEST, best_temperature, calibrated_log_loss, folded, uncalibrated
 from lstmctl.classifier import Classifier, choose
 
 
@@ -53,6 +53,14 @@ def test_few_texts_and_texts_without_mistakes_say_too_little(n, mistakes, calibr
     logits = np.stack([np.zeros(n), np.where(truth == 1, 9.0, -9.0)], axis=1)
     logits[:mistakes] *= -1
     assert (best_temperature(logits, truth) != 1) == calibrated
+
+
+@pytest.mark.parametrize("n", [20, 400])
+def test_an_epoch_counts_with_its_best_temperature_and_at_worst_as_one_that_knows_nothing(n):
+    logits, truth = drawn(0, 3, 1.0, n=n)
+    best = min(metrics.log_loss(softmax(logits / t), truth) for t in np.geomspace(LOWEST, HIGHEST, 2_000))
+    assert calibrated_log_loss(logits, truth) == pytest.approx(best, abs=1e-5)
+    assert calibrated_log_loss(-logits, truth) == np.log(3)
 
 
 def test_a_worthless_model_becomes_as_unsure_as_it_may():

@@ -25,9 +25,9 @@ def test_a_history_survives_its_file():
     assert from_jsonl(to_jsonl(records)) == records
 
 
-def test_the_best_epoch_has_the_lowest_validation_loss_and_the_earlier_of_two_equals():
+def test_the_best_epoch_has_the_lowest_validation_loss_and_the_later_of_two_equals():
     records = [replace(RECORD, epoch=epoch, val_loss=loss) for epoch, loss in ((1, 0.4), (2, 0.3), (3, 0.3))]
-    assert best(records).epoch == 2
+    assert best(records).epoch == 3
 
 
 def changed(**values):

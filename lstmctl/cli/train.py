@@ -87,6 +87,9 @@ def command(
     test_split: Annotated[
         float | None, option("--test-split", "SHARE", "Kept aside for evaluate.", DATA, shown="0.1")
     ] = None,
+    split_seed: Annotated[
+        int | None, option("--split-seed", "N", "Which texts are kept aside: another N, others.", DATA, shown="0")
+    ] = None,
     limit: Annotated[int | None, option("--limit", "N", "At most N texts a part: a trial.", DATA)] = None,
     positive: Annotated[
         str | None,
@@ -182,6 +185,7 @@ def command(
         "unlabelled": source_of(unlabelled) if unlabelled is not None else None,
         "val_split": val_split,
         "test_split": test_split,
+        "split_seed": split_seed,
         "limit": limit,
         "rename_label": parse_renames(rename_label) or None,
         "vocab_size": vocab_size,

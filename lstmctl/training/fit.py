@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import keras
 import numpy as np
 
-from lstmctl.calibration import best_temperature
+from lstmctl.calibration import calibrated_log_loss
 from lstmctl.classifier import Classifier, choose, probabilities
 from lstmctl.errors import AnsweredNo
 from lstmctl.history import EpochRecord, best
@@ -122,7 +122,7 @@ class Fit:
         predicted = choose(answers)
         calibrated = None
         if plan.training.calibration == "temperature":
-            calibrated = log_loss(probabilities(logits / best_temperature(logits, truth)), truth)
+            calibrated = calibrated_log_loss(logits, truth)
         interval = wilson(int(np.sum(predicted == truth)), len(truth))
         record = EpochRecord(
             epoch=state.epoch,

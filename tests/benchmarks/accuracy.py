@@ -2,10 +2,12 @@
 
     pip install floret           (fastText's own trainer, kept up; the only thing that the project does not bring)
     python tests/benchmarks/accuracy.py --data rotten-tomatoes --rows 1000 2000 5000 --seeds 3
-    python tests/benchmarks/accuracy.py --data imdb --recipes standard accurate --seeds 3 --unlabelled FILE
+    python tests/benchmarks/accuracy.py --data imdb --recipes standard accurate --seeds 2 --splits 3 --unlabelled FILE
 
 With --rows, each seed draws so many texts of the data for training and validation, which `train` divides as ever, and
-measures on up to 3,500 others. Without, the data is divided as `train` divides it, and the seed is that of training.
+measures on up to 3,500 others. Without, the data is divided as `train` divides it, in as many ways as --splits, and
+the seed is that of training. "Both" are validation and test part together: more texts to tell by, though the former
+chose the epoch.
 --rare SHARE thins the second of two labels to that share; --cross adds rows of other data, whose labels are told apart:
 `rotten-tomatoes` with `--cross imdb` has four classes.
 
@@ -22,6 +24,7 @@ Prints, for each contender, mean and spread over the seeds of accuracy, mean F1,
 """
 
 import argparse
+import itertools
 import json
 import math
 import random
@@ -31,6 +34,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -76,8 +80,23 @@ def write(path, rows):
     path.write_text("".join(json.dumps({"text": text, "label": label}) + "\n" for text, label in rows))
 
 
+class Reached(NamedTuple):
+    """One contender's figures, with one seed and one division of the data."""
+
+    test: float  # accuracy
+    f1: float  # mean F1 in the test part
+    validation: float  # accuracy
+    both: float  # of the texts of both parts
+    seconds: float
+
+    @classmethod
+    def of(cls, validation, test, rows, *, f1, seconds):
+        """From the accuracy in either part, and how many rows they have."""
+        return cls(test, f1, validation, (validation * rows[0] + test * rows[1]) / sum(rows), seconds)
+
+
 def trained(options, *, home):
-    """Of `lstmctl train` with these options: accuracy, mean F1, seconds, accuracy in validation; and its floors."""
+    """Of `lstmctl train` with these options: what was reached, what naive Bayes reached."""
     started = time.perf_counter()
     command = [sys.executable, "-m", "lstmctl", "--home", home, "--quiet", "train", *options]
     reference = subprocess.run(command, check=True, text=True, stdout=subprocess.PIPE).stdout.strip()
@@ -85,7 +104,12 @@ def trained(options, *, home):
     folder = resolve(Path(home), reference)
     measured, floors = folder.metrics()["test"]["metrics"], folder.metrics()["floors"]
     validated = folder.history()[folder.card.epoch - 1].val_accuracy
-    return (measured["accuracy"]["value"], measured["f1_macro"]["value"], seconds, validated), floors
+    rows = folder.card.rows["validation"], folder.card.rows["test"]
+    bayes, f1 = floors["naive_bayes"], floors["naive_bayes_f1"]["test"]
+    return (
+        Reached.of(validated, measured["accuracy"]["value"], rows, f1=measured["f1_macro"]["value"], seconds=seconds),
+        Reached.of(bayes["validation"], bayes["test"], rows, f1=f1, seconds=math.nan),
+    )
 
 
 def vectorized(kind, train, test):
@@ -131,31 +155,36 @@ def fasttext(train, truth, test, *, seed):
 
 
 def asked(peer, data, *, seed):
-    """A peer's answers for the test part, learned from the training part; and seconds."""
+    """What a peer reaches in the validation and test part, learned from the training part."""
     started = time.perf_counter()
     place = {label: number for number, label in enumerate(data.labels)}
-    train, test = ([example.text for example in part] for part in (data.train, data.test))
+    train, others = ([example.text for example in part] for part in (data.train, data.validation + data.test))
     truth = np.array([place[example.label] for example in data.train])
     if peer == "fastText":
-        answers = fasttext(train, truth, test, seed=seed)
+        answers = fasttext(train, truth, others, seed=seed)
     else:
-        features = vectorized(peer, train, test)
+        features = vectorized(peer, train, others)
         if peer == "NB-SVM":
             answers = nb_svm(features[0], truth, features[1], labels=len(place))
         else:
             from sklearn.linear_model import LogisticRegression
 
             answers = LogisticRegression(max_iter=1_000).fit(features[0], truth).predict(features[1])
-    expected = np.array([place[example.label] for example in data.test])
-    f1 = f1_macro(confusion(expected, answers, labels=len(place)))
-    return float(np.mean(answers == expected)), f1, time.perf_counter() - started, math.nan
+    seconds = time.perf_counter() - started
+    expected = np.array([place[example.label] for example in data.validation + data.test])
+    validated = len(data.validation)
+    f1 = f1_macro(confusion(expected[validated:], answers[validated:], labels=len(place)))
+    right = answers == expected
+    parts = right[:validated].mean(), right[validated:].mean()
+    return Reached.of(*parts, (validated, len(data.test)), f1=f1, seconds=seconds)
 
 
 def measure(arguments, folder):
     """Contender → what it reached with each seed."""
     found = {}
-    for seed in range(arguments.seeds):
-        config, options = DataConfig(source=arguments.data), ["--data", arguments.data]
+    for split, seed in itertools.product(range(1 if arguments.size else arguments.splits), range(arguments.seeds)):
+        config = DataConfig(source=arguments.data, split_seed=split)
+        options = ["--data", arguments.data, "--split-seed", str(split)]
         if arguments.size:
             paths = [folder / f"{part}-{arguments.size}-{seed}.jsonl" for part in ("train", "test")]
             for path, rows in zip(paths, rows_of(arguments, seed), strict=True):
@@ -170,15 +199,9 @@ def measure(arguments, folder):
                 kinds.append((f"{recipe}, --unlabelled", ["--unlabelled", arguments.unlabelled]))
             for name, more in kinds:
                 said = [*options, "--recipe", recipe, "--seed", str(seed), "--name", "m", *more]
-                reached, floors = trained(said, home=str(folder / "home"))
-                print(f"  {name}, seed {seed}: {reached}", file=sys.stderr, flush=True)
+                reached, bayes = trained(said, home=str(folder / "home"))
+                print(f"  {name}, split {split}, seed {seed}: {reached}", file=sys.stderr, flush=True)
                 found.setdefault(name, []).append(reached)
-        bayes = (
-            floors["naive_bayes"]["test"],
-            floors["naive_bayes_f1"]["test"],
-            0,
-            floors["naive_bayes"]["validation"],
-        )
         found.setdefault("naive Bayes", []).append(bayes)
         if arguments.peers and (arguments.size or seed == 0):
             data = load(config, home=Path("/nowhere"))
@@ -195,18 +218,19 @@ def main():
     parser.add_argument("--rare", type=float)
     parser.add_argument("--recipes", nargs="*", default=["standard"])
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--splits", type=int, default=1, help="divisions of the data, without --rows")
     parser.add_argument("--unlabelled")
     parser.add_argument("--class-weight", action="store_true", help="also with balanced class weights")
     parser.add_argument("--no-peers", dest="peers", action="store_false")
     arguments = parser.parse_args()
-    print("| texts | contender | accuracy | mean F1 | in validation | seconds |\n|---|---|---|---|---|---|")
+    print("| texts | contender | accuracy | mean F1 | in validation | both | seconds |\n|---|---|---|---|---|---|---|")
     for size in arguments.rows:
         arguments.size = size
         with tempfile.TemporaryDirectory() as folder:
             found = measure(arguments, Path(folder))
         for name, reached in found.items():
-            accuracy, f1, seconds, validated = zip(*reached, strict=True)
-            cells = [f"{statistics.mean(each):.4f} ±{np.std(each):.4f}" for each in (accuracy, f1, validated)]
+            *shares, seconds = zip(*reached, strict=True)
+            cells = [f"{statistics.mean(each):.4f} ±{np.std(each):.4f}" for each in shares]
             texts = f"{size:,}" if size else "all"
             print(f"| {texts} | {name} | {' | '.join(cells)} | {statistics.median(seconds):.0f} |", flush=True)
 
