@@ -58,6 +58,15 @@ class BadData(LstmctlError):
     exit_code = ExitCode.BAD_DATA
 
 
+class BadRow(BadData):
+    """One row that cannot be used: what is around it can be. `number` is that of its line, `last` of its last line."""
+
+    def __init__(self, message: str, *, hint: str | None = None, number: int = 0, last: int = 0) -> None:
+        super().__init__(message, hint=hint)
+        self.number = number
+        self.last = last
+
+
 class NotFound(LstmctlError):
     """No such model, data set, file or run."""
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import PurePath
 
 from lstmctl.data.opening import PACKED, ByteLines
-from lstmctl.errors import BadData, from_os_error
+from lstmctl.errors import BadData, BadRow, from_os_error
 
 MAX_LINE_BYTES = 1024**2
 
@@ -31,15 +31,16 @@ _FOREIGN = (
 )
 
 
-def bad_row(source: str, number: int, message: str, *, hint: str | None = None) -> BadData:
-    """The error of one row: `reviews.csv:17: message`."""
-    return BadData(f"{source}:{number}: {message}", hint=hint)
+def bad_row(source: str, number: int, message: str, *, hint: str | None = None, last: int | None = None) -> BadRow:
+    """The error of one row, up to line `last`: `reviews.csv:17: message`."""
+    return BadRow(f"{source}:{number}: {message}", hint=hint, number=number, last=number if last is None else last)
 
 
 class Lines:
     """The lines of one stream, each decoded and with its end, in one pass.
 
-    A line is given out as soon as it is complete: nothing is read ahead.
+    A line is given out as soon as it is complete: nothing is read ahead. After the error of a row, iterating again goes
+    on with the line behind it.
     """
 
     def __init__(
@@ -51,53 +52,67 @@ class Lines:
         labelled: bool = False,
         max_line_bytes: int = MAX_LINE_BYTES,
         max_bytes: int | None = None,
+        before: int = 0,
+        columns: tuple[str, ...] | None = None,
     ) -> None:
         """`source` names the stream in errors; without `strict`, what is not UTF-8 is read as U+FFFD.
 
-        `labelled` only chooses the hint: where labels are read, there is no --encoding-errors.
+        `labelled` only chooses the hint: where labels are read, there is no --encoding-errors. Of a file's later piece,
+        `before` lines came before it, and a table's `columns` are known.
         """
         self.source = source
         self.strict = strict
         self.labelled = labelled
         self.max_line_bytes = max_line_bytes
-        self.number = 0  # of the line read last; the first is 1
+        self.number = before  # of the line read last; the first is 1
+        self.columns = columns
         self._stream = stream
         self._max_bytes = max_bytes
+        self._total = 0  # bytes read
+        self._inside = False  # a line that was given up for its length: what is left of it is passed over
 
     def __iter__(self) -> Iterator[str]:
         """Decoded lines with their ends.
 
         Raises:
-            BadData: a line is too long, not UTF-8 or has a NUL byte, or packed data is broken or without end.
+            BadRow: a line is too long, not UTF-8 or has a NUL byte. BadData: packed data is broken or without end.
         """
-        total = 0
         while raw := self._read():
-            self.number += 1
-            if len(raw) > self.max_line_bytes:
+            passed_over, self._inside = self._inside, len(raw) > self.max_line_bytes and not raw.endswith(b"\n")
+            self.number += not passed_over
+            self._total += len(raw)
+            if len(raw) > self.max_line_bytes and not passed_over:
                 raise self._too_long(raw)
-            total += len(raw)
-            if self._max_bytes is not None and total > self._max_bytes:
-                raise self.error(f"the file unpacks to more than {self._max_bytes / 1024**3:.3g} GiB; reading stopped")
+            if self._max_bytes is not None and self._total > self._max_bytes:
+                raise self.broken(f"the file unpacks to more than {self._max_bytes / 1024**3:.3g} GiB; reading stopped")
+            if passed_over:
+                continue
             if self.number > 1:
                 yield self._decode(raw)
             elif raw != _BOM:  # alone, it is an empty file
                 yield self._decode_first(raw)
 
-    def error(self, message: str, *, hint: str | None = None, number: int | None = None) -> BadData:
-        """An error of line `number`, or of the line read last."""
-        return bad_row(self.source, self.number if number is None else number, message, hint=hint)
+    def error(self, message: str, *, hint: str | None = None, number: int | None = None) -> BadRow:
+        """An error of the row that starts in line `number`, or of the line read last."""
+        return bad_row(
+            self.source, self.number if number is None else number, message, hint=hint, last=max(1, self.number)
+        )
+
+    def broken(self, message: str, *, hint: str | None = None) -> BadData:
+        """An error in the line read last after which nothing more can be read."""
+        return BadData(f"{self.source}:{max(1, self.number)}: {message}", hint=hint)
 
     def carriage_returns(self) -> BadData:
         """The error of a file whose lines end as they did on a Mac of the last century."""
         message = "the lines end with carriage returns alone, without line feeds"
-        return self.error(message, hint=_repair(r"tr '\r' '\n'", self.source), number=1)
+        return BadData(f"{self.source}:1: {message}", hint=_repair(r"tr '\r' '\n'", self.source))
 
     def _read(self) -> bytes:
         try:
             return self._stream.readline(self.max_line_bytes + 1)
         except (EOFError, zlib.error, gzip.BadGzipFile, lzma.LZMAError) as error:
             self.number += 1
-            raise self.error(self._packing_trouble(error)) from error
+            raise self.broken(self._packing_trouble(error)) from error
         except OSError as error:
             raise from_os_error(error, f"read {self.source}") from error
 
@@ -115,7 +130,7 @@ class Lines:
             for beginning, what, program in _FOREIGN:
                 if raw.startswith(beginning):
                     hint = _repair(program, self.source) if program else "save it as CSV, in UTF-8"
-                    raise self.error(f"this is {what}; UTF-8 text is expected", hint=hint)
+                    raise self.broken(f"this is {what}; UTF-8 text is expected", hint=hint)
         return self._decode(raw.removeprefix(_BOM), skipped=len(_BOM) if raw.startswith(_BOM) else 0)
 
     def _decode(self, raw: bytes, *, skipped: int = 0) -> str:

@@ -8,7 +8,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO, NamedTuple, Protocol
 
 from lstmctl.errors import LstmctlError, NotFound, UsageError, from_os_error, nearest
 
@@ -26,9 +26,32 @@ class ByteLines(Protocol):
         """The next line with its end, or the first `limit` bytes of it; empty at the end of the stream."""
 
 
+class Piece(NamedTuple):
+    """A part of a file that can be read without the parts before it: see `lstmctl.data.pieces`."""
+
+    number: int  # 0 for the first piece of a file
+    start: int  # byte, or in Parquet row group
+    stop: int | None  # that of the next piece; None: up to the end
+    before: int  # lines, or in Parquet rows, before it
+    columns: tuple[str, ...] | None  # of a table, where its header is before the piece
+
+
+class _Until:
+    """The lines of a file up to a byte."""
+
+    def __init__(self, file: IO[bytes], size: int) -> None:
+        self._file, self._left = file, size
+
+    def readline(self, limit: int = -1) -> bytes:
+        line = self._file.readline(self._left if limit < 0 else min(limit, self._left))
+        self._left -= len(line)
+        return line
+
+
 @contextmanager
-def open_lines(path: Path) -> Iterator[tuple[ByteLines, int | None]]:
-    """A file, unpacked if its name ends in .gz or .xz, and how many bytes it may unpack to (None: any number).
+def open_lines(path: Path, piece: Piece | None = None) -> Iterator[tuple[ByteLines, int | None]]:
+    """A file, unpacked if its name ends in .gz or .xz, and how many bytes it may unpack to (None: any number). Or a
+    piece of a file that is not packed.
 
     Raises:
         NotFound: there is no such file; the hint has the nearest names beside it.
@@ -38,7 +61,12 @@ def open_lines(path: Path) -> Iterator[tuple[ByteLines, int | None]]:
     with open_bytes(path) as file:
         packing = PACKED.get(path.suffix.lower())
         if packing is None:
-            yield file, None
+            if piece is not None:
+                file.seek(piece.start)
+            if piece is None or piece.stop is None:
+                yield file, None
+            else:
+                yield _Until(file, piece.stop - piece.start), None
             return
         status = os.fstat(file.fileno())
         limit = MAX_UNPACKED_BYTES

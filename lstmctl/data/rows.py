@@ -1,14 +1,15 @@
 """The one reader of tables and lines, for training, measuring and predicting alike: `read_rows`."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 from lstmctl.data.columns import Row, Wanted, clean_label
 from lstmctl.data.lines import MAX_LINE_BYTES, Lines, bad_row
-from lstmctl.data.opening import ByteLines, check_file, display, open_lines, without_packing
+from lstmctl.data.opening import ByteLines, Piece, check_file, display, open_lines, without_packing
 from lstmctl.data.records import read_fasttext, read_jsonl, read_lines
 from lstmctl.data.tables import read_csv, read_tsv
-from lstmctl.errors import BadData, UsageError
+from lstmctl.errors import BadData, BadRow, UsageError
 
 __all__ = ["FORMATS", "SUFFIXES", "Row", "format_of", "read_rows"]
 
@@ -60,12 +61,15 @@ def read_rows(
     keep_columns: bool = True,
     encoding_errors: str = "strict",
     max_line_bytes: int = MAX_LINE_BYTES,
+    piece: Piece | None = None,
+    set_aside: Callable[[BadRow], None] | None = None,
 ) -> Iterator[Row]:
     """The rows of a file, or of a stream of bytes, in one pass and constant memory.
 
     A row is given out as soon as its last line is there. `label_column=None` reads texts without labels. `name` is what
     errors call a stream. `encoding_errors="replace"` reads as U+FFFD what is not UTF-8, instead of raising. A line, and
-    a row of several lines, may have `max_line_bytes` bytes.
+    a row of several lines, may have `max_line_bytes` bytes. Of a file, `piece` reads a part alone. A row that cannot be
+    used is given to `set_aside`, and reading goes on behind it; without that, it is raised.
 
     Raises:
         NotFound: there is no such file. UsageError: its format is not known, or does not go with what is wanted.
@@ -89,32 +93,49 @@ def read_rows(
             raise UsageError(f"Parquet cannot be read from {shown_name}", hint="write it to a file first")
         from lstmctl.data.parquet import read_parquet
 
-        rows = read_parquet(source, shown_name, wanted, strict=strict, max_text_bytes=max_line_bytes)
-    else:
-        rows = _parsed(
-            source, _PARSERS[kind], shown_name, wanted, strict=strict, labelled=labelled, max_line_bytes=max_line_bytes
+        rows = read_parquet(
+            source,
+            shown_name,
+            wanted,
+            strict=strict,
+            max_text_bytes=max_line_bytes,
+            piece=piece,
+            set_aside=set_aside,
         )
+    else:
+        lines = partial(Lines, source=shown_name, strict=strict, labelled=labelled, max_line_bytes=max_line_bytes)
+        rows = _parsed(source, lines, kind, wanted, piece=piece, set_aside=set_aside)
     return _labelled(rows, shown_name) if labelled else rows
 
 
 def _parsed(
     source: Path | ByteLines,
-    parse: Callable[[Lines, Wanted], Iterator[Row]],
-    name: str,
+    lines_of: Callable[..., Lines],
+    kind: str,
     wanted: Wanted,
     *,
-    strict: bool,
-    labelled: bool,
-    max_line_bytes: int,
+    piece: Piece | None,
+    set_aside: Callable[[BadRow], None] | None,
 ) -> Iterator[Row]:
     if not isinstance(source, Path):
-        yield from parse(Lines(source, name, strict=strict, labelled=labelled, max_line_bytes=max_line_bytes), wanted)
+        yield from _going_on(lines_of(source), kind, wanted, set_aside)
         return
-    with open_lines(source) as (stream, max_bytes):
-        lines = Lines(
-            stream, name, strict=strict, labelled=labelled, max_line_bytes=max_line_bytes, max_bytes=max_bytes
-        )
-        yield from parse(lines, wanted)
+    known = {} if piece is None else {"before": piece.before, "columns": piece.columns}
+    with open_lines(source, piece) as (stream, max_bytes):
+        yield from _going_on(lines_of(stream, max_bytes=max_bytes, **known), kind, wanted, set_aside)
+
+
+def _going_on(lines: Lines, kind: str, wanted: Wanted, set_aside: Callable[[BadRow], None] | None) -> Iterator[Row]:
+    """The rows, those behind a bad one too where bad ones are set aside."""
+    while True:
+        try:
+            yield from _PARSERS[kind](lines, wanted)
+        except BadRow as error:
+            if set_aside is None or (kind in ("csv", "tsv") and lines.columns is None):  # without header, no rows
+                raise
+            set_aside(error)
+        else:
+            return
 
 
 def _labelled(rows: Iterator[Row], name: str) -> Iterator[Row]:

@@ -37,6 +37,19 @@ def read_tsv(lines: Lines, wanted: Wanted) -> Iterator[Row]:
     return _rows(_tsv_records(lines), lines, wanted, separator="\t")
 
 
+def record_ends(lines: Lines, wanted: Wanted, *, separator: str) -> Iterator[None]:
+    """Something at the end of the header, and then at the end of each record: until there, `lines` was read.
+
+    Raises:
+        BadData: the header cannot be used. BadRow: a record cannot be parsed.
+    """
+    records = _csv_records(lines) if separator == "," else _tsv_records(lines)
+    _header(records, lines, wanted, separator=separator)
+    yield
+    for _ in records:
+        yield
+
+
 def _csv_records(lines: Lines) -> Iterator[tuple[int, list[str]]]:
     """The line where a record starts, and its fields; as soon as its last line is there."""
     start, size = 1, 0
@@ -113,19 +126,26 @@ def _rows(records: Iterator[tuple[int, list[str]]], lines: Lines, wanted: Wanted
 
 def _header(records: Iterable[tuple[int, list[str]]], lines: Lines, wanted: Wanted, *, separator: str) -> list[str]:
     """The column names, checked."""
+    if lines.columns is not None:
+        return list(lines.columns)
     names = [name.strip() for _, fields in _first(records) for name in fields]
     if not any(names):
         found = "the first line is blank" if lines.number else "the file is empty"
-        raise lines.error(f"{found}; a header line with the names of the columns is expected", number=1)
+        raise _bad_header(lines, f"{found}; a header line with the names of the columns is expected")
     if repeated := [name for name, count in Counter(names).items() if name and count > 1]:
-        raise lines.error(f'two columns have the name "{repeated[0]}"', hint="rename one of them", number=1)
+        raise _bad_header(lines, f'two columns have the name "{repeated[0]}"', hint="rename one of them")
     if missing := wanted.missing_from(names):
         other = next((mark for mark in _SEPARATORS if len(names) == 1 and mark in names[0]), None)
         if other is not None:
             raise _other_separator(other, lines, separator)
         message, hint = missing
-        raise lines.error(message, hint=hint, number=1)
+        raise _bad_header(lines, message, hint=hint)
+    lines.columns = tuple(names)
     return names
+
+
+def _bad_header(lines: Lines, message: str, *, hint: str | None = None) -> BadData:
+    return BadData(f"{lines.source}:1: {message}", hint=hint)
 
 
 def _first(records: Iterable[tuple[int, list[str]]]) -> list[tuple[int, list[str]]]:
@@ -141,7 +161,7 @@ def _other_separator(found: str, lines: Lines, expected: str) -> BadData:
     suffix = {",": ".csv", "\t": ".tsv"}.get(found)
     if suffix and lines.source.endswith((".csv", ".tsv", ".tab")):
         hint = f"mv {shlex.quote(lines.source)} {shlex.quote(lines.source[:-4] + suffix)}"
-    return lines.error(message, hint=hint, number=1)
+    return _bad_header(lines, message, hint=hint)
 
 
 def _ragged(number: int, fields: list[str], width: int, lines: Lines, separator: str) -> BadData:
