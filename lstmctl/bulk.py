@@ -9,14 +9,14 @@ What is answered does not depend on how many there are, nor on how texts fall in
 import signal
 import sys
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from contextlib import suppress
 from multiprocessing import connection, get_context
 from multiprocessing.connection import Connection
 from queue import SimpleQueue
 from threading import Thread
 from types import TracebackType
-from typing import Generic, Self, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 from lstmctl.errors import StorageError
 
@@ -27,6 +27,8 @@ _AHEAD = 4  # batches for each process that are taken before older ones are answ
 
 T = TypeVar("T")  # what comes with a text
 A = TypeVar("A")  # an answer
+I = TypeVar("I", bound=Sized)  # noqa: E741  # an item of work
+Each = Callable[[Any, Iterable[Any]], Iterator[Any]]  # (work, items) → what it makes of them: see `each`
 
 
 class Bulk(Generic[T, A]):
@@ -37,13 +39,13 @@ class Bulk(Generic[T, A]):
     A context: at its end, or when it is left by an error, the processes are gone.
     """
 
-    def __init__(self, answer: Callable[[list[str]], list[A]], *, jobs: int, batch: int = BATCH) -> None:
+    def __init__(self, answer: Callable[[list[Any]], list[A]], *, jobs: int, batch: int = BATCH) -> None:
         self._answer, self._jobs, self._batch = answer, jobs, batch
         self._workers: list[Worker[A]] = []
-        self._texts: list[str] = []  # not yet a whole batch
+        self._texts: list[Any] = []  # not yet a whole batch
         self._items: list[T] = []
         self._characters = 0
-        self._queue: deque[tuple[int, list[str]]] = deque()  # batches not yet given to a process
+        self._queue: deque[tuple[int, list[Any]]] = deque()  # batches not yet given to a process
         self._unanswered: deque[list[T]] = deque()  # what came with the batches not yet given back
         self._answers: dict[int, list[A]] = {}  # of those, by number
         self._first = 0  # number of the first of them
@@ -57,7 +59,7 @@ class Bulk(Generic[T, A]):
         for worker in self._workers:
             worker.stop()
 
-    def put(self, item: T, text: str) -> list[tuple[T, A]]:
+    def put(self, item: T, text: Sized) -> list[tuple[T, A]]:
         """Take a text; what is answered by now, in order. Waits while too much lies ready."""
         self._items.append(item)
         self._texts.append(text)
@@ -113,20 +115,51 @@ class Bulk(Generic[T, A]):
         return done
 
 
-def answer_all(answer: Callable[[list[str]], list[A]], texts: Sequence[str], *, jobs: int) -> list[A]:
-    """The answers to texts that are all there."""
-    answered: list[tuple[None, A]] = []
-    with Bulk[None, A](answer, jobs=jobs) as bulk:
-        for text in texts:
-            answered += bulk.put(None, text)
-        answered += bulk.finish()
-    return [one for _, one in answered]
+def each(work: Callable[[I], A], items: Iterable[I], *, jobs: int) -> Iterator[A]:
+    """What `work` makes of items that are a lot of work each, in order, while items still come. Where a process is gone
+    before its work is done, that is a StorageError.
+
+    The same on a cluster is `lstmctl.cluster`.
+    """
+    with Bulk[None, A](_EachOf(work), jobs=jobs, batch=1) as bulk:
+        for item in items:
+            yield from (answer for _, answer in bulk.put(None, item))
+        yield from (answer for _, answer in bulk.finish())
+
+
+def answer_all(each: Each, answer: Callable[[list[Any]], list[A]], texts: Sequence[str]) -> list[A]:
+    """The answers to texts that are all there, by whatever has the work done: `each` with its jobs, or a cluster."""
+    batches = [(start, texts[start : start + BATCH]) for start in range(0, len(texts), BATCH)]
+    if len(batches) <= 1:  # sooner done than given away
+        return answer(list(texts))
+    answered: dict[int, list[A]] = dict(each(_Numbered(answer), batches))
+    return [one for start, _ in batches for one in answered[start]]
+
+
+class _Numbered(Generic[A]):
+    """A function of texts, for numbered ones."""
+
+    def __init__(self, answer: Callable[[list[Any]], list[A]]) -> None:
+        self._answer = answer
+
+    def __call__(self, batch: tuple[int, list[str]]) -> tuple[int, list[A]]:
+        return batch[0], self._answer(batch[1])
+
+
+class _EachOf(Generic[I, A]):
+    """A function of lists made of one of items; a class, because a process that is not forked is sent it."""
+
+    def __init__(self, work: Callable[[I], A]) -> None:
+        self._work = work
+
+    def __call__(self, items: list[I]) -> list[A]:
+        return [self._work(item) for item in items]
 
 
 class Worker(Generic[A]):
     """A process that answers batches; `numbers` are of those it has."""
 
-    def __init__(self, answer: Callable[[list[str]], list[A]], others: list[Connection]) -> None:
+    def __init__(self, answer: Callable[[list[Any]], list[A]], others: list[Connection]) -> None:
         forked = sys.platform == "linux"  # macOS forbids a fork to use its own libraries
         context = get_context("fork") if forked else get_context("spawn")
         self.connection, theirs = context.Pipe()
@@ -137,7 +170,7 @@ class Worker(Generic[A]):
         self._process.start()
         theirs.close()
 
-    def send(self, number: int, texts: list[str]) -> None:
+    def send(self, number: int, texts: list[Any]) -> None:
         """Give it a batch."""
         self.numbers.append(number)
         try:
@@ -167,14 +200,14 @@ class Worker(Generic[A]):
         )
 
 
-def _answer_batches(answer: Callable[[list[str]], list[A]], pipe: Connection, inherited: list[Connection]) -> None:
+def _answer_batches(answer: Callable[[list[Any]], list[A]], pipe: Connection, inherited: list[Connection]) -> None:
     """The whole life of a worker: until the other end of the pipe is closed, which happens however its parent ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the parent ends the others
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
     for other in inherited:  # or it would itself hold open what shall close when the parent ends
         other.close()
-    batches: SimpleQueue[list[str] | None] = SimpleQueue()
+    batches: SimpleQueue[list[Any] | None] = SimpleQueue()
     # Taken off the pipe while the batch before is answered: nobody waits for anyone who waits for him.
     Thread(target=_take, args=(pipe, batches), daemon=True).start()
     with suppress(OSError):
@@ -182,7 +215,7 @@ def _answer_batches(answer: Callable[[list[str]], list[A]], pipe: Connection, in
             pipe.send(answer(texts))
 
 
-def _take(pipe: Connection, batches: "SimpleQueue[list[str] | None]") -> None:
+def _take(pipe: Connection, batches: "SimpleQueue[list[Any] | None]") -> None:
     with suppress(EOFError, OSError):
         while True:
             batches.put(pipe.recv())

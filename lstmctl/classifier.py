@@ -4,7 +4,7 @@ The one forward pass of the program: prediction, evaluation, validation while tr
 """
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple, Self, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +37,7 @@ class Classifier:
     def __init__(self, config: ModelConfig, vocabulary: Vocabulary, weights: Mapping[str, Floats]) -> None:
         self.config = config
         self.vocabulary = vocabulary
+        self._weights = weights
         self.layers = [
             {direction: _matrices(weights, f"lstm.{layer}.{direction}") for direction in config.directions}
             for layer in range(config.layers)
@@ -55,6 +56,10 @@ class Classifier:
             Rejected: the folder is damaged, hostile or of a newer format.
         """
         return cls(folder.card.config, folder.vocabulary(), folder.weights())
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For another process: what it is made of, which can be read-only there, not what it has worked out."""
+        return type(self), (self.config, self.vocabulary, self._weights)
 
     def encode(self, text: str) -> Encoded:
         """The text as this model reads it."""

@@ -22,8 +22,9 @@ RANKS = [
     {"data", "registry", "charts", "figure", "baseline", "neighbours"},
     {"classifier"},
     {"calibration"},
-    {"explanation", "evaluation"},
+    {"explanation", "evaluation", "answers"},
     {"training", "bulk"},
+    {"scoring", "cluster"},
     {"api"},
     {"cli.options", "cli.lines", "cli.terminal"},
     {"cli.console", "cli.parser"},
@@ -41,6 +42,7 @@ RANKS = [
     {"cli.data_check"},
     {
         "cli.training_job",
+        "cli.scoring_job",
         "cli.explanation_writer",
         "cli.gates",
         "cli.diagrams",

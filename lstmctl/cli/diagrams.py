@@ -8,9 +8,8 @@ from lstmctl.charts import COLORS, LETTERS, Layer, square
 from lstmctl.cli.console import Console
 from lstmctl.cli.evaluation_texts import answers, check_labels, common_part, other_data, own_part
 from lstmctl.cli.lines import Piece, tsv, visible
-from lstmctl.cli.options import settings
+from lstmctl.cli.options import engine_of, settings
 from lstmctl.errors import BadData, UsageError
-from lstmctl.processors import cores
 
 if TYPE_CHECKING:
     import numpy as np
@@ -54,7 +53,8 @@ def plot_diagram(console: Console, folders: "Sequence[ModelFolder]", *, kind: st
         examples, what = other or own_part(folders[0], part="test")
         for folder in folders:
             check_labels(examples, folder.card.config.labels, reference=folder.reference)
-        answered = [Answered(folder, *answers(folder, examples, jobs=cores())[1:]) for folder in folders]
+        with engine_of("local", address=None, jobs=None) as each:
+            answered = [Answered(folder, *answers(folder, examples, each=each)[1:]) for folder in folders]
     if kind == "confusion":
         _confusion(console, answered[0], what=what)
     else:

@@ -10,14 +10,16 @@ from lstmctl.cli.evaluation_texts import answers, check_labels, common_part, oth
 from lstmctl.cli.options import (
     DATA,
     MODEL_HELP,
+    Engine,
     Jobs,
     LabelColumn,
     Model,
+    RayAddress,
     RenameLabel,
     TextColumn,
     complete_data,
     complete_model,
-    job_count,
+    engine_of,
     parse_renames,
     settings,
 )
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from lstmctl.bulk import Each
     from lstmctl.classifier import Prediction
     from lstmctl.cli.evaluation_report import Measured, Mistake
     from lstmctl.data import Example
@@ -97,12 +100,14 @@ def command(
         ),
     ] = None,
     jobs: Jobs = None,
+    engine: Engine = "local",
+    ray_address: RayAddress = None,
 ) -> int:
     """Measure models on texts they have not seen, or compare them on the same texts."""
     from lstmctl.cli.evaluation_limits import limits_of, missed, threshold_of
     from lstmctl.cli.evaluation_report import report
 
-    processes, limits = job_count(jobs), limits_of(fail_under or [])
+    limits = limits_of(fail_under or [])
     if worst < 0:
         raise UsageError(f"--worst must be 0 or more, not {worst}")
     console = Console.open(settings)
@@ -124,33 +129,35 @@ def command(
         for folder in folders:
             check_labels(examples, folder.card.config.labels, reference=folder.reference)
     measured = []
-    for folder, wanted in zip(folders, chosen, strict=True):
-        with console.waiting(f"measuring {folder.reference}"):
-            value = _best_threshold(folder, jobs=processes) if wanted == "auto:f1" else wanted
-            # Beside the processes that answer: meanwhile this one has little to do.
-            with ThreadPoolExecutor(1) as beside:
-                other_view = beside.submit(_without_model, folder, examples, own_part=None if other else part)
-                predictions, probabilities, truth = answers(folder, examples, jobs=processes)
-            floor, known = other_view.result()
-            measured.append(
-                _measure(
-                    folder,
-                    examples,
-                    predictions,
-                    probabilities,
-                    truth,
-                    threshold=value,
-                    floor=floor,
-                    by=by,
-                    worst=worst,
-                    config=config,
+    with engine_of(engine, address=ray_address, jobs=jobs) as each:
+        for folder, wanted in zip(folders, chosen, strict=True):
+            with console.waiting(f"measuring {folder.reference}"):
+                value = _best_threshold(folder, each=each) if wanted == "auto:f1" else wanted
+                # Beside the processes that answer: meanwhile this one has little to do.
+                with ThreadPoolExecutor(1) as beside:
+                    other_view = beside.submit(_without_model, folder, examples, own_part=None if other else part)
+                    predictions, probabilities, truth = answers(folder, examples, each=each)
+                floor, known = other_view.result()
+                measured.append(
+                    _measure(
+                        folder,
+                        examples,
+                        predictions,
+                        probabilities,
+                        truth,
+                        threshold=value,
+                        floor=floor,
+                        by=by,
+                        worst=worst,
+                        config=config,
+                    )
                 )
-            )
-        if known:
-            console.warn(
-                f"{folder.reference} was trained on {known:,} of these {len(examples):,} texts; the score flatters it",
-                hint=f"lstmctl evaluate {folder.reference} measures it on texts that were kept aside",
-            )
+            if known:
+                console.warn(
+                    f"{folder.reference} was trained on {known:,} of these {len(examples):,} texts; "
+                    "the score flatters it",
+                    hint=f"lstmctl evaluate {folder.reference} measures it on texts that were kept aside",
+                )
     report(console, measured, what=what, only_worst=worst > 0)
     reasons = [reason for each in measured for reason in missed(limits, each)]
     for reason in reasons:
@@ -200,12 +207,12 @@ def _measure(
     )
 
 
-def _best_threshold(folder: "ModelFolder", *, jobs: int) -> float:
+def _best_threshold(folder: "ModelFolder", *, each: "Each") -> float:
     """The threshold with the best F1 of the positive label on the model's validation part."""
     from lstmctl.metrics import best_f1_threshold
 
     examples, _ = own_part(folder, part="val")
-    _, probabilities, truth = answers(folder, examples, jobs=jobs)
+    _, probabilities, truth = answers(folder, examples, each=each)
     return best_f1_threshold(probabilities[:, 1], truth)
 
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from lstmctl.bulk import Each
     from lstmctl.classifier import Prediction
     from lstmctl.data import Example
     from lstmctl.registry.artifact import ModelFolder
@@ -101,7 +102,7 @@ def training_texts(folder: "ModelFolder") -> "Sequence[Example]":
 
 
 def answers(
-    folder: "ModelFolder", examples: "Sequence[Example]", *, jobs: int
+    folder: "ModelFolder", examples: "Sequence[Example]", *, each: "Each"
 ) -> "tuple[list[Prediction], NDArray[np.float64], NDArray[np.int64]]":
     """Predictions, their probabilities (texts, labels), and the places of the true labels (texts,)."""
     import numpy as np
@@ -111,5 +112,5 @@ def answers(
 
     place = {label: number for number, label in enumerate(folder.card.config.labels)}
     truth = np.array([place[example.label] for example in examples], np.int64)
-    predictions = answer_all(Classifier.load(folder).predict, [example.text for example in examples], jobs=jobs)
+    predictions = answer_all(each, Classifier.load(folder).predict, [example.text for example in examples])
     return predictions, np.array([prediction.probabilities for prediction in predictions]), truth

@@ -3,15 +3,16 @@
 import os
 import shlex
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from lstmctl.cli.console import Console
 from lstmctl.cli.explanation_writer import ExplanationWriter
-from lstmctl.cli.options import Jobs, Model, TextColumn, job_count, settings
-from lstmctl.cli.prediction_rows import answer_rows, rows_of
+from lstmctl.cli.options import Engine, Jobs, Model, RayAddress, TextColumn, engine_of, job_count, settings
+from lstmctl.cli.prediction_rows import answer_rows, check_reading, rows_of
 from lstmctl.cli.prediction_writer import PredictionWriter
+from lstmctl.cli.scoring_job import score
 from lstmctl.cli.session import open_model, open_registry, say_which
 from lstmctl.errors import ExitCode, UsageError
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from lstmctl.registry.artifact import ModelFolder
 
 NAME = "predict"
+FOLDER = "Folders and patterns of any size, to a folder: -o DIR"
 _EXPLAINED_TOGETHER = 4  # texts: explaining one takes as long as predicting hundreds
 EXAMPLES = """
 Examples:
@@ -28,6 +30,7 @@ Examples:
   cat reviews.txt | lstmctl predict -
   lstmctl predict -i reviews.csv --text-column review --json
   lstmctl predict -i reviews.csv --text-column review --keep-columns > labelled.tsv
+  lstmctl predict -i 'reviews/*.jsonl' -o scored/     a folder; once more: only what is missing
   lstmctl predict --explain "the acting was dull but the end is wonderful"
 """
 
@@ -36,7 +39,7 @@ def command(
     texts: Annotated[list[str] | None, typer.Argument(metavar="[TEXT]... | -", help="Texts, or - for stdin.")] = None,
     model: Model = None,
     input: Annotated[  # noqa: A002
-        str | None, typer.Option("-i", "--input", metavar="FILE", help="Read texts from FILE, or - for stdin.")
+        str | None, typer.Option("-i", "--input", metavar="FILE|DIR|'*'", help="Read texts from there, or - for stdin.")
     ] = None,
     input_format: Annotated[
         str | None,
@@ -92,9 +95,64 @@ def command(
         int | None,
         typer.Option("--max-line-bytes", metavar="N", help="A longer row is an error.", show_default="1 MiB"),
     ] = None,
+    engine: Engine = "local",
+    ray_address: RayAddress = None,
+    bad_rows: Annotated[
+        Literal["stop", "skip"] | None,
+        typer.Option(
+            "--bad-rows",
+            metavar="stop|skip",
+            help="A row that cannot be used: an error, or set aside in bad-rows/.",
+            show_default="stop",
+            rich_help_panel=FOLDER,
+        ),
+    ] = None,
+    answers: Annotated[
+        Literal["jsonl", "parquet"] | None,
+        typer.Option(
+            "--answers",
+            metavar="jsonl|parquet",
+            help="Format of the answers.",
+            show_default="jsonl",
+            rich_help_panel=FOLDER,
+        ),
+    ] = None,
 ) -> int:
     """Label texts: one row out for each row in, in order."""
     processes = job_count(jobs)
+    if input is not None and (engine == "ray" or _is_several(input)):
+        if texts:
+            raise UsageError("texts and --input together: which one?", hint="leave out one of the two")
+        if explain or all_units or labels_only or expect is not None:
+            raise UsageError("--explain, --all-units, --labels-only and --expect are for one file at a time")
+        check_reading(input_format, encoding_errors, max_line_bytes)
+        folder = open_model(model)
+        _check_options(folder.card.config.labels, top_k=top_k, threshold=threshold, expect=None)
+        target, settings.output = settings.output, None
+        console = Console.open(settings)
+        say_which(console, folder, named=model is not None)
+        score(
+            console,
+            folder,
+            input,
+            target=target,
+            engine=engine_of(engine, address=ray_address, jobs=jobs),
+            input_format=input_format,
+            kind=answers or "jsonl",
+            text_column=text_column,
+            keep_columns=keep_columns,
+            threshold=threshold,
+            top_k=top_k,
+            encoding_errors=encoding_errors,
+            max_line_bytes=max_line_bytes,
+            skip_bad_rows=bad_rows == "skip",
+        )
+        return int(ExitCode.DONE)
+    if engine == "ray" or ray_address or bad_rows or answers:
+        raise UsageError(
+            "--engine ray, --ray-address, --bad-rows and --answers are for answers in a folder",
+            hint="lstmctl predict -i FOLDER -o SCORED, or -i 'reviews/*.csv', or -i FILE --engine ray",
+        )
     console = Console.open(settings)
     rows, waiting = rows_of(
         texts or [],
@@ -128,6 +186,12 @@ def command(
     bulk = _bulk(folder, jobs=processes, threshold=threshold, explain=explain)
     answer_rows(bulk, rows, waiting, writer.write_all, console.flush)
     return int(ExitCode.DONE if expect is None or expect in writer.labels_given else ExitCode.NO)
+
+
+def _is_several(named: str) -> bool:
+    from lstmctl.data.inputs import is_several
+
+    return named != "-" and is_several(named)
 
 
 def _bulk(folder: "ModelFolder", *, jobs: int, threshold: float | None, explain: bool) -> "Bulk[Row, Any]":

@@ -67,12 +67,9 @@ def rows_of(
     from lstmctl.data.lines import MAX_LINE_BYTES
     from lstmctl.data.rows import read_rows
 
+    check_reading(input_format, encoding_errors, max_line_bytes)
     path = None if source in (None, "-") else Path(source or "")
     kind = _format(path, input_format, keep_columns=keep_columns)
-    if encoding_errors not in ("strict", "replace"):
-        raise UsageError(f"--encoding-errors must be strict or replace, not {encoding_errors}")
-    if max_line_bytes is not None and not 1 <= max_line_bytes <= _HIGHEST_LIMIT:
-        raise UsageError(f"--max-line-bytes must be 1 to {_HIGHEST_LIMIT:,}, not {max_line_bytes}")
     read = partial(
         read_rows,
         format=kind,
@@ -92,6 +89,18 @@ def rows_of(
     return read(stream), stream
 
 
+def check_reading(input_format: str | None, encoding_errors: str, max_line_bytes: int | None) -> None:
+    """See that the options which say how to read can be."""
+    from lstmctl.data.rows import FORMATS
+
+    if input_format is not None and input_format not in FORMATS:
+        raise UsageError(f"--input-format must be one of {', '.join(FORMATS)}, not {input_format}")
+    if encoding_errors not in ("strict", "replace"):
+        raise UsageError(f"--encoding-errors must be strict or replace, not {encoding_errors}")
+    if max_line_bytes is not None and not 1 <= max_line_bytes <= _HIGHEST_LIMIT:
+        raise UsageError(f"--max-line-bytes must be 1 to {_HIGHEST_LIMIT:,}, not {max_line_bytes}")
+
+
 def _of_arguments(texts: list[str], *, source: str | None, keep_columns: bool) -> "Iterator[Row]":
     from lstmctl.data.columns import Row
 
@@ -104,10 +113,8 @@ def _of_arguments(texts: list[str], *, source: str | None, keep_columns: bool) -
 
 def _format(path: Path | None, wanted: str | None, *, keep_columns: bool) -> str:
     """How the input is to be read: as asked for, else as the file's name says."""
-    from lstmctl.data.rows import FORMATS, format_of
+    from lstmctl.data.rows import format_of
 
-    if wanted is not None and wanted not in FORMATS:
-        raise UsageError(f"--input-format must be one of {', '.join(FORMATS)}, not {wanted}")
     kind = wanted or ("lines" if path is None else format_of(path, labelled=False))
     if keep_columns and kind in ("lines", "fasttext"):
         raise UsageError(f"--keep-columns is for tables; {kind} has no columns", hint="--input-format csv")

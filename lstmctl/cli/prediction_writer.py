@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from lstmctl.answers import answer_object, other_columns, ranked
 from lstmctl.cli.console import Console
 from lstmctl.cli.lines import Piece, shortened, tsv, visible
 from lstmctl.errors import BadData
@@ -50,11 +51,7 @@ class PredictionWriter:
             self._line(row, prediction)
 
     def _ranked(self, prediction: "Prediction") -> list[tuple[str, float]]:
-        """Label and probability: the answer, or with -k the most probable ones."""
-        if self.top_k is None:
-            return [(prediction.label, prediction.probability)]
-        pairs = zip(self.labels, prediction.probabilities, strict=True)
-        return sorted(pairs, key=lambda pair: -pair[1])[: self.top_k]
+        return ranked(prediction, self.labels, top_k=self.top_k)
 
     def _fields(self, prediction: "Prediction") -> list[str]:
         ranked = self._ranked(prediction)
@@ -62,28 +59,15 @@ class PredictionWriter:
             return [label for label, _ in ranked]
         return [field for label, probability in ranked for field in (label, f"{probability:.4f}")]
 
-    def _object(self, row: "Row", prediction: "Prediction") -> dict[str, object]:
-        reading = prediction.reading
-        answer: dict[str, object] = {
-            "schema": "lstmctl.prediction/1",
-            "row": row.number,
-            "text": row.text,
-            "label": prediction.label,
-            "probability": prediction.probability,
-            "probabilities": dict(zip(self.labels, prediction.probabilities, strict=True)),
-            **reading._asdict(),
-            "model": self.reference,
-        }
-        if self.top_k is not None:
-            answer["top"] = [{"label": label, "probability": value} for label, value in self._ranked(prediction)]
-        if self.text_column is not None:
-            from lstmctl.data.columns import column_json
-
-            answer["columns"] = column_json(self._others(row))
-        return answer
-
-    def _others(self, row: "Row") -> "dict[str, Any]":
-        return {name: value for name, value in (row.columns or {}).items() if name != self.text_column}
+    def _object(self, row: "Row", prediction: "Prediction") -> dict[str, Any]:
+        return answer_object(
+            row,
+            prediction,
+            self.labels,
+            reference=self.reference,
+            top_k=self.top_k,
+            text_column=self.text_column,
+        )
 
     def _passed_on(self, row: "Row") -> list[str]:
         """The other columns as text, the same ones in every row."""
@@ -91,7 +75,7 @@ class PredictionWriter:
             return []
         from lstmctl.data.columns import column_text
 
-        others = self._others(row)
+        others = other_columns(row, self.text_column)
         if self._columns is None:
             self._columns = list(others)
         if list(others) != self._columns:

@@ -34,6 +34,7 @@ class Piece(NamedTuple):
     stop: int | None  # that of the next piece; None: up to the end
     before: int  # lines, or in Parquet rows, before it
     columns: tuple[str, ...] | None  # of a table, where its header is before the piece
+    bytes: int  # of the file
 
 
 class _Until:

@@ -13,17 +13,27 @@ BATCH_ROWS = 1024
 _BUFFER = 2**20  # bytes of a column: or all of its row group would be in memory
 
 
-def open_parquet(file: IO[bytes], source: str) -> Any:
-    """A `pyarrow.parquet.ParquetFile`, of which no more than is needed is kept in memory.
+def modules() -> tuple[Any, Any]:
+    """pyarrow and its Parquet part.
 
     Raises:
-        MissingExtra: pyarrow is not installed. BadData: not Parquet, or damaged.
+        MissingExtra: pyarrow is not installed.
     """
     try:
         import pyarrow
         from pyarrow import parquet
     except ModuleNotFoundError:
         raise MissingExtra("pyarrow", extra="parquet") from None
+    return pyarrow, parquet
+
+
+def open_parquet(file: IO[bytes], source: str) -> Any:
+    """A `pyarrow.parquet.ParquetFile`, of which no more than is needed is kept in memory.
+
+    Raises:
+        MissingExtra: pyarrow is not installed. BadData: not Parquet, or damaged.
+    """
+    pyarrow, parquet = modules()
     try:
         return parquet.ParquetFile(file, buffer_size=_BUFFER)
     except (pyarrow.ArrowException, OSError) as error:
@@ -51,9 +61,7 @@ def read_parquet(
             f"{source}: Parquet is packed already and not read through {path.suffix}", hint=f"{packing} -d {source}"
         )
     with open_bytes(path) as file:
-        table = open_parquet(file, source)
-        import pyarrow
-
+        table, (pyarrow, _) = open_parquet(file, source), modules()
         names = list(table.schema_arrow.names)
         _check_names(names, source, wanted)
         read = names if wanted.keep else list({name: None for name in wanted[:3] if name is not None})

@@ -10,14 +10,16 @@ from typing import NamedTuple
 from lstmctl.config import DataConfig
 from lstmctl.data.columns import Row
 from lstmctl.data.folders import read_folder
+from lstmctl.data.inputs import find_inputs, is_several
 from lstmctl.data.named import NAMES, read_named
-from lstmctl.data.opening import not_readable, without_packing
-from lstmctl.data.rows import SUFFIXES, format_of, read_rows
+from lstmctl.data.opening import display, not_readable, without_packing
+from lstmctl.data.rows import SUFFIXES, read_rows
 from lstmctl.errors import NotFound, UsageError, nearest
 
 WHOLE = ""  # the part of rows that are not in parts yet
 _RESERVED = re.compile(r"con|prn|aux|nul|com[1-9]|lpt[1-9]|latest|tmp|.*\.(?:lock|tmp|json)")
 _LONGEST_NAME = 64
+_NOTES = 3  # files that are left out and named
 
 
 class Source(NamedTuple):
@@ -75,18 +77,36 @@ def open_source(source: str, config: DataConfig, *, home: Path, columns: bool = 
     if source in NAMES:
         return Source(source, read_named(source, home=home))
     path = Path(source)
-    try:
-        path.stat()
-    except OSError as error:
-        raise not_readable(error, path) from error
-    if path.is_dir():
+    if not is_several(source):
+        try:
+            path.stat()
+        except OSError as error:
+            raise not_readable(error, path) from error
+    if path.is_dir() and not _has_tables(path):
         rows, notes = read_folder(path)
         return Source(path.name, rows, notes)
-    table = read_rows(
-        path,
-        text_column=config.text_column,
-        label_column=config.label_column,
-        group_column=config.group_column,
-        keep_columns=columns,
+    inputs = find_inputs(source, format=None, labelled=True)
+    tables = (
+        read_rows(
+            file,
+            text_column=config.text_column,
+            label_column=config.label_column,
+            group_column=config.group_column,
+            keep_columns=columns,
+        )
+        for file in inputs.files
     )
-    return Source(path.name, ((WHOLE, row) for row in table), has_columns=format_of(path, labelled=True) != "fasttext")
+    notes = tuple(f"{display(file)} is left out: its name tells no format" for file in inputs.left_out[:_NOTES])
+    has_columns = "fasttext" not in inputs.files.values()
+    return Source(path.name, ((WHOLE, row) for table in tables for row in table), notes, has_columns)
+
+
+def _has_tables(folder: Path) -> bool:
+    """Whether it has no folders, hence no classes, but files with labelled rows."""
+    try:
+        with os.scandir(folder) as found:
+            entries = [entry for entry in found if not entry.name.startswith(".")]
+    except OSError as error:
+        raise not_readable(error, folder) from error
+    tables = [entry for entry in entries if without_packing(Path(entry)).suffix.lower() in SUFFIXES]
+    return bool(tables) and not any(entry.is_dir() for entry in entries)

@@ -137,6 +137,11 @@ class ModelFolder:
             present = set(folder.names())
             return sum(folder.status(name).st_size for name in FILES if name in present)
 
+    @property
+    def sha256(self) -> str:
+        """One for all its files."""
+        return checksums.digest("".join(f"{name} {self._sums[name]}\n" for name in sorted(self._sums)).encode())
+
     def metrics(self) -> dict[str, Any]:
         """What was measured when the model was made: `test` and `floors`, where there are such."""
         return self._metrics
