@@ -1,5 +1,5 @@
 # The one pair: `make check` reads, `make fix` writes.
-.PHONY: check fix test slow
+.PHONY: check fix test ray slow
 
 check:
 	ruff format --check .
@@ -12,6 +12,9 @@ fix:
 
 test:
 	pytest
+
+ray:
+	pytest -m ray -n 0
 
 slow:
 	pytest -m slow --timeout 7200 -n 0

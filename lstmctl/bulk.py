@@ -75,11 +75,16 @@ class Bulk(Generic[T, A]):
 
     def finish(self) -> list[tuple[T, A]]:
         """The rest of the answers. More texts may follow."""
+        return list(self.rest())
+
+    def rest(self) -> Iterator[tuple[T, A]]:
+        """The same, each as soon as it and those before are there."""
         if self._texts:
             self._close_batch()
-        while len(self._answers) < len(self._unanswered):
-            self._pass_on(wait=True)
-        return self._in_order()
+        while self._unanswered:
+            if self._first not in self._answers:
+                self._pass_on(wait=True)
+            yield from self._in_order()
 
     def _close_batch(self) -> None:
         """Have the texts answered that are there."""
@@ -124,7 +129,7 @@ def each(work: Callable[[I], A], items: Iterable[I], *, jobs: int) -> Iterator[A
     with Bulk[None, A](_EachOf(work), jobs=jobs, batch=1) as bulk:
         for item in items:
             yield from (answer for _, answer in bulk.put(None, item))
-        yield from (answer for _, answer in bulk.finish())
+        yield from (answer for _, answer in bulk.rest())
 
 
 def answer_all(each: Each, answer: Callable[[list[Any]], list[A]], texts: Sequence[str]) -> list[A]:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from lstmctl.registry.artifact import ModelFolder
 
 NAME = "predict"
-FOLDER = "Folders and patterns of any size, to a folder: -o DIR"
+FOLDER = "Answers in a folder (-o DIR)"
 _EXPLAINED_TOGETHER = 4  # texts: explaining one takes as long as predicting hundreds
 EXAMPLES = """
 Examples:
@@ -120,7 +120,7 @@ def command(
 ) -> int:
     """Label texts: one row out for each row in, in order."""
     processes = job_count(jobs)
-    if input is not None and (engine == "ray" or _is_several(input)):
+    if input is not None and (engine == "ray" or _is_several(input) or _is_folder(settings.output)):
         if texts:
             raise UsageError("texts and --input together: which one?", hint="leave out one of the two")
         if explain or all_units or labels_only or expect is not None:
@@ -186,6 +186,10 @@ def command(
     bulk = _bulk(folder, jobs=processes, threshold=threshold, explain=explain)
     answer_rows(bulk, rows, waiting, writer.write_all, console.flush)
     return int(ExitCode.DONE if expect is None or expect in writer.labels_given else ExitCode.NO)
+
+
+def _is_folder(output: str | None) -> bool:
+    return output is not None and (output.endswith("/") or os.path.isdir(output))
 
 
 def _is_several(named: str) -> bool:
