@@ -5,17 +5,14 @@ get their name when they are whole, so after an interruption only the pieces wit
 does one twice writes the same again. `scoring.json` tells what the answers were made with: no others get into the
 folder.
 
-    scored/scoring.json
+    scored/scoring.json                                   see `lstmctl.answer_folder`
     scored/reviews.csv-3fa91c02-000000.jsonl              the answers to the first piece of reviews.csv
     scored/bad-rows/reviews.csv-3fa91c02-000000.jsonl     its rows that cannot be used, if there are such
 """
 
-import hashlib
 import json
-import os
-import re
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -27,21 +24,14 @@ from lstmctl.bulk import BATCH
 from lstmctl.classifier import Classifier
 from lstmctl.data import parquet as parquets
 from lstmctl.data.columns import Row
-from lstmctl.data.opening import Piece, display
-from lstmctl.data.pieces import PIECE_BYTES, cut
+from lstmctl.data.opening import Piece
 from lstmctl.data.rows import read_rows
-from lstmctl.errors import BadRow, CannotCreate, LstmctlError
-from lstmctl.files import Folder, os_errors, write_file
-from lstmctl.registry.locks import lock
+from lstmctl.errors import BadRow, LstmctlError
+from lstmctl.files import os_errors, write_file
 
-ABOUT, BAD_ROWS = "scoring.json", "bad-rows"
-SCHEMA, BAD_SCHEMA = "lstmctl.scoring/1", "lstmctl.bad-row/1"
+BAD_ROWS = "bad-rows"
+BAD_SCHEMA = "lstmctl.bad-row/1"
 KINDS = ("jsonl", "parquet")
-_LOCK = ".lock"
-_SCORED = re.compile(r".*-([0-9a-f]{16})-\d{6,}\.(?:jsonl|parquet)")
-_LEFT_OVER = re.compile(r"\.lstmctl-[0-9a-f]+\.tmp")
-_LONGEST_NAME = 150  # bytes of an input's name that its answers carry
-_ABOUT_BYTES = 2**20
 _IN_MEMORY = 2**22  # bytes of answers, before they go to a temporary file
 
 Objects = list[dict[str, Any]]
@@ -82,12 +72,9 @@ class Scoring:
     max_line_bytes: int
     skip_bad_rows: bool
 
-    def about(self, digest: str) -> dict[str, Any]:
-        """What the answers depend on beside the input. `digest` is that of the model."""
+    def settings(self) -> dict[str, Any]:
+        """What the answers depend on beside input and model."""
         return {
-            "schema": SCHEMA,
-            "model": self.reference,
-            "model_sha256": digest,
             "kind": self.kind,
             "text_column": self.text_column,
             "keep_columns": self.keep_columns,
@@ -95,7 +82,6 @@ class Scoring:
             "top_k": self.top_k,
             "encoding_errors": self.encoding_errors,
             "max_line_bytes": self.max_line_bytes,
-            "piece_bytes": PIECE_BYTES,
         }
 
     def __call__(self, task: Task) -> Scored:
@@ -199,86 +185,3 @@ def _schema(pyarrow: Any, labels: tuple[str, ...]) -> Any:
             "columns": text,
         }
     )
-
-
-# --- the folder ------------------------------------------------------------------------------------------------------
-
-
-@contextmanager
-def claimed(scoring: Scoring, files: Mapping[Path, str], *, digest: str, force: bool) -> Iterator[Iterator[Task]]:
-    """The folder of the answers, made if need be, for this process alone; and all tasks, found one by one.
-
-    `digest` is that of the model. `force` removes all answers that are there.
-
-    Raises:
-        CannotCreate: the folder has other things in it, or answers that were made otherwise, or from files that are not
-        named now or have changed since. Busy: another process scores into it. PermissionDenied, StorageError.
-    """
-    path = Path(scoring.folder)
-    if not path.parent.is_dir():
-        raise CannotCreate(f"there is no folder {display(path.parent)}", hint=f"mkdir -p '{path.parent}'")
-    with os_errors(f"make the folder {display(path)}"):
-        path.mkdir(exist_ok=True)
-        folder = Folder.open(path)
-    with folder:
-        _refuse_strangers(folder)
-        with lock(folder, _LOCK, timeout=0, what=f"{display(path)} is being written"):
-            keys = {path: _key(path) for path in files}
-            with os_errors(f"write {display(path)}"):
-                _claim(folder, scoring.about(digest), set(keys.values()), force=force)
-                folder.make(BAD_ROWS)
-                there = set(folder.names())
-            yield _tasks(scoring, files, keys, there)
-
-
-def _refuse_strangers(folder: Folder) -> None:
-    """See that there is nothing in the folder but what scoring puts there."""
-    names = folder.names()
-    ours = (ABOUT, BAD_ROWS, _LOCK)
-    for name in names:
-        known = name in ours or _LEFT_OVER.fullmatch(name) or (_SCORED.fullmatch(name) and ABOUT in names)
-        if not known:
-            raise CannotCreate(f"{display(folder.path)} has other files in it: {name}", hint="-o names a new folder")
-
-
-def _claim(folder: Folder, about: dict[str, Any], keys: set[str], *, force: bool) -> None:
-    """Write what the answers are made with, or see that it is what is written there."""
-    names, shown = folder.names(), display(folder.path)
-    scored = [name for name in names if _SCORED.fullmatch(name)]
-    for name in [*filter(_LEFT_OVER.fullmatch, names), *((*scored, BAD_ROWS) if force else ())]:
-        folder.remove(name)
-    hint = "-o names another folder; --force removes those answers"
-    if scored and not force:
-        before = _about(folder)
-        if other := next((key for key in about if before.get(key) != about[key]), None):
-            was, now = json.dumps(before.get(other)), json.dumps(about[other])
-            raise CannotCreate(f"{shown} has answers that were made otherwise: {other} was {was}, is {now}", hint=hint)
-        for name in scored:
-            if _SCORED.fullmatch(name)[1] not in keys:  # type: ignore[index]
-                raise CannotCreate(
-                    f"{shown} has answers to a file that is not named, or has changed: {name}", hint=hint
-                )
-    write_file(folder.path / ABOUT, (json.dumps(about, indent=1) + "\n").encode(), force=True)
-
-
-def _about(folder: Folder) -> dict[str, Any]:
-    with suppress(ValueError, FileNotFoundError):
-        before = json.loads(folder.read(ABOUT, limit=_ABOUT_BYTES))
-        if isinstance(before, dict):
-            return before
-    return {}
-
-
-def _key(path: Path) -> str:
-    """Sixteen digits that another file has not, nor the same file once it is written to."""
-    with os_errors(f"read {display(path)}"):
-        status = os.stat(path)
-    return hashlib.blake2b(f"{path}\0{status.st_size}\0{status.st_mtime_ns}".encode(), digest_size=8).hexdigest()
-
-
-def _tasks(scoring: Scoring, files: Mapping[Path, str], keys: Mapping[Path, str], there: set[str]) -> Iterator[Task]:
-    for path, kind in files.items():
-        stem = path.name.encode()[:_LONGEST_NAME].decode("utf-8", "ignore").lstrip(".")
-        for piece in cut(path, format=kind, text_column=scoring.text_column, size=PIECE_BYTES):
-            name = f"{stem}-{keys[path]}-{piece.number:06d}"
-            yield Task(str(path), kind, piece, name, f"{name}.{scoring.kind}" in there)

@@ -19,8 +19,8 @@ pytest.importorskip("ray")
 ROWS = int(os.environ.get("LSTMCTL_TEST_ROWS", "20000"))
 PROGRAM = """
 import runpy
-from lstmctl import scoring
-scoring.PIECE_BYTES = 100_000
+from lstmctl import answer_folder
+answer_folder.PIECE_BYTES = 100_000
 runpy.run_module("lstmctl", run_name="__main__")
 """
 RAY = ("--engine", "ray", "-j", "2")

@@ -25,9 +25,10 @@ RANKS = [
     {"explanation", "evaluation", "answers"},
     {"training", "bulk"},
     {"scoring", "cluster"},
+    {"answer_folder"},
     {"api"},
     {"cli.options", "cli.lines", "cli.terminal"},
-    {"cli.console", "cli.parser"},
+    {"cli.console", "cli.parser", "cli.engine"},
     {"cli.session"},
     {
         "cli.training_screen",

@@ -6,20 +6,18 @@ from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 import typer
 
 from lstmctl.cli.console import Console
+from lstmctl.cli.engine import Engine, RayAddress, engine_of
 from lstmctl.cli.evaluation_texts import answers, check_labels, common_part, other_data, own_part, training_texts
 from lstmctl.cli.options import (
     DATA,
     MODEL_HELP,
-    Engine,
     Jobs,
     LabelColumn,
     Model,
-    RayAddress,
     RenameLabel,
     TextColumn,
     complete_data,
     complete_model,
-    engine_of,
     parse_renames,
     settings,
 )

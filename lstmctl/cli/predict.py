@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from lstmctl.cli.console import Console
+from lstmctl.cli.engine import Engine, RayAddress, engine_of
 from lstmctl.cli.explanation_writer import ExplanationWriter
-from lstmctl.cli.options import Engine, Jobs, Model, RayAddress, TextColumn, engine_of, job_count, settings
+from lstmctl.cli.options import Jobs, Model, TextColumn, job_count, settings
 from lstmctl.cli.prediction_rows import answer_rows, check_reading, rows_of
 from lstmctl.cli.prediction_writer import PredictionWriter
 from lstmctl.cli.scoring_job import score

@@ -45,11 +45,12 @@ def score(
         UsageError, NotFound, MissingExtra: what is named cannot be. CannotCreate: not into that folder. BadData: naming
         file and row, unless bad rows are skipped. Interrupted: what was written is kept.
     """
+    from lstmctl.answer_folder import claimed
     from lstmctl.classifier import Classifier
     from lstmctl.data.inputs import find_inputs
     from lstmctl.data.lines import MAX_LINE_BYTES
     from lstmctl.data.opening import display
-    from lstmctl.scoring import BAD_ROWS, Scoring, claimed
+    from lstmctl.scoring import BAD_ROWS, Scoring
 
     if target is None:
         raise UsageError("answers to several files, or from a cluster, go to a folder: -o DIR")

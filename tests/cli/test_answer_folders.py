@@ -14,14 +14,14 @@ import faults
 import pytest
 from toy import register_toy
 
-from lstmctl import scoring
+from lstmctl import answer_folder
 
 ROWS = 3_000
 
 
 @pytest.fixture(autouse=True)
 def model(monkeypatch):
-    monkeypatch.setattr(scoring, "PIECE_BYTES", 8_000)
+    monkeypatch.setattr(answer_folder, "PIECE_BYTES", 8_000)
     return register_toy(Path(os.environ["LSTMCTL_HOME"]))
 
 
@@ -112,8 +112,8 @@ def test_parquet_has_the_same_answers(cli, reviews, tmp_path):
 
 PROGRAM = """
 import runpy
-from lstmctl import scoring
-scoring.PIECE_BYTES = 8_000
+from lstmctl import answer_folder
+answer_folder.PIECE_BYTES = 8_000
 runpy.run_module("lstmctl", run_name="__main__")
 """
 
