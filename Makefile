@@ -1,5 +1,5 @@
 # The one pair: `make check` reads, `make fix` writes.
-.PHONY: check fix test ray slow
+.PHONY: check fix test ray packaging slow
 
 check:
 	ruff format --check .
@@ -15,6 +15,9 @@ test:
 
 ray:
 	pytest -m ray -n 0
+
+packaging:
+	pytest -m packaging -n 0
 
 slow:
 	pytest -m slow --timeout 7200 -n 0

@@ -22,7 +22,7 @@ class Cost:
 
     parameters: int
     seconds: float
-    memory_bytes: float
+    memory_bytes: int
 
 
 def estimate(plan: Plan) -> Cost:
@@ -45,5 +45,5 @@ def estimate(plan: Plan) -> Cost:
     return Cost(
         parameters=plan.model.parameters,
         seconds=_START_SECONDS + plan.epochs * an_epoch,
-        memory_bytes=_START_BYTES + 4.0 * (copies * plan.model.parameters + a_step),
+        memory_bytes=int(_START_BYTES + 4 * (copies * plan.model.parameters + a_step)),
     )
