@@ -79,7 +79,9 @@ def check_command(
         bool, typer.Option("--strict", help="End with 1 if there are copies, twins, leaks or empty texts.")
     ] = False,
 ) -> int:
-    """Look for what misleads: copies, twins under two labels, leaks between parts, empty texts.
+    """Look for what misleads: leaks, twins, copies, empty texts.
+
+    Leaks are texts in two parts, twins one text under two labels.
 
     The texts are divided as train would divide them, or as --val-data and --test-data say.
     """

@@ -101,7 +101,7 @@ def command(
     engine: Engine = "local",
     ray_address: RayAddress = None,
 ) -> int:
-    """Measure models on texts they have not seen, or compare them on the same texts."""
+    """Measure models on texts they have not seen, or compare them."""
     from lstmctl.cli.evaluation_limits import limits_of, missed, threshold_of
     from lstmctl.cli.evaluation_report import report
 
