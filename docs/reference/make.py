@@ -14,8 +14,8 @@ COMMANDS = (
     "predict",
     "plot",
     "summary",
-    *(f"models {name}" for name in "list tag untag rm restore prune verify export import".split()),
-    *(f"data {name}" for name in "list check".split()),
+    *(f"models {name}" for name in ["list", "tag", "untag", "rm", "restore", "prune", "verify", "export", "import"]),
+    *(f"data {name}" for name in ["list", "check"]),
     "completion",
 )
 
@@ -31,8 +31,8 @@ def help_of(command: str) -> str:
 def page() -> str:
     """The whole page."""
     parts = [
-        "# Commands\n\nWritten by `python docs/reference/make.py` from the program's own help; a test keeps it up to date. The "
-        "options under\n*Everywhere* can stand before or behind the command.\n"
+        "# Commands\n\nWritten by `python docs/reference/make.py` from the program's own help; a test keeps it up to date.\n"
+        "The options under *Everywhere* can stand before or behind the command.\n"
     ]
     for command in COMMANDS:
         text = help_of(command)

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
-from lstmctl.cli.lines import Piece, align, plain, shortened, visible
+from lstmctl.cli.lines import Piece, align, facts, plain, shortened, visible
 from lstmctl.cli.options import Settings
 from lstmctl.cli.terminal import ASCII, can_show, is_terminal
 from lstmctl.errors import CannotCreate, LstmctlError, StorageError, from_os_error
@@ -84,6 +84,12 @@ class Console:
     def show(self, *pieces: Piece, cut: bool = True) -> None:
         """One line for a person, cut to the terminal's width unless `cut` is False."""
         self._show(self._styled(pieces, cut=cut) + "\n")
+
+    def show_facts(self, label: str, text: str) -> None:
+        """Facts with " · " between them, behind a label of up to nine letters; in several lines if need be."""
+        lines = facts(text, self.width - 10 if self.on_terminal else len(text))
+        for name, line in zip([label, *[""] * len(lines)], lines, strict=False):
+            self.show((f"{name:<10}", "dim"), line)
 
     def show_from(self, column: int, before: Sequence[Piece], after: Sequence[Piece]) -> None:
         """One line whose second half starts at a column, however wide the terminal draws the first: of emoji with a

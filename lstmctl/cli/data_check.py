@@ -78,11 +78,11 @@ def _object(data: "Dataset", findings: "Findings", *, max_len: int) -> dict[str,
 
 def _screen(console: Console, data: "Dataset", findings: "Findings", *, max_len: int) -> None:
     rows = " · ".join(f"{count:,} {part}" for part, count in findings.rows.items() if count)
-    console.show((f"{'data':<10}", "dim"), f"{visible(data.name)} · {rows} texts")
+    console.show_facts("data", f"{visible(data.name)} · {rows} texts")
     for note in data.notes:
-        console.show(" " * 10, visible(note))
+        console.show_facts("", visible(note))
     unknown = " · ".join(f"{share:.1%} {part}" for part, share in findings.unknown.items())
-    console.show((f"{'unknown':<10}", "dim"), f"words beyond the vocabulary: {unknown}")
+    console.show_facts("unknown", f"words beyond the vocabulary · {unknown}")
     console.show()
     _labels(console, findings)
     console.show()
@@ -122,8 +122,8 @@ def _labels(console: Console, findings: "Findings") -> None:
 def _lengths(console: Console, words: Sequence[int], *, max_len: int) -> None:
     """Quantiles, and a histogram up to the 95th percentile, in ten steps."""
     lengths = quantiles(words)
-    console.show(
-        (f"{'words':<10}", "dim"),
+    console.show_facts(
+        "words",
         f"shortest {lengths[0]:,} · quarter {lengths[1]:,} · middle {lengths[2]:,} · three quarters {lengths[3]:,} · "
         f"longest {lengths[5]:,}",
     )
@@ -133,13 +133,12 @@ def _lengths(console: Console, words: Sequence[int], *, max_len: int) -> None:
         counts[min(10, count // step)] += 1
     most = max(counts)
     for number, count in enumerate(counts):
-        if count or number < 10:
-            ends = f"{number * step:,}–{(number + 1) * step - 1:,}" if number < 10 else f"{10 * step:,} and more"
+        if count or number <= min(9, lengths[4] // step):
+            ends = f"{number * step:,}–{(number + 1) * step - 1:,}" if step > 1 else f"{number}"
+            ends = f"{10 * step:,} and more" if number == 10 else ends
             console.show(f"{ends:>16} {count:>8,}  {bar(count / most, 30, unicode=console.unicode)}")
     cut = sum(count > max_len for count in words)
-    console.show(
-        (f"{cut:,} texts ({cut / len(words):.1%}) are longer than --max-len {max_len:,} and would be cut", "dim")
-    )
+    console.show_facts("cut", f"{cut:,} texts ({cut / len(words):.1%}) · longer than --max-len {max_len:,}")
 
 
 def _kind(

@@ -147,7 +147,8 @@ def _confusion(console: Console, answered: Answered, *, what: str) -> None:
             for answer_label, count in zip(labels, row, strict=True):
                 console.result(tsv((answered.name, label, answer_label, count)))
     else:
-        console.show((answered.name, "bold"), f" on {visible(what)} · rows: the label, columns: the answer")
+        console.show((answered.name, "bold"), f" on {visible(what)}")
+        console.show(("rows: the label, columns: the answer", "dim"))
         console.show()
         rows: list[list[Piece]] = []
         for label, row in zip(labels, counts.tolist(), strict=True):

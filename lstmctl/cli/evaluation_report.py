@@ -181,7 +181,8 @@ def _screen_of_comparisons(console: Console, comparisons: "Sequence[tuple[str, s
             f"right alone: {comparison.only_second:,} and {comparison.only_first:,}"
         )
         verdict = in_words(comparison).replace("the second", second).replace("the first", first)
-        console.show(f"  {verdict} (McNemar's exact test: p = {comparison.p:.2g})")
+        console.show(f"  {verdict}")
+        console.show((f"  McNemar's exact test: p = {comparison.p:.2g}", "dim"))
 
 
 def _interval(metric: "Metric") -> str:

@@ -29,6 +29,18 @@ def _tsv_field(field: object) -> str:
     return text
 
 
+def facts(text: str, room: int) -> list[str]:
+    """A line of facts with " · " between them, broken there where it is longer than `room`."""
+    lines = [""]
+    for fact in text.split(" · "):
+        longer = f"{lines[-1]} · {fact}" if lines[-1] else fact
+        if len(longer) <= room or not lines[-1]:
+            lines[-1] = longer
+        else:
+            lines.append(fact)
+    return lines
+
+
 def align(rows: Sequence[Sequence[Piece]], *, right: Sequence[int] = ()) -> list[list[Piece]]:
     """Pad the cells of every row to common column widths, two spaces apart. The last column is not padded."""
     from rich.cells import cell_len

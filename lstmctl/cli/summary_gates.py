@@ -139,7 +139,8 @@ def _screen(
             rows, header = [[row[0], *row[2:]] for row in rows], [header[0], *header[2:]]
         console.table(header, rows, right=range(len(header) - 5, len(header)))
     console.show()
-    console.show(("share of the model; norms of the parts for word and hidden state; mean of the bias", "dim"))
+    console.show(("share of the model; norms of the parts for word", "dim"))
+    console.show(("and hidden state; mean of the bias", "dim"))
     for name, values in lives.items():
         low, middle, high = (_words(_middle(values, share)) for share in (0.25, 0.5, 0.75))
         label = "half-life" if len(lives) == 1 else f"half-life of {name}  "

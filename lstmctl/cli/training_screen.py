@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from lstmctl.cli.console import Console
-from lstmctl.cli.lines import Piece, visible
+from lstmctl.cli.lines import Piece, facts, visible
 from lstmctl.errors import Interrupted
 from lstmctl.history import EpochRecord, best
 
@@ -176,13 +176,7 @@ class TrainingScreen:
     def _line(self, label: str, text: str) -> None:
         """A labelled line; on a narrow terminal it goes on below, broken between its facts."""
         room = self.console.width - 10 if self.console.messages_on_terminal else len(text)
-        lines = [""]
-        for fact in text.split(" · "):
-            longer = f"{lines[-1]} · {fact}" if lines[-1] else fact
-            if len(longer) <= room or not lines[-1]:
-                lines[-1] = longer
-            else:
-                lines.append(fact)
+        lines = facts(text, room)
         for line, name in zip(lines, [label, *[""] * len(lines)], strict=False):
             self.console.note((f"{name:<10}", "dim"), line)
 

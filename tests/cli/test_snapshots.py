@@ -1,0 +1,56 @@
+"""The main screens, as they are at 60, 80 and 200 columns, without colours, and where only ASCII can be shown.
+
+After a change that is meant: `LSTMCTL_WRITE_SNAPSHOTS=1 pytest tests/cli/test_snapshots.py`, and read the difference.
+"""
+
+import os
+from pathlib import Path
+
+import pytest
+from toy import register_toy
+
+FOLDER = Path(__file__).parent / "snapshots"
+TEXTS = [
+    "good film",
+    "a bad film 字 and a 😀 that nobody has heard of, which goes on and on until no line can hold it",
+    "",
+]
+SCREENS = {
+    "predict": ["predict", *TEXTS],
+    "predict-top": ["predict", "-k", "2", *TEXTS],
+    "explain": ["predict", "--explain", "a good film, not a bad one 字"],
+    "evaluate": ["evaluate", "--data", "labelled.csv"],
+    "compare": ["evaluate", "tiny@1", "tiny@2", "--data", "labelled.csv", "--by", "length", "--worst", "2"],
+    "summary": ["summary"],
+    "gates": ["summary", "--gates", "--text", "good film, bad film"],
+    "near": ["summary", "--near", "good"],
+    "plot": ["plot"],
+    "confusion": ["plot", "--kind", "confusion", "--data", "labelled.csv"],
+    "roc": ["plot", "--kind", "roc", "--data", "labelled.csv"],
+    "heat-map": ["plot", "--kind", "gates", "--text", "good film, bad film", "--show", "forget"],
+    "data-check": ["data", "check", "--data", "labelled.csv"],
+    "data-list": ["data", "list"],
+    "typo": ["predict", "-m", "tinny", "good"],
+}
+
+
+def files(tmp_path):
+    for _ in range(2):
+        register_toy(Path(os.environ["LSTMCTL_HOME"]))
+    rows = [f"good film {n},pos\nbad film {n},neg\nfilm {n},{'pos' if n % 3 else 'neg'}\n" for n in range(30)]
+    (tmp_path / "labelled.csv").write_text("text,label\n" + "".join(rows))
+
+
+@pytest.mark.parametrize("columns", [60, 80, 200])
+@pytest.mark.parametrize("screen", SCREENS)
+def test_a_screen_is_as_it_was(cli, tmp_path, monkeypatch, screen, columns):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", str(columns))
+    files(tmp_path)
+    done = cli(*SCREENS[screen], input=None, terminal=True)
+    shown = f"$ {' '.join(SCREENS[screen])}\n{done.out or done.err}".replace(str(tmp_path), "HERE")
+    path = FOLDER / f"{screen}-{columns}.txt"
+    if "LSTMCTL_WRITE_SNAPSHOTS" in os.environ:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(shown)
+    assert shown == path.read_text()
