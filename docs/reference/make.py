@@ -31,7 +31,7 @@ def help_of(command: str) -> str:
 def page() -> str:
     """The whole page."""
     parts = [
-        "# Commands\n\nWritten by `python docs/reference/make.py` from the program's own help; a test keeps it up to date.\n"
+        "# Commands\n\nWritten by `python docs/reference/make.py` from the program's own help; a test keeps it so.\n"
         "The options under *Everywhere* can stand before or behind the command.\n"
     ]
     for command in COMMANDS:
