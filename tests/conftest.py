@@ -51,6 +51,7 @@ class _Stream(io.TextIOWrapper):
 def cli(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
     """Run the program in this process. `input` is stdin, None a terminal; `terminal` is for stdout and stderr."""
     from lstmctl.cli.main import run
+    from lstmctl.errors import ExitCode
 
     def call(*arguments: object, input: bytes | None = b"", terminal: bool = False) -> Result:  # noqa: A002
         out, err = _Stream(terminal=terminal), _Stream(terminal=terminal)
@@ -58,6 +59,7 @@ def cli(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
         monkeypatch.setattr(sys, "stdout", out)
         monkeypatch.setattr(sys, "stderr", err)
         code = run([str(argument) for argument in arguments])
+        assert code in set(ExitCode), f"{code} is not a documented exit code"
         return Result(code, out.text(), err.text())
 
     return call

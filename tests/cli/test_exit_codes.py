@@ -1,0 +1,142 @@
+"""Every exit code that is documented, from a command that gives it; conftest.py sees that no run gives any other."""
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from toy import register_toy
+
+from lstmctl import files
+from lstmctl.errors import ExitCode
+from lstmctl.registry.locks import lock
+
+
+@pytest.fixture(autouse=True)
+def model(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    home = Path(os.environ["LSTMCTL_HOME"])
+    register_toy(home)
+    Path("broken.csv").write_text("text,label\na,b,c\n")
+    return home
+
+
+def process(*arguments, **options):
+    return subprocess.Popen([sys.executable, "-m", "lstmctl", *arguments], stderr=subprocess.PIPE, **options)
+
+
+def failing(monkeypatch, call, number):
+    def fail(*arguments, **keywords):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(files.system, call, fail)
+
+
+def done(cli, monkeypatch, home):
+    return cli("predict", "good film").code
+
+
+def answered_no(cli, monkeypatch, home):
+    return cli("predict", "good film", "--expect", "neg").code
+
+
+def usage(cli, monkeypatch, home):
+    return cli("predict", "good film", "--no-such-option").code
+
+
+def bad_data(cli, monkeypatch, home):
+    return cli("predict", "-i", "broken.csv").code
+
+
+def not_found(cli, monkeypatch, home):
+    return cli("predict", "-m", "nobody", "good film").code
+
+
+def missing_extra(cli, monkeypatch, home):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    Path("rows.parquet").write_bytes(b"PAR1")
+    return cli("predict", "-i", "rows.parquet").code
+
+
+def internal(cli, monkeypatch, home):
+    monkeypatch.setattr("lstmctl.classifier.Classifier.predict", lambda *arguments, **options: 1 / 0)
+    return cli("predict", "good film").code
+
+
+def cannot_create(cli, monkeypatch, home):
+    Path("there").write_text("")
+    return cli("predict", "good film", "-o", "there").code
+
+
+def io(cli, monkeypatch, home):
+    failing(monkeypatch, "fsync", errno.ENOSPC)
+    return cli("models", "tag", "tiny@1", "prod").code
+
+
+def busy(cli, monkeypatch, home):
+    Path("scored").mkdir()
+    with files.Folder.open(Path("scored")) as folder, lock(folder, ".lock", timeout=0, what="it is held"):
+        return cli("predict", "-i", "*.csv", "-o", "scored").code
+
+
+def rejected(cli, monkeypatch, home):
+    (weights,) = home.rglob("weights.safetensors")
+    weights.write_bytes(weights.read_bytes()[:-1])
+    return cli("predict", "good film").code
+
+
+def permission(cli, monkeypatch, home):
+    failing(monkeypatch, "fsync", errno.EACCES)
+    return cli("models", "tag", "tiny@1", "prod").code
+
+
+def pipe_closed(cli, monkeypatch, home):
+    with process("predict", "-", stdin=subprocess.PIPE, stdout=subprocess.PIPE) as reading:
+        reading.stdout.close()
+        reading.communicate(b"good film\n" * 1_000)
+        return reading.returncode
+
+
+def signalled(number):
+    def by_signal(cli, monkeypatch, home):
+        with process("predict", "-", stdin=subprocess.PIPE, stdout=subprocess.PIPE) as waiting:
+            waiting.stdin.write(b"good film\n")
+            waiting.stdin.flush()
+            assert waiting.stdout.readline()  # it runs, and has set its handlers
+            waiting.send_signal(number)
+            waiting.wait(30)
+            return waiting.returncode
+
+    return by_signal
+
+
+WAYS = {
+    ExitCode.DONE: done,
+    ExitCode.NO: answered_no,
+    ExitCode.USAGE: usage,
+    ExitCode.BAD_DATA: bad_data,
+    ExitCode.NOT_FOUND: not_found,
+    ExitCode.MISSING_EXTRA: missing_extra,
+    ExitCode.INTERNAL: internal,
+    ExitCode.CANNOT_CREATE: cannot_create,
+    ExitCode.IO: io,
+    ExitCode.BUSY: busy,
+    ExitCode.REJECTED: rejected,
+    ExitCode.PERMISSION: permission,
+    ExitCode.HANGUP: signalled(signal.SIGHUP),
+    ExitCode.INTERRUPTED: signalled(signal.SIGINT),
+    ExitCode.TERMINATED: signalled(signal.SIGTERM),
+    ExitCode.PIPE_CLOSED: pipe_closed,
+}
+
+
+def test_there_is_a_way_to_each():
+    assert set(WAYS) == set(ExitCode)
+
+
+@pytest.mark.parametrize("code", list(ExitCode), ids=lambda code: code.name)
+def test_a_command_ends_with_it(cli, monkeypatch, model, code):
+    assert WAYS[code](cli, monkeypatch, model) == code
