@@ -32,6 +32,7 @@ from lstmctl.files import os_errors, write_file
 BAD_ROWS = "bad-rows"
 BAD_SCHEMA = "lstmctl.bad-row/1"
 KINDS = ("jsonl", "parquet")
+_GROUP = 4_096  # rows of a row group in Parquet
 _IN_MEMORY = 2**22  # bytes of answers, before they go to a temporary file
 
 Objects = list[dict[str, Any]]
@@ -158,12 +159,21 @@ def _writer(kind: str, file: IO[bytes], labels: tuple[str, ...]) -> Iterator[Cal
     pyarrow, parquet = parquets.modules()
     schema = _schema(pyarrow, labels)
     with parquet.ParquetWriter(file, schema) as writer:
+        group: Objects = []
 
-        def write_table(objects: Objects) -> None:
-            rows = [{**each, "columns": json.dumps(each.get("columns"), ensure_ascii=False)} for each in objects]
-            writer.write_table(pyarrow.Table.from_pylist(rows, schema=schema))
+        def write_group() -> None:
+            writer.write_table(pyarrow.Table.from_pylist(group, schema=schema))
+            group.clear()
 
-        yield write_table
+        def write_rows(objects: Objects) -> None:
+            for each in objects:
+                columns = each.get("columns")
+                group.append({**each, "columns": columns and json.dumps(columns, ensure_ascii=False)})
+            if len(group) >= _GROUP:
+                write_group()
+
+        yield write_rows
+        write_group()
 
 
 def _schema(pyarrow: Any, labels: tuple[str, ...]) -> Any:

@@ -35,7 +35,7 @@ def open_parquet(file: IO[bytes], source: str) -> Any:
     """
     pyarrow, parquet = modules()
     try:
-        return parquet.ParquetFile(file, buffer_size=_BUFFER)
+        return parquet.ParquetFile(file, buffer_size=_BUFFER, pre_buffer=False)
     except (pyarrow.ArrowException, OSError) as error:
         raise _damaged(error, source) from error
 

@@ -4,6 +4,8 @@ import csv
 import gzip
 import io
 import json
+import random
+import tracemalloc
 
 import pytest
 from hypothesis import given, settings
@@ -71,6 +73,23 @@ def test_row_groups_are_the_pieces_of_parquet(tmp_path):
     assert rows == list(read_rows(path, label_column=None))
     assert [row.number for row in rows] == list(range(1, 1_001))
     assert len(pieces) > 3
+
+
+def test_a_row_group_of_any_size_is_read_in_little_memory(tmp_path):
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    path = tmp_path / "rows.parquet"
+    texts = [random.Random(number).randbytes(1_000).hex() for number in range(20_000)]
+    parquet.write_table(pyarrow.table({"text": texts}), path, row_group_size=10**6)
+    assert path.stat().st_size > 10_000_000
+    del texts
+    tracemalloc.start()  # pyarrow reads through a file of Python's
+    try:
+        assert sum(1 for _ in read_rows(path, label_column=None)) == 20_000
+        assert tracemalloc.get_traced_memory()[1] < 12_000_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_packed_file_is_one_piece(tmp_path):
