@@ -9,6 +9,7 @@ are read, numbered and refused as everywhere else, and a process needs neither p
 """
 
 import os
+import socket
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -23,6 +24,7 @@ I = TypeVar("I")  # noqa: E741
 _EACH = 2  # items for each process of the cluster: one to work on, and the next one
 _STORE_BYTES = 2**28  # shared memory of a local cluster: it holds the work, and items and answers on their way
 _POLL = 0.5  # seconds
+_CONNECT = 10.0  # seconds
 
 
 @contextmanager
@@ -38,11 +40,14 @@ def connected(address: str | None, *, jobs: int | None) -> Iterator[Each]:
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nobody is told that this was run
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # or Ray warns of a change to come
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # or it warns of what is told in one line below
     try:
         import ray
     except ModuleNotFoundError:
         raise MissingExtra("ray", extra="ray") from None
     address = address or os.environ.get("RAY_ADDRESS") or "local"
+    if ":" in address:
+        _see_whether_it_listens(address)
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
     if address == "local":
         options |= {"num_cpus": jobs, "include_dashboard": False, "object_store_memory": _STORE_BYTES}
@@ -50,11 +55,23 @@ def connected(address: str | None, *, jobs: int | None) -> Iterator[Each]:
         ray.init(address, **options)
     except (ConnectionError, ValueError, RuntimeError, OSError, ray.exceptions.RayError) as error:
         where = "a cluster on this machine" if address == "local" else f"the Ray cluster at {address}"
-        raise NotFound(f"{where} cannot be used: {_first_line(error)}", hint="ray status") from error
+        hint = "ray status" if address in ("local", "auto") else "RAY_AUTH_MODE=token, if it asks for ~/.ray/auth_token"
+        raise NotFound(f"{where} cannot be used: {_first_line(error)}", hint=hint) from error
     try:
         yield lambda work, items: _each(ray, work, items, jobs=None if address == "local" else jobs)
     finally:
         ray.shutdown()
+
+
+def _see_whether_it_listens(address: str) -> None:
+    """Ray itself would try for a quarter of an hour."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECT).close()
+    except (OSError, ValueError, OverflowError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        message = f"there is no Ray cluster at {address}: {reason.lower()}"
+        raise NotFound(message, hint="ray start --head prints the address of the cluster it starts") from error
 
 
 def _each(ray: Any, work: Callable[[I], A], items: Iterable[I], *, jobs: int | None) -> Iterator[A]:

@@ -258,6 +258,14 @@ def test_without_ray_there_is_a_line_to_install_it(cli, reviews, tmp_path, monke
     assert done.code == 69
 
 
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "nobody.invalid:6379", "127.0.0.1:http", "ray://127.0.0.1:1"])
+def test_a_cluster_that_does_not_listen_is_told_at_once(cli, reviews, tmp_path, address):
+    pytest.importorskip("ray")
+    done = cli("predict", "-i", reviews, "-o", tmp_path / "scored", "--engine", "ray", "--ray-address", address)
+    assert done.code == 66
+    assert f"there is no Ray cluster at {address}" in done.err
+
+
 @pytest.mark.parametrize("source", ["{folder}", "{folder}/*.csv", "{folder}/a.csv"])
 def test_labelled_files_can_be_named_by_folder_and_pattern(cli, tmp_path, source):
     folder = tmp_path / "labelled"
