@@ -57,6 +57,17 @@ def test_file_systems_without_hard_links_will_do(tmp_path):
     assert os.listdir(tmp_path) == ["a"]
 
 
+def test_a_new_file_has_the_mode_that_the_umask_leaves(tmp_path):
+    before = os.umask(0o026)
+    try:
+        write_file(tmp_path / "a", b"content")
+        with Folder.open(tmp_path) as folder:
+            folder.write("b", b"content")
+    finally:
+        os.umask(before)
+    assert {stat.S_IMODE((tmp_path / name).stat().st_mode) for name in "ab"} == {0o640}
+
+
 def test_the_old_file_keeps_its_mode_and_a_link_stays_a_link(tmp_path):
     private, link = tmp_path / "private", tmp_path / "link"
     private.write_bytes(b"old")

@@ -123,6 +123,12 @@ def test_no_texts_have_no_accuracy():
 # --- probabilities --------------------------------------------------------------------------------------------------
 
 
+def test_there_must_be_a_row_of_probabilities_for_each_text():
+    for rows in (0, 1, 3):
+        with pytest.raises(ValueError, match="rows|texts"):
+            metrics.log_loss(np.full((rows, 2), 0.5), np.array([0, 1]))
+
+
 def test_log_loss_by_hand():
     probabilities = np.array([[0.5, 0.5], [0.25, 0.75]])
     assert metrics.log_loss(probabilities, np.array([0, 0])) == pytest.approx((math.log(2) + math.log(4)) / 2)
