@@ -126,7 +126,7 @@ def command(
             raise UsageError("texts and --input together: which one?", hint="leave out one of the two")
         if explain or all_units or labels_only or expect is not None:
             raise UsageError("--explain, --all-units, --labels-only and --expect are for one file at a time")
-        check_reading(input_format, encoding_errors, max_line_bytes)
+        limit = check_reading(input_format, encoding_errors, max_line_bytes)
         folder = open_model(model)
         _check_options(folder.card.config.labels, top_k=top_k, threshold=threshold, expect=None)
         target, settings.output = settings.output, None
@@ -145,7 +145,7 @@ def command(
             threshold=threshold,
             top_k=top_k,
             encoding_errors=encoding_errors,
-            max_line_bytes=max_line_bytes,
+            max_line_bytes=limit,
             skip_bad_rows=bad_rows == "skip",
         )
         return int(ExitCode.DONE)

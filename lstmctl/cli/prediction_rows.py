@@ -64,10 +64,9 @@ def rows_of(
         raise UsageError(
             "no text given", hint='lstmctl predict "great movie" · … | lstmctl predict - · predict -i FILE'
         )
-    from lstmctl.data.lines import MAX_LINE_BYTES
     from lstmctl.data.rows import read_rows
 
-    check_reading(input_format, encoding_errors, max_line_bytes)
+    limit = check_reading(input_format, encoding_errors, max_line_bytes)
     path = None if source in (None, "-") else Path(source or "")
     kind = _format(path, input_format, keep_columns=keep_columns)
     read = partial(
@@ -77,7 +76,7 @@ def rows_of(
         label_column=None,
         encoding_errors=encoding_errors,
         keep_columns=keep_columns,
-        max_line_bytes=MAX_LINE_BYTES if max_line_bytes is None else max_line_bytes,
+        max_line_bytes=limit,
     )
     if path is not None:
         return read(path), None
@@ -89,8 +88,9 @@ def rows_of(
     return read(stream), stream
 
 
-def check_reading(input_format: str | None, encoding_errors: str, max_line_bytes: int | None) -> None:
-    """See that the options which say how to read can be."""
+def check_reading(input_format: str | None, encoding_errors: str, max_line_bytes: int | None) -> int:
+    """See that the options which say how to read can be; how many bytes a line may have."""
+    from lstmctl.data.lines import MAX_LINE_BYTES
     from lstmctl.data.rows import FORMATS
 
     if input_format is not None and input_format not in FORMATS:
@@ -99,6 +99,7 @@ def check_reading(input_format: str | None, encoding_errors: str, max_line_bytes
         raise UsageError(f"--encoding-errors must be strict or replace, not {encoding_errors}")
     if max_line_bytes is not None and not 1 <= max_line_bytes <= _HIGHEST_LIMIT:
         raise UsageError(f"--max-line-bytes must be 1 to {_HIGHEST_LIMIT:,}, not {max_line_bytes}")
+    return MAX_LINE_BYTES if max_line_bytes is None else max_line_bytes
 
 
 def _of_arguments(texts: list[str], *, source: str | None, keep_columns: bool) -> "Iterator[Row]":

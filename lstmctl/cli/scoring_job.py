@@ -31,15 +31,10 @@ def score(
     engine: "AbstractContextManager[Each]",
     input_format: str | None,
     kind: str,
-    text_column: str,
-    keep_columns: bool,
-    threshold: float | None,
-    top_k: int | None,
-    encoding_errors: str,
-    max_line_bytes: int | None,
-    skip_bad_rows: bool,
+    **options: Any,
 ) -> None:
-    """Answer all rows of the files that `source` names, into the folder `target`; only what is not there yet.
+    """Answer all rows of the files that `source` names, into the folder `target`; only what is not there yet. `options` are
+    the other fields of a `Scoring`.
 
     Raises:
         UsageError, NotFound, MissingExtra: what is named cannot be. CannotCreate: not into that folder. BadData: naming
@@ -48,7 +43,6 @@ def score(
     from lstmctl.answer_folder import claimed
     from lstmctl.classifier import Classifier
     from lstmctl.data.inputs import find_inputs
-    from lstmctl.data.lines import MAX_LINE_BYTES
     from lstmctl.data.opening import display
     from lstmctl.scoring import BAD_ROWS, Scoring
 
@@ -67,13 +61,7 @@ def score(
         reference=folder.reference,
         folder=os.path.abspath(target),
         kind=kind,
-        text_column=text_column,
-        keep_columns=keep_columns,
-        threshold=threshold,
-        top_k=top_k,
-        encoding_errors=encoding_errors,
-        max_line_bytes=MAX_LINE_BYTES if max_line_bytes is None else max_line_bytes,
-        skip_bad_rows=skip_bad_rows,
+        **options,
     )
     tally = Tally(console, bytes=sum(path.stat().st_size for path in inputs.files))
     claim = claimed(scoring, inputs.files, digest=folder.sha256, force=settings.force)
