@@ -33,8 +33,9 @@ def score(
     kind: str,
     **options: Any,
 ) -> None:
-    """Answer all rows of the files that `source` names, into the folder `target`; only what is not there yet. `options` are
-    the other fields of a `Scoring`.
+    """Answer all rows of the files that `source` names, into the folder `target`; only what is not there yet.
+
+    `options` are the other fields of a `Scoring`.
 
     Raises:
         UsageError, NotFound, MissingExtra: what is named cannot be. CannotCreate: not into that folder. BadData: naming
