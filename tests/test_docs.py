@@ -135,3 +135,9 @@ def test_the_recipe_page_has_every_key_with_its_default_and_option():
         [sys.executable, "-m", "lstmctl", "train", "--help"], capture_output=True, text=True, check=True
     ).stdout
     assert all(option in help_text for _, _, option in rows if option)
+
+
+def test_every_command_explains_itself_with_an_example():
+    page = (ROOT / "docs" / "reference" / "cli.md").read_text()
+    for section in page.split("\n## ")[1:]:
+        assert "\nExamples:\n" in section and "\nUsage: lstmctl" in section, section[:60]
