@@ -46,7 +46,8 @@ def claimed(scoring: Scoring, files: Mapping[Path, str], *, digest: str, force: 
         path.mkdir(exist_ok=True)
         folder = Folder.open(path)
     with folder:
-        _refuse_strangers(folder)
+        with os_errors(f"read {display(path)}"):
+            _refuse_strangers(folder)
         with lock(folder, _LOCK, timeout=0, what=f"{display(path)} is being written"):
             keys = {path: _key(path) for path in files}
             with os_errors(f"write {display(path)}"):

@@ -40,7 +40,6 @@ def connected(address: str | None, *, jobs: int | None) -> Iterator[Each]:
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nobody is told that this was run
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # or Ray warns of a change to come
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # or it warns of what is told in one line below
     try:
         import ray
     except ModuleNotFoundError:

@@ -1,6 +1,6 @@
 """Scoring: a folder of answers to files of any size, one file of answers for each piece of the input.
 
-A piece is read, answered and written by one process, which keeps no more than some hundred rows in memory. Its answers
+A piece is read, answered and written by one process, which keeps a few thousand rows in memory at most. Its answers
 get their name when they are whole, so after an interruption only the pieces without answers are left to do, and whoever
 does one twice writes the same again. `scoring.json` tells what the answers were made with: no others get into the
 folder.
@@ -31,7 +31,6 @@ from lstmctl.files import os_errors, write_file
 
 BAD_ROWS = "bad-rows"
 BAD_SCHEMA = "lstmctl.bad-row/1"
-KINDS = ("jsonl", "parquet")
 _GROUP = 4_096  # rows of a row group in Parquet
 _IN_MEMORY = 2**22  # bytes of answers, before they go to a temporary file
 
@@ -64,7 +63,7 @@ class Scoring:
     classifier: Classifier
     reference: str
     folder: str  # absolute
-    kind: str  # of KINDS
+    kind: str  # jsonl or parquet
     text_column: str
     keep_columns: bool
     threshold: float | None
