@@ -1,5 +1,6 @@
 """From what a user names to labelled rows: named sets, files and folders, each whole or in the parts it brings."""
 
+import glob
 import os
 import re
 import unicodedata
@@ -56,10 +57,13 @@ def source_of(name_or_path: str, *, cwd: Path | None = None) -> str:
 
 
 def default_model_name(source: str) -> str:
-    """The model name that goes with a `DataConfig.source`: the data set's name, or the file's without its suffixes."""
+    """The model name that goes with a `DataConfig.source`: the data set's name, or the file's without its suffixes, or
+    of a pattern the folder's."""
     stem = source
     if source not in NAMES:
         path = without_packing(Path(source))
+        while glob.has_magic(path.name) and not os.path.isfile(source):
+            path = path.parent
         stem = path.stem if path.suffix.lower() in (*SUFFIXES, ".txt") else path.name
     name = re.sub(r"[^a-z0-9._-]", "-", unicodedata.normalize("NFC", stem).lower())
     name = re.sub(r"\.{2,}", ".", name).strip("._-")[:_LONGEST_NAME].rstrip("._-") or "model"

@@ -51,6 +51,8 @@ def test_standard_input_cannot_be_read_twice() -> None:
         ("/x/Reviews 2024.CSV.gz", "reviews-2024"),
         ("/x/reviews.v2.jsonl", "reviews.v2"),
         ("/x/notes.txt", "notes"),
+        ("/x/shops/*.csv", "shops"),
+        ("/x/shops/**/[ab]*.csv.gz", "shops"),
         ("/x/aclImdb", "aclimdb"),
         ("/x/film.reviews", "film.reviews"),
         ("/x/Kritik_Ü.tsv", "kritik"),
