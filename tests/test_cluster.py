@@ -18,8 +18,9 @@ pytest.importorskip("ray")
 
 ROWS = int(os.environ.get("LSTMCTL_TEST_ROWS", "20000"))
 PROGRAM = """
-import runpy
+import runpy, signal
 from lstmctl import answer_folder
+signal.signal(signal.SIGINT, signal.default_int_handler)  # heard even where the tests run in the background
 answer_folder.PIECE_BYTES = 100_000
 runpy.run_module("lstmctl", run_name="__main__")
 """

@@ -25,7 +25,14 @@ def model(tmp_path, monkeypatch):
 
 
 def process(*arguments, **options):
-    return subprocess.Popen([sys.executable, "-m", "lstmctl", *arguments], stderr=subprocess.PIPE, **options)
+    """The program, which hears all signals even where the tests run in the background and ignore some."""
+
+    def hear():
+        for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+            signal.signal(number, signal.SIG_DFL)
+
+    command = [sys.executable, "-m", "lstmctl", *arguments]
+    return subprocess.Popen(command, stderr=subprocess.PIPE, preexec_fn=hear, **options)  # noqa: PLW1509  # no threads here
 
 
 def failing(monkeypatch, call, number):
