@@ -60,7 +60,7 @@ def command(
         option(
             "--data",
             "NAME|FILE|DIR",
-            "A data set (lstmctl data list), a file, or a folder of class folders.",
+            "A data set (lstmctl data list), a file, a quoted pattern, or a folder.",
             DATA,
             shown="imdb",
             complete=complete_data,
