@@ -115,6 +115,16 @@ def test_left_behind(folder):
             assert not gone_too
 
 
+def test_what_was_left_behind_is_let_go(folder):
+    with lock(folder, ".lock", timeout=0, what="it is held"):
+        pass
+    with left_behind(folder, ".lock") as gone:
+        assert gone
+    assert not held(folder, ".lock")
+    with lock(folder, ".lock", timeout=0, what="it is held"):
+        assert held(folder, ".lock")
+
+
 @pytest.mark.parametrize("broken", [lambda *_: None, OSError(errno.ENOLCK, "no locks"), OSError(errno.ENOTSUP, "no")])
 def test_where_locks_mean_nothing_nobody_is_thought_dead(folder, monkeypatch, broken):
     def flock(descriptor, kind):
