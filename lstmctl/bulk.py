@@ -134,11 +134,21 @@ def each(work: Callable[[I], A], items: Iterable[I], *, jobs: int) -> Iterator[A
 
 def answer_all(each: Each, answer: Callable[[list[Any]], list[A]], texts: Sequence[str]) -> list[A]:
     """The answers to texts that are all there, by whatever has the work done: `each` with its jobs, or a cluster."""
-    batches = [(start, texts[start : start + BATCH]) for start in range(0, len(texts), BATCH)]
+    batches = list(_batches(texts))
     if len(batches) <= 1:  # sooner done than given away
         return answer(list(texts))
     answered: dict[int, list[A]] = dict(each(_Numbered(answer), batches))
     return [one for start, _ in batches for one in answered[start]]
+
+
+def _batches(texts: Sequence[str]) -> Iterator[tuple[int, Sequence[str]]]:
+    """The texts in batches, each with the place of its first."""
+    start = size = 0
+    for stop, text in enumerate(texts, start=1):
+        size += len(text)
+        if stop - start == BATCH or size >= BATCH_CHARACTERS or stop == len(texts):
+            yield start, texts[start:stop]
+            start, size = stop, 0
 
 
 class _Numbered(Generic[A]):

@@ -14,14 +14,14 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import islice
+from functools import partial
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
 from typing import IO, Any, NamedTuple
 
 from lstmctl.answers import answer_object
-from lstmctl.bulk import BATCH
-from lstmctl.classifier import Classifier
+from lstmctl.bulk import Bulk
+from lstmctl.classifier import Classifier, Prediction
 from lstmctl.data import parquet as parquets
 from lstmctl.data.columns import Row
 from lstmctl.data.opening import Piece
@@ -31,7 +31,7 @@ from lstmctl.files import os_errors, write_file
 
 BAD_ROWS = "bad-rows"
 BAD_SCHEMA = "lstmctl.bad-row/1"
-_GROUP = 4_096  # rows of a row group in Parquet
+_GROUP, _GROUP_CHARACTERS = 4_096, 2**23  # of the texts of a row group in Parquet: whichever is reached first
 _IN_MEMORY = 2**22  # bytes of answers, before they go to a temporary file
 
 Objects = list[dict[str, Any]]
@@ -92,45 +92,49 @@ class Scoring:
             return Scored(0, 0, task.piece.bytes, error)
 
     def _score(self, task: Task) -> Scored:
-        bad: list[BadRow] = []
-        rows = read_rows(
-            Path(task.path),
-            name=task.path,
-            format=task.format,
-            text_column=self.text_column,
-            label_column=None,
-            keep_columns=self.keep_columns,
-            encoding_errors=self.encoding_errors,
-            max_line_bytes=self.max_line_bytes,
-            piece=task.piece,
-            set_aside=bad.append if self.skip_bad_rows else None,
-        )
-        target = Path(self.folder)
-        with SpooledTemporaryFile(_IN_MEMORY) as file, os_errors("keep the answers until they are whole"):
-            with _writer(self.kind, file, self.classifier.config.labels) as write:
-                count = 0
-                while batch := list(islice(rows, BATCH)):
-                    write(self._answers(batch))
-                    count += len(batch)
-            if bad:
-                aside = "".join(json.dumps(_set_aside(task.path, error), ensure_ascii=False) + "\n" for error in bad)
-                write_file(target / BAD_ROWS / f"{task.name}.jsonl", aside.encode("utf-8", "replace"), force=True)
-            write_file(target / f"{task.name}.{self.kind}", file, force=True)
-        return Scored(count, len(bad), task.piece.bytes)
+        count = bad = 0
+        target, answer = Path(self.folder), partial(self.classifier.predict, threshold=self.threshold)
+        with (
+            os_errors("keep the answers until they are whole"),
+            SpooledTemporaryFile(_IN_MEMORY) as answers,
+            SpooledTemporaryFile(_IN_MEMORY) as aside,
+        ):
 
-    def _answers(self, rows: list[Row]) -> Objects:
-        predictions = self.classifier.predict([row.text for row in rows], threshold=self.threshold)
+            def set_aside(error: BadRow) -> None:
+                nonlocal bad
+                bad += 1
+                aside.write(_json_line(_set_aside(task.path, error)))
+
+            rows = read_rows(
+                Path(task.path),
+                name=task.path,
+                format=task.format,
+                text_column=self.text_column,
+                label_column=None,
+                keep_columns=self.keep_columns,
+                encoding_errors=self.encoding_errors,
+                max_line_bytes=self.max_line_bytes,
+                piece=task.piece,
+                set_aside=set_aside if self.skip_bad_rows else None,
+            )
+            bulk = Bulk[Row, Prediction](answer, jobs=1)
+            with _writer(self.kind, answers, self.classifier.config.labels) as write, bulk:
+                for row in rows:
+                    count += 1
+                    if answered := bulk.put(row, row.text):
+                        write(self._objects(answered))
+                write(self._objects(bulk.finish()))
+            if bad:
+                write_file(target / BAD_ROWS / f"{task.name}.jsonl", aside, force=True)
+            write_file(target / f"{task.name}.{self.kind}", answers, force=True)
+        return Scored(count, bad, task.piece.bytes)
+
+    def _objects(self, answered: list[tuple[Row, Prediction]]) -> Objects:
+        labels = self.classifier.config.labels
         column = self.text_column if self.keep_columns else None
         return [
-            answer_object(
-                row,
-                prediction,
-                self.classifier.config.labels,
-                reference=self.reference,
-                top_k=self.top_k,
-                text_column=column,
-            )
-            for row, prediction in zip(rows, predictions, strict=True)
+            answer_object(row, prediction, labels, reference=self.reference, top_k=self.top_k, text_column=column)
+            for row, prediction in answered
         ]
 
 
@@ -144,14 +148,17 @@ def _set_aside(path: str, error: BadRow) -> dict[str, Any]:
     }
 
 
+def _json_line(value: dict[str, Any]) -> bytes:
+    return (json.dumps(value, ensure_ascii=False) + "\n").encode("utf-8", "backslashreplace")
+
+
 @contextmanager
 def _writer(kind: str, file: IO[bytes], labels: tuple[str, ...]) -> Iterator[Callable[[Objects], None]]:
     """What writes answers into a file that is whole when the context ends."""
     if kind == "jsonl":
 
         def write_lines(objects: Objects) -> None:
-            lines = "".join(json.dumps(each, ensure_ascii=False) + "\n" for each in objects)
-            file.write(lines.encode("utf-8", "backslashreplace"))
+            file.writelines(map(_json_line, objects))
 
         yield write_lines
         return
@@ -168,7 +175,7 @@ def _writer(kind: str, file: IO[bytes], labels: tuple[str, ...]) -> Iterator[Cal
             for each in objects:
                 columns = each.get("columns")
                 group.append({**each, "columns": columns and json.dumps(columns, ensure_ascii=False)})
-            if len(group) >= _GROUP:
+            if len(group) >= _GROUP or sum(len(each["text"]) for each in group) >= _GROUP_CHARACTERS:
                 write_group()
 
         yield write_rows

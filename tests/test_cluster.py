@@ -119,7 +119,7 @@ def test_an_interrupted_run_is_gone_on_with(reviews, expected, tmp_path):
     assert "the same command goes on" in err
     before = {path.name: path.stat().st_mtime_ns for path in target.glob("*.jsonl")}
     err = scored("-i", reviews, "-o", target, *RAY)
-    assert f"{len(before)} pieces were answered before" in err
+    assert f"{len(before)} pieces answered before" in err
     assert before.items() <= {path.name: path.stat().st_mtime_ns for path in target.glob("*.jsonl")}.items()
     assert answers(target) == expected
 
@@ -133,7 +133,7 @@ def test_a_bad_row_is_named_with_file_and_row(reviews, tmp_path):
     assert process.returncode == 65
     assert f"{reviews}:{ROWS // 2 + 1}: not JSON" in err
     assert "Traceback" not in err
-    assert "1 rows were set aside" in scored("-i", reviews, "-o", tmp_path / "scored", *RAY, "--bad-rows", "skip")
+    assert "set aside: 1 row, named in" in scored("-i", reviews, "-o", tmp_path / "scored", *RAY, "--bad-rows", "skip")
     rows = [json.loads(line)["row"] for line in answers(tmp_path / "scored").splitlines()]
     assert rows == [row for row in range(1, ROWS + 1) if row != ROWS // 2 + 1]
 

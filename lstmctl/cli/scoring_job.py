@@ -56,7 +56,9 @@ def score(
     inputs = find_inputs(source, format=input_format)
     if inputs.left_out:
         example = display(inputs.left_out[0])
-        console.note(f"{len(inputs.left_out):,} files are left out, as their names tell no format: {example}")
+        console.note(
+            f"left out, as the name tells no format: {_counted(len(inputs.left_out), 'file')}, such as {example}"
+        )
     scoring = Scoring(
         classifier=Classifier.load(folder),
         reference=folder.reference,
@@ -68,12 +70,12 @@ def score(
     claim = claimed(scoring, inputs.files, digest=folder.sha256, force=settings.force)
     with claim as tasks, _kept_when_stopped(tally), tally:
         left = tally.left_of(tasks)
-        for first in left:  # if there is one: else no engine need be started
+        if (first := next(left, None)) is not None:  # else no engine need be started
             with engine as each:
                 for scored in each(scoring, chain([first], left)):
                     tally.add(scored)
     if tally.bad:
-        console.warn(f"{tally.bad:,} rows were set aside: {display(Path(scoring.folder, BAD_ROWS))} names them")
+        console.warn(f"set aside: {_counted(tally.bad, 'row')}, named in {display(Path(scoring.folder, BAD_ROWS))}")
     console.note(tally.summary(files=len(inputs.files)))
     if console.format == "json":
         counts = {"rows": tally.rows, "bad_rows": tally.bad, "pieces": tally.pieces, "pieces_before": tally.before}
@@ -87,7 +89,7 @@ def _kept_when_stopped(tally: "Tally") -> Iterator[None]:
     try:
         yield
     except (KeyboardInterrupt, Signalled) as interrupt:
-        done = f"stopped after {tally.rows:,} rows; their answers are kept"
+        done = f"stopped after {_counted(tally.rows, 'row')}; their answers are kept"
         raise Interrupted(number_of(interrupt), done, hint="the same command goes on") from None
 
 
@@ -135,10 +137,12 @@ class Tally:
     def summary(self, *, files: int) -> str:
         """All of it in a line."""
         if not self.pieces:
-            return f"nothing to do: all {self.before:,} pieces of {_counted(files, 'file')} were answered before"
+            before = _counted(self.before, "piece")
+            return f"nothing to do: {before} of {_counted(files, 'file')} answered before"
         seconds = time.monotonic() - self._started
-        before = f" · {self.before:,} pieces were answered before" if self.before else ""
-        return f"{self.rows:,} rows of {_counted(files, 'file')} in {seconds:.0f} s · {self._rate():,.0f}/s{before}"
+        before = f" · {_counted(self.before, 'piece')} answered before" if self.before else ""
+        done = f"{_counted(self.rows, 'row')} of {_counted(files, 'file')} in {seconds:.0f} s"
+        return f"{done} · {self._rate():,.0f}/s{before}"
 
     def __enter__(self) -> Self:
         self._started = self._said = time.monotonic()

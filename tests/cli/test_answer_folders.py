@@ -1,6 +1,7 @@
 """Folders of answers: every row exactly once, whatever stopped the run before, and never two kinds in one folder."""
 
 import csv
+import gzip
 import json
 import os
 import random
@@ -71,7 +72,7 @@ def test_a_folder_has_the_answers_that_its_files_have_one_by_one(cli, reviews, t
     done = cli("predict", "-i", reviews, "-o", tmp_path / "scored", "-j", jobs)
     assert done.code == 0, done.err
     assert done.out == f"{tmp_path / 'scored'}\n"
-    assert "1 files are left out" in done.err and "README" in done.err
+    assert "left out, as the name tells no format: 1 file, such as" in done.err and "README" in done.err
     assert f"{ROWS + ROWS // 3:,} rows of 2 files" in done.err
     assert rows_in(tmp_path / "scored") == one_by_one(cli, reviews)
     assert len(list((tmp_path / "scored").glob("*.jsonl"))) > 20
@@ -185,12 +186,28 @@ def test_bad_rows_are_set_aside_and_the_run_that_stopped_at_one_goes_on(cli, spo
     target = tmp_path / "scored"
     cli("predict", "-i", spoilt, "-o", target)
     done = cli("predict", "-i", spoilt, "-o", target, "--bad-rows", "skip")
-    assert done.code == 0 and "2 rows were set aside" in done.err
+    assert done.code == 0 and "set aside: 2 rows, named in" in done.err
     assert {row for _, row in rows_in(target)} == set(range(1, 1_001)) - {501, 901}
     aside = [json.loads(line) for path in (target / "bad-rows").iterdir() for line in path.read_text().splitlines()]
     assert sorted(row["row"] for row in aside) == [501, 901]
     assert {row["file"] for row in aside} == {str(spoilt / "a.jsonl")}
     assert any(row["reason"].startswith("not JSON") for row in aside)
+
+
+@pytest.mark.parametrize("answers", ["jsonl", "parquet"])
+def test_long_rows_are_answered_a_few_at_a_time(tmp_path, answers):
+    """600 rows of almost a MiB, packed and so in one piece: together they are far more than the process may have."""
+    path = tmp_path / "long.jsonl.gz"
+    line = json.dumps({"text": "film " * 200_000}).encode() + b"\n"
+    with gzip.open(path, "wb", compresslevel=1) as file:
+        for _ in range(600):
+            file.write(line)
+    command = [sys.executable, "-m", "lstmctl", "predict", "-i", path, "-o", f"{tmp_path}/scored/", "-j", "1"]
+    process = subprocess.Popen([*map(str, command), "--answers", answers], stdout=subprocess.DEVNULL)
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0
+    assert used.ru_maxrss * (1 if sys.platform == "darwin" else 1024) < 400e6
 
 
 def test_answers_of_two_kinds_do_not_get_into_one_folder(cli, reviews, tmp_path):
