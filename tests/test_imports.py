@@ -28,6 +28,7 @@ RANKS = [
     {"answer_folder"},
     {"api"},
     {"cli.options", "cli.lines", "cli.terminal"},
+    {"cli.messages"},
     {"cli.console", "cli.parser", "cli.engine"},
     {"cli.session"},
     {

@@ -1,20 +1,19 @@
-"""The one place that writes for people and programs: answers to stdout, everything else to stderr.
+"""The one place that writes for people and programs: answers to stdout, everything else (`Messages`) to stderr.
 
 Knows streams, terminals, colours and encodings; knows nothing of models. rich is imported only for a terminal.
 """
 
 import json
 import os
-import shutil
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
-from lstmctl.cli.lines import Piece, align, facts, plain, shortened, visible
+from lstmctl.cli.lines import Piece, align, labelled, plain, shortened, styled, visible
+from lstmctl.cli.messages import Messages
 from lstmctl.cli.options import Settings
-from lstmctl.cli.terminal import ASCII, can_show, is_terminal
+from lstmctl.cli.terminal import ASCII, can_show, is_terminal, may_color, rich_console
 from lstmctl.errors import CannotCreate, LstmctlError, StorageError, from_os_error
 from lstmctl.files import os_errors, write_file
 
@@ -25,16 +24,15 @@ class PipeClosed(Exception):
     """The reader of stdout went away."""
 
 
-class Console:
+class Console(Messages):
     """Answers and messages of one run of the program."""
 
     def __init__(self, settings: Settings) -> None:
-        self.settings = settings
+        super().__init__(settings)
         self.on_terminal = settings.output is None and is_terminal(sys.stdout)
-        self.messages_on_terminal = is_terminal(sys.stderr)
         wanted = settings.format
         self.format = wanted if wanted != "auto" else ("table" if self.on_terminal else "tsv")
-        self._rich: dict[str, Any] = {}
+        self._rich_stdout: Any = None
 
     @classmethod
     def open(cls, settings: Settings) -> Self:
@@ -46,13 +44,6 @@ class Console:
         if settings.output is not None and not settings.force and os.path.lexists(settings.output):
             raise CannotCreate(f"{settings.output} exists", hint="--force overwrites it")
         return cls(settings)
-
-    # --- stdout, or the file of -o: the answer ---------------------------------------------------------------------
-
-    @property
-    def width(self) -> int:
-        """Columns of the terminal, or 80, or what COLUMNS says."""
-        return shutil.get_terminal_size((80, 24)).columns
 
     @property
     def unicode(self) -> bool:
@@ -67,7 +58,17 @@ class Console:
     @property
     def color(self) -> bool:
         """Whether the answer may be coloured."""
-        return self._may_color(self.on_terminal)
+        return may_color(self.settings.color, terminal=self.on_terminal)
+
+    @property
+    def picture_format(self) -> Literal["png", "svg"] | None:
+        """The kind of picture that the file of -o is named as; None for any other name."""
+        match os.path.splitext(self.settings.output or "")[1].lower():
+            case ".png":
+                return "png"
+            case ".svg":
+                return "svg"
+        return None
 
     def result(self, line: str = "") -> None:
         """One line of the answer, exactly as it is, in UTF-8 whatever the locale."""
@@ -87,9 +88,8 @@ class Console:
 
     def show_facts(self, label: str, text: str) -> None:
         """Facts with " · " between them, behind a label of up to nine letters; in several lines if need be."""
-        lines = facts(text, self.width - 10 if self.on_terminal else len(text))
-        for name, line in zip([label, *[""] * len(lines)], lines, strict=False):
-            self.show((f"{name:<10}", "dim"), line)
+        for line in labelled(label, text, room=self.width if self.on_terminal else None):
+            self.show(*line)
 
     def show_from(self, column: int, before: Sequence[Piece], after: Sequence[Piece]) -> None:
         """One line whose second half starts at a column, however wide the terminal draws the first: of emoji with a
@@ -100,9 +100,11 @@ class Console:
 
     def _styled(self, pieces: Sequence[Piece], *, cut: bool, strip: bool = True) -> str:
         if self.color:
-            console = self._terminal("stdout")
+            if self._rich_stdout is None:
+                self._rich_stdout = rich_console(stderr=False, color=True)
+            console = self._rich_stdout
             with console.capture() as captured:
-                console.print(_rich_text(pieces), soft_wrap=not cut, no_wrap=True, overflow="ellipsis", end="")
+                console.print(styled(pieces), soft_wrap=not cut, no_wrap=True, overflow="ellipsis", end="")
             text: str = captured.get()
             return text
         text = plain(pieces, strip=strip)
@@ -142,104 +144,6 @@ class Console:
         if sys.stdout is not None:
             self._guard(sys.stdout.flush)
 
-    # --- stderr: everything else ---------------------------------------------------------------------------------
-
-    def note(self, *pieces: Piece, end: str = "\n") -> None:
-        """Context worth seeing; silent with -q."""
-        if not self.settings.quiet:
-            self._message(*pieces, end=end)
-
-    def drawing(self, text: str) -> None:
-        """Lines that already carry their own colours; silent with -q."""
-        if not self.settings.quiet:
-            self._say(text + "\n")
-
-    def detail(self, *pieces: Piece) -> None:
-        """Only with -v."""
-        if self.settings.verbose:
-            self._message(*pieces)
-
-    def warn(self, text: str, *, hint: str | None = None) -> None:
-        """Something the user should know; silent with -q."""
-        if not self.settings.quiet:
-            self._message(("warning: ", "bold"), visible(text))
-            self.hint(hint)
-
-    def hint(self, text: str | None) -> None:
-        """What to do next."""
-        if text:
-            self._message(("hint: ", "bold"), visible(text))
-
-    def error(self, text: str, *, hint: str | None = None) -> None:
-        """What went wrong, in one line, and what repairs it."""
-        self._message(("error: ", "bold red"), visible(text))
-        self.hint(hint)
-
-    @contextmanager
-    def waiting(self, what: str) -> Iterator[None]:
-        """A spinner with a name, for what can take over a second."""
-        console = self.progress()
-        if console is None:
-            yield
-            return
-        with console.status(what, spinner="dots" if self.messages_unicode else "line"):
-            yield
-
-    def progress(self) -> Any:
-        """A rich console on stderr for live displays, or None where stderr is no terminal or should stay quiet."""
-        return self._terminal("stderr") if self.messages_on_terminal and not self.settings.quiet else None
-
-    @property
-    def messages_unicode(self) -> bool:
-        """Whether stderr can show ━, ★ and their like."""
-        return can_show(sys.stderr)
-
-    @property
-    def messages_color(self) -> bool:
-        """Whether messages may be coloured."""
-        return self._may_color(self.messages_on_terminal)
-
-    # --- how -----------------------------------------------------------------------------------------------------
-
-    def _message(self, *pieces: Piece, end: str = "\n") -> None:
-        if self.messages_color:
-            console = self._terminal("stderr")
-            with console.capture() as captured:
-                console.print(_rich_text(pieces), soft_wrap=True, end=end)
-            text = captured.get()
-        else:
-            text = plain(pieces, strip=end == "\n") + end
-        self._say(text if self.messages_unicode else text.translate(ASCII))
-
-    def _say(self, text: str) -> None:
-        if sys.stderr is None:
-            return
-        try:
-            sys.stderr.write(text)
-            sys.stderr.flush()
-        except (OSError, ValueError):
-            return  # nobody can be told that messages cannot be told
-
-    def _may_color(self, terminal: bool) -> bool:  # noqa: FBT001
-        if self.settings.color != "auto":
-            return self.settings.color == "always"
-        return terminal and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
-
-    def _terminal(self, stream: str) -> Any:
-        if stream not in self._rich:
-            from rich.console import Console as RichConsole
-
-            color = self.color if stream == "stdout" else self.messages_color
-            self._rich[stream] = RichConsole(
-                stderr=stream == "stderr",
-                force_terminal=True if color else None,
-                no_color=not color,
-                highlight=False,
-                markup=False,
-                emoji=False,
-            )
-        return self._rich[stream]
-
     def _write(self, data: bytes) -> None:
         if self.settings.output is not None:
             with os_errors("keep the answer until it is whole"):
@@ -271,9 +175,3 @@ def report(console: Console, error: LstmctlError) -> int:
     """Show an expected error; its exit code."""
     console.error(error.message, hint=error.hint)
     return int(error.exit_code)
-
-
-def _rich_text(pieces: Sequence[Piece]) -> Any:
-    from rich.text import Text
-
-    return Text.assemble(*pieces)

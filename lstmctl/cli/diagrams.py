@@ -1,7 +1,6 @@
 """`lstmctl plot --kind roc|calibration|confusion`: how a model answers labelled texts, drawn or in numbers."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lstmctl.charts import COLORS, LETTERS, Layer, square
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
     from lstmctl.config import DataConfig
     from lstmctl.registry.artifact import ModelFolder
 
-PICTURES = (".png", ".svg")
 SIDES = {
     "roc": ("answered positive though negative", "answered positive of the positive"),
     "calibration": ("how sure it is", "how often it is right"),
@@ -82,8 +80,7 @@ def _points(answered: Answered, kind: str) -> "tuple[list[tuple[float, float]], 
 
 def _square(console: Console, curves: "Sequence[tuple[Answered, Any, Any]]", *, kind: str, what: str) -> None:
     x, y = SIDES[kind]
-    suffix = Path(settings.output).suffix.lower() if settings.output else ""
-    if suffix in PICTURES:
+    if console.picture_format is not None:
         from lstmctl.figure import Line, square_image
 
         lines = []
@@ -92,7 +89,7 @@ def _square(console: Console, curves: "Sequence[tuple[Answered, Any, Any]]", *, 
             below = [value - low for value, (low, _, _) in zip(ys, bins, strict=True)] if bins else []
             above = [high - value for value, (_, high, _) in zip(ys, bins, strict=True)] if bins else []
             lines.append(Line(answered.name, xs, ys, (below, above) if bins else None))
-        console.picture(square_image(lines, x=x, y=y, format="png" if suffix == ".png" else "svg"))
+        console.picture(square_image(lines, x=x, y=y, format=console.picture_format))
     elif settings.format == "json":
         for answered, points, bins in curves:
             answer: dict[str, Any] = {"schema": f"lstmctl.{kind}/1", "model": answered.name, "data": what}
@@ -131,12 +128,11 @@ def _confusion(console: Console, answered: Answered, *, what: str) -> None:
 
     labels = answered.folder.card.config.labels
     counts = confusion(answered.truth, choose(answered.probabilities), labels=len(labels))
-    suffix = Path(settings.output).suffix.lower() if settings.output else ""
-    if suffix in PICTURES:
+    if console.picture_format is not None:
         from lstmctl.figure import confusion_image
 
         title = f"{answered.name} on {what}"
-        console.picture(confusion_image(labels, counts, title=title, format="png" if suffix == ".png" else "svg"))
+        console.picture(confusion_image(labels, counts, title=title, format=console.picture_format))
     elif settings.format == "json":
         table = {label: dict(zip(labels, row, strict=True)) for label, row in zip(labels, counts.tolist(), strict=True)}
         answer = {"schema": "lstmctl.confusion/1", "model": answered.name, "data": what}

@@ -2,8 +2,7 @@
 
 import math
 from itertools import groupby
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from lstmctl.cli.console import Console
 from lstmctl.cli.lines import Piece, shortened, tsv, visible
@@ -67,9 +66,8 @@ def plot_gates(console: Console, folder: "ModelFolder", text: str, *, show: str,
         raise BadData("the text has no word to draw")
     values = getattr(explanation.traces[name], show.replace("-", "_"))
     heading = f"{QUANTITIES[show].title} · {folder.reference}" + (f" · {name}" if len(names) > 1 else "")
-    suffix = Path(settings.output).suffix.lower() if settings.output else ""
-    if suffix in (".png", ".svg"):
-        _picture(console, explanation, values, show=show, heading=heading, suffix=suffix)
+    if console.picture_format is not None:
+        _picture(console, explanation, values, show=show, heading=heading, format=console.picture_format)
     elif settings.format == "json":
         rows = [[float(f"{value:.7g}") for value in row] for row in values.tolist()]
         answer = {"schema": "lstmctl.gates/1", "model": folder.reference, "text": text, "lstm": name, "show": show}
@@ -83,7 +81,13 @@ def plot_gates(console: Console, folder: "ModelFolder", text: str, *, show: str,
 
 
 def _picture(
-    console: Console, explanation: "Explanation", values: "NDArray[Any]", *, show: str, heading: str, suffix: str
+    console: Console,
+    explanation: "Explanation",
+    values: "NDArray[Any]",
+    *,
+    show: str,
+    heading: str,
+    format: Literal["png", "svg"],  # noqa: A002
 ) -> None:
     from lstmctl.figure import HeatMap, heat_map_image
 
@@ -91,7 +95,7 @@ def _picture(
     low, high = _range(values, quantity)
     colors = [color for _, color in (BALANCE if quantity.signed else STRENGTH)]
     heat_map = HeatMap(heading, explanation.words, values, low, high, colors)
-    console.picture(heat_map_image(heat_map, format="png" if suffix == ".png" else "svg"))
+    console.picture(heat_map_image(heat_map, format=format))
 
 
 def _screen(console: Console, explanation: "Explanation", values: "NDArray[Any]", *, show: str, heading: str) -> None:

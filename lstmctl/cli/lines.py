@@ -2,9 +2,12 @@
 
 import re
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 # A line is made of pieces: plain text, or (text, style).
 Piece = str | tuple[str, str]
+
+LABEL = 10  # columns of a label, with what separates it
 
 # Control characters, and those that reorder text, must not reach a terminal: a review could repaint the screen.
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
@@ -29,8 +32,16 @@ def _tsv_field(field: object) -> str:
     return text
 
 
-def facts(text: str, room: int) -> list[str]:
-    """A line of facts with " · " between them, broken there where it is longer than `room`."""
+def labelled(label: str, text: str, *, room: int | None) -> list[list[Piece]]:
+    """Facts with " · " between them, behind a label of up to nine letters: in several lines where one is longer than
+    `room` columns; None: never.
+    """
+    lines = [text] if room is None else _facts(text, room - LABEL)
+    return [[(f"{name:<{LABEL}}", "dim"), line] for name, line in zip([label, *[""] * len(lines)], lines, strict=False)]
+
+
+def _facts(text: str, room: int) -> list[str]:
+    """A line of facts, broken between them where it is longer than `room`."""
     lines = [""]
     for fact in text.split(" · "):
         longer = f"{lines[-1]} · {fact}" if lines[-1] else fact
@@ -70,6 +81,13 @@ def plain(pieces: Sequence[Piece], *, strip: bool = True) -> str:
     """A line without styles, and unless told otherwise without spaces at its end."""
     text = "".join(map(text_of, pieces))
     return text.rstrip() if strip else text
+
+
+def styled(pieces: Sequence[Piece]) -> Any:
+    """A line with its styles, as a `rich.text.Text`."""
+    from rich.text import Text
+
+    return Text.assemble(*pieces)
 
 
 def shortened(text: str, width: int, *, ellipsis: str = "…") -> str:

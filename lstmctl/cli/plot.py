@@ -35,7 +35,7 @@ Examples:
   lstmctl plot --kind calibration    is it as sure as it is right?
   lstmctl plot --kind gates --text "not a good film" --show belt
 """
-PICTURES = (".png", ".svg")
+FILES = (".png", ".svg", ".txt", ".tsv", ".json", ".jsonl")
 
 
 def complete_show(incomplete: str) -> list[str]:
@@ -95,7 +95,7 @@ def command(
     """Draw the curves of a training, or the gates at work on a text."""
     console = Console.open(settings)
     suffix = Path(settings.output).suffix.lower() if settings.output else ""
-    if suffix and suffix not in (*PICTURES, ".txt", ".tsv", ".json", ".jsonl"):
+    if suffix and suffix not in FILES:
         raise UsageError(f"plot cannot write {suffix} files", hint="end the name in .png, .svg or .txt")
     named: list[str | None] = [*(models or []), *([model] if model is not None else [])]
     _check(kind, text=text, show=show, lstm=lstm, source=source, models=len(named))
@@ -111,10 +111,10 @@ def command(
         plot_diagram(console, [open_model(name) for name in named or [None]], kind=kind, config=config)
         return
     runs = histories(named or [None])
-    if suffix in PICTURES:
+    if console.picture_format is not None:
         from lstmctl.figure import curves_image
 
-        console.picture(curves_image(runs, format="png" if suffix == ".png" else "svg"))
+        console.picture(curves_image(runs, format=console.picture_format))
     elif settings.format == "json":
         for reference, records in runs:
             for record in records:

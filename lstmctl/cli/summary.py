@@ -135,18 +135,18 @@ def _screen(console: Console, folder: "ModelFolder") -> None:
     labels = ", ".join(map(visible, config.labels))
     positive = f" (positive: {visible(config.positive)})" if config.positive else ""
     end = "last" if config.cut == "start" else "first"
-    _line(console, "model", f"{folder.reference} · {folder.size / 1e6:.1f} MB")
+    console.show_facts("model", f"{folder.reference} · {folder.size / 1e6:.1f} MB")
     if card.data is None or card.training is None:
-        _line(console, "imported", f"{_when(card.created)} UTC · trained elsewhere")
+        console.show_facts("imported", f"{_when(card.created)} UTC · trained elsewhere")
     else:
         epoch = f"epoch {card.epoch} of {card.training.epochs}"
-        _line(console, "trained", f"{_when(card.created)} UTC · {card.seconds:.0f} s · {epoch}")
-        _line(console, "data", f"{visible(card.data.source)} · {card.rows.get('train', 0):,} training texts")
-    _line(console, "labels", f"{labels}{positive}")
-    _line(console, "reads", f"the {end} {config.max_len:,} words of a text")
-    _line(console, "accuracy", _accuracy(folder))
+        console.show_facts("trained", f"{_when(card.created)} UTC · {card.seconds:.0f} s · {epoch}")
+        console.show_facts("data", f"{visible(card.data.source)} · {card.rows.get('train', 0):,} training texts")
+    console.show_facts("labels", f"{labels}{positive}")
+    console.show_facts("reads", f"the {end} {config.max_len:,} words of a text")
+    console.show_facts("accuracy", _accuracy(folder))
     if config.temperature != 1:
-        _line(console, "certainty", f"calibrated on validation texts, temperature {config.temperature:.2f}")
+        console.show_facts("certainty", f"calibrated on validation texts, temperature {config.temperature:.2f}")
     console.show()
     rows: list[list[Piece]] = []
     for name, role, shape, parameters in layers(config):
@@ -158,10 +158,6 @@ def _screen(console: Console, folder: "ModelFolder") -> None:
         console.table(["layer", "shape", "parameters"], rows, right=[2])
     else:
         console.table(["layer", "what it does", "shape", "parameters"], rows, right=[3])
-
-
-def _line(console: Console, label: str, text: str) -> None:
-    console.show((f"{label:<10}", "dim"), text)
 
 
 def _when(created: str) -> str:

@@ -115,7 +115,7 @@ def _screen(
     lives: dict[str, list[float]],
     where: str,
 ) -> None:
-    console.show(("model     ", "dim"), f"{folder.reference}")
+    console.show_facts("model", folder.reference)
     names = list(dict.fromkeys(row["lstm"] for row in matrices))
     for name in names:
         own = [row for row in matrices if row["lstm"] == name]

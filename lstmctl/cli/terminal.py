@@ -1,7 +1,8 @@
-"""What a stream can show."""
+"""What a stream can show, and rich for those that can show more than text. rich is imported on first use."""
 
 import os
-from typing import TextIO
+import shutil
+from typing import Any, TextIO
 
 # For a stream that cannot show these characters.
 ASCII = str.maketrans(
@@ -20,6 +21,11 @@ def is_terminal(stream: TextIO | None) -> bool:
         return False
 
 
+def columns() -> int:
+    """How wide the terminal is, or 80, or what COLUMNS says."""
+    return shutil.get_terminal_size((80, 24)).columns
+
+
 def can_show(stream: TextIO | None) -> bool:
     """Whether its encoding has ━, ★ and their like."""
     try:
@@ -27,3 +33,24 @@ def can_show(stream: TextIO | None) -> bool:
     except (UnicodeEncodeError, LookupError):
         return False
     return os.environ.get("TERM") != "linux"  # the kernel's own console has no braille
+
+
+def may_color(wanted: str, *, terminal: bool) -> bool:
+    """Whether --color, "auto", "always" or "never", and the environment allow colours on a stream."""
+    if wanted != "auto":
+        return wanted == "always"
+    return terminal and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
+
+
+def rich_console(*, stderr: bool, color: bool) -> Any:
+    """A `rich.console.Console` that takes text as it is."""
+    from rich.console import Console
+
+    return Console(
+        stderr=stderr,
+        force_terminal=True if color else None,
+        no_color=not color,
+        highlight=False,
+        markup=False,
+        emoji=False,
+    )

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from lstmctl.cli.console import Console
-from lstmctl.cli.lines import Piece, facts, visible
+from lstmctl.cli.lines import LABEL, Piece, visible
 from lstmctl.errors import Interrupted
 from lstmctl.history import EpochRecord, best
 
@@ -24,7 +24,7 @@ class TrainingScreen:
     """A `training.train.Watcher` for people. On a terminal there is a live bar; elsewhere one plain line an epoch."""
 
     def __init__(self, console: Console) -> None:
-        self.console = console
+        self.console, self._facts = console, console.note_facts
         self._rich = console.progress()
         self._bar: Any = None
         self._plan: Plan | None = None
@@ -38,17 +38,17 @@ class TrainingScreen:
         parts = [("train", data.train), ("validation", data.validation), ("test", data.test)]
         counts = " · ".join(f"{len(part):,} {name}" for name, part in parts if part)
         more = f" · {unlabelled:,} unlabelled" if unlabelled else ""
-        self._line("data", f"{data.name} · {counts} texts{more}")
+        self._facts("data", f"{data.name} · {counts} texts{more}")
         for note in data.notes:
-            self._line("", note)
+            self._facts("", note)
 
     def plan(self, plan: "Plan", *, will_be: str) -> None:
         """What was learned from the texts, what will be trained, and what there is to beat."""
         model, floors = plan.model, plan.floors
         known = f"{len(plan.vocabulary.words):,} known · {plan.unknown:.1%} of the text unknown"
         cut = f" · {plan.cut:.0%} of texts cut at {model.max_len:,}" if plan.cut else ""
-        self._line("words", known + cut)
-        self._line(
+        self._facts("words", known + cut)
+        self._facts(
             "model",
             f"embedding {model.embedding_dim} → {_lstm(model, plan.training.members)} → {model.outputs} · "
             f"{model.parameters:,} parameters · will be {will_be}",
@@ -57,9 +57,9 @@ class TrainingScreen:
         bayes, majority = floors.naive_bayes["validation"], floors.majority["validation"]
         label = visible(floors.majority_label)
         f1 = f", mean F1 {floors.naive_bayes_f1['validation']:.3f}" if _uneven(plan) else ""
-        self._line("to beat", f'naive Bayes {bayes:.3f}{f1} · always "{label}" {majority:.3f} (validation)')
+        self._facts("to beat", f'naive Bayes {bayes:.3f}{f1} · always "{label}" {majority:.3f} (validation)')
         if _uneven(plan) and plan.training.class_weight == "none":
-            self._line("notice", "the labels are uneven · --class-weight balanced finds more of the rare ones")
+            self._facts("notice", "the labels are uneven · --class-weight balanced finds more of the rare ones")
 
     def _suspects(self, plan: "Plan") -> None:
         """What makes a score better or a training worse than it looks: a line, or where it is much, a warning."""
@@ -75,7 +75,7 @@ class TrainingScreen:
             if count > 0.01 * of:
                 self.console.warn(f"{text} ({count / of:.1%})", hint=hint)
             elif count:
-                self._line("notice", f"{text} · {count / of:.1%} of them")
+                self._facts("notice", f"{text} · {count / of:.1%} of them")
 
     # --- while training -------------------------------------------------------------------------------------------
 
@@ -106,7 +106,7 @@ class TrainingScreen:
         epochs = self._plan.epochs if self._plan is not None else 0
         if progress.epoch <= epochs:
             self._stop_bar()
-            self.console.note((f"resumed   epoch {progress.epoch}, after step {progress.step:,}", "dim"))
+            self.console.note((f"{'resumed':<{LABEL}}epoch {progress.epoch}, after step {progress.step:,}", "dim"))
             self._start_bar(progress.epoch)
 
     def progress(self, progress: "Progress") -> None:
@@ -159,26 +159,19 @@ class TrainingScreen:
             if _uneven(plan):
                 f1 = f" · mean F1 {trained.test.metrics['f1_macro'].value:.3f}"
                 floor += f", mean F1 {plan.floors.naive_bayes_f1['test']:.3f}"
-            self._line("test", f"{accuracy.value:.3f} ±{half:.3f}{f1} on {accuracy.n:,} texts kept aside · {floor}")
-        self._line("verdict", verdict(trained.lead))
+            self._facts("test", f"{accuracy.value:.3f} ±{half:.3f}{f1} on {accuracy.n:,} texts kept aside · {floor}")
+        self._facts("verdict", verdict(trained.lead))
         if self.console.messages_on_terminal:
-            self._line("next", 'lstmctl predict "great movie" · lstmctl evaluate · lstmctl plot')
+            self._facts("next", 'lstmctl predict "great movie" · lstmctl evaluate · lstmctl plot')
         self.console.detail(
             f"agreement {trained.difference:.1e} between NumPy and Keras · epoch {trained.epoch} kept · "
             f"{trained.seconds:.1f} s · calibrated by {trained.temperature:.3f} · LSTM kernel: {trained.kernel}"
         )
         if self.console.messages_on_terminal and self.console.on_terminal:
             # The reference itself is the answer and goes to stdout; here it completes this line.
-            self.console.note(("saved     ", "dim"), end="")
+            self.console.note((f"{'saved':<{LABEL}}", "dim"), end="")
 
     # --- pieces ---------------------------------------------------------------------------------------------------
-
-    def _line(self, label: str, text: str) -> None:
-        """A labelled line; on a narrow terminal it goes on below, broken between its facts."""
-        room = self.console.width - 10 if self.console.messages_on_terminal else len(text)
-        lines = facts(text, room)
-        for line, name in zip(lines, [label, *[""] * len(lines)], strict=False):
-            self.console.note((f"{name:<10}", "dim"), line)
 
     def _row(self, record: EpochRecord, epochs: int) -> list[Piece]:
         half = (record.val_high - record.val_low) / 2
