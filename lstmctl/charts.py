@@ -1,34 +1,20 @@
-"""Charts made of characters, returned as strings. The only module that knows plotext.
-
-Each kind of chart is one public function. It describes `Layer`s in a `Frame`, and `panel` alone draws them.
-
-plotext is a C++ program behind a thin module, and its manners shape what is written here:
-  * NaN ends the whole process and infinity raises, so nothing reaches it but what `drawable` lets through;
-  * sizes, colours and ticks of its own choice suit no one, so all of them are given;
-  * its legend covers the curves, so a key under the panels explains them instead;
-  * its frames are always box characters, so they are translated where only ASCII can be shown.
-"""
+"""The curves of trainings, made of characters: accuracy and loss over the epochs."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import count
 from typing import NamedTuple
 
 from lstmctl.errors import UsageError
 from lstmctl.history import EpochRecord, best
+from lstmctl.panel import COLORS, LETTERS, NARROWEST, Frame, Layer, Point, drawable, in_ascii, panel
+from lstmctl.printable import ending
 
 Run = tuple[str, Sequence[EpochRecord]]  # a model's name and its epochs
-Point = tuple[float, float]
 
-NARROWEST, SIDE_BY_SIDE, WIDEST = 24, 56, 120  # columns; two panels fit beside each other from SIDE_BY_SIDE on
+SIDE_BY_SIDE, WIDEST = 56, 120  # columns; two panels fit beside each other from SIDE_BY_SIDE on
 LOWEST, USUAL_HEIGHT = 8, 12  # rows of a panel: title, curves, axis, its labels
 GAP = 2
-SQUARE = 48  # columns of a panel that is about as high as wide
-LARGEST = 1e4  # a loss beyond has diverged, and its labels would fill the panel
-
-# 256-colour numbers that read well on black and on white. One model: train and validation. Several: one for each.
-COLORS = (32, 166, 28, 133, 30, 167, 94, 102)
-LETTERS = "ABCDEFGH"
 
 
 class Glyphs(NamedTuple):
@@ -45,27 +31,6 @@ class Glyphs(NamedTuple):
 
 UNICODE = Glyphs("braille", "braille", 3, "●", "★", "━━", "∙∙")
 ASCII = Glyphs("*", "+", 4, "o", "#", "**", "++")
-FRAME_IN_ASCII = str.maketrans("│─└┤┬", "|-+++")
-
-
-class Layer(NamedTuple):
-    """Points of one colour and one marker, joined by a line or not."""
-
-    points: Sequence[Point]
-    color: int
-    marker: str
-    joined: bool = False
-
-
-class Frame(NamedTuple):
-    """What surrounds the curves of a panel. The outermost ticks are the ends of the axes."""
-
-    title: str
-    x: list[int]
-    y: list[float]
-    labels: list[str]  # of y, all equally wide
-    width: int
-    height: int
 
 
 def curves(runs: Sequence[Run], *, width: int, height: int | None = None, color: bool, unicode: bool) -> str:
@@ -98,17 +63,8 @@ def curves(runs: Sequence[Run], *, width: int, height: int | None = None, color:
         lines = [row for panel in panels for row in panel]
         lines += _key(runs, glyphs, width=width, indent=len(frames[0].labels[0]) + 1, color=color)
     if not unicode:
-        lines = [line.translate(FRAME_IN_ASCII).encode("ascii", "replace").decode() for line in lines]
+        lines = [in_ascii(line) for line in lines]
     return "\n".join(line.rstrip() for line in lines)
-
-
-def square(title: str, layers: Iterable[Layer], *, width: int, color: bool, unicode: bool) -> list[str]:
-    """A panel with percent on both axes, row by row."""
-    columns = max(NARROWEST, min(width, SQUARE))
-    percent = [0, 25, 50, 75, 100]
-    frame = Frame(title, percent, [float(tick) for tick in percent], [f"{tick:>3}" for tick in percent], columns, 20)
-    rows = [row.rstrip() for row in panel(frame, layers, color=color)]
-    return rows if unicode else [row.translate(FRAME_IN_ASCII).encode("ascii", "replace").decode() for row in rows]
 
 
 def _frames(runs: Sequence[Run], epochs: set[int], *, width: int, height: int) -> list[Frame]:
@@ -150,11 +106,6 @@ def _points(records: Sequence[EpochRecord], name: str) -> list[Point]:
     return drawable((record.epoch, getattr(record, name)) for record in records)
 
 
-def drawable(points: Iterable[Point]) -> list[Point]:
-    """The points that can be drawn: NaN, infinity and absurdly large numbers are left out."""
-    return [(x, y) for x, y in points if abs(x) <= LARGEST and abs(y) <= LARGEST]  # false for NaN too
-
-
 def _dotted(points: Sequence[Point], *, step: float) -> list[Point]:
     """Points about `step` apart on the line through `points`."""
     dots = list(points[:1])
@@ -192,36 +143,9 @@ def _integers(first: int, last: int, *, columns: int) -> list[int]:
     return [first, *(tick for tick in between if tick - first >= space and last - tick >= space), last]
 
 
-def panel(frame: Frame, layers: Iterable[Layer], *, color: bool) -> list[str]:
-    """A panel, row by row, each as wide as the frame."""
-    import plotext
-
-    plotext.terminal.limit(False, False)  # or it would cut the panel to the size of a terminal, even in a pipe
-    figure = plotext.figure
-    figure.clear()
-    figure.plot_size(frame.width, frame.height)
-    figure.theme("simple")  # the default one paints white paper
-    figure.title(frame.title)
-    figure.axes(False)
-    for axis, side, ticks, labels in (
-        ("x", "lower", frame.x, [str(tick) for tick in frame.x]),
-        ("y", "left", frame.y, frame.labels),
-    ):
-        figure.axes(True, axis=axis, side=side)
-        figure.ruler(axis).ticks(ticks, labels)
-        figure.ruler(axis).lim(ticks[0], ticks[-1])
-    for layer in layers:
-        if points := drawable(layer.points):
-            x, y = zip(*points, strict=True)
-            signal = figure.signal(x, y, marker=plotext.marker(layer.marker, layer.color))
-            figure.draw(signal.lines() if layer.joined else signal)
-    rows: str = figure.build().string(colorless=not color)
-    return rows.splitlines()
-
-
 def _key(runs: Sequence[Run], glyphs: Glyphs, *, width: int, indent: int, color: bool) -> list[str]:
     """What the marks mean and which models they are, on as few lines as the width allows."""
-    names = [_printable(name, width - indent - 2) for name, _ in runs]
+    names = [ending(name, width - indent - 2) for name, _ in runs]
     entries = [(glyphs.train, "train"), (glyphs.validation, "validation"), (glyphs.best, "best epoch")]
     if len(runs) == 1:
         entries, colors = [*entries, ("", names[0])], [*COLORS[:2], COLORS[1], 0]
@@ -238,16 +162,10 @@ def _key(runs: Sequence[Run], glyphs: Glyphs, *, width: int, indent: int, color:
     return lines
 
 
-def _printable(name: str, room: int) -> str:
-    """A name that may be the path of anything: harmless in a terminal, and cut at its start if it is long."""
-    name = "".join(letter if letter.isprintable() else "?" for letter in name)
-    return name if len(name) <= room else "..." + name[3 - room :]
-
-
 def _numbers(name: str, record: EpochRecord) -> list[str]:
     """A single epoch, in words."""
     return [
-        f"{_printable(name, WIDEST)} epoch {record.epoch} (a curve needs two)".strip(),
+        f"{ending(name, WIDEST)} epoch {record.epoch} (a curve needs two)".strip(),
         f"accuracy  {record.accuracy:.3f} train  {record.val_accuracy:.3f} validation",
         f"loss      {record.loss:.3f} train  {record.val_loss:.3f} validation",
     ]

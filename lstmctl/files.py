@@ -4,11 +4,10 @@ A file or folder is written in full and flushed to the disk (fsync) before it ge
 folder that holds the name is flushed. So a name leads to something whole after a crash at any moment.
 
 Work below a folder goes through its open descriptor and follows no link, so nothing that others plant or swap there
-leads outside. `system` holds the system calls used; tests replace them to record, fail or kill.
+leads outside.
 """
 
 import errno
-import fcntl
 import os
 import stat
 from collections.abc import Iterator
@@ -19,37 +18,7 @@ from types import TracebackType
 from typing import IO, Self
 
 from lstmctl.errors import CannotCreate, Rejected, from_os_error
-
-
-class System:
-    """The calls by which the disk is changed and files are read."""
-
-    open = staticmethod(os.open)
-    read = staticmethod(os.read)
-    write = staticmethod(os.write)
-    close = staticmethod(os.close)
-    mkdir = staticmethod(os.mkdir)
-    rename = staticmethod(os.rename)
-    link = staticmethod(os.link)
-    unlink = staticmethod(os.unlink)
-    rmdir = staticmethod(os.rmdir)
-    flock = staticmethod(fcntl.flock)
-
-    @staticmethod
-    def fsync(descriptor: int) -> None:
-        """Flush to the medium. macOS's fsync stops at the drive's cache; F_FULLFSYNC does not."""
-        if (full := getattr(fcntl, "F_FULLFSYNC", None)) is not None:
-            try:
-                fcntl.fcntl(descriptor, full)
-            except OSError as error:
-                if error.errno not in (errno.ENOTSUP, errno.EINVAL, errno.ENOTTY):
-                    raise
-            else:
-                return
-        os.fsync(descriptor)
-
-
-system = System()
+from lstmctl.system import system
 
 SAFE = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # no links, no waiting for a pipe's other end, none for children
 _PIECE = 2**20  # bytes that are copied at a time

@@ -12,7 +12,6 @@ Wilson's (1927), for shares alone.
 """
 
 import math
-from fractions import Fraction
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -71,7 +70,7 @@ def accuracy(truth: Integers, predicted: Integers) -> float:
     Raises:
         ValueError: there are no texts, or not as many answers.
     """
-    _check_same_length(truth, predicted)
+    check_same_length(truth, predicted)
     return float(np.mean(truth == predicted))
 
 
@@ -81,7 +80,7 @@ def confusion(truth: Integers, predicted: Integers, *, labels: int) -> NDArray[n
     Raises:
         ValueError: there are no texts, not as many answers, or a place that is not 0…labels-1.
     """
-    _check_same_length(truth, predicted)
+    check_same_length(truth, predicted)
     for places in (truth, predicted):
         if places.min() < 0 or places.max() >= labels:
             raise ValueError(f"labels have the places 0 to {labels - 1}, not {places.min()} to {places.max()}")
@@ -117,7 +116,7 @@ def log_loss(probabilities: Floats, truth: Integers) -> float:
     Raises:
         ValueError: there are no texts, or not as many rows of probabilities.
     """
-    _check_same_length(probabilities, truth)
+    check_same_length(probabilities, truth)
     of_truth = probabilities[np.arange(truth.size), truth].astype(np.float64)
     return float(-np.mean(np.log(np.maximum(of_truth, SMALLEST))))
 
@@ -131,7 +130,7 @@ def auc(scores: Floats, truth: Integers) -> float:
     Raises:
         ValueError: a score is NaN, or `truth` does not hold both 0 and 1 and nothing else.
     """
-    _check_same_length(scores, truth)
+    check_same_length(scores, truth)
     positive = truth == 1
     ones, zeros = np.count_nonzero(positive), np.count_nonzero(truth == 0)
     if not ones or not zeros or ones + zeros != truth.size:
@@ -151,7 +150,7 @@ def best_f1_threshold(scores: Floats, truth: Integers) -> float:
     Raises:
         ValueError: there are no texts, or not as many labels.
     """
-    _check_same_length(scores, truth)
+    check_same_length(scores, truth)
     order = np.argsort(-scores, kind="stable")
     found = np.cumsum(truth[order] == 1)
     ends = np.flatnonzero(np.r_[scores[order][1:] < scores[order][:-1], True])  # equal scores are answered alike
@@ -174,7 +173,7 @@ def calibration_error(probabilities: Floats, truth: Integers, predicted: Integer
     Raises:
         ValueError: there are no texts, or not as many rows of probabilities.
     """
-    _check_same_length(probabilities, truth)
+    check_same_length(probabilities, truth)
     confidence = probabilities[np.arange(truth.size), predicted]
     gaps = np.bincount(calibration_bin(confidence), confidence - (truth == predicted), CALIBRATION_BINS)
     return float(np.abs(gaps).sum() / truth.size)
@@ -185,68 +184,14 @@ def calibration_bin(confidence: Floats) -> NDArray[np.intp]:
     return np.minimum((confidence * CALIBRATION_BINS).astype(np.intp), CALIBRATION_BINS - 1)
 
 
-class Comparison(NamedTuple):
-    """Two models on the same texts: the difference of their accuracies (second minus first), its interval, and how
-    often a difference like this or larger would come by chance if they were equally good."""
-
-    difference: float
-    low: float
-    high: float
-    p: float
-    only_first: int  # texts that only the first model answers right
-    only_second: int
-    n: int
-
-
-def compare(first_right: NDArray[np.bool_], second_right: NDArray[np.bool_], *, confidence: float = 0.95) -> Comparison:
-    """Compare two models by which texts (n,) each answers right.
-
-    p is McNemar's exact test, two-sided: only texts on which the models differ count, and each is a fair coin if they
-    are equally good. The interval is Newcombe's for paired proportions (1998, method 10 without continuity
-    correction), made of Wilson's for each.
-
-    Raises:
-        ValueError: there are no texts, or not as many answers.
-    """
-    _check_same_length(first_right, second_right)
-    n = first_right.size
-    both, only_first = int(np.sum(first_right & second_right)), int(np.sum(first_right & ~second_right))
-    only_second = int(np.sum(~first_right & second_right))
-    neither = n - both - only_first - only_second
-    second, first = (both + only_second) / n, (both + only_first) / n
-    of_second = wilson(both + only_second, n, confidence=confidence)
-    of_first = wilson(both + only_first, n, confidence=confidence)
-    phi = _correlation(both, only_first, only_second, neither)
-    below, above = second - of_second.low, of_first.high - first
-    low = second - first - math.sqrt(max(0.0, below**2 - 2 * phi * below * above + above**2))
-    below, above = first - of_first.low, of_second.high - second
-    high = second - first + math.sqrt(max(0.0, below**2 - 2 * phi * below * above + above**2))
-    return Comparison(second - first, low, high, _coin(only_first, only_second), only_first, only_second, n)
-
-
-def _correlation(both: int, only_first: int, only_second: int, neither: int) -> float:
-    """Newcombe's φ of the fourfold table; 0 where a margin is empty."""
-    margins = (both + only_first) * (only_second + neither) * (both + only_second) * (only_first + neither)
-    return (both * neither - only_first * only_second) / math.sqrt(margins) if margins else 0.0
-
-
-def _coin(heads: int, tails: int) -> float:
-    """How often so uneven a result or worse comes of a fair coin, two-sided."""
-    n, fewer = heads + tails, min(heads, tails)
-    if n == 0:
-        return 1.0
-    # Exact, in integers: 2 · Σ C(n, k) / 2ⁿ
-    ways, total = 1, 1
-    for k in range(fewer):
-        ways = ways * (n - k) // (k + 1)
-        total += ways
-    return min(1.0, float(Fraction(2 * total, 2**n)))
-
-
 def _ratio(parts: Integers, wholes: Integers) -> NDArray[np.float64]:
     return np.divide(parts, wholes, out=np.zeros(parts.shape), where=wholes != 0)
 
 
-def _check_same_length(first: NDArray[Any], second: NDArray[Any]) -> None:
+def check_same_length(first: NDArray[Any], second: NDArray[Any]) -> None:
+    """
+    Raises:
+        ValueError: there are no texts, or not as many of one as of the other.
+    """
     if len(first) != len(second) or len(first) == 0:
         raise ValueError(f"nothing to compare: {len(first)} and {len(second)} texts")

@@ -11,7 +11,7 @@ import matplotlib
 import pytest
 
 from lstmctl.errors import ExitCode, MissingExtra, UsageError
-from lstmctl.figure import curves_image
+from lstmctl.figure_curves import curves_image
 from lstmctl.history import EpochRecord
 
 

@@ -14,12 +14,13 @@ PACKAGE = Path(__file__).parent.parent / "lstmctl"
 # A module imports only from lower ranks; `cli` has ranks of its own inside.
 RANKS = [
     {"errors"},
-    {"files", "record", "signals", "processors", "bars"},
+    {"system", "record", "signals", "processors", "bars", "printable", "panel"},
+    {"files"},
     {"config"},
     {"recipes"},
     {"history", "text", "metrics", "lstm"},
-    {"bootstrap", "diagrams"},
-    {"data", "registry", "charts", "figure", "baseline", "neighbours"},
+    {"bootstrap", "diagrams", "comparison", "figure"},
+    {"data", "registry", "charts", "figure_curves", "baseline", "neighbours"},
     {"classifier"},
     {"calibration"},
     {"explanation", "evaluation", "answers"},

@@ -185,7 +185,7 @@ def test_auc_refuses_what_has_none(scores, truth):
         metrics.auc(np.array(scores), np.array(truth, int))
 
 
-# --- calibration, comparison, threshold ------------------------------------------------------------------------------
+# --- calibration, threshold ------------------------------------------------------------------------------------------
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 60), st.integers(2, 4))
@@ -201,40 +201,6 @@ def test_calibration_error_agrees_with_scikit_learn(seed, n, labels):
     counts, _ = np.histogram(confidence, np.linspace(0, 1, metrics.CALIBRATION_BINS + 1))
     expected = np.abs(accuracies - means) @ counts[counts > 0] / n
     assert metrics.calibration_error(probabilities, truth, predicted) == pytest.approx(expected, abs=1e-9)
-
-
-def paired(both, only_first, only_second, neither):
-    first = [True] * (both + only_first) + [False] * (only_second + neither)
-    second = [True] * both + [False] * only_first + [True] * only_second + [False] * neither
-    return np.array(first), np.array(second)
-
-
-@pytest.mark.parametrize(("table", "low", "high"), [((36, 2, 12, 0), 0.0569, 0.3404), ((36, 0, 14, 0), 0.1528, 0.4167)])
-def test_the_paired_interval_has_newcombes_numbers(table, low, high):
-    """Examples of Newcombe (1998), "Improved confidence intervals for the difference between binomial proportions based
-    on paired data", method 10."""
-    comparison = metrics.compare(*paired(*table))
-    assert (comparison.low, comparison.high) == pytest.approx((low, high), abs=5e-5)
-
-
-@given(*[st.integers(0, 60)] * 4)
-@settings(max_examples=100, deadline=None)
-def test_comparison_agrees_with_scipy_and_is_antisymmetric(both, only_first, only_second, neither):
-    if both + only_first + only_second + neither == 0:
-        return
-    first, second = paired(both, only_first, only_second, neither)
-    comparison = metrics.compare(first, second)
-    expected = scipy.stats.binomtest(only_first, only_first + only_second).pvalue if only_first + only_second else 1
-    assert comparison.p == pytest.approx(expected, abs=1e-9)
-    assert comparison.difference == pytest.approx(second.mean() - first.mean())
-    assert -1 - 1e-9 <= comparison.low <= comparison.difference + 1e-9 <= comparison.high + 2e-9 <= 1 + 3e-9
-    mirrored = metrics.compare(second, first)
-    assert (mirrored.low, mirrored.high) == pytest.approx((-comparison.high, -comparison.low), abs=1e-12)
-
-
-def test_a_very_uneven_comparison_does_not_overflow():
-    comparison = metrics.compare(*paired(10, 20_000, 30_000, 5))
-    assert 0 <= comparison.p < 1e-300 and comparison.low > 0
 
 
 @given(st.lists(st.tuples(st.integers(0, 8), st.integers(0, 1)), min_size=1, max_size=25))

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from lstmctl.charts import COLORS, LETTERS, Layer, square
 from lstmctl.cli.console import Console
 from lstmctl.cli.engine import engine_of
 from lstmctl.cli.evaluation_texts import answers, check_labels, common_part, other_data, own_part
 from lstmctl.cli.lines import Piece, tsv, visible
 from lstmctl.cli.options import settings
 from lstmctl.errors import BadData, UsageError
+from lstmctl.panel import COLORS, LETTERS, Layer, square
 
 if TYPE_CHECKING:
     import numpy as np

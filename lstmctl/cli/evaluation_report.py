@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lstmctl.cli.console import Console
 from lstmctl.cli.lines import Piece, shortened, tsv, visible
-from lstmctl.metrics import compare
+from lstmctl.comparison import compare
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from lstmctl.comparison import Comparison
     from lstmctl.evaluation import Evaluation, Metric
-    from lstmctl.metrics import Comparison
     from lstmctl.registry.artifact import ModelFolder
 
 TITLES = {
@@ -72,7 +72,7 @@ def report(console: Console, models: Sequence[Measured], *, what: str, only_wors
 
 def in_words(comparison: "Comparison") -> str:
     """What a comparison comes to."""
-    if comparison.low <= 0 <= comparison.high or comparison.p >= 0.05:
+    if not comparison.distinguishable:
         return f"not distinguishable at n = {comparison.n:,}"
     return f"the {'second' if comparison.difference > 0 else 'first'} is better"
 

@@ -112,7 +112,7 @@ def command(
         return
     runs = histories(named or [None])
     if console.picture_format is not None:
-        from lstmctl.figure import curves_image
+        from lstmctl.figure_curves import curves_image
 
         console.picture(curves_image(runs, format=console.picture_format))
     elif settings.format == "json":

@@ -12,9 +12,9 @@ from lstmctl.errors import Interrupted
 from lstmctl.history import EpochRecord, best
 
 if TYPE_CHECKING:
+    from lstmctl.comparison import Comparison
     from lstmctl.config import ModelConfig
     from lstmctl.data import Dataset
-    from lstmctl.metrics import Comparison
     from lstmctl.training.fit import Progress
     from lstmctl.training.prepare import Plan
     from lstmctl.training.train import Trained
@@ -230,7 +230,7 @@ def verdict(lead: "Comparison") -> str:
     """Whether the LSTM was worth it, in words."""
     points, half = 100 * abs(lead.difference), 50 * (lead.high - lead.low)
     by = f"by {points:.1f} points ±{half:.1f}"
-    if lead.low <= 0 <= lead.high or lead.p >= 0.05:
+    if not lead.distinguishable:
         where = "above" if lead.difference > 0 else "below"
         gap = f"{points:.1f} points {where}" if points >= 0.05 else "level with"
         return f"the LSTM is {gap} naive Bayes, ±{half:.1f} · too close to call on {lead.n:,} texts"

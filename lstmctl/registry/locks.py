@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from lstmctl.errors import Busy
-from lstmctl.files import SAFE, Folder, system
+from lstmctl.files import SAFE, Folder
+from lstmctl.system import system
 
 _NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
 POLL = 0.02  # seconds between two tries

@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from lstmctl.calibration import best_temperature, folded
 from lstmctl.classifier import Classifier, choose, probabilities
+from lstmctl.comparison import Comparison, compare
 from lstmctl.errors import Interrupted, Signalled
 from lstmctl.evaluation import Evaluation, measure
 from lstmctl.history import EpochRecord, best
 from lstmctl.lstm import Floats
-from lstmctl.metrics import Comparison, compare, log_loss
+from lstmctl.metrics import log_loss
 from lstmctl.registry.artifact import ModelCard, pack
 from lstmctl.registry.checkpoints import Run, new_run_id
 from lstmctl.registry.store import Registry

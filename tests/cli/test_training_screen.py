@@ -12,8 +12,8 @@ from toy import toy_history
 from lstmctl.cli.console import Console
 from lstmctl.cli.options import Settings
 from lstmctl.cli.training_screen import TrainingScreen, verdict
+from lstmctl.comparison import compare
 from lstmctl.errors import Interrupted
-from lstmctl.metrics import compare
 from lstmctl.training.prepare import Suspects
 
 
