@@ -42,6 +42,7 @@ RANKS = [
     },
     {"cli.evaluation_report", "cli.evaluation_slices"},
     {"cli.evaluation_limits"},
+    {"cli.evaluation_job"},
     {"cli.data_check"},
     {
         "cli.training_job",

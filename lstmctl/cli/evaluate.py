@@ -1,13 +1,12 @@
 """`lstmctl evaluate`: metrics with error bars, on texts the model has not seen."""
 
-from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
+from typing import Annotated, Literal
 
 import typer
 
 from lstmctl.cli.console import Console
 from lstmctl.cli.engine import Engine, RayAddress, engine_of
-from lstmctl.cli.evaluation_texts import answers, check_labels, common_part, other_data, own_part, training_texts
+from lstmctl.cli.evaluation_texts import check_labels, common_part, other_data, own_part
 from lstmctl.cli.options import (
     DATA,
     MODEL_HELP,
@@ -21,22 +20,9 @@ from lstmctl.cli.options import (
     parse_renames,
     settings,
 )
-from lstmctl.cli.session import open_model
+from lstmctl.cli.session import named, open_model
 from lstmctl.config import DataConfig
 from lstmctl.errors import ExitCode, UsageError
-from lstmctl.text import normalise
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from lstmctl.bulk import Each
-    from lstmctl.classifier import Prediction
-    from lstmctl.cli.evaluation_report import Measured, Mistake
-    from lstmctl.data import Example
-    from lstmctl.registry.artifact import ModelFolder
 
 NAME = "evaluate"
 EXAMPLES = """
@@ -102,6 +88,7 @@ def command(
     ray_address: RayAddress = None,
 ) -> int:
     """Measure models on texts they have not seen, or compare them."""
+    from lstmctl.cli.evaluation_job import measure_model
     from lstmctl.cli.evaluation_limits import limits_of, missed, threshold_of
     from lstmctl.cli.evaluation_report import report
 
@@ -109,8 +96,7 @@ def command(
     if worst < 0:
         raise UsageError(f"--worst must be 0 or more, not {worst}")
     console = Console.open(settings)
-    named: list[str | None] = [*(references or []), *([model] if model else [])]
-    folders = [open_model(name) for name in named or [None]]
+    folders = [open_model(name) for name in named(references, model)]
     chosen = [threshold_of(threshold, folder, part=part if source is None else None) for folder in folders]
     config = DataConfig(
         source=source or "",
@@ -123,6 +109,7 @@ def command(
         if other is None:
             common_part(folders)
             config = folders[0].card.data or config
+            chosen = [threshold_of(threshold, folder, part=part) for folder in folders]  # it is the own part after all
         examples, what = other or own_part(folders[0], part=part)
         for folder in folders:
             check_labels(examples, folder.card.config.labels, reference=folder.reference)
@@ -130,26 +117,17 @@ def command(
     with engine_of(engine, address=ray_address, jobs=jobs) as each:
         for folder, wanted in zip(folders, chosen, strict=True):
             with console.waiting(f"measuring {folder.reference}"):
-                value = _best_threshold(folder, each=each) if wanted == "auto:f1" else wanted
-                # Beside the processes that answer: meanwhile this one has little to do.
-                with ThreadPoolExecutor(1) as beside:
-                    other_view = beside.submit(_without_model, folder, examples, own_part=None if other else part)
-                    predictions, probabilities, truth = answers(folder, examples, each=each)
-                floor, known = other_view.result()
-                measured.append(
-                    _measure(
-                        folder,
-                        examples,
-                        predictions,
-                        probabilities,
-                        truth,
-                        threshold=value,
-                        floor=floor,
-                        by=by,
-                        worst=worst,
-                        config=config,
-                    )
+                one, known = measure_model(
+                    folder,
+                    examples,
+                    each=each,
+                    threshold=wanted,
+                    by=by,
+                    worst=worst,
+                    config=config,
+                    part=None if other else part,
                 )
+            measured.append(one)
             if known:
                 console.warn(
                     f"{folder.reference} was trained on {known:,} of these {len(examples):,} texts; "
@@ -161,94 +139,3 @@ def command(
     for reason in reasons:
         console.error(reason)
     return int(ExitCode.NO if reasons else ExitCode.DONE)
-
-
-def _measure(
-    folder: "ModelFolder",
-    examples: "Sequence[Example]",
-    predictions: "Sequence[Prediction]",
-    probabilities: "NDArray[np.float64]",
-    truth: "NDArray[np.int64]",
-    *,
-    threshold: float | None,
-    floor: float | None,
-    by: str | None,
-    worst: int,
-    config: DataConfig,
-) -> "Measured":
-    """Compare the answers with the labels."""
-    from lstmctl.classifier import choose
-    from lstmctl.cli.evaluation_report import Measured
-    from lstmctl.cli.evaluation_slices import slices
-    from lstmctl.evaluation import measure
-
-    labels = folder.card.config.labels
-    parts = slices(by, examples, predictions, config) if by is not None else {}
-    answered = choose(probabilities, threshold=threshold)
-    return Measured(
-        folder,
-        measure(
-            probabilities,
-            truth,
-            labels=labels,
-            threshold=threshold,
-            temperature=folder.card.config.temperature,
-        ),
-        answered == truth,
-        threshold,
-        floor,
-        {
-            name: measure(probabilities[places], truth[places], labels=labels, threshold=threshold)
-            for name, places in parts.items()
-        },
-        _mistakes(examples, probabilities, answered, labels)[:worst],
-    )
-
-
-def _best_threshold(folder: "ModelFolder", *, each: "Each") -> float:
-    """The threshold with the best F1 of the positive label on the model's validation part."""
-    from lstmctl.metrics import best_f1_threshold
-
-    examples, _ = own_part(folder, part="val")
-    _, probabilities, truth = answers(folder, examples, each=each)
-    return best_f1_threshold(probabilities[:, 1], truth)
-
-
-def _mistakes(
-    examples: "Sequence[Example]",
-    probabilities: "NDArray[np.float64]",
-    answered: "NDArray[np.intp]",
-    labels: tuple[str, ...],
-) -> "list[Mistake]":
-    """All mistakes, the most confident first."""
-    from lstmctl.cli.evaluation_report import Mistake
-
-    wrong = [
-        Mistake(example.row, example.label, labels[answer], float(row[answer]), example.text)
-        for example, row, answer in zip(examples, probabilities, answered, strict=True)
-        if labels[answer] != example.label
-    ]
-    return sorted(wrong, key=lambda mistake: (-mistake.probability, mistake.row))
-
-
-class _WithoutModel(NamedTuple):
-    """What there is to know about texts without asking the model."""
-
-    floor: float | None  # the accuracy of naive Bayes
-    known: int  # texts that the model has learned from: on those, any score flatters
-
-
-def _without_model(folder: "ModelFolder", examples: "Sequence[Example]", *, own_part: str | None) -> _WithoutModel:
-    """Naive Bayes as measured before training on a part of the model's own data; or on other texts, learned from the
-    model's training texts, if those are there."""
-    if own_part is not None:
-        floors: dict[str, dict[str, float]] = folder.metrics().get("floors", {})
-        return _WithoutModel(floors.get("naive_bayes", {}).get({"test": "test", "val": "validation"}[own_part]), 0)
-    trained_on = training_texts(folder)
-    if not trained_on:
-        return _WithoutModel(None, 0)
-    from lstmctl.training.floors import naive_bayes_accuracy
-
-    learned = {normalise(example.text) for example in trained_on}
-    known = sum(normalise(example.text) in learned for example in examples)
-    return _WithoutModel(naive_bayes_accuracy(trained_on, examples, labels=folder.card.config.labels), known)

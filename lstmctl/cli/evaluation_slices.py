@@ -17,8 +17,10 @@ if TYPE_CHECKING:
 
 MOST_VALUES = 20  # of a column; the others go together
 OTHERS = "(others)"
-_UNKNOWN_WORDS = "unknown words: "
-_UNKNOWN = ((0.0, "none"), (0.02, "up to 2 %"), (0.05, "up to 5 %"), (0.2, "up to 20 %"), (1.0, "more"))
+_UNKNOWN = tuple(
+    (most, f"unknown words: {name}")
+    for most, name in ((0.0, "none"), (0.02, "up to 2 %"), (0.05, "up to 5 %"), (0.2, "up to 20 %"), (1.0, "more"))
+)
 
 
 def slices(
@@ -30,9 +32,7 @@ def slices(
     if by == "unknown":
         shares = [len(each.reading.unknown) / max(1, each.reading.words) for each in predictions]
         names = [next(name for most, name in _UNKNOWN if share <= most) for share in shares]
-        return _grouped(
-            [f"unknown words: {name}" for name in names], [f"unknown words: {name}" for _, name in _UNKNOWN]
-        )
+        return _grouped(names, [name for _, name in _UNKNOWN])
     values = _column(by, config)
     names = [values.get(example.row, "") for example in examples]
     frequent = [value for value, _ in Counter(names).most_common(MOST_VALUES)]

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from lstmctl.cli.session import open_registry
 from lstmctl.config import DataConfig
@@ -101,16 +101,22 @@ def training_texts(folder: "ModelFolder") -> "Sequence[Example]":
     return data.train if data.sha256 == card.data_sha256 else ()
 
 
-def answers(
-    folder: "ModelFolder", examples: "Sequence[Example]", *, each: "Each"
-) -> "tuple[list[Prediction], NDArray[np.float64], NDArray[np.int64]]":
-    """Predictions, their probabilities (texts, labels), and the places of the true labels (texts,)."""
+class Answers(NamedTuple):
+    """What a model says of texts, and what their labels say."""
+
+    predictions: "list[Prediction]"
+    probabilities: "NDArray[np.float64]"  # (texts, labels)
+    truth: "NDArray[np.int64]"  # (texts,): the place of the label
+
+
+def answers(folder: "ModelFolder", examples: "Sequence[Example]", *, each: "Each") -> Answers:
+    """The answers to texts, whose labels are known to be the model's."""
     import numpy as np
 
     from lstmctl.bulk import answer_all
     from lstmctl.classifier import Classifier
+    from lstmctl.training.floors import places
 
-    place = {label: number for number, label in enumerate(folder.card.config.labels)}
-    truth = np.array([place[example.label] for example in examples], np.int64)
     predictions = answer_all(each, Classifier.load(folder).predict, [example.text for example in examples])
-    return predictions, np.array([prediction.probabilities for prediction in predictions]), truth
+    probabilities = np.array([prediction.probabilities for prediction in predictions])
+    return Answers(predictions, probabilities, places(examples, folder.card.config.labels))

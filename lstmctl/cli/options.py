@@ -207,8 +207,6 @@ RenameLabel = Annotated[
 
 def parse_renames(pairs: list[str] | None) -> tuple[tuple[str, str], ...]:
     """`FROM=TO` options as pairs."""
-    from lstmctl.errors import UsageError
-
     renames = []
     for pair in pairs or ():
         old, equals, new = pair.partition("=")
@@ -220,8 +218,6 @@ def parse_renames(pairs: list[str] | None) -> tuple[tuple[str, str], ...]:
 
 def parse_duration(option: str, text: str | None) -> float | None:
     """`90`, `90s`, `10m` or `2h` in seconds."""
-    from lstmctl.errors import UsageError
-
     if text is None:
         return None
     number, unit = (text[:-1], text[-1]) if text[-1:] in ("s", "m", "h") else (text, "s")

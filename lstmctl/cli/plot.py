@@ -17,7 +17,7 @@ from lstmctl.cli.options import (
     complete_model,
     settings,
 )
-from lstmctl.cli.session import open_model
+from lstmctl.cli.session import named, open_model
 from lstmctl.config import DataConfig
 from lstmctl.errors import BadData, UsageError
 
@@ -97,20 +97,20 @@ def command(
     suffix = Path(settings.output).suffix.lower() if settings.output else ""
     if suffix and suffix not in FILES:
         raise UsageError(f"plot cannot write {suffix} files", hint="end the name in .png, .svg or .txt")
-    named: list[str | None] = [*(models or []), *([model] if model is not None else [])]
-    _check(kind, text=text, show=show, lstm=lstm, source=source, models=len(named))
+    references = named(models, model)
+    _check(kind, text=text, show=show, lstm=lstm, source=source, models=len(references))
     if kind == "gates":
         from lstmctl.cli.gates import plot_gates
 
-        plot_gates(console, open_model(named[0] if named else None), text or "", show=show or "belt", lstm=lstm)
+        plot_gates(console, open_model(references[0]), text or "", show=show or "belt", lstm=lstm)
         return
     if kind != "curves":
         from lstmctl.cli.diagrams import plot_diagram
 
         config = DataConfig(source=source, text_column=text_column, label_column=label_column) if source else None
-        plot_diagram(console, [open_model(name) for name in named or [None]], kind=kind, config=config)
+        plot_diagram(console, [open_model(name) for name in references], kind=kind, config=config)
         return
-    runs = histories(named or [None])
+    runs = histories(references)
     if console.picture_format is not None:
         from lstmctl.figure_curves import curves_image
 

@@ -25,6 +25,11 @@ def open_model(reference: str | None) -> "ModelFolder":
     return open_registry().resolve(reference or os.environ.get("LSTMCTL_MODEL"))
 
 
+def named(arguments: Sequence[str] | None, option: str | None) -> list[str | None]:
+    """The models that were named, as arguments or with -m; a single None, the default one, where there was none."""
+    return [*(arguments or []), *([option] if option is not None else [])] or [None]
+
+
 def default_reference() -> str | None:
     """What commands use where no model is named, or None where they refuse to choose."""
     try:

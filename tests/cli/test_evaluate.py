@@ -76,6 +76,13 @@ def test_its_own_data_by_name_is_still_only_the_part_it_has_not_seen(cli, tmp_pa
     assert cli("evaluate", "--data", labelled, "--json").out == cli("evaluate", "--json").out
 
 
+def test_a_threshold_is_not_judged_where_it_was_chosen_however_that_part_is_named(cli, tmp_path, labelled):
+    register_toy(tmp_path / "home", **own_data(labelled))
+    result = cli("evaluate", "--data", labelled, "--part", "val", "--threshold", "auto:f1")
+    assert result.code == 2
+    assert "must not be judged on it" in result.err
+
+
 def test_texts_it_was_trained_on_are_counted_in_a_warning(cli, tmp_path, labelled):
     register_toy(tmp_path / "home", **own_data(labelled))
     copy = tmp_path / "copy.csv"
