@@ -17,7 +17,8 @@ from lstmctl.errors import UsageError, nearest
 from lstmctl.evaluation import Evaluation, measure
 from lstmctl.explanation import Explanation
 from lstmctl.explanation import explain as explain_text
-from lstmctl.registry.store import Registry, default_home
+from lstmctl.registry.home import default_home
+from lstmctl.registry.store import Registry
 
 Home = str | Path | None  # of the registry; None: LSTMCTL_HOME, or the user's data folder
 

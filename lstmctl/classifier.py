@@ -14,7 +14,7 @@ from lstmctl.lstm import Floats, Matrices, matrices_from_keras, pack, product, r
 from lstmctl.text import Encoded, Reading, Vocabulary, encode
 
 if TYPE_CHECKING:
-    from lstmctl.registry.artifact import ModelFolder
+    from lstmctl.registry.model_folder import ModelFolder
 
 WINDOW = 1024  # texts that are sorted by length and read together
 DEEP_WINDOW = 128  # the same with several layers, which keep a row for every word of every text

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from lstmctl.config import DataConfig
-    from lstmctl.registry.artifact import ModelFolder
+    from lstmctl.registry.model_folder import ModelFolder
 
 SIDES = {
     "roc": ("answered positive though negative", "answered positive of the positive"),

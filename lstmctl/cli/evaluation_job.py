@@ -17,7 +17,7 @@ from lstmctl.config import DataConfig
 from lstmctl.data import Example
 from lstmctl.evaluation import measure
 from lstmctl.metrics import best_f1_threshold
-from lstmctl.registry.artifact import ModelFolder
+from lstmctl.registry.model_folder import ModelFolder
 from lstmctl.text import normalise
 from lstmctl.training.floors import naive_bayes_accuracy
 

@@ -8,7 +8,7 @@ from lstmctl.errors import UsageError
 
 if TYPE_CHECKING:
     from lstmctl.cli.evaluation_report import Measured
-    from lstmctl.registry.artifact import ModelFolder
+    from lstmctl.registry.model_folder import ModelFolder
 
 AUTO = "auto:f1"
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from lstmctl.comparison import Comparison
     from lstmctl.evaluation import Evaluation, Metric
-    from lstmctl.registry.artifact import ModelFolder
+    from lstmctl.registry.model_folder import ModelFolder
 
 TITLES = {
     "accuracy": "accuracy",

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from lstmctl.bulk import Each
     from lstmctl.classifier import Prediction
     from lstmctl.data import Example
-    from lstmctl.registry.artifact import ModelFolder
+    from lstmctl.registry.model_folder import ModelFolder
 
 
 def own_part(folder: "ModelFolder", *, part: str) -> "tuple[Sequence[Example], str]":

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from lstmctl.explanation import Explanation
-    from lstmctl.registry.artifact import ModelFolder
+    from lstmctl.registry.model_folder import ModelFolder
 
 LABEL_WIDTH = 16  # of a word
 WIDEST = 120

@@ -10,8 +10,8 @@ from lstmctl.cli.session import open_registry
 from lstmctl.errors import BadData, NotFound, UsageError
 
 if TYPE_CHECKING:
-    from lstmctl.registry.artifact import ModelFolder
     from lstmctl.registry.keras_words import KerasWords
+    from lstmctl.registry.model_folder import ModelFolder
 
 KERAS_IMDB = "keras-imdb"
 SENTIMENT = ("neg", "pos")  # what the labels 0 and 1 of keras.datasets.imdb mean

@@ -128,7 +128,8 @@ def complete_model(incomplete: str) -> list[tuple[str, str]]:
     """Model references that begin with what was typed. Lists folders, opens no model."""
     import os
 
-    from lstmctl.registry.store import Registry, default_home
+    from lstmctl.registry.home import default_home
+    from lstmctl.registry.store import Registry
 
     registry = Registry(default_home(settings.home, os.environ))
     return [(name, "") for name in registry.references() if name.startswith(incomplete)]
@@ -153,9 +154,8 @@ def complete_run(incomplete: str) -> list[tuple[str, str]]:
     import os
 
     from lstmctl.registry import home as homes
-    from lstmctl.registry.store import default_home
 
-    runs = homes.names_in(default_home(settings.home, os.environ), homes.CHECKPOINTS)
+    runs = homes.names_in(homes.default_home(settings.home, os.environ), homes.CHECKPOINTS)
     return [(run, "") for run in reversed(runs) if run.startswith(incomplete)]
 
 

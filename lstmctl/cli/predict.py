@@ -20,7 +20,7 @@ from lstmctl.errors import ExitCode, UsageError
 if TYPE_CHECKING:
     from lstmctl.bulk import Bulk
     from lstmctl.data.rows import Row
-    from lstmctl.registry.artifact import ModelFolder
+    from lstmctl.registry.model_folder import ModelFolder
 
 NAME = "predict"
 FOLDER = "Answers in a folder (-o DIR)"

@@ -16,7 +16,7 @@ from lstmctl.signals import number_of
 
 if TYPE_CHECKING:
     from lstmctl.bulk import Each
-    from lstmctl.registry.artifact import ModelFolder
+    from lstmctl.registry.model_folder import ModelFolder
     from lstmctl.scoring import Scored, Task
 
 SAY_EVERY = 10.0  # seconds, where there is no terminal to draw on

@@ -9,13 +9,14 @@ from lstmctl.cli.options import settings
 from lstmctl.errors import LstmctlError
 
 if TYPE_CHECKING:
-    from lstmctl.registry.artifact import ModelFolder
+    from lstmctl.registry.model_folder import ModelFolder
     from lstmctl.registry.store import Registry
 
 
 def open_registry() -> "Registry":
     """The registry of --home, LSTMCTL_HOME or the user's data folder."""
-    from lstmctl.registry.store import Registry, default_home
+    from lstmctl.registry.home import default_home
+    from lstmctl.registry.store import Registry
 
     return Registry(default_home(settings.home, os.environ))
 

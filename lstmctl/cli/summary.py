@@ -15,7 +15,7 @@ from lstmctl.config import ModelConfig
 from lstmctl.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
-    from lstmctl.registry.artifact import ModelFolder
+    from lstmctl.registry.model_folder import ModelFolder
 
 NAME = "summary"
 EXAMPLES = """

@@ -11,7 +11,7 @@ from lstmctl.errors import LstmctlError
 
 if TYPE_CHECKING:
     from lstmctl.classifier import Classifier
-    from lstmctl.registry.artifact import ModelFolder
+    from lstmctl.registry.model_folder import ModelFolder
 
 MOST_TEXTS = 50  # of the test part
 COLUMNS = ("lstm", "matrix", "parameters", "share", "norm_word", "norm_hidden", "mean_bias", "half_life")

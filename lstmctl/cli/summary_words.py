@@ -8,7 +8,7 @@ from lstmctl.config import FIRST_WORD
 from lstmctl.errors import ExitCode, NotFound, UsageError
 
 if TYPE_CHECKING:
-    from lstmctl.registry.artifact import ModelFolder
+    from lstmctl.registry.model_folder import ModelFolder
     from lstmctl.text import Vocabulary
 
 NEIGHBOURS = 10

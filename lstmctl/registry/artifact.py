@@ -7,19 +7,15 @@
     history.jsonl        an epoch a line
     SHA256SUMS           of all the others
 
-Each file is read once, and its SHA-256 is checked on the very bytes that are used. How large it may be follows from
-the card. Other files in the folder are nobody's business here.
+How large each may be follows from the card. This module knows their content; `model_folder` reads them from the disk.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from lstmctl.config import FIRST_WORD, ModelConfig
-from lstmctl.errors import NotFound, Rejected
-from lstmctl.files import Folder, os_errors
+from lstmctl.errors import Rejected
 from lstmctl.history import EpochRecord, from_jsonl, to_jsonl
 from lstmctl.record import BOUNDS
 from lstmctl.registry import card as cards
@@ -31,15 +27,13 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["FILES", "ModelCard", "ModelFolder", "open_model", "pack"]
+__all__ = ["FILES", "ModelCard", "pack", "verify_files"]
 
 CARD, WEIGHTS, VOCABULARY = "model.json", "weights.safetensors", "vocab.txt"
 METRICS, HISTORY, SUMS = "metrics.json", "history.jsonl", checksums.NAME
 FILES = (CARD, WEIGHTS, VOCABULARY, METRICS, HISTORY, SUMS)
 _MAX_EPOCH_LINE = 1_000  # bytes of a line of history.jsonl
 _MAX_WORD_LINE = 4 * MAX_WORD_LENGTH + 20  # bytes of a line of vocab.txt
-
-T = TypeVar("T")
 
 
 def pack(
@@ -66,14 +60,14 @@ def pack(
         VOCABULARY: lambda: vocabulary.to_text().encode(),
         WEIGHTS: lambda: tensors.pack(weights, config.shapes()),
     }
-    allowed, files, readers = limits(config), {}, _readers(config)
+    allowed, files, checks = limits(config), {}, readers(config)
     for name, write in writers.items():
-        with _rejecting("the model", name):
+        with rejecting("the model", name):
             files[name] = write()
             if len(files[name]) > allowed[name]:
                 raise ValueError(f"would have {len(files[name]):,} bytes; at most {allowed[name]:,} can be read")
             if name != WEIGHTS:  # `tensors.pack` has looked at every number
-                readers[name](files[name])
+                checks[name](files[name])
     return files | {SUMS: checksums.of(files)}
 
 
@@ -83,7 +77,7 @@ def unpack_card(data: bytes, reference: str) -> ModelCard:
     Raises:
         Rejected: it cannot be used.
     """
-    with _rejecting(reference, CARD):
+    with rejecting(reference, CARD):
         return ModelCard.from_json(data)
 
 
@@ -94,128 +88,18 @@ def verify_files(files: Mapping[str, bytes], reference: str) -> ModelCard:
         Rejected: one of them cannot be used.
     """
     card = unpack_card(files[CARD], reference)
-    with _rejecting(reference, SUMS):
+    with rejecting(reference, SUMS):
         sums = checksums.parse(files[SUMS])
-    for name, read in _readers(card.config).items():
-        with _rejecting(reference, name):
+    for name, read in readers(card.config).items():
+        with rejecting(reference, name):
             if sums.get(name) != checksums.digest(files[name]):
                 raise ValueError(f"does not have the SHA-256 that {SUMS} says")
             read(files[name])
     return card
 
 
-def open_model(path: Path, reference: str, *, inside: tuple[str, ...] = ()) -> "ModelFolder":
-    """The model in the folder `path`, links followed, and in it in `inside`, where none is. Reads its card.
-
-    Raises:
-        NotFound: there is no such folder. Rejected: damaged, hostile, or of a newer format. PermissionDenied,
-        StorageError.
-    """
-    return ModelFolder(path, reference, inside=inside)
-
-
-class ModelFolder:
-    """A model on the disk. `reference` is what the user calls it, `card` its model.json.
-
-    The methods raise what `open_model` raises. Nothing stays open between them.
-    """
-
-    def __init__(self, path: Path, reference: str, *, inside: tuple[str, ...] = ()) -> None:
-        self.path = path.joinpath(*inside)
-        self.reference = reference
-        self._base, self._inside = path, inside
-        with _rejecting(reference, SUMS):
-            self._sums = checksums.parse(self._read(SUMS, checksums.LIMIT))
-        self.card = self._checked(CARD, cards.LIMIT, ModelCard.from_json)
-        self._limits = limits(self.card.config)
-        self._readers = _readers(self.card.config)
-
-    @cached_property
-    def size(self) -> int:
-        """Bytes of its files."""
-        with self._open() as folder, os_errors(f"read {self.path}"):
-            present = set(folder.names())
-            return sum(folder.status(name).st_size for name in FILES if name in present)
-
-    @property
-    def sha256(self) -> str:
-        """One for all its files."""
-        return checksums.digest("".join(f"{name} {self._sums[name]}\n" for name in sorted(self._sums)).encode())
-
-    def metrics(self) -> dict[str, Any]:
-        """What was measured when the model was made: `test` and `floors`, where there are such."""
-        return self._metrics
-
-    @cached_property
-    def _metrics(self) -> dict[str, Any]:
-        metrics: dict[str, Any] = self._parsed(METRICS)
-        return metrics
-
-    def history(self) -> tuple[EpochRecord, ...]:
-        """The epochs of its training; none for a model that was not trained here."""
-        records: tuple[EpochRecord, ...] = self._parsed(HISTORY)
-        return records
-
-    def vocabulary(self) -> Vocabulary:
-        """The words it knows: as many as its embedding has rows for."""
-        vocabulary: Vocabulary = self._parsed(VOCABULARY)
-        return vocabulary
-
-    def weights(self) -> "dict[str, NDArray[np.float32]]":
-        """Its tensors under the names of `card.config.shapes()`, all finite, read-only."""
-        tensors_by_name: dict[str, NDArray[np.float32]] = self._parsed(WEIGHTS)
-        return tensors_by_name
-
-    def files(self) -> dict[str, bytes]:
-        """The bytes of all its files, each one checked."""
-        content = {name: self._read(name, self._limits[name]) for name in FILES}
-        verify_files(content, self.reference)  # of these very bytes
-        return content
-
-    def same(self, files: Mapping[str, bytes]) -> bool:
-        """Whether its weights and its history, down to the seconds it took, are those in `files`: whether these are of
-        the same training run.
-        """
-        return all(self._sums.get(name) == checksums.digest(files[name]) for name in (WEIGHTS, HISTORY))
-
-    def verify(self) -> None:
-        """Read and check everything."""
-        for read in (self.metrics, self.history, self.vocabulary, self.weights):
-            read()
-
-    def _parsed(self, name: str) -> Any:
-        return self._checked(name, self._limits[name], self._readers[name])
-
-    def _checked(self, name: str, limit: int, parse: Callable[[bytes], T]) -> T:
-        with _rejecting(self.reference, name):
-            data = self._read(name, limit)
-            if self._sums.get(name) != checksums.digest(data):
-                raise ValueError(f"does not have the SHA-256 that {SUMS} says")
-            return parse(data)
-
-    def _read(self, name: str, limit: int) -> bytes:
-        with self._open() as folder:
-            try:
-                return folder.read(name, limit=limit)
-            except FileNotFoundError as error:
-                with self._open():  # NotFound, if the whole model was removed while this folder was open
-                    pass
-                raise ValueError("is missing") from error
-            except Rejected as error:
-                raise ValueError(error.message.removeprefix(name).strip()) from error
-
-    def _open(self) -> Folder:
-        with os_errors(f"read {self.path}"):
-            try:
-                return Folder.open(self._base, *self._inside)
-            except FileNotFoundError as error:
-                raise NotFound(f"there is no model folder {self.path}", hint="lstmctl models list") from error
-            except NotADirectoryError as error:
-                raise Rejected(f"{self.path} is not a folder", hint="lstmctl models list") from error
-
-
 @contextmanager
-def _rejecting(reference: str, name: str) -> Iterator[None]:
+def rejecting(reference: str, name: str) -> Iterator[None]:
     """Turn what is found wrong with the file `name` into one error."""
     try:
         yield
@@ -243,7 +127,7 @@ def _vocabulary(data: bytes, config: ModelConfig) -> Vocabulary:
     return vocabulary
 
 
-def _readers(config: ModelConfig) -> dict[str, Callable[[bytes], Any]]:
+def readers(config: ModelConfig) -> dict[str, Callable[[bytes], Any]]:
     """How each file of such a model is read, but for SHA256SUMS."""
     return {
         CARD: ModelCard.from_json,

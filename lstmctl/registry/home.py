@@ -1,12 +1,13 @@
 """The home: the folder that holds models, checkpoints and what is being written, and the number of its format."""
 
 import errno
+import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from lstmctl.errors import CannotCreate, LstmctlError, Rejected, from_os_error
+from lstmctl.errors import CannotCreate, LstmctlError, Rejected, UsageError, from_os_error
 from lstmctl.files import Folder
 from lstmctl.registry import staging
 
@@ -15,6 +16,21 @@ FORMAT_FILE = "FORMAT"
 MODELS = "models"
 CHECKPOINTS = "checkpoints"
 _HINT = "--home DIR or LSTMCTL_HOME=DIR chooses another home"
+
+
+def default_home(option: str | None, environ: Mapping[str, str]) -> Path:
+    """Where models live: --home, else LSTMCTL_HOME, else the user's data folder; absolute.
+
+    Raises:
+        UsageError: the option is empty.
+    """
+    if option == "":
+        raise UsageError("--home is empty", hint="--home DIR, or leave it out")
+    if chosen := option or environ.get("LSTMCTL_HOME"):
+        return Path(os.path.abspath(os.path.expanduser(chosen)))
+    from platformdirs import user_data_path
+
+    return user_data_path("lstmctl", appauthor=False)
 
 
 def check(path: Path) -> None:

@@ -10,8 +10,9 @@ from lstmctl.errors import NotFound, UsageError, nearest
 from lstmctl.files import os_errors
 from lstmctl.registry import home as homes
 from lstmctl.registry import shelf
-from lstmctl.registry.artifact import CARD, ModelFolder, open_model
+from lstmctl.registry.artifact import CARD
 from lstmctl.registry.listing import entries, open_version
+from lstmctl.registry.model_folder import ModelFolder
 from lstmctl.registry.names import Reference, parse
 
 MODEL_FOLDER = "model"  # in a checkpoint
@@ -107,9 +108,9 @@ def _at_path(path: Path, reference: str) -> ModelFolder:
             raise NotFound(f"{reference} is a file, not the folder of a model", hint=_data_hint(reference))
         inside = set(os.listdir(path))
         if CARD in inside:
-            return open_model(path, reference)
+            return ModelFolder(path, reference)
         if MODEL_FOLDER in inside:
-            return open_model(path, reference, inside=(MODEL_FOLDER,))
+            return ModelFolder(path, reference, inside=(MODEL_FOLDER,))
     steps = sorted(name for name in inside if name.startswith("step-"))
     hint = f"its newest checkpoint is {reference.rstrip('/')}/{steps[-1]}" if steps else "lstmctl models list"
     raise NotFound(f"{reference} is not the folder of a model: it has no {CARD}", hint=hint)

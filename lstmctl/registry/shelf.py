@@ -3,13 +3,12 @@
 from pathlib import Path
 from typing import NamedTuple
 
-from lstmctl.errors import LstmctlError, NotFound, Rejected, nearest
-from lstmctl.files import Folder, os_errors
+from lstmctl.errors import NotFound, Rejected, nearest
+from lstmctl.files import Folder
 from lstmctl.registry import home as homes
-from lstmctl.registry.names import Reference, is_name, is_tag, version_folder, version_of
+from lstmctl.registry import tags
+from lstmctl.registry.names import Reference, is_name, version_of
 
-TAGS = "tags"
-_TAG_LIMIT = 64  # bytes of a tag's file, which holds one line: "v000003"
 _SHOWN = 10  # versions that a hint lists
 
 
@@ -76,7 +75,7 @@ def names(home: Path) -> list[str]:
 def look(home: Path, name: str) -> Shelf:
     """What is there of a name; nothing, where it is not in use."""
     inside = homes.names_in(home, homes.MODELS, name)
-    return _shelf(name, inside, _tags(home, name) if TAGS in inside else {})
+    return _shelf(name, inside, tags.read(home, name) if tags.FOLDER in inside else {})
 
 
 def look_into(folder: Folder) -> Shelf:
@@ -92,24 +91,3 @@ def _shelf(name: str, inside: list[str], tags: dict[str, int | None]) -> Shelf:
     known = [version for each in inside if (version := version_of(each))]
     live = sorted(version for version, deleted in known if not deleted)
     return Shelf(name, tuple(live), tuple(sorted(version for version, deleted in known if deleted)), tags)
-
-
-def _tags(home: Path, name: str) -> dict[str, int | None]:
-    tags: dict[str, int | None] = {}
-    with os_errors(f"read the tags of {name}"):
-        for tag in homes.names_in(home, homes.MODELS, name, TAGS):
-            if is_tag(tag):
-                try:
-                    tags[tag] = _tag(home, name, tag)
-                except (FileNotFoundError, NotADirectoryError):
-                    continue
-                except LstmctlError:
-                    tags[tag] = None
-    return tags
-
-
-def _tag(home: Path, name: str, tag: str) -> int | None:
-    with Folder.open(home, homes.MODELS, name, TAGS) as folder:
-        line = folder.read(tag, limit=_TAG_LIMIT).decode("ascii", "replace")
-    version = version_of(line.removesuffix("\n"))
-    return version[0] if version and not version[1] and line == version_folder(version[0]) + "\n" else None

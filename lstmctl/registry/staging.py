@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from stat import S_ISDIR
 
-from lstmctl.errors import Busy
+from lstmctl.errors import Busy, StorageError
 from lstmctl.files import Folder
 from lstmctl.registry import locks
 
@@ -78,6 +78,18 @@ def stage(home: Folder, files: Mapping[str, bytes]) -> Iterator[Staged]:
             with suppress(OSError):
                 tmp.remove(name)
                 tmp.remove(lock)
+
+
+def make_durable(folder: Folder, otherwise: str) -> None:
+    """Flush what took its place in `folder`. What that is stays if it fails; `otherwise` says so.
+
+    Raises:
+        StorageError: it begins with `otherwise`.
+    """
+    try:
+        folder.sync()
+    except OSError as error:
+        raise StorageError(f"{otherwise}: {(error.strerror or str(error)).lower()}") from error
 
 
 def _fill(folder: Folder, files: Mapping[str, bytes]) -> None:

@@ -7,41 +7,25 @@ again. Reading takes no lock and writes nothing.
     models/<name>/tags/<tag>        one line: v000003
 """
 
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from pathlib import Path
 
-from lstmctl.errors import LstmctlError, NotFound, Rejected, StorageError, UsageError
+from lstmctl.errors import NotFound, Rejected, UsageError
 from lstmctl.files import Folder, os_errors
 from lstmctl.registry import home as homes
-from lstmctl.registry import listing, locks, removed, shelf
-from lstmctl.registry.artifact import FILES, ModelFolder
+from lstmctl.registry import listing, locks, removed, shelf, tags
+from lstmctl.registry.artifact import FILES
 from lstmctl.registry.listing import Entry
+from lstmctl.registry.model_folder import ModelFolder
 from lstmctl.registry.names import Reference, check_name, check_tag, parse_stored, parse_version, version_folder
 from lstmctl.registry.resolve import find, resolve
-from lstmctl.registry.staging import Staged, stage
+from lstmctl.registry.staging import Staged, make_durable, stage
 
-__all__ = ["Entry", "Registry", "default_home"]
+__all__ = ["Entry", "Registry"]
 
 LOCK = ".lock"
 LOCK_TIMEOUT = 10.0  # seconds
-
-
-def default_home(option: str | None, environ: Mapping[str, str]) -> Path:
-    """Where models live: --home, else LSTMCTL_HOME, else the user's data folder; absolute.
-
-    Raises:
-        UsageError: the option is empty.
-    """
-    if option == "":
-        raise UsageError("--home is empty", hint="--home DIR, or leave it out")
-    if chosen := option or environ.get("LSTMCTL_HOME"):
-        return Path(os.path.abspath(os.path.expanduser(chosen)))
-    from platformdirs import user_data_path
-
-    return user_data_path("lstmctl", appauthor=False)
 
 
 class Registry:
@@ -66,18 +50,12 @@ class Registry:
     def references(self) -> list[str]:
         """All that can be written as MODEL: names, versions, tags. Opens no model."""
         homes.check(self.home)
-        written = []
-        for name in shelf.names(self.home):
-            found = shelf.look(self.home, name)
-            if found.versions:
-                tags = [tag for tag, version in found.tags.items() if version in found.versions]
-                written += [name, *(f"{name}@{each}" for each in (*reversed(found.versions), *tags))]
-        return written
+        return listing.references(self.home)
 
     def entries(self, *, deleted: bool = False) -> list[Entry]:
         """All models, or all removed ones, newest first; those whose card or metrics cannot be read come last."""
         homes.check(self.home)
-        measured = (_measured(entry) for entry in listing.entries(self.home, deleted=deleted))
+        measured = map(listing.measured, listing.entries(self.home, deleted=deleted))
         return sorted((entry for entry in measured if entry is not None), key=lambda entry: entry.age, reverse=True)
 
     def next_reference(self, name: str) -> str:
@@ -115,7 +93,7 @@ class Registry:
             self._changing(home, name, make=True) as folder,
         ):
             reference = f"{name}@{_place(staged, folder)}"
-            _make_durable(folder, f"{reference} is stored, but a power cut may undo that")
+            make_durable(folder, f"{reference} is stored, but a power cut may undo that")
         return reference
 
     def registered(self, name: str, files: Mapping[str, bytes]) -> str | None:
@@ -148,7 +126,7 @@ class Registry:
             versions = found.versions if every else (found.find(wanted),)
             for each in versions:
                 folder.rename(version_folder(each), folder, version_folder(each, deleted=True))
-            _make_durable(folder, f"{reference} is removed, but a power cut may undo that")
+            make_durable(folder, f"{reference} is removed, but a power cut may undo that")
         return [f"{wanted.name}@{each}" for each in versions]
 
     def tag(self, reference: str, tag: str) -> str:
@@ -162,19 +140,18 @@ class Registry:
         homes.check(self.home)
         version = Reference(wanted.name, find(self.home, wanted))
         tagged = f"{wanted.name}@{tag}"
-        line = f"{version_folder(version.version or 0)}\n".encode()
         with (
             os_errors(f"tag {reference} in {self.home}"),
             homes.open_for_writing(self.home) as home,
-            stage(home, {tag: line}) as staged,
+            stage(home, {tag: tags.content(version.version or 0)}) as staged,
             self._changing(home, wanted.name) as folder,
         ):
             shelf.look(self.home, wanted.name).find(version)  # it may have been removed since
-            folder.make(shelf.TAGS)
+            folder.make(tags.FOLDER)
             folder.sync()
-            with folder.enter(shelf.TAGS) as tags:
-                staged.move_file(tag, tags, tag)
-                _make_durable(tags, f"{tagged} is set, but a power cut may undo that")
+            with folder.enter(tags.FOLDER) as tag_folder:
+                staged.move_file(tag, tag_folder, tag)
+                make_durable(tag_folder, f"{tagged} is set, but a power cut may undo that")
         return tagged
 
     def untag(self, reference: str) -> str:
@@ -187,14 +164,14 @@ class Registry:
         if wanted.tag is None:
             raise UsageError("untag takes a tag", hint=f"lstmctl models untag {wanted.name}@TAG")
         homes.check(self.home)
-        tags = shelf.look(self.home, wanted.name).tags
-        if wanted.tag not in tags:
-            known = " ".join(f"{wanted.name}@{tag}" for tag in tags)
+        there = shelf.look(self.home, wanted.name).tags
+        if wanted.tag not in there:
+            known = " ".join(f"{wanted.name}@{tag}" for tag in there)
             raise NotFound(f"there is no tag {reference}", hint=f"tags: {known}" if known else "lstmctl models list")
-        with self._writing(wanted.name, f"untag {reference}") as folder, folder.enter(shelf.TAGS) as tag_folder:
+        with self._writing(wanted.name, f"untag {reference}") as folder, folder.enter(tags.FOLDER) as tag_folder:
             tag_folder.remove(wanted.tag)
-            _make_durable(tag_folder, f"{reference} is gone, but a power cut may bring it back")
-        return str(Reference(wanted.name, tags[wanted.tag]))
+            make_durable(tag_folder, f"{reference} is gone, but a power cut may bring it back")
+        return str(Reference(wanted.name, there[wanted.tag]))
 
     def prune(self, name: str | None = None) -> list[str]:
         """Remove for good what `remove` put aside, of one name or of all; what was removed. Numbers stay used.
@@ -232,7 +209,7 @@ class Registry:
             raise NotFound(f"no model {name} was removed", hint="lstmctl models list")
         with self._writing(name, f"restore {reference}") as folder:
             removed.restore(folder, name, version)
-            _make_durable(folder, f"{reference} is back, but a power cut may undo that")
+            make_durable(folder, f"{reference} is back, but a power cut may undo that")
         return str(wanted)
 
     @contextmanager
@@ -268,22 +245,3 @@ def _place(staged: Staged, folder: Folder) -> int:
         except FileExistsError:
             continue
         return version
-
-
-def _make_durable(folder: Folder, otherwise: str) -> None:
-    try:
-        folder.sync()
-    except OSError as error:
-        raise StorageError(f"{otherwise}: {(error.strerror or str(error)).lower()}") from error
-
-
-def _measured(entry: Entry) -> Entry | None:
-    """The entry with its metrics read as well, so that whoever shows it meets no error; None if it went."""
-    if entry.folder is not None:
-        try:
-            entry.folder.metrics()
-        except NotFound:
-            return None
-        except LstmctlError as error:
-            return replace(entry, folder=None, error=error)
-    return entry

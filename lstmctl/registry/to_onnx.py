@@ -17,7 +17,7 @@ from lstmctl.lstm import KERAS_ORDER
 
 if TYPE_CHECKING:
     from lstmctl.lstm import Floats
-    from lstmctl.registry.artifact import ModelFolder
+    from lstmctl.registry.model_folder import ModelFolder
 
 _ORDER = ("decision", "output", "forget", "new_value")
 _OPSET, _IR = 17, 8  # old enough for runtimes of the last years

@@ -9,8 +9,9 @@ from lstmctl.errors import NotFound, Rejected
 from lstmctl.history import best
 from lstmctl.lstm import Floats
 from lstmctl.registry import runs, tensors
-from lstmctl.registry.artifact import ModelCard, ModelFolder, open_model, pack
+from lstmctl.registry.artifact import ModelCard, pack
 from lstmctl.registry.checkpoints import Run
+from lstmctl.registry.model_folder import ModelFolder
 from lstmctl.registry.resolve import MODEL_FOLDER
 from lstmctl.training.fit import Fit
 from lstmctl.training.state import TrainingState
@@ -100,7 +101,7 @@ def _load(fitting: Fit, path: Path) -> None:
 
 
 def _model(path: Path) -> ModelFolder:
-    return open_model(path, f"{path}/", inside=(MODEL_FOLDER,))
+    return ModelFolder(path, f"{path}/", inside=(MODEL_FOLDER,))
 
 
 def _shapes(arrays: dict[str, Floats]) -> dict[str, tuple[int, ...]]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import keras
 
-from lstmctl.registry.artifact import ModelFolder
+from lstmctl.registry.model_folder import ModelFolder
 from lstmctl.training import network as networks
 
 

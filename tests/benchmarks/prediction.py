@@ -34,8 +34,9 @@ from lstmctl.classifier import Classifier
 from lstmctl.config import DataConfig
 from lstmctl.data import read_all
 from lstmctl.processors import cores
-from lstmctl.registry.artifact import ModelFolder
-from lstmctl.registry.store import Registry, default_home
+from lstmctl.registry.home import default_home
+from lstmctl.registry.model_folder import ModelFolder
+from lstmctl.registry.store import Registry
 from lstmctl.registry.to_onnx import to_onnx
 from lstmctl.text import tokenize
 from lstmctl.training.to_keras import to_keras

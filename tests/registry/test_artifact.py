@@ -15,8 +15,9 @@ from lstmctl.config import DataConfig, ModelConfig, TrainConfig
 from lstmctl.errors import NotFound, Rejected
 from lstmctl.evaluation import measure
 from lstmctl.registry import checksums
-from lstmctl.registry.artifact import FILES, ModelCard, open_model, pack
+from lstmctl.registry.artifact import FILES, ModelCard, pack
 from lstmctl.registry.card import NewerFormat
+from lstmctl.registry.model_folder import ModelFolder
 from lstmctl.text import Vocabulary
 
 
@@ -43,7 +44,7 @@ def edited(path: Path, name: str, change) -> None:
 
 
 def test_round_trip(model_path, model_files):
-    folder = open_model(model_path, "tiny@1")
+    folder = ModelFolder(model_path, "tiny@1")
     assert folder.reference == "tiny@1"
     assert folder.card == card_of(model_files)
     assert folder.vocabulary().words == WORDS.words
@@ -173,7 +174,7 @@ BAD_CARDS = {
 def test_cards_that_say_something_else(change, reason, model_path):
     edited(model_path, "model.json", change)
     with pytest.raises(Rejected, match=reason) as caught:
-        open_model(model_path, "tiny@1")
+        ModelFolder(model_path, "tiny@1")
     assert caught.value.message.startswith("tiny@1 cannot be used: model.json ")
     assert caught.value.hint == "lstmctl models rm tiny@1 puts it aside"
 
@@ -181,7 +182,7 @@ def test_cards_that_say_something_else(change, reason, model_path):
 def test_a_newer_card_says_so(model_path):
     edited(model_path, "model.json", lambda card: card.update(format=2, schema="lstmctl.model/2", more=1))
     with pytest.raises(Rejected, match="has format 2; this lstmctl knows 1") as caught:
-        open_model(model_path, "tiny@1")
+        ModelFolder(model_path, "tiny@1")
     assert "--upgrade" in caught.value.hint
     with pytest.raises(NewerFormat):
         ModelCard.from_json((model_path / "model.json").read_bytes())
@@ -201,7 +202,7 @@ BAD_METRICS = {
 @pytest.mark.parametrize("metrics", BAD_METRICS.values(), ids=BAD_METRICS)
 def test_metrics_of_another_shape(metrics, model_path):
     replaced(model_path, "metrics.json", json.dumps(metrics).encode())
-    folder = open_model(model_path, "tiny@1")
+    folder = ModelFolder(model_path, "tiny@1")
     with pytest.raises(Rejected, match=r"metrics.json "):
         folder.metrics()
 
@@ -213,7 +214,7 @@ def test_metrics_of_another_shape(metrics, model_path):
 def test_each_part_of_a_test_is_checked(name, value, model_path):
     edited(model_path, "metrics.json", lambda metrics: metrics["test"].update({name: value}))
     with pytest.raises(Rejected, match=r"metrics.json has something unexpected in "):
-        open_model(model_path, "tiny@1").metrics()
+        ModelFolder(model_path, "tiny@1").metrics()
 
 
 @pytest.mark.parametrize(
@@ -238,7 +239,7 @@ def test_each_part_of_a_test_is_checked(name, value, model_path):
 def test_files_with_other_content_but_the_right_sum(name, data, model_path):
     replaced(model_path, name, data)
     with pytest.raises(Rejected, match=f"cannot be used: {name} "):
-        open_model(model_path, "tiny@1").verify()
+        ModelFolder(model_path, "tiny@1").verify()
 
 
 def test_other_files_are_nobodys_business(model_path):
@@ -246,10 +247,10 @@ def test_other_files_are_nobodys_business(model_path):
     (model_path / ".DS_Store").mkdir()
     with (model_path / "SHA256SUMS").open("a") as file:
         file.write("0" * 64 + "  later-addition.bin\n")
-    before = open_model(model_path, "tiny@1").size
-    open_model(model_path, "tiny@1").verify()
+    before = ModelFolder(model_path, "tiny@1").size
+    ModelFolder(model_path, "tiny@1").verify()
     (model_path / "notes.txt").write_text("more of mine")
-    assert open_model(model_path, "tiny@1").size == before
+    assert ModelFolder(model_path, "tiny@1").size == before
 
 
 def test_sums_that_are_none(model_path):
@@ -257,25 +258,25 @@ def test_sums_that_are_none(model_path):
     for data in (b"", sums[:-1], sums + sums, sums.upper(), sums.replace(b"  ", b" *"), b"\xff" * 100, b"a" * 70_000):
         (model_path / "SHA256SUMS").write_bytes(data)
         with pytest.raises(Rejected, match=r"SHA256SUMS"):
-            open_model(model_path, "tiny@1")
+            ModelFolder(model_path, "tiny@1")
 
 
 def test_there_is_no_such_folder(tmp_path):
     with pytest.raises(NotFound, match="no model folder"):
-        open_model(tmp_path / "missing", "./missing")
+        ModelFolder(tmp_path / "missing", "./missing")
     (tmp_path / "file").write_text("")
     with pytest.raises(Rejected, match="not a folder"):
-        open_model(tmp_path / "file", "./file")
+        ModelFolder(tmp_path / "file", "./file")
     with pytest.raises(Rejected, match="SHA256SUMS is missing") as caught:
-        open_model(tmp_path, "./here")
+        ModelFolder(tmp_path, "./here")
     assert "sha256sum -c" in caught.value.hint
 
 
 def test_a_card_is_read_without_numpy_and_weights_without_safetensors(model_path):
     program = """
 import sys
-from lstmctl.registry.artifact import open_model
-folder = open_model(__import__("pathlib").Path(sys.argv[1]), "tiny@1")
+from lstmctl.registry.model_folder import ModelFolder
+folder = ModelFolder(__import__("pathlib").Path(sys.argv[1]), "tiny@1")
 folder.metrics(), folder.history(), folder.vocabulary(), folder.size
 assert not {"numpy", "regex", "secrets", "tempfile", "shutil"} & set(sys.modules), sorted(sys.modules)
 folder.weights()

@@ -11,8 +11,8 @@ from faults import recorded
 from lstmctl.errors import Busy, CannotCreate, LstmctlError, NotFound, Rejected, UsageError
 from lstmctl.files import Folder
 from lstmctl.registry import checksums, locks, runs
-from lstmctl.registry.artifact import open_model
 from lstmctl.registry.checkpoints import Run, new_run_id, unfinished
+from lstmctl.registry.model_folder import ModelFolder
 from lstmctl.registry.runs import read_about, read_state
 
 RUN = "20261123-140233-imdb-3f2a"
@@ -38,7 +38,7 @@ def test_a_checkpoint_is_a_model_with_a_state(home, model_files):
         path = run.save(625, model_files, state={"epoch": 1, "loss": 0.5})
         assert path == home / "checkpoints" / RUN / "step-00000625"
         assert read_state(path) == {"schema": "lstmctl.state/1", "step": 625, "epoch": 1, "loss": 0.5}
-        open_model(path, "it", inside=("model",)).verify()
+        ModelFolder(path, "it", inside=("model",)).verify()
     assert read_about(home, RUN) == {"schema": "lstmctl.run/1", "name": "imdb", "epochs": 3}
     done = subprocess.run(["sha256sum", "-c", "SHA256SUMS"], cwd=path, capture_output=True, text=True, check=False)
     assert done.stdout == "model/SHA256SUMS: OK\noptimizer.safetensors: OK\nstate.json: OK\n"

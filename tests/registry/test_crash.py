@@ -13,8 +13,8 @@ from faults import Call, Killed, failing, killed, recorded
 
 from lstmctl.errors import LstmctlError
 from lstmctl.registry import shelf
-from lstmctl.registry.artifact import open_model
 from lstmctl.registry.checkpoints import Run
+from lstmctl.registry.model_folder import ModelFolder
 from lstmctl.registry.runs import read_about, read_state
 from lstmctl.registry.store import Registry
 
@@ -141,7 +141,7 @@ def whole_checkpoints(home: Path) -> list[str]:
     for path in sorted((home / "checkpoints").glob("*/step-*")):
         assert read_about(home, path.parent.name)["name"] == "imdb"
         read_state(path)
-        open_model(path, "it", inside=("model",)).verify()
+        ModelFolder(path, "it", inside=("model",)).verify()
         found.append(path.name)
     return found
 

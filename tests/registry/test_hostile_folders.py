@@ -15,7 +15,8 @@ from toy import CONFIG, toy_weights
 from lstmctl.classifier import Classifier
 from lstmctl.errors import LstmctlError, NotFound, PermissionDenied, Rejected
 from lstmctl.registry import checksums
-from lstmctl.registry.artifact import FILES, open_model
+from lstmctl.registry.artifact import FILES
+from lstmctl.registry.model_folder import ModelFolder
 from lstmctl.registry.tensors import MAX_VALUE
 from lstmctl.registry.tensors import pack as pack_tensors
 
@@ -30,7 +31,7 @@ def test_every_changed_byte_of_the_card_is_noticed(model_path):
         changed[place] ^= 1 << (place % 8)
         file.write_bytes(changed)
         with pytest.raises(Rejected):
-            open_model(model_path, "tiny@1")
+            ModelFolder(model_path, "tiny@1")
 
 
 @pytest.mark.parametrize("name", [name for name in SLOTS if name != "model.json"])
@@ -42,7 +43,7 @@ def test_changed_bits_are_noticed_in_every_file(name, model_path):
         changed[dice.randrange(len(original))] ^= 1 << dice.randrange(8)
         file.write_bytes(changed)
         with pytest.raises(Rejected):
-            open_model(model_path, "tiny@1").verify()
+            ModelFolder(model_path, "tiny@1").verify()
 
 
 @pytest.mark.parametrize("name", SLOTS)
@@ -51,7 +52,7 @@ def test_files_that_are_cut_or_grew_are_noticed(name, model_path):
     for data in (b"", original[:-1], original[: len(original) // 2], original + b"\n", original * 2):
         (model_path / name).write_bytes(data)
         with pytest.raises(Rejected):
-            open_model(model_path, "tiny@1").verify()
+            ModelFolder(model_path, "tiny@1").verify()
 
 
 def _pipe(path):
@@ -89,7 +90,7 @@ def test_special_files_in_every_slot_are_refused_at_once(name, kind, model_path,
     (model_path / name).rename(model_path / f"saved-{name}")
     SPECIAL[kind](model_path / name)
     with pytest.raises(Rejected, match=name):
-        open_model(model_path, "tiny@1").verify()
+        ModelFolder(model_path, "tiny@1").verify()
 
 
 def test_files_that_may_not_be_read(model_path):
@@ -98,7 +99,7 @@ def test_files_that_may_not_be_read(model_path):
             raise PermissionError(errno.EACCES, "Permission denied")
 
     with recorded(before), pytest.raises(PermissionDenied, match="vocab.txt: permission denied"):
-        open_model(model_path, "tiny@1").vocabulary()
+        ModelFolder(model_path, "tiny@1").vocabulary()
 
 
 def test_a_model_that_is_pruned_while_it_is_read_is_not_there_rather_than_damaged(model_path):
@@ -107,7 +108,7 @@ def test_a_model_that_is_pruned_while_it_is_read_is_not_there_rather_than_damage
             model_path.rename(model_path.with_name("gone"))
             (model_path.with_name("gone") / "vocab.txt").unlink()
 
-    folder = open_model(model_path, "tiny@1")
+    folder = ModelFolder(model_path, "tiny@1")
     with recorded(before), pytest.raises(NotFound):
         folder.vocabulary()
 
@@ -115,8 +116,8 @@ def test_a_model_that_is_pruned_while_it_is_read_is_not_there_rather_than_damage
 def test_a_model_folder_that_is_a_link_is_not_entered(model_path, tmp_path):
     (tmp_path / "link").symlink_to(model_path)
     with pytest.raises(Rejected, match="not a folder"):
-        open_model(tmp_path, "tiny@1", inside=("link",))
-    open_model(tmp_path / "link", "./link").verify()  # here the user named it
+        ModelFolder(tmp_path, "tiny@1", inside=("link",))
+    ModelFolder(tmp_path / "link", "./link").verify()  # here the user named it
 
 
 @pytest.mark.parametrize("value", [MAX_VALUE, -MAX_VALUE, 1e-45, -1e-40, 0.0])
@@ -126,7 +127,7 @@ def test_weights_at_the_edge_still_give_probabilities(value, model_path):
         _replace(model_path, "weights.safetensors", pack_tensors(weights, CONFIG.shapes()))
         with warnings.catch_warnings(), np.errstate(over="raise", invalid="raise", divide="raise"):
             warnings.simplefilter("error")
-            classifier = Classifier.load(open_model(model_path, "tiny@1"))
+            classifier = Classifier.load(ModelFolder(model_path, "tiny@1"))
             for answer in classifier.predict(["good bad film", "", "unheard of " * 30]):
                 assert abs(sum(answer.probabilities) - 1) < 1e-6
 
@@ -153,7 +154,7 @@ def test_mutants_are_models_or_refused(name, mutants, model_path, model_files):
         else:
             _replace(model_path, name, mutant)
         try:
-            folder = open_model(model_path, "tiny@1")
+            folder = ModelFolder(model_path, "tiny@1")
             folder.verify()
         except LstmctlError as error:
             assert isinstance(error, Rejected)

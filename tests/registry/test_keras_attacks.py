@@ -29,7 +29,7 @@ import pytest
 
 from lstmctl.errors import Rejected
 from lstmctl.registry import exchange, from_keras, keras_file
-from lstmctl.registry.artifact import open_model
+from lstmctl.registry.model_folder import ModelFolder
 
 SECRET = np.arange(10_000, 10_060, dtype="<f4").reshape(good.ROWS, good.DIMENSION)
 EMBEDDING = "layers/embedding/vars/0"
@@ -512,7 +512,7 @@ def test_in_the_place_of_weights(name, tmp_path, model_path):
     """A file of another kind that is called weights.safetensors."""
     (model_path / "weights.safetensors").write_bytes(ATTACKS[name][1](Place(tmp_path)))
     with pytest.raises(Rejected):
-        open_model(model_path, "tiny@1").verify()
+        ModelFolder(model_path, "tiny@1").verify()
     assert not (tmp_path / "canary").exists()
 
 

@@ -13,8 +13,9 @@ from toy import toy_files
 from lstmctl.errors import Busy, CannotCreate, LstmctlError, NotFound, PermissionDenied, Rejected, UsageError
 from lstmctl.files import Folder
 from lstmctl.registry import listing
+from lstmctl.registry.home import default_home
 from lstmctl.registry.locks import lock
-from lstmctl.registry.store import Registry, default_home
+from lstmctl.registry.store import Registry
 
 
 def tree(path: Path) -> dict[str, bytes | None]:
