@@ -91,6 +91,11 @@ def test_imports_point_down(path):
         assert other in ("", "cli", own) or RANK[other] < RANK[own], f"{path.name} imports {name}"
 
 
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_a_module_can_be_read_in_one_sitting(path):
+    assert len(path.read_text().splitlines()) <= 250
+
+
 def test_one_module_alone_knows_of_ray():
     assert [path.name for path in MODULES if "import ray" in path.read_text()] == ["cluster.py"]
 

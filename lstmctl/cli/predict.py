@@ -11,8 +11,8 @@ from lstmctl.cli.console import Console
 from lstmctl.cli.engine import Engine, RayAddress, engine_of
 from lstmctl.cli.explanation_writer import ExplanationWriter
 from lstmctl.cli.options import Jobs, Model, TextColumn, job_count, settings
-from lstmctl.cli.prediction_rows import answer_rows, check_reading, rows_of
-from lstmctl.cli.prediction_writer import PredictionWriter
+from lstmctl.cli.prediction_rows import answer_rows, rows_of
+from lstmctl.cli.prediction_writer import PredictionWriter, check_answers
 from lstmctl.cli.scoring_job import score
 from lstmctl.cli.session import open_model, open_registry, say_which
 from lstmctl.errors import ExitCode, UsageError
@@ -126,17 +126,9 @@ def command(
             raise UsageError("texts and --input together: which one?", hint="leave out one of the two")
         if explain or all_units or labels_only or expect is not None:
             raise UsageError("--explain, --all-units, --labels-only and --expect are for one file at a time")
-        limit = check_reading(input_format, encoding_errors, max_line_bytes)
-        folder = open_model(model)
-        _check_options(folder.card.config.labels, top_k=top_k, threshold=threshold, expect=None)
-        target, settings.output = settings.output, None
-        console = Console.open(settings)
-        say_which(console, folder, named=model is not None)
         score(
-            console,
-            folder,
             input,
-            target=target,
+            model,
             engine=engine_of(engine, address=ray_address, jobs=jobs),
             input_format=input_format,
             kind=answers or "jsonl",
@@ -145,7 +137,7 @@ def command(
             threshold=threshold,
             top_k=top_k,
             encoding_errors=encoding_errors,
-            max_line_bytes=limit,
+            max_line_bytes=max_line_bytes,
             skip_bad_rows=bad_rows == "skip",
         )
         return int(ExitCode.DONE)
@@ -166,7 +158,9 @@ def command(
     )
     folder = open_model(model)
     labels = folder.card.config.labels
-    _check_options(labels, top_k=top_k, threshold=threshold, expect=expect)
+    check_answers(labels, top_k=top_k, threshold=threshold)
+    if expect is not None and expect not in labels:
+        raise UsageError(f'--expect "{expect}" is not a label of this model', hint=f"its labels: {', '.join(labels)}")
     writer: PredictionWriter | ExplanationWriter
     if explain:
         _check_explain(top_k=top_k, labels_only=labels_only, keep_columns=keep_columns)
@@ -227,14 +221,3 @@ def _hint_at_names(console: Console, texts: list[str]) -> None:
             console.note(f'"{text}" was read as a text; lstmctl predict -i {shlex.quote(text)} reads the file')
         elif text in open_registry().references():
             console.note(f'"{text}" was read as a text; lstmctl predict -m {text} TEXT asks the model')
-
-
-def _check_options(labels: tuple[str, ...], *, top_k: int | None, threshold: float | None, expect: str | None) -> None:
-    if top_k is not None and not 1 <= top_k <= len(labels):
-        raise UsageError(f"--top-k must be 1 to {len(labels)}, the model's number of labels, not {top_k}")
-    if threshold is not None and len(labels) != 2:
-        raise UsageError(f"--threshold needs a model with two labels; this one has {len(labels)}")
-    if threshold is not None and not 0 <= threshold <= 1:
-        raise UsageError(f"--threshold must be between 0 and 1, not {threshold:g}")
-    if expect is not None and expect not in labels:
-        raise UsageError(f'--expect "{expect}" is not a label of this model', hint=f"its labels: {', '.join(labels)}")

@@ -6,11 +6,25 @@ from typing import TYPE_CHECKING, Any
 from lstmctl.answers import answer_object, other_columns, ranked
 from lstmctl.cli.console import Console
 from lstmctl.cli.lines import Piece, shortened, tsv, visible
-from lstmctl.errors import BadData
+from lstmctl.errors import BadData, UsageError
 
 if TYPE_CHECKING:
     from lstmctl.classifier import Prediction
     from lstmctl.data.rows import Row
+
+
+def check_answers(labels: tuple[str, ...], *, top_k: int | None, threshold: float | None) -> None:
+    """See that a model with these labels can be asked so.
+
+    Raises:
+        UsageError: it cannot.
+    """
+    if top_k is not None and not 1 <= top_k <= len(labels):
+        raise UsageError(f"--top-k must be 1 to {len(labels)}, the model's number of labels, not {top_k}")
+    if threshold is not None and len(labels) != 2:
+        raise UsageError(f"--threshold needs a model with two labels; this one has {len(labels)}")
+    if threshold is not None and not 0 <= threshold <= 1:
+        raise UsageError(f"--threshold must be between 0 and 1, not {threshold:g}")
 
 
 class PredictionWriter:

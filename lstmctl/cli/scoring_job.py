@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 from lstmctl.cli.console import Console
 from lstmctl.cli.options import settings
+from lstmctl.cli.prediction_rows import check_reading
+from lstmctl.cli.prediction_writer import check_answers
+from lstmctl.cli.session import open_model, say_which
 from lstmctl.errors import BadRow, Interrupted, Signalled, UsageError
 from lstmctl.signals import number_of
 
@@ -23,6 +26,45 @@ SAY_EVERY = 10.0  # seconds, where there is no terminal to draw on
 
 
 def score(
+    source: str,
+    model: str | None,
+    *,
+    threshold: float | None,
+    top_k: int | None,
+    input_format: str | None,
+    encoding_errors: str,
+    max_line_bytes: int | None,
+    **options: Any,
+) -> None:
+    """Answer all rows of the files that `source` names, into the folder of -o; only what is not there yet.
+
+    `options` are those of `_score`.
+
+    Raises:
+        UsageError, NotFound, MissingExtra: what is named cannot be. CannotCreate: not into that folder. BadData: naming
+        file and row, unless bad rows are skipped. Interrupted: what was written is kept.
+    """
+    limit = check_reading(input_format, encoding_errors, max_line_bytes)
+    folder = open_model(model)
+    check_answers(folder.card.config.labels, top_k=top_k, threshold=threshold)
+    target, settings.output = settings.output, None  # a folder, of which the console knows nothing
+    console = Console.open(settings)
+    say_which(console, folder, named=model is not None)
+    _score(
+        console,
+        folder,
+        source,
+        target=target,
+        input_format=input_format,
+        threshold=threshold,
+        top_k=top_k,
+        encoding_errors=encoding_errors,
+        max_line_bytes=limit,
+        **options,
+    )
+
+
+def _score(
     console: Console,
     folder: "ModelFolder",
     source: str,
@@ -33,14 +75,7 @@ def score(
     kind: str,
     **options: Any,
 ) -> None:
-    """Answer all rows of the files that `source` names, into the folder `target`; only what is not there yet.
-
-    `options` are the other fields of a `Scoring`.
-
-    Raises:
-        UsageError, NotFound, MissingExtra: what is named cannot be. CannotCreate: not into that folder. BadData: naming
-        file and row, unless bad rows are skipped. Interrupted: what was written is kept.
-    """
+    """The same for a model that is open. `options` are the other fields of a `Scoring`."""
     from lstmctl.answer_folder import claimed
     from lstmctl.classifier import Classifier
     from lstmctl.data.inputs import find_inputs
