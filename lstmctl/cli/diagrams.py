@@ -1,6 +1,6 @@
 """`lstmctl plot --kind roc|calibration|confusion`: how a model answers labelled texts, drawn or in numbers."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lstmctl.cli.console import Console
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from lstmctl.config import DataConfig
+    from lstmctl.diagrams import Bin
     from lstmctl.registry.model_folder import ModelFolder
 
 SIDES = {
@@ -57,11 +58,19 @@ def plot_diagram(console: Console, folders: "Sequence[ModelFolder]", *, kind: st
     if kind == "confusion":
         _confusion(console, answered[0], what=what)
     else:
-        _square(console, [(each, *_points(each, kind)) for each in answered], kind=kind, what=what)
+        _square(console, [_curve(each, kind) for each in answered], kind=kind, what=what)
 
 
-def _points(answered: Answered, kind: str) -> "tuple[list[tuple[float, float]], list[tuple[float, float, int]]]":
-    """Points (x, y) of the unit square; for calibration also each one's interval and number of texts."""
+class Curve(NamedTuple):
+    """A model's line through the unit square. `bins` are those of a calibration, one for each point."""
+
+    name: str
+    x: list[float]
+    y: list[float]
+    bins: "Sequence[Bin]" = ()
+
+
+def _curve(answered: Answered, kind: str) -> Curve:
     from lstmctl.classifier import choose
     from lstmctl.diagrams import reliability, roc
 
@@ -72,54 +81,62 @@ def _points(answered: Answered, kind: str) -> "tuple[list[tuple[float, float]], 
             x, y = roc(answered.probabilities[:, 1], answered.truth)
         except ValueError as error:
             raise BadData(f"{error}; these have only one") from error
-        return list(zip(x.tolist(), y.tolist(), strict=True)), []
+        return Curve(answered.name, x.tolist(), y.tolist())
     bins = reliability(answered.probabilities, answered.truth, choose(answered.probabilities))
-    points = [(each.confidence, each.accuracy) for each in bins]
-    return points, [(each.interval.low, each.interval.high, each.n) for each in bins]
+    return Curve(answered.name, [each.confidence for each in bins], [each.accuracy for each in bins], bins)
 
 
-def _square(console: Console, curves: "Sequence[tuple[Answered, Any, Any]]", *, kind: str, what: str) -> None:
-    x, y = SIDES[kind]
+def _square(console: Console, curves: Sequence[Curve], *, kind: str, what: str) -> None:
     if console.picture_format is not None:
         from lstmctl.figure import Line, square_image
 
-        lines = []
-        for answered, points, bins in curves:
-            xs, ys = zip(*points, strict=True)
-            below = [value - low for value, (low, _, _) in zip(ys, bins, strict=True)] if bins else []
-            above = [high - value for value, (_, high, _) in zip(ys, bins, strict=True)] if bins else []
-            lines.append(Line(answered.name, xs, ys, (below, above) if bins else None))
-        console.picture(square_image(lines, x=x, y=y, format=console.picture_format))
+        lines = [Line(curve.name, curve.x, curve.y, _errors(curve)) for curve in curves]
+        across, up = SIDES[kind]
+        console.picture(square_image(lines, x=across, y=up, format=console.picture_format))
     elif settings.format == "json":
-        for answered, points, bins in curves:
-            answer: dict[str, Any] = {"schema": f"lstmctl.{kind}/1", "model": answered.name, "data": what}
-            names = ("low", "high", "n")
-            rows = [dict(zip(names, each, strict=True)) for each in bins] or [{}] * len(points)
-            console.json(
-                {**answer, "points": [{"x": a, "y": b, **row} for (a, b), row in zip(points, rows, strict=True)]}
-            )
+        for curve in curves:
+            points = [{"x": x, "y": y, **row} for x, y, row in _rows(curve)]
+            console.json({"schema": f"lstmctl.{kind}/1", "model": curve.name, "data": what, "points": points})
     elif settings.format == "tsv":
         console.result(tsv(("model", "x", "y", *(("low", "high", "n") if kind == "calibration" else ()))))
-        for answered, points, bins in curves:
-            for place, (a, b) in enumerate(points):
-                rest = [f"{bins[place][0]:.6f}", f"{bins[place][1]:.6f}", bins[place][2]] if bins else []
-                console.result(tsv((answered.name, f"{a:.6f}", f"{b:.6f}", *rest)))
+        for curve in curves:
+            for x, y, row in _rows(curve):
+                rest = [f"{row['low']:.6f}", f"{row['high']:.6f}", row["n"]] if row else []
+                console.result(tsv((curve.name, f"{x:.6f}", f"{y:.6f}", *rest)))
     else:
-        layers = [Layer([(tick, tick) for tick in range(0, 101, 4)], 102, "braille" if console.unicode else ".")]
-        for (_, points, bins), color, letter in zip(curves, COLORS, LETTERS, strict=False):
-            percent = [(100 * a, 100 * b) for a, b in points]
-            layers.append(Layer(percent, color, "braille" if console.unicode else "*", joined=True))
-            if bins or len(curves) > 1:
-                layers.append(Layer(percent if bins else percent[len(percent) // 2 :][:1], color, letter))
-        title = {"roc": "ROC", "calibration": "calibration"}[kind]
-        for line in square(title, layers, width=console.width, color=console.color, unicode=console.unicode):
-            console.result(line)
-        references = [each.name for each, _, _ in curves]
-        marked = len(curves) > 1 or kind == "calibration"
-        key = [f"{letter} {name}" if marked else name for letter, name in zip(LETTERS, references, strict=False)]
-        console.show(f"{' · '.join(key)} on {visible(what)}")
-        console.show((f"across: {x}, %", "dim"))
-        console.show((f"up: {y}, %", "dim"))
+        _square_screen(console, curves, kind=kind, what=what)
+
+
+def _errors(curve: Curve) -> "tuple[list[float], list[float]] | None":
+    """How far each point may be off, below and above."""
+    if not curve.bins:
+        return None
+    below = [each.accuracy - each.interval.low for each in curve.bins]
+    return below, [each.interval.high - each.accuracy for each in curve.bins]
+
+
+def _rows(curve: Curve) -> "Iterator[tuple[float, float, dict[str, Any]]]":
+    """Each point, and what else is known of it."""
+    more = [{**each.interval._asdict(), "n": each.n} for each in curve.bins] or [{}] * len(curve.x)
+    yield from zip(curve.x, curve.y, more, strict=True)
+
+
+def _square_screen(console: Console, curves: Sequence[Curve], *, kind: str, what: str) -> None:
+    layers = [Layer([(tick, tick) for tick in range(0, 101, 4)], 102, "braille" if console.unicode else ".")]
+    for curve, color, letter in zip(curves, COLORS, LETTERS, strict=False):
+        percent = [(100 * x, 100 * y) for x, y in zip(curve.x, curve.y, strict=True)]
+        layers.append(Layer(percent, color, "braille" if console.unicode else "*", joined=True))
+        if curve.bins or len(curves) > 1:
+            layers.append(Layer(percent if curve.bins else percent[len(percent) // 2 :][:1], color, letter))
+    title = {"roc": "ROC", "calibration": "calibration"}[kind]
+    for line in square(title, layers, width=console.width, color=console.color, unicode=console.unicode):
+        console.result(line)
+    marked = len(curves) > 1 or kind == "calibration"
+    key = [f"{letter} {curve.name}" if marked else curve.name for letter, curve in zip(LETTERS, curves, strict=False)]
+    console.show(f"{' · '.join(key)} on {visible(what)}")
+    across, up = SIDES[kind]
+    console.show((f"across: {across}, %", "dim"))
+    console.show((f"up: {up}, %", "dim"))
 
 
 def _confusion(console: Console, answered: Answered, *, what: str) -> None:
