@@ -5,10 +5,12 @@ from pathlib import Path
 
 import numpy as np
 
+from lstmctl.classifier import Classifier
 from lstmctl.config import DataConfig, ModelConfig, TrainConfig
 from lstmctl.evaluation import measure
 from lstmctl.history import EpochRecord
 from lstmctl.registry.artifact import ModelCard, pack
+from lstmctl.registry.model_folder import ModelFolder
 from lstmctl.registry.store import Registry
 from lstmctl.text import Vocabulary
 
@@ -81,3 +83,49 @@ def toy_files(**changes: object) -> dict[str, bytes]:
 def register_toy(home: Path, name: str = "tiny", **changes: object) -> str:
     """Register the model; its reference."""
     return Registry(home).register(name, toy_files(**changes))
+
+
+# Every kind of model there is, as changes of the smallest.
+SHAPES = [
+    {},
+    {"labels": ("a", "b", "c")},
+    {"padding": "pre"},
+    {"bidirectional": True},
+    {"layers": 2},
+    {"layers": 3, "bidirectional": True, "labels": ("a", "b", "c", "d")},
+    {"layers": 2, "bidirectional": True, "padding": "pre"},
+    {"pooling": "last+max"},
+    {"pooling": "last+max", "layers": 2, "bidirectional": True, "labels": ("a", "b", "c")},
+]
+
+
+def register_random(home: Path, shape: dict[str, object]) -> ModelFolder:
+    """A model with the words of the toy and random weights, by the name "it"; its folder."""
+    config = ModelConfig(
+        **{"labels": ("neg", "pos"), "vocab_size": 5, "max_len": 9, "embedding_dim": 4, "units": 6, **shape}
+    )
+    generator = np.random.default_rng(len(shape))
+    card = ModelCard(
+        config=config,
+        data=DataConfig(),
+        data_sha256="0" * 64,
+        rows={},
+        training=TrainConfig(),
+        epoch=0,
+        created="2026-01-02T03:04:05+00:00",
+        seconds=0.0,
+        command=(),
+        versions={},
+    )
+    weights = {name: generator.normal(0, 0.7, size).astype(np.float32) for name, size in config.shapes().items()}
+    files = pack(card, vocabulary=WORDS, weights=weights, metrics={}, history=())
+    return Registry(home).resolve(Registry(home).register("it", files))
+
+
+def texts_and_answers(folder: ModelFolder) -> tuple[np.ndarray, np.ndarray]:
+    """Texts of all lengths as word ids, padded as the model was trained, and what the model says of them."""
+    config, generator = folder.card.config, np.random.default_rng(0)
+    texts = [generator.integers(1, 5, length).astype(np.int32) for length in (*range(10), 9, 9)]
+    before = config.padding == "pre"
+    padded = [np.pad(text, (9 - text.size, 0) if before else (0, 9 - text.size)) for text in texts]
+    return np.array(padded), Classifier.load(folder).probabilities(texts)

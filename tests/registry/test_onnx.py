@@ -1,0 +1,35 @@
+"""What is exported as ONNX gives the same probabilities in ONNX Runtime."""
+
+import json
+import sys
+
+import numpy as np
+import pytest
+from toy import SHAPES, WORDS, register_random, texts_and_answers
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_onnx(cli, tmp_path, shape):
+    import onnx
+    import onnxruntime
+
+    folder = register_random(tmp_path / "home", shape)
+    path = tmp_path / "it.onnx"
+    assert cli("models", "export", "it@1", "--to", "onnx", "-o", path).code == 0
+    onnx.checker.check_model(str(path), full_check=True)
+    session = onnxruntime.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
+    words, ours = texts_and_answers(folder)
+    (theirs,) = session.run(None, {"words": words.astype(np.int64)})
+    np.testing.assert_allclose(theirs, ours, atol=1e-5)
+    about = session.get_modelmeta().custom_metadata_map
+    assert tuple(json.loads(about["labels"])) == folder.card.config.labels
+    assert json.loads(about["vocabulary"]) == list(WORDS.words)
+
+
+def test_without_the_extra_it_says_which(cli, tmp_path, monkeypatch):
+    register_random(tmp_path / "home", {})
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    result = cli("models", "export", "it@1", "--to", "onnx", "-o", tmp_path / "x.onnx")
+    assert result.code == 69
+    assert "pip install 'lstmctl[onnx]'" in result.err
+    assert not (tmp_path / "x.onnx").exists()
