@@ -6,6 +6,7 @@ import socket
 import stat
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from faults import Killed, failing, killed, recorded
@@ -13,6 +14,7 @@ from faults import Killed, failing, killed, recorded
 from lstmctl import files
 from lstmctl.errors import CannotCreate, LstmctlError, PermissionDenied, Rejected, StorageError
 from lstmctl.files import Folder, os_errors, write_file
+from lstmctl.system import System
 
 
 def leftovers(path: Path) -> list[str]:
@@ -270,3 +272,30 @@ def test_no_descriptor_is_left_open(tmp_path):
     with pytest.raises(CannotCreate):
         write_file(tmp_path / "a", b"")
     assert os.listdir("/dev/fd") == before
+
+
+# macOS, as far as it can be acted here
+
+
+@pytest.mark.parametrize(
+    ("trouble", "flushed"),
+    [(None, ["drive"]), (errno.ENOTSUP, ["drive", "cache"]), (errno.EINVAL, ["drive", "cache"]), (errno.EIO, None)],
+)
+def test_where_there_is_a_call_to_flush_the_drive_it_is_made(monkeypatch, trouble, flushed):
+    """Its plain fsync stops at the drive's cache; a file system that knows no better gets that, and no error is lost."""
+    calls = []
+
+    def fcntl(descriptor, command):
+        assert (descriptor, command) == (5, 51)
+        calls.append("drive")
+        if trouble is not None:
+            raise OSError(trouble, os.strerror(trouble))
+
+    monkeypatch.setattr("lstmctl.system.fcntl", SimpleNamespace(F_FULLFSYNC=51, fcntl=fcntl))
+    monkeypatch.setattr("os.fsync", lambda descriptor: calls.append("cache"))
+    if flushed is None:
+        with pytest.raises(OSError, match=os.strerror(errno.EIO)):
+            System.fsync(5)
+    else:
+        System.fsync(5)
+        assert calls == flushed

@@ -25,7 +25,9 @@ ROOT = Path(__file__).parents[2]
 TESTS = {  # what a module's faults are to be noticed by
     "lstm.py": ["tests/test_lstm.py"],
     "metrics.py": ["tests/test_metrics.py"],
+    "comparison.py": ["tests/test_comparison.py"],
     "files.py": ["tests/test_files.py", "tests/registry/test_crash.py", "tests/registry/test_durability.py"],
+    "system.py": ["tests/test_files.py"],
     "registry": ["tests/registry", "tests/cli/test_models.py", "tests/cli/test_model_import.py"],
 }
 COMPARISONS = {

@@ -18,7 +18,7 @@ from lstmctl.registry import checksums
 from lstmctl.registry.artifact import FILES, ModelCard, pack
 from lstmctl.registry.card import NewerFormat
 from lstmctl.registry.model_folder import ModelFolder
-from lstmctl.text import Vocabulary
+from lstmctl.text import MAX_WORD_LENGTH, Vocabulary
 
 
 def card_of(files: dict[str, bytes]) -> ModelCard:
@@ -56,6 +56,17 @@ def test_round_trip(model_path, model_files):
         assert folder.weights()[name].tobytes() == tensor.tobytes()
     folder.verify()
     assert Classifier.load(folder).predict(["good film"])[0].label == "pos"
+
+
+def test_the_longest_words_can_be_stored(tmp_path):
+    """Letters of four bytes, as many as a word may have, and counts as long as they may be."""
+    words = [chr(0x10400 + number) * MAX_WORD_LENGTH for number in range(40)]
+    config = replace(CONFIG, vocab_size=len(words) + 2)
+    vocabulary = Vocabulary(words, [10**15 - 1] * len(words))
+    files = packed(replace(card_of(toy_files()), config=config), vocabulary=vocabulary, weights=toy_weights(config))
+    for name, data in files.items():
+        (tmp_path / name).write_bytes(data)
+    assert ModelFolder(tmp_path, "it").vocabulary().words == vocabulary.words
 
 
 def test_packing_is_deterministic_and_sums_come_last(model_files):

@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -33,6 +34,21 @@ def test_what_is_said_of_the_network(kind, count):
             assert network.config.problem() is None
             assert set(network.places) == set(network.config.shapes())
     assert count / 4 < refused < count
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"registered_name": "mine>Layer"}, "names 'mine>Layer' of 'keras.layers', which is not understood"),
+        ({"module": "builtins", "class_name": "eval"}, "names 'eval' of 'builtins', which is not understood"),
+        ({"class_name": "Lambda"}, "names 'Lambda' of 'keras.layers', which is not understood"),
+    ],
+)
+def test_what_is_refused_is_named(change, message):
+    described = good.architecture()
+    described["config"]["layers"][-1] |= {"registered_name": None} | change
+    with pytest.raises(ValueError, match=re.escape(message)):
+        read_network(described)
 
 
 # Each mutant has a process of its own, as in use: what reads HDF5 is in C. They are forks of one that has loaded it.

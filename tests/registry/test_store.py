@@ -15,6 +15,7 @@ from lstmctl.files import Folder
 from lstmctl.registry import listing
 from lstmctl.registry.home import default_home
 from lstmctl.registry.locks import lock
+from lstmctl.registry.names import check_tag
 from lstmctl.registry.store import Registry
 
 
@@ -298,6 +299,16 @@ def test_what_cannot_be_a_tag(home, model_files, tag):
     with pytest.raises(UsageError, match="cannot be a tag"):
         registry.tag("imdb@1", tag)
     assert tree(home) == before
+
+
+@pytest.mark.parametrize(
+    ("tag", "hint"),
+    [("latest", "latest always is the newest version of a name"), ("1st", "begins with a letter"), ("Prod", "a-z")],
+)
+def test_why_it_cannot_be_a_tag(tag, hint):
+    with pytest.raises(UsageError) as caught:
+        check_tag(tag)
+    assert hint in caught.value.hint
 
 
 def test_tagging_what_is_not_there(home, model_files):

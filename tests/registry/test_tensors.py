@@ -61,6 +61,16 @@ def test_the_largest_model_has_a_header_within_the_limit():
     assert int.from_bytes(data[:8], "little") < MAX_HEADER
 
 
+def test_the_limit_is_exact():
+    """The largest header that is read makes a file as large as may be, and one of eight bytes more is refused."""
+    text = json.dumps(header()).encode()
+    largest = file(text + b" " * (MAX_HEADER - len(text)))
+    assert len(largest) == limit(SHAPES)
+    assert set(unpack(largest, SHAPES)) == set(SHAPES)
+    with pytest.raises(ValueError, match="impossible length"):
+        unpack(file(text + b" " * (MAX_HEADER + 8 - len(text))), SHAPES)
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 2 * MAX_VALUE])
 @pytest.mark.parametrize("name", SHAPES)
 def test_one_number_that_is_none_is_found_in_any_tensor(name, value):
