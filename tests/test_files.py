@@ -282,7 +282,7 @@ def test_no_descriptor_is_left_open(tmp_path):
     [(None, ["drive"]), (errno.ENOTSUP, ["drive", "cache"]), (errno.EINVAL, ["drive", "cache"]), (errno.EIO, None)],
 )
 def test_where_there_is_a_call_to_flush_the_drive_it_is_made(monkeypatch, trouble, flushed):
-    """Its plain fsync stops at the drive's cache; a file system that knows no better gets that, and no error is lost."""
+    """Its plain fsync stops at the cache; a file system that knows no better gets that, and no error is lost."""
     calls = []
 
     def fcntl(descriptor, command):
