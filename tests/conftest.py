@@ -2,13 +2,13 @@
 
 import io
 import os
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from terminal import run_in_terminal
 
 
 @pytest.fixture(autouse=True)
@@ -70,19 +70,14 @@ class Trained(NamedTuple):
 
     home: Path
     out: str
-    err: str
+    err: str  # as on a terminal
 
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     """The default model, trained once on the real reviews by the README's own command."""
     home = tmp_path_factory.mktemp("trained") / "home"
-    done = subprocess.run(
-        [sys.executable, "-m", "lstmctl", "train", "--epochs", "3"],
-        env={**os.environ, "LSTMCTL_HOME": str(home), "NO_COLOR": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return Trained(home, done.stdout, done.stderr)
+    command = [sys.executable, "-m", "lstmctl", "train", "--epochs", "3"]
+    done = run_in_terminal(command, stream="stderr", environment={**os.environ, "LSTMCTL_HOME": str(home)})
+    assert done.code == 0, done.terminal
+    return Trained(home, out=done.pipe, err=done.terminal)
