@@ -51,9 +51,11 @@ def evaluate(model: Classifier, texts: Sequence[str], labels: Sequence[str]) -> 
     """
     known = model.config.labels
     if not texts or len(texts) != len(labels):
-        raise UsageError(f"{len(texts)} texts and {len(labels)} labels; one label for each text is expected")
+        raise UsageError(f"{len(texts)} texts and {len(labels)} labels", hint="give one label for each text")
     if foreign := sorted(set(labels) - set(known)):
-        raise UsageError(f'the model does not know the label "{foreign[0]}"; it knows {", ".join(known)}')
+        raise UsageError(
+            f'the model does not know the label "{foreign[0]}"; it knows {", ".join(known)}', hint="rename it"
+        )
     import numpy as np
 
     probabilities = model.probabilities([model.encode(text).ids for text in texts])

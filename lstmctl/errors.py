@@ -139,19 +139,24 @@ def from_os_error(error: OSError, action: str) -> LstmctlError:
     """Translate an operating-system error met while doing `action` ("write /x/y") into one of ours."""
     reason = (error.strerror or str(error)).lower()
     message = f"cannot {action}: {reason}"
-    if error.errno in (errno.EACCES, errno.EPERM):
-        return PermissionDenied(message)
-    if error.errno in (
-        errno.EROFS,
-        errno.EEXIST,
-        errno.ENOTDIR,
-        errno.EISDIR,
-        errno.ENOENT,
-        errno.ENAMETOOLONG,
-    ):
-        return CannotCreate(message)
-    hint = "free some space and try again" if error.errno in (errno.ENOSPC, errno.EDQUOT) else None
-    return StorageError(message, hint=hint)
+    kind, hint = _OS_ERRORS.get(error.errno or 0, (StorageError, "is the disk well, and is it still there?"))
+    return kind(message, hint=hint)
+
+
+_OS_ERRORS: dict[int, tuple[type[LstmctlError], str]] = {
+    errno.EACCES: (PermissionDenied, "ls -ld tells whom it belongs to, and who may what"),
+    errno.EPERM: (PermissionDenied, "ls -ld tells whom it belongs to, and who may what"),
+    errno.EROFS: (CannotCreate, "name a place that can be written to"),
+    errno.EEXIST: (CannotCreate, "remove it, or choose another name"),
+    errno.ENOTDIR: (CannotCreate, "a part of that path is a file, not a folder"),
+    errno.EISDIR: (CannotCreate, "name a file in it"),
+    errno.ENOENT: (CannotCreate, "is there a folder of that name?"),
+    errno.ENAMETOOLONG: (CannotCreate, "choose a shorter name"),
+    errno.ENOSPC: (StorageError, "free some space and try again"),
+    errno.EDQUOT: (StorageError, "free some space and try again"),
+    errno.EMFILE: (StorageError, "ulimit -n allows more open files"),
+    errno.ENFILE: (StorageError, "too many files are open on this machine; try again later"),
+}
 
 
 def nearest(word: str, known: Iterable[str], count: int = 3) -> list[str]:

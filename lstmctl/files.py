@@ -88,7 +88,7 @@ class Folder:
             raise
         except OSError as error:
             if error.errno in (errno.ELOOP, errno.ENXIO, errno.EOPNOTSUPP):  # a link or a socket
-                raise Rejected(f"{name} is not a regular file") from error
+                raise Rejected(f"{name} is not a regular file", hint="put a copy of it there") from error
             raise from_os_error(error, f"read {self.path / name}") from error
         with os_errors(f"read {self.path / name}"):
             try:
@@ -215,13 +215,15 @@ def _size(data: bytes | IO[bytes]) -> int:
 def _read(descriptor: int, name: str, limit: int) -> bytes:
     status = os.fstat(descriptor)
     if not stat.S_ISREG(status.st_mode):
-        raise Rejected(f"{name} is not a regular file")
+        raise Rejected(f"{name} is not a regular file", hint="put a copy of it there")
     if status.st_size > limit:
-        raise Rejected(f"{name} has {status.st_size:,} bytes; at most {limit:,} make sense")
+        raise Rejected(
+            f"{name} has {status.st_size:,} bytes; at most {limit:,} make sense", hint="is it the right file?"
+        )
     pieces, left = [], status.st_size
     while left and (piece := system.read(descriptor, left)):
         pieces.append(piece)
         left -= len(piece)
     if left:
-        raise Rejected(f"{name} became shorter while it was read")
+        raise Rejected(f"{name} became shorter while it was read", hint="try again")
     return b"".join(pieces)

@@ -120,7 +120,7 @@ def _labels(console: Console, findings: "Findings") -> None:
 
 
 def _lengths(console: Console, words: Sequence[int], *, max_len: int) -> None:
-    """Quantiles, and a histogram up to the 95th percentile, in ten steps."""
+    """Quantiles, and a histogram up to the 95th percentile, in ten steps, from the first that has texts on."""
     lengths = quantiles(words)
     console.show_facts(
         "words",
@@ -131,9 +131,9 @@ def _lengths(console: Console, words: Sequence[int], *, max_len: int) -> None:
     counts = [0] * 11
     for count in words:
         counts[min(10, count // step)] += 1
-    most = max(counts)
+    most, first = max(counts), next(number for number, count in enumerate(counts) if count)
     for number, count in enumerate(counts):
-        if count or number <= min(9, lengths[4] // step):
+        if count or first < number <= min(9, lengths[4] // step):
             ends = f"{number * step:,}–{(number + 1) * step - 1:,}" if step > 1 else f"{number}"
             ends = f"{10 * step:,} and more" if number == 10 else ends
             console.show(f"{ends:>16} {count:>8,}  {bar(count / most, 30, unicode=console.unicode)}")

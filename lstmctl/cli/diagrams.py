@@ -44,8 +44,8 @@ def plot_diagram(console: Console, folders: "Sequence[ModelFolder]", *, kind: st
     Raises:
         UsageError: more models than there can be. BadData: the texts do not fit. NotFound: they are gone.
     """
-    if len(folders) > (1 if kind == "confusion" else len(LETTERS)):
-        raise UsageError(f"--kind {kind} does not draw {len(folders)} models in one")
+    if len(folders) > (most := 1 if kind == "confusion" else len(LETTERS)):
+        raise UsageError(f"--kind {kind} does not draw {len(folders)} models in one", hint=f"name at most {most}")
     with console.waiting("answering the texts"):
         other = other_data(config, own_sha256=folders[0].card.data_sha256) if config is not None else None
         if other is None:
@@ -76,11 +76,13 @@ def _curve(answered: Answered, kind: str) -> Curve:
 
     if kind == "roc":
         if answered.folder.card.config.positive is None:
-            raise UsageError(f"a ROC curve is for two labels; {answered.name} has {answered.probabilities.shape[1]}")
+            labels = answered.probabilities.shape[1]
+            message = f"a ROC curve is for two labels; {answered.name} has {labels}"
+            raise UsageError(message, hint="--kind confusion and --kind calibration are for any number")
         try:
             x, y = roc(answered.probabilities[:, 1], answered.truth)
         except ValueError as error:
-            raise BadData(f"{error}; these have only one") from error
+            raise BadData(f"{error}; these have only one", hint="--data names texts of both") from error
         return Curve(answered.name, x.tolist(), y.tolist())
     bins = reliability(answered.probabilities, answered.truth, choose(answered.probabilities))
     return Curve(answered.name, [each.confidence for each in bins], [each.accuracy for each in bins], bins)

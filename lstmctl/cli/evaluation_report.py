@@ -132,12 +132,12 @@ def _screen(console: Console, measured: Measured, *, what: str) -> None:
         console.show((f"answers {positive} from a probability of {measured.threshold:.3f} on", "dim"))
     console.show()
     remarks = dict.fromkeys(LOWER_IS_BETTER, "lower is better")
-    if measured.floor is not None:
-        remarks["accuracy"] = f"naive Bayes {measured.floor:.3f}"
     rows: list[list[Piece]] = []
     for name, title in TITLES.items():
         if (metric := evaluation.metrics.get(name)) is not None:
             rows.append([title, f"{metric.value:.3f}", _interval(metric), (remarks.get(name, ""), "dim")])
+        if name == "accuracy" and measured.floor is not None:
+            rows.append([("  of naive Bayes", "dim"), f"{measured.floor:.3f}", "", ""])
         if (metric := evaluation.metrics.get(f"{name}_uncalibrated")) is not None:
             rows.append([("  before calibration", "dim"), f"{metric.value:.3f}", _interval(metric), ""])
     console.table(["metric", "value", "95% interval", ""], rows, right=[1])

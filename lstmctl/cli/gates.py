@@ -63,7 +63,7 @@ def plot_gates(console: Console, folder: "ModelFolder", text: str, *, show: str,
     if name not in explanation.traces:
         raise UsageError(f"--lstm must be one of {', '.join(names)}, not {visible(name)}")
     if not explanation.words:
-        raise BadData("the text has no word to draw")
+        raise BadData("the text has no word to draw", hint='--text "not a good film"')
     values = getattr(explanation.traces[name], show.replace("-", "_"))
     heading = f"{QUANTITIES[show].title} · {folder.reference}" + (f" · {name}" if len(names) > 1 else "")
     if console.picture_format is not None:

@@ -40,7 +40,7 @@ def imported(
 ) -> dict[str, bytes]:
     """The files of a model folder from a file of one of the two kinds. A vocabulary belongs to a .keras file."""
     if file == "-" and sys.stdin is None:
-        raise NotFound("cannot read standard input: it is closed")
+        raise NotFound("cannot read standard input: it is closed", hint="name a file")
     if vocab is not None:
         return _from_keras(console, file, vocab=vocab, max_len=max_len, labels=labels)
     if file.endswith(".keras"):
@@ -49,7 +49,7 @@ def imported(
             hint=f"lstmctl models import {file} --vocab FILE, or --vocab {KERAS_IMDB}",
         )
     if max_len is not None or labels:
-        raise UsageError("--max-len and --label go with --vocab, for a .keras file")
+        raise UsageError("--max-len and --label go with --vocab, for a .keras file", hint="leave them out")
     from lstmctl.registry import exchange
 
     _, files = exchange.read(Path(file))
@@ -108,5 +108,5 @@ def _words(vocab: str) -> "KerasWords":
     except NotFound as error:
         raise NotFound(error.message, hint=error.hint or f"--vocab FILE, or --vocab {KERAS_IMDB}") from error
     if len(data) > keras_words.MAX_FILE:
-        raise BadData(f"{path} is too large for a vocabulary")
+        raise BadData(f"{path} is too large for a vocabulary", hint=keras_words.FORMATS)
     return keras_words.parse(data, str(path))

@@ -155,7 +155,10 @@ def verify_command(
     console = Console.open(settings)
     registry = open_registry()
     broken: list[LstmctlError] = []
-    for reference in models or [entry.reference for entry in registry.entries()]:
+    references = models or [entry.reference for entry in registry.entries()]
+    if not references:
+        console.note("there are no models to verify")
+    for reference in references:
         try:
             registry.resolve(reference).verify()
             state = "ok"
@@ -168,7 +171,9 @@ def verify_command(
         else:
             console.result(tsv((reference, state)))
     if broken:
-        raise Rejected(f"{len(broken)} of {len(models or registry.entries())} cannot be used")
+        raise Rejected(
+            f"{len(broken)} of {len(references)} cannot be used", hint="lstmctl models rm puts a model aside"
+        )
 
 
 @app.command("export", cls=Command, epilog=EXPORT_EXAMPLES)

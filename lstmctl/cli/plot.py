@@ -150,7 +150,9 @@ def histories(references: "Sequence[str | None]") -> "list[tuple[str, tuple[Epoc
         folder = open_model(name)
         records = folder.history()
         if not records:
-            raise BadData(f"{folder.reference} has no training history to draw")
+            raise BadData(
+                f"{folder.reference} has no training history to draw", hint="lstmctl summary tells what is known"
+            )
         runs.append((folder.reference, records))
     return runs
 

@@ -81,7 +81,7 @@ def rows_of(
     if path is not None:
         return read(path), None
     if sys.stdin is None:
-        raise NotFound("cannot read standard input: it is closed")
+        raise NotFound("cannot read standard input: it is closed", hint="-i FILE reads a file")
     from lstmctl.data.waiting import Waiting
 
     stream = Waiting(sys.stdin.buffer)

@@ -83,7 +83,9 @@ def _score(
     from lstmctl.scoring import BAD_ROWS, Scoring
 
     if target is None:
-        raise UsageError("answers to several files, or from a cluster, go to a folder: -o DIR")
+        raise UsageError(
+            "answers to several files, or from a cluster, go to a folder", hint="-o DIR, such as -o scored/"
+        )
     if kind == "parquet":
         from lstmctl.data.parquet import modules
 

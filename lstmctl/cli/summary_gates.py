@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from lstmctl.cli.console import Console
 from lstmctl.cli.evaluation_texts import own_part
 from lstmctl.cli.lines import Piece, tsv, visible
-from lstmctl.errors import LstmctlError
+from lstmctl.errors import BadData, LstmctlError
 
 if TYPE_CHECKING:
     from lstmctl.classifier import Classifier
@@ -98,7 +98,7 @@ def _half_lives(classifier: "Classifier", texts: Sequence[str]) -> tuple[dict[st
     read = [classifier.encode(text) for text in texts]
     words = sum(len(encoded.words) for encoded in read)
     if not words:
-        raise LstmctlError("there is no word to read")
+        raise BadData("there is no word to read", hint="--text TEXT measures it on a text")
     found = [traces(classifier, encoded.ids, words=len(encoded.words)) for encoded in read]
     return {name: half_life(np.concatenate([each[name].forget for each in found])).tolist() for name in found[0]}, words
 
@@ -128,7 +128,9 @@ def _screen(
                 (f"{row['inputs']}×{row['units']} + {row['units']}×{row['units']} + {row['units']}", "dim"),
                 f"{row['parameters']:,}",
                 f"{row['share']:.1%}",
-                *(f"{row[key]:.2f}" for key in ("norm_word", "norm_hidden", "mean_bias")),
+                *(
+                    f"{round(row[key], 2) + 0.0:.2f}" for key in ("norm_word", "norm_hidden", "mean_bias")
+                ),  # + 0: never -0.00
             ]
             for row in own
         ]

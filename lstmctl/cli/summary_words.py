@@ -29,9 +29,12 @@ def show_word(console: Console, folder: "ModelFolder", text: str) -> int:
         console.result(tsv((word, "no" if rank is None else "yes", rank, count)))
     elif rank is None:
         close = _alike(word, vocabulary)
-        console.show((visible(word), "bold"), f"  unknown to {folder.reference}", (close and f"; it knows {close}"))
+        console.show((visible(word), "bold"), f"  unknown to {folder.reference}")
+        if close:
+            console.show_facts("", f"it knows {close}")
     else:
-        console.show((visible(word), "bold"), f"  known to {folder.reference}: ", _frequency(rank, count or 0))
+        console.show((visible(word), "bold"), f"  known to {folder.reference}")
+        console.show_facts("", _frequency(rank, count or 0))
     return int(ExitCode.NO if rank is None else ExitCode.DONE)
 
 
@@ -88,4 +91,4 @@ def _alike(word: str, vocabulary: "Vocabulary") -> str:
 
 def _frequency(rank: int, count: int) -> str:
     """Imported models know the order of their words, but not always how often they came."""
-    return f"number {rank:,} by frequency" + (f", {count:,} times in its training texts" if count else "")
+    return f"number {rank:,} by frequency" + (f" · {count:,} times in its training texts" if count else "")

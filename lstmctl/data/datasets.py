@@ -141,7 +141,9 @@ def _part_of(source: Source, part: str) -> Iterator[Row]:
         else:
             others.add(own_part)
     if not found:
-        raise BadData(f"{source.name} has no {part} part, only {' and '.join(sorted(others))}")
+        raise BadData(
+            f"{source.name} has no {part} part, only {' and '.join(sorted(others))}", hint="name that part alone"
+        )
 
 
 def _renames(config: DataConfig) -> dict[str, str]:
@@ -199,7 +201,10 @@ def _divide(rows: dict[str, list[Row]], config: DataConfig, labels: tuple[str, .
     """The parts as they were brought, and shares of the rest for those that were not."""
     pool = [*rows.get(WHOLE, ()), *rows.get("train", ())]
     if not pool:
-        raise BadData(f"{name} has a test part, but nothing to train on")
+        raise BadData(
+            f"{name} has a test part, but nothing to train on",
+            hint="--test-data is for a test part; name others with --data",
+        )
     own_validation, own_test = rows.get("validation", []), rows.get("test", [])
     shares = Shares(0 if own_test else config.test_split, 0 if own_validation else config.val_split)
     split = by_blocks if config.source == "imdb" else by_units

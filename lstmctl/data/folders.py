@@ -57,7 +57,7 @@ def _find_parts(root: Path, left: list[Path]) -> dict[str, list[Path]]:
         part = _PARTS.get(folder.name)
         if part is not None and (classes := _folders(folder, inside)):
             if part in found:
-                raise BadData(f"{display(root)} has a folder val and a folder validation: which one is it?")
+                raise BadData(f"{display(root)} has a folder val and a folder validation", hint="remove one of them")
             found[part] = classes
     if "train" not in found and "test" not in found:
         return {"": top} if top else {}
@@ -91,7 +91,7 @@ def _list_class(part: str, folder: Path, left: list[Path]) -> _Class:
         elif entry.is_file():
             files.append(Path(entry))
         else:
-            raise BadData(f"{display(Path(entry))} is neither a file nor a link to one")
+            raise BadData(f"{display(Path(entry))} is neither a file nor a link to one", hint="move it away")
     if not files:
         hint = "remove the folder, or put one text a file into it"
         raise BadData(f"{display(folder)} is a class folder without texts", hint=hint)
@@ -99,9 +99,11 @@ def _list_class(part: str, folder: Path, left: list[Path]) -> _Class:
         folder.name.encode()
         label = clean_label(folder.name)
     except UnicodeEncodeError as error:
-        raise BadData(f"{os.fsencode(folder.name)!r}, a class folder, has a name that is not UTF-8") from error
+        raise BadData(
+            f"{os.fsencode(folder.name)!r}, a class folder, has a name that is not UTF-8", hint="rename it"
+        ) from error
     except ValueError as error:
-        raise BadData(f"{display(folder)}: {error}") from error
+        raise BadData(f"{display(folder)}: {error}", hint="the folder's name is the label: rename it") from error
     return _Class(part, label, files)
 
 

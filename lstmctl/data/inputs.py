@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from lstmctl.data.opening import check_file, display, not_readable
-from lstmctl.data.rows import format_of
+from lstmctl.data.rows import SUFFIXES, format_of
 from lstmctl.errors import NotFound, UsageError
 
 
@@ -51,11 +51,10 @@ def find_inputs(named: str, *, format: str | None, labelled: bool = False) -> In
                 raise
             left_out.append(file)
     if not files:
-        raise NotFound(
-            f"the folder {display(path)} has no files that can be read"
-            if path.is_dir()
-            else f"there is no file {named}"
-        )
+        if path.is_dir():
+            hint = f"names end in {' '.join(SUFFIXES)} .txt, all also with .gz or .xz"
+            raise NotFound(f"the folder {display(path)} has no files that can be read", hint=hint)
+        raise NotFound(f"there is no file {named}", hint=f"ls {named} finds none either")
     return Inputs(files, left_out)
 
 

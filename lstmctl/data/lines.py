@@ -84,7 +84,10 @@ class Lines:
             if len(raw) > self.max_line_bytes and not passed_over:
                 raise self._too_long(raw)
             if self._max_bytes is not None and self._total > self._max_bytes:
-                raise self.broken(f"the file unpacks to more than {self._max_bytes / 1024**3:.3g} GiB; reading stopped")
+                raise self.broken(
+                    f"the file unpacks to more than {self._max_bytes / 1024**3:.3g} GiB; reading stopped",
+                    hint="is this text?",
+                )
             if passed_over:
                 continue
             if self.number > 1:
@@ -112,7 +115,7 @@ class Lines:
             return self._stream.readline(self.max_line_bytes + 1)
         except (EOFError, zlib.error, gzip.BadGzipFile, lzma.LZMAError) as error:
             self.number += 1
-            raise self.broken(self._packing_trouble(error)) from error
+            raise self.broken(self._packing_trouble(error), hint="copy or pack the file again") from error
         except OSError as error:
             raise from_os_error(error, f"read {self.source}") from error
 

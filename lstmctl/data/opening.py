@@ -101,7 +101,7 @@ def not_readable(error: OSError, path: Path) -> LstmctlError:
     if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP):
         return NotFound(f"there is no file {shown}", hint=_near_names(path))
     if error.errno == errno.EISDIR:
-        return UsageError(f"{shown} is a folder; a file is expected")
+        return UsageError(f"{shown} is a folder; a file is expected", hint=f"name a file in it: {shown}/…")
     return from_os_error(error, f"read {shown}")
 
 

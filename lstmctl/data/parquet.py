@@ -95,7 +95,8 @@ def _damaged(error: Exception, source: str) -> LstmctlError:
     if isinstance(error, OSError) and error.errno is not None:
         return from_os_error(error, f"read {source}")
     reason = str(error).split("\n", 1)[0][:200]
-    return BadData(f"{source} is not Parquet, or damaged: {reason[:1].lower()}{reason[1:].rstrip('.')}")
+    message = f"{source} is not Parquet, or damaged: {reason[:1].lower()}{reason[1:].rstrip('.')}"
+    return BadData(message, hint="was the file copied whole?")
 
 
 def _check_names(names: list[str], source: str, wanted: Wanted) -> None:
@@ -134,17 +135,19 @@ def _row(
     text = values[wanted.text][place]
     if not isinstance(text, str):
         found = "null" if text is None else shown(text)
-        raise bad_row(source, number, f'"{wanted.text}" must be a string, not {found}')
+        raise bad_row(
+            source, number, f'"{wanted.text}" must be a string, not {found}', hint="--text-column names another"
+        )
     # A character has at most four bytes, so most texts need not be encoded to be measured.
     if len(text) * 4 > max_text_bytes and len(text.encode()) > max_text_bytes:
-        raise bad_row(source, number, f"the text is longer than {size_name(max_text_bytes)}")
+        raise bad_row(source, number, f"the text is longer than {size_name(max_text_bytes)}", hint="is it one text?")
     words: list[str | None] = []
     for name in (wanted.label, wanted.group):
         value = "" if name is None or values[name][place] is None else label_text(values[name][place])
         if value is None and name is not None:
             found = shown(values[name][place])
             message = f'"{name}" must be a string, a whole number or a boolean, not {found}'
-            raise bad_row(source, number, message)
+            raise bad_row(source, number, message, hint="is it the right column?")
         words.append(None if name is None else value)
     columns = {name: column[place] for name, column in values.items()} if wanted.keep else None
     return Row(number, text, words[0], words[1], columns)

@@ -13,6 +13,9 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 _FASTTEXT_LABEL = re.compile(r"__label__([^ \t\v\f\r]*)[ \t\v\f\r]*")
 
 
+_FLAT = 'a line reads: {"text": "what a film", "label": "pos"}'
+
+
 def read_lines(lines: Lines, wanted: Wanted) -> Iterator[Row]:
     """One text a line, whatever is in it."""
     for line in lines:
@@ -74,7 +77,7 @@ def _object(line: str, lines: Lines) -> dict[str, Any]:
     try:
         value = json.loads(line, object_pairs_hook=_unique)
     except RecursionError as error:
-        raise lines.error("the JSON is nested too deeply") from error
+        raise lines.error("the JSON is nested too deeply", hint=_FLAT) from error
     except json.JSONDecodeError as error:
         if lines.number == 1 and "\r" in without_end(line):
             raise lines.carriage_returns() from error
@@ -82,13 +85,13 @@ def _object(line: str, lines: Lines) -> dict[str, Any]:
         raise lines.error(f"not JSON: {error.msg.lower()}, character {error.colno}", hint=hint) from error
     except ValueError as error:  # a key twice, or a number of thousands of digits
         reason = "a number has thousands of digits" if str(error).startswith("Exceeds") else error
-        raise lines.error(f"not JSON that can be read: {reason}") from error
+        raise lines.error(f"not JSON that can be read: {reason}", hint=_FLAT) from error
     if isinstance(value, dict):
         return value
     if isinstance(value, list):
         hint = "jq -c '.[]' makes JSON Lines of an array of objects"
         raise lines.error("a JSON array; JSON Lines has one object on each line", hint=hint)
-    raise lines.error(f"a JSON object is expected, not {shown(value)}")
+    raise lines.error(f"a JSON object is expected, not {shown(value)}", hint=_FLAT)
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -104,7 +107,10 @@ def _word(values: dict[str, Any], name: str, lines: Lines) -> str:
     value = values[name]
     text = "" if value is None else label_text(value)
     if text is None:
-        raise lines.error(f'"{name}" must be a string, a whole number or a boolean, not {shown(value)}')
+        raise lines.error(
+            f'"{name}" must be a string, a whole number or a boolean, not {shown(value)}',
+            hint="is it the right column?",
+        )
     return text
 
 
@@ -119,7 +125,10 @@ def _whole_characters(row: Row, lines: Lines) -> Row:
         if not isinstance(value, str):
             return value
         if lines.strict and _SURROGATE.search(value):
-            raise lines.error(r"an escape such as \ud83d is half of a character, and the other half is missing")
+            hint = "write the text as UTF-8, without escapes" if lines.labelled else "--encoding-errors replace"
+            raise lines.error(
+                r"an escape such as \ud83d is half of a character, and the other half is missing", hint=hint
+            )
         return _SURROGATE.sub("\ufffd", value)
 
     return Row(row.number, *map(whole, row[1:]))

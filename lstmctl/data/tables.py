@@ -131,7 +131,7 @@ def _header(records: Iterable[tuple[int, list[str]]], lines: Lines, wanted: Want
     names = [name.strip() for _, fields in _first(records) for name in fields]
     if not any(names):
         found = "the first line is blank" if lines.number else "the file is empty"
-        raise _bad_header(lines, f"{found}; a header line with the names of the columns is expected")
+        raise _bad_header(lines, f"{found}; a header line with the names of the columns is expected", hint="text,label")
     if repeated := [name for name, count in Counter(names).items() if name and count > 1]:
         raise _bad_header(lines, f'two columns have the name "{repeated[0]}"', hint="rename one of them")
     if missing := wanted.missing_from(names):
@@ -165,7 +165,7 @@ def _other_separator(found: str, lines: Lines, expected: str) -> BadData:
 
 
 def _ragged(number: int, fields: list[str], width: int, lines: Lines, separator: str) -> BadData:
-    hint = None
+    hint = "fill the row up with empty fields"
     if len(fields) > width:
         hint = "put fields with commas in double quotes" if separator == "," else r"write a tab inside a field as \t"
     count = f"{len(fields)} field" + ("s" if len(fields) > 1 else "")

@@ -58,7 +58,8 @@ def resolve(recipe: str, said: Mapping[str, Any]) -> TrainConfig:
     try:
         TrainConfig.from_dict(values)
     except ValueError as error:
-        raise UsageError(f"the recipe {recipe:.200} cannot be used: {error}") from error
+        hint = "lstmctl train --dry-run prints a recipe to start from"
+        raise UsageError(f"the recipe {recipe:.200} cannot be used: {error}", hint=hint) from error
     return replace(TrainConfig(**values), **said).validate()
 
 

@@ -51,7 +51,7 @@ class Run:
                 try:
                     staged.move(folder, run_id)
                 except FileExistsError as error:
-                    raise CannotCreate(f"there is a run {run_id} already") from error
+                    raise CannotCreate(f"there is a run {run_id} already", hint="try again") from error
                 folder.sync()
                 run = held.enter_context(folder.enter(run_id))
             held.enter_context(locks.lock(run, runs.LOCK, timeout=_LOCK_TIMEOUT, what=f"{run_id} is being trained"))

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     Weights = Mapping[str, NDArray[np.float32]]
 
+_OTHER = "--vocab FILE takes the words that the model was trained with"
 START_WORD = "<start>"  # no tokenizer makes this of a text
 _SECONDS = 120  # for a child that hangs; it has 60 of computing
 _PROGRAM = "lstmctl.registry.keras_file"
@@ -98,7 +99,10 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_FILE:
             os.close(descriptor)
-            raise Rejected(f"{path} cannot be used: it is not a regular file of at most {MAX_FILE:,} bytes")
+            raise Rejected(
+                f"{path} cannot be used: it is not a regular file of at most {MAX_FILE:,} bytes",
+                hint="copy it to a file",
+            )
         with open(descriptor, "rb", buffering=0) as opened:
             yield opened
 
@@ -135,19 +139,22 @@ def convert(
     if max_len is not None and model.length not in (None, max_len):
         raise UsageError(f"--max-len {max_len} is not the {model.length} of the model", hint="leave it out")
     if labels and len(labels) != len(config.labels):
-        raise UsageError(f"{len(labels)} labels for a model that tells {len(config.labels)} apart")
+        raise UsageError(
+            f"{len(labels)} labels for a model that tells {len(config.labels)} apart",
+            hint="--label LABEL, once for each",
+        )
     if words.unknown >= rows or (words.start or 0) >= rows:
-        raise BadData(f"the vocabulary is of another model: this one has only {rows:,} words")
+        raise BadData(f"the vocabulary is of another model: this one has only {rows:,} words", hint=_OTHER)
     ids = [number for number in sorted(words.words) if number < rows and usable(words.words[number])]
     if not ids:
-        raise BadData("the vocabulary has no word that the model knows")
+        raise BadData("the vocabulary has no word that the model knows", hint=_OTHER)
     known = [words.words[number] for number in ids]
     if words.start is not None:
         ids.append(words.start)
         known.append(START_WORD)
     vocabulary = Vocabulary(known, [0] * len(known))
     if len(vocabulary.ids) != len(known):
-        raise BadData("the vocabulary has a word twice")
+        raise BadData("the vocabulary has a word twice", hint=_OTHER)
     config = replace(
         config,
         labels=tuple(labels or config.labels),

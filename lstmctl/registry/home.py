@@ -120,5 +120,6 @@ def translated(error: OSError, action: str, path: Path) -> LstmctlError:
     if error.errno == errno.ENOTDIR:
         return CannotCreate(f"cannot {action} {path}: it is, or lies in, something that is not a folder", hint=_HINT)
     ours = from_os_error(error, f"{action} {path}")
-    ours.hint = ours.hint or _HINT
+    if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        ours.hint = _HINT
     return ours

@@ -22,6 +22,7 @@ from lstmctl.errors import BadData
 from lstmctl.text import MAX_WORD_LENGTH, Vocabulary
 
 MAX_FILE = 2**28  # bytes
+FORMATS = "a vocabulary is a JSON object of word: number, a list of words, or a word a line"
 INDEX_FROM, START, OUT_OF_VOCABULARY = 3, 1, 2  # of keras.datasets.imdb
 _JSON = re.compile(r'\s*(?:\{\s*["}]|\[\s*["\[\]{0-9])')  # and not a line that is [UNK]
 _SPECIAL = {
@@ -48,14 +49,14 @@ def parse(data: bytes, path: str) -> KerasWords:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise BadData(f"{path}:{line} is not UTF-8") from error
+        raise BadData(f"{path}:{line} is not UTF-8", hint=FORMATS) from error
     if _JSON.match(text):
         return _numbered(_from_json(text, path), path)
     if text.partition("\n")[0].count("\t") == 1:
         try:
             own = Vocabulary.from_text(text)
         except ValueError as error:
-            raise BadData(f"{path} has words and counts, but {error}") from error
+            raise BadData(f"{path} has words and counts, but {error}", hint=FORMATS) from error
         return KerasWords(dict(enumerate(own.words, start=FIRST_WORD)), UNKNOWN)
     lines = text.removesuffix("\n").split("\n")
     return _numbered(_from_list([line.removesuffix("\r") for line in lines]), path)
@@ -65,12 +66,12 @@ def _from_json(text: str, path: str) -> list[tuple[str, int]]:
     try:
         value = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise BadData(f"{path} begins like JSON and is none: {error}") from error
+        raise BadData(f"{path} begins like JSON and is none: {error}", hint=FORMATS) from error
     if isinstance(value, list) and all(isinstance(word, str) for word in value):
         return _from_list(value)
     if isinstance(value, dict) and all(type(number) is int for number in value.values()):
         return list(value.items())
-    raise BadData(f"{path} is no vocabulary", hint="a JSON object of word: number, a list of words, or a word a line")
+    raise BadData(f"{path} is no vocabulary", hint=FORMATS)
 
 
 def _from_list(words: Sequence[str]) -> list[tuple[str, int]]:
@@ -82,17 +83,17 @@ def _numbered(pairs: list[tuple[str, int]], path: str) -> KerasWords:
     special = {kind: number for word, number in pairs if (kind := _special(word)) is not None}
     words = {number: word for word, number in pairs if _special(word) is None}
     if len(words) + sum(_special(word) is not None for word, _ in pairs) != len(pairs):
-        raise BadData(f"{path} gives one number to two words")
+        raise BadData(f"{path} gives one number to two words", hint=FORMATS)
     if not special:
         shifted = {number + INDEX_FROM: word for number, word in words.items()}
         found = KerasWords(shifted, OUT_OF_VOCABULARY, START)
     elif "unknown" not in special:
-        raise BadData(f"{path} has special words but none for unknown ones, such as [UNK]")
+        raise BadData(f"{path} has special words but none for unknown ones, such as [UNK]", hint=FORMATS)
     else:
         found = KerasWords(words, special["unknown"], special.get("start"))
     numbers = [*words, *special.values()]
     if special.get("padding", PADDING) != PADDING or min(numbers) < 0 or min(found.words, default=1) <= PADDING:
-        raise BadData(f"{path} gives a word the number 0 or less; Keras pads with 0")
+        raise BadData(f"{path} gives a word the number 0 or less; Keras pads with 0", hint=FORMATS)
     return found
 
 

@@ -89,7 +89,8 @@ def make_durable(folder: Folder, otherwise: str) -> None:
     try:
         folder.sync()
     except OSError as error:
-        raise StorageError(f"{otherwise}: {(error.strerror or str(error)).lower()}") from error
+        reason = (error.strerror or str(error)).lower()
+        raise StorageError(f"{otherwise}: {reason}", hint="lstmctl models list tells what is there") from error
 
 
 def _fill(folder: Folder, files: Mapping[str, bytes]) -> None:

@@ -95,7 +95,9 @@ def use_threads(threads: int | None) -> int:
         tf.config.threading.set_inter_op_parallelism_threads(threads)
         tf.config.threading.set_intra_op_parallelism_threads(1)
     except RuntimeError as error:
-        raise UsageError("TensorFlow already computes with another number of threads in this process") from error
+        raise UsageError(
+            "TensorFlow already computes with another number of threads in this process", hint="begin another"
+        ) from error
     return threads
 
 

@@ -147,7 +147,7 @@ def ordered_labels(labels: tuple[str, ...], *, positive: str | None) -> tuple[st
     if positive is None:
         return labels
     if len(labels) != 2:
-        raise UsageError(f"--positive needs data with two labels; these have {len(labels)}")
+        raise UsageError(f"--positive needs data with two labels; these have {len(labels)}", hint="leave it out")
     if positive not in labels:
         raise UsageError(f'--positive "{positive}" is not a label of the data', hint=f"its labels: {' '.join(labels)}")
     return tuple(sorted(labels, key=lambda label: label == positive))

@@ -141,7 +141,9 @@ def train(
                 reference = (registry.registered(name, files) if resume else None) or registry.register(name, files)
                 run.finish()
         except (KeyboardInterrupt, Signalled) as interrupt:
-            raise Interrupted(number_of(interrupt), f"stopped; {reference} is registered") from None
+            raise Interrupted(
+                number_of(interrupt), f"stopped; {reference} is registered", hint="lstmctl models list"
+            ) from None
     return Trained(reference, history, epoch, test, lead, difference, fitting.seconds, temperature, kernel)
 
 
@@ -174,7 +176,7 @@ def _fit(fitting: Fit, card: ModelCard, *, run: Run, watcher: Watcher) -> tuple[
 def _interrupted(interrupt: BaseException, run: Run, fitting: Fit) -> Interrupted:
     number = number_of(interrupt)
     if not fitting.done:
-        return Interrupted(number, "stopped before the first step; there is nothing to go on from")
+        return Interrupted(number, "stopped before the first step", hint="the same command begins anew")
     state = fitting.state
     where = f"epoch {state.epoch}, step {state.sums.steps:,}" if state.sums.steps else f"epoch {len(state.history)}"
     return Interrupted(number, f"stopped after {where}; all of it is saved", hint=f"{RESUME} {run.run_id}")

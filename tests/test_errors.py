@@ -1,0 +1,73 @@
+"""Every error says what to do about it."""
+
+import ast
+import errno
+from pathlib import Path
+
+import pytest
+from toy import register_toy
+
+from lstmctl import errors
+from lstmctl.errors import ExitCode, from_os_error
+
+PACKAGE = Path(__file__).parent.parent / "lstmctl"
+# Errors, and the functions that make errors of one kind and have no hint of their own.
+KINDS = {
+    name
+    for name, kind in vars(errors).items()
+    if isinstance(kind, type) and issubclass(kind, errors.LstmctlError) and name != "MissingExtra"  # makes its own
+} | {"bad_row", "_bad_header"}
+METHODS = {"broken", "error"}  # of `Lines`
+
+
+def errors_without_hint(source):
+    """Lines where an error is made without one. Errors of usage lead to the help of their command if they have none."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Call) and not any(keyword.arg == "hint" for keyword in node.keywords):
+            function = node.func
+            if isinstance(function, ast.Name) and function.id in KINDS - {"UsageError"}:
+                yield node.lineno
+            if isinstance(function, ast.Attribute) and function.attr in METHODS and "lines" in ast.unparse(function):
+                yield node.lineno
+
+
+SAMPLE = "raise NotFound(message)\nraise lines.error('x')\nNotFound(message, hint=x)"
+
+
+def test_an_error_without_a_hint_is_found():
+    assert list(errors_without_hint(SAMPLE)) == [
+        1,
+        2,
+    ]
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_every_error_has_a_hint(path):
+    assert list(errors_without_hint(path.read_text())) == []
+
+
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [
+        (errno.EACCES, ExitCode.PERMISSION), (errno.EROFS, ExitCode.CANNOT_CREATE), (errno.ENOSPC, ExitCode.IO),
+        (errno.EMFILE, ExitCode.IO), (errno.EIO, ExitCode.IO), (errno.ENOTDIR, ExitCode.CANNOT_CREATE),
+    ],
+)  # fmt: skip
+def test_so_has_what_the_operating_system_says(number, code):
+    error = from_os_error(OSError(number, "No Such Luck"), "write x")
+    assert (error.message, error.exit_code) == ("cannot write x: no such luck", code)
+    assert error.hint
+
+
+@pytest.mark.parametrize(
+    ("arguments", "help_command"),
+    [
+        (["evaluate", "--worst", "-1"], "lstmctl evaluate --help"),
+        (["-q", "predict", "--threshold", "2", "a"], "lstmctl predict --help"),
+        (["data", "check", "--max-len", "0"], "lstmctl data check --help"),
+    ],
+)
+def test_an_error_of_usage_leads_to_the_help_of_its_command(cli, tmp_path, arguments, help_command):
+    register_toy(tmp_path / "home")
+    result = cli(*arguments)
+    assert (result.code, result.err.splitlines()[-1]) == (2, f"hint: {help_command}")
