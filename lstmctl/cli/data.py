@@ -8,6 +8,7 @@ import typer
 from lstmctl.cli.console import Console
 from lstmctl.cli.lines import tsv
 from lstmctl.cli.options import (
+    DATA,
     LabelColumn,
     RenameLabel,
     TextColumn,
@@ -63,15 +64,40 @@ def list_command() -> None:
 def check_command(
     source: Annotated[
         str,
-        typer.Option("--data", metavar="NAME|FILE|DIR", help="Labelled texts.", autocompletion=complete_data),
+        typer.Option(
+            "--data",
+            metavar="NAME|FILE|DIR",
+            help="Labelled texts.",
+            rich_help_panel=DATA,
+            autocompletion=complete_data,
+        ),
     ] = "imdb",
     text_column: TextColumn = "text",
     label_column: LabelColumn = "label",
     group_column: Annotated[
-        str | None, typer.Option("--group-column", metavar="NAME", help="Rows with one value here stay together.")
+        str | None,
+        typer.Option(
+            "--group-column", metavar="NAME", help="Rows with one value here stay together.", rich_help_panel=DATA
+        ),
     ] = None,
-    val_source: Annotated[str | None, typer.Option("--val-data", metavar="FILE", help="Validation texts.")] = None,
-    test_source: Annotated[str | None, typer.Option("--test-data", metavar="FILE", help="Test texts.")] = None,
+    val_source: Annotated[
+        str | None,
+        typer.Option(
+            "--val-data",
+            metavar="FILE",
+            help="Validation texts.",
+            rich_help_panel=DATA,
+        ),
+    ] = None,
+    test_source: Annotated[
+        str | None,
+        typer.Option(
+            "--test-data",
+            metavar="FILE",
+            help="Test texts.",
+            rich_help_panel=DATA,
+        ),
+    ] = None,
     rename_label: RenameLabel = None,
     max_len: Annotated[int, typer.Option("--max-len", metavar="N", help="Words that a model would read.")] = 500,
     vocab_size: Annotated[int, typer.Option("--vocab-size", metavar="N", help="Words that it would know.")] = 10_000,

@@ -64,7 +64,7 @@ Examples:
   lstmctl models import mine.keras --vocab words.txt --label ham --label spam
 """
 
-Reference = Annotated[str, typer.Argument(metavar="MODEL", help="name@3.", autocompletion=complete_model)]
+Reference = Annotated[str, typer.Argument(metavar="MODEL", help="Which one, as name@3.", autocompletion=complete_model)]
 All = Annotated[bool, typer.Option("--all", help="Every version of the name.")]
 
 
@@ -105,7 +105,7 @@ def remove_command(model: Reference, every: All = False) -> None:
 
 
 @app.command("restore", cls=Command, epilog=REMOVE_EXAMPLES)
-def restore_command(model: Annotated[str, typer.Argument(metavar="MODEL", help="name@3.")]) -> None:
+def restore_command(model: Annotated[str, typer.Argument(metavar="MODEL", help="Which one, as name@3.")]) -> None:
     """Bring back a model that was removed."""
     console = Console.open(settings)
     console.result(open_registry().restore(model))
@@ -122,7 +122,14 @@ def tag_command(model: Reference, tag: Annotated[str, typer.Argument(metavar="TA
 
 @app.command("untag", cls=Command, epilog=TAG_EXAMPLES)
 def untag_command(
-    model: Annotated[str, typer.Argument(metavar="NAME@TAG", help="name@tag.", autocompletion=complete_model)],
+    model: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME@TAG",
+            help="Which one, as name@tag.",
+            autocompletion=complete_model,
+        ),
+    ],
 ) -> None:
     """Take a tag away; the model stays."""
     console = Console.open(settings)

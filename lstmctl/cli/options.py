@@ -159,7 +159,7 @@ def complete_run(incomplete: str) -> list[tuple[str, str]]:
     return [(run, "") for run in reversed(runs) if run.startswith(incomplete)]
 
 
-MODEL_HELP = "name, name@3, name@tag, or a path with a /. Default: LSTMCTL_MODEL, else the newest model."
+MODEL_HELP = "The model: name, name@3, name@tag, or a path with a /. Default: LSTMCTL_MODEL, else the newest model."
 
 Model = Annotated[
     str | None,

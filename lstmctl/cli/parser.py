@@ -3,12 +3,16 @@
 Help is plain text: importing a Markdown renderer to print it would triple the time of `--help`.
 """
 
+import re
 from typing import Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
 from lstmctl.cli.options import SHARED, shared_parameters
+
+# How Typer ends a help text: with what the text itself says elsewhere, or with what the usage line says.
+_DEFAULT, _REQUIRED = re.compile(r"  \[default: \(?(.+?)\)?\]"), "  [required]"
 
 
 def _write_sections(context: typer.Context, formatter: Any, parameters: list[Any]) -> None:
@@ -19,7 +23,8 @@ def _write_sections(context: typer.Context, formatter: Any, parameters: list[Any
         if record is not None:
             default = "Arguments" if parameter.param_type_name == "argument" else "Options"
             panel = SHARED if parameter.name == "help" else parameter.rich_help_panel or default
-            sections.setdefault(panel, []).append(record)
+            names, text = record
+            sections.setdefault(panel, []).append((names, _DEFAULT.sub(r" Default: \1.", text.replace(_REQUIRED, ""))))
     order = {"Arguments": 0, SHARED: 2}
     for name in sorted(sections, key=lambda name: order.get(name, 1)):
         with formatter.section(name):

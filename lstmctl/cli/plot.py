@@ -9,6 +9,7 @@ import typer
 from lstmctl.cli.console import Console
 from lstmctl.cli.lines import tsv
 from lstmctl.cli.options import (
+    DATA,
     MODEL_HELP,
     LabelColumn,
     Model,
@@ -67,6 +68,7 @@ def command(
             metavar="NAME|FILE|DIR",
             help="For roc, calibration and confusion: other labelled texts.",
             show_default="the model's own test part",
+            rich_help_panel=DATA,
             autocompletion=complete_data,
         ),
     ] = None,
