@@ -14,7 +14,7 @@ from lstmctl.classifier import Classifier
 from lstmctl.config import DataConfig, ModelConfig, TrainConfig
 from lstmctl.errors import NotFound, Rejected
 from lstmctl.evaluation import measure
-from lstmctl.registry import checksums
+from lstmctl.registry import checksums, measures
 from lstmctl.registry.artifact import FILES, ModelCard, pack
 from lstmctl.registry.card import NewerFormat
 from lstmctl.registry.model_folder import ModelFolder
@@ -188,6 +188,92 @@ def test_cards_that_say_something_else(change, reason, model_path):
         ModelFolder(model_path, "tiny@1")
     assert caught.value.message.startswith("tiny@1 cannot be used: model.json ")
     assert caught.value.hint == "lstmctl models rm tiny@1 puts it aside"
+
+
+AS_MUCH_AS_MAY_BE = {
+    "arguments": lambda more: {"command": ("a",) * (10_000 + more)},
+    "versions": lambda more: {"versions": {f"package {number}": "1" for number in range(100 + more)}},
+    "letters of a version": lambda more: {"versions": {"python": "1" * (100 + more)}},
+    "letters of a package": lambda more: {"versions": {"p" * (100 + more): "1"}},
+    "epochs": lambda more: {"epoch": 10_000 + more},
+    "seconds": lambda more: {"seconds": float(10**12 + more)},
+    "rows": lambda more: {"rows": {"train": 10**12 + more}},
+}
+
+
+@pytest.mark.parametrize("change", AS_MUCH_AS_MAY_BE.values(), ids=AS_MUCH_AS_MAY_BE)
+def test_a_card_says_as_much_as_may_be_and_no_more(change, model_files):
+    card = replace(card_of(model_files), **change(0))
+    assert ModelCard.from_json(card.to_json()) == card
+    with pytest.raises(ValueError, match="unusable field"):
+        ModelCard.from_json(replace(card, **change(1)).to_json())
+
+
+def test_a_card_has_at_most_a_mebibyte(model_path, model_files):
+    card = model_files["model.json"].rstrip(b"\n")
+    replaced(model_path, "model.json", card + b" " * (2**20 - len(card)))
+    ModelFolder(model_path, "tiny@1").verify()
+    replaced(model_path, "model.json", card + b" " * (2**20 - len(card) + 1))
+    with pytest.raises(Rejected, match="at most 1,048,576 make sense"):
+        ModelFolder(model_path, "tiny@1")
+
+
+ACCURACY = {"value": 0.5, "low": 0.4, "high": 0.6, "n": 10}
+SCORES = {"precision": 0.5, "recall": 0.5, "f1": 0.5, "n": 5}
+TEST = {
+    "n": 10,
+    "metrics": {"accuracy": ACCURACY},
+    "labels": {"neg": SCORES, "pos": SCORES},
+    "confusion": {"neg": {"neg": 5}, "pos": {"pos": 5}},
+}
+FLOORS = {"majority_label": "neg", "majority": {"test": 0.5}, "naive_bayes": {"test": 0.6}}
+BAD_METRICS = {
+    "a test that is a list": {"test": []},
+    "no count": {"test": {name: value for name, value in TEST.items() if name != "n"}},
+    "half a text": {"test": TEST | {"n": 10.5}},
+    "fewer than no texts": {"test": TEST | {"n": -1}},
+    "more texts than there are": {"test": TEST | {"n": 10**15 + 1}},
+    "metrics that are a list": {"test": TEST | {"metrics": [ACCURACY]}},
+    "no accuracy": {"test": TEST | {"metrics": {}}},
+    "an accuracy that is a number": {"test": TEST | {"metrics": {"accuracy": 0.5}}},
+    "an accuracy of 2": {"test": TEST | {"metrics": {"accuracy": ACCURACY | {"value": 2}}}},
+    "an accuracy below 0": {"test": TEST | {"metrics": {"accuracy": ACCURACY | {"low": -0.1}}}},
+    "an accuracy without interval": {"test": TEST | {"metrics": {"accuracy": ACCURACY | {"low": None}}}},
+    "a metric that is a text": {"test": TEST | {"metrics": {"accuracy": ACCURACY, "auc": ACCURACY | {"value": "1"}}}},
+    "an end that is a text": {"test": TEST | {"metrics": {"accuracy": ACCURACY, "auc": ACCURACY | {"low": "1"}}}},
+    "a metric of half a text": {"test": TEST | {"metrics": {"accuracy": ACCURACY, "auc": ACCURACY | {"n": 0.5}}}},
+    "a truth for a number": {"test": TEST | {"metrics": {"accuracy": ACCURACY | {"value": True}}}},
+    "scores that are a number": {"test": TEST | {"labels": {"neg": 0.5, "pos": SCORES}}},
+    "scores that lack one": {"test": TEST | {"labels": {"neg": {"precision": 1}, "pos": SCORES}}},
+    "a score that is a text": {"test": TEST | {"labels": {"neg": SCORES | {"recall": "1"}, "pos": SCORES}}},
+    "a label of half a text": {"test": TEST | {"labels": {"neg": SCORES | {"n": 0.5}, "pos": SCORES}}},
+    "a label too few": {"test": TEST | {"labels": {"neg": SCORES}}},
+    "a label too many": {"test": TEST | {"labels": TEST["labels"] | {"other": SCORES}}},
+    "a confusion that is a list": {"test": TEST | {"confusion": []}},
+    "a row of another label": {"test": TEST | {"confusion": {"other": {}}}},
+    "an answer of another label": {"test": TEST | {"confusion": {"neg": {"other": 1}}}},
+    "a count that is a text": {"test": TEST | {"confusion": {"neg": {"neg": "1"}}}},
+    "floors that are a list": {"floors": []},
+    "floors that lack one": {"floors": {"majority_label": "neg", "majority": {}}},
+    "a majority of a number": {"floors": FLOORS | {"majority_label": 1}},
+    "a floor that is a text": {"floors": FLOORS | {"naive_bayes": {"test": "1"}}},
+    "a majority that is a text": {"floors": FLOORS | {"majority": {"test": "1"}}},
+    "floors by number": {"floors": FLOORS | {"majority": 0.5}},
+}
+
+
+def test_metrics_that_say_what_they_should():
+    values = {"test": TEST, "floors": FLOORS, "more": 1}
+    assert measures.parse(json.dumps(values).encode(), CONFIG) == values
+    without_interval = {"value": 0.5, "low": None, "high": None, "n": 10**15}
+    values["test"] = TEST | {"metrics": {"accuracy": ACCURACY, "auc": without_interval}, "confusion": {"neg": {}}}
+    assert measures.parse(json.dumps(values).encode(), CONFIG) == values
+
+
+@pytest.mark.parametrize("values", BAD_METRICS.values(), ids=BAD_METRICS)
+def test_metrics_that_say_something_else(values):
+    with pytest.raises(ValueError, match="has something unexpected in "):
+        measures.parse(json.dumps(values).encode(), CONFIG)
 
 
 def test_a_newer_card_says_so(model_path):

@@ -384,6 +384,11 @@ def test_a_newer_home_is_not_touched(home, model_files):
         lambda: registry.register("imdb", model_files),
         lambda: registry.remove("imdb@1"),
         lambda: registry.restore("imdb@1"),
+        lambda: registry.restore("other@1"),
+        lambda: registry.tag("other@1", "prod"),
+        lambda: registry.untag("imdb@prod"),
+        lambda: registry.prune("other"),
+        registry.prune,
     ]
     for action in actions:
         with pytest.raises(Rejected, match="newer lstmctl") as caught:

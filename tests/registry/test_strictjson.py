@@ -35,6 +35,18 @@ def test_what_could_surprise_is_refused(data, reason):
         parse(data)
 
 
+@pytest.mark.parametrize(("begin", "end"), [(b"[", b"]"), (b'{"a":', b"}")])
+def test_as_deep_as_may_be(begin, end):
+    parse(begin * (MAX_DEPTH - 1) + begin.replace(b":", b": 1") + end * MAX_DEPTH)
+    with pytest.raises(ValueError, match="nested"):
+        parse(begin * MAX_DEPTH + begin.replace(b":", b": 1") + end * (MAX_DEPTH + 1))
+
+
+def test_as_long_as_may_be():
+    assert len(parse(b'"' + b"a" * MAX_STRING + b'"')) == MAX_STRING
+    assert parse(b"9" * 19) == 10**19 - 1
+
+
 def test_an_object_is_an_object():
     assert parse_object(b'{"a": [1, 2.5, null, true, "\xc3\xa9"]}') == {"a": [1, 2.5, None, True, "é"]}
     with pytest.raises(ValueError, match="not an object"):
