@@ -14,7 +14,7 @@ PACKAGE = Path(__file__).parent.parent / "lstmctl"
 # A module imports only from lower ranks; `cli` has ranks of its own inside.
 RANKS = [
     {"errors"},
-    {"system", "record", "signals", "processors", "bars", "printable", "panel"},
+    {"system", "record", "signals", "processors", "bars", "printable", "panel", "model_names"},
     {"files"},
     {"config"},
     {"recipes"},

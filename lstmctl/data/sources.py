@@ -2,8 +2,6 @@
 
 import glob
 import os
-import re
-import unicodedata
 from collections.abc import Iterator
 from pathlib import Path, PurePath
 from typing import NamedTuple
@@ -16,10 +14,9 @@ from lstmctl.data.named import NAMES, read_named
 from lstmctl.data.opening import display, not_readable, without_packing
 from lstmctl.data.rows import SUFFIXES, read_rows
 from lstmctl.errors import NotFound, UsageError, nearest
+from lstmctl.model_names import name_like
 
 WHOLE = ""  # the part of rows that are not in parts yet
-_RESERVED = re.compile(r"con|prn|aux|nul|com[1-9]|lpt[1-9]|latest|tmp|.*\.(?:lock|tmp|json)")
-_LONGEST_NAME = 64
 _NOTES = 3  # files that are left out and named
 
 
@@ -65,11 +62,7 @@ def default_model_name(source: str) -> str:
         while glob.has_magic(path.name) and not os.path.isfile(source):
             path = path.parent
         stem = path.stem if path.suffix.lower() in (*SUFFIXES, ".txt") else path.name
-    name = re.sub(r"[^a-z0-9._-]", "-", unicodedata.normalize("NFC", stem).lower())
-    name = re.sub(r"\.{2,}", ".", name).strip("._-")[:_LONGEST_NAME].rstrip("._-") or "model"
-    if _RESERVED.fullmatch(name):
-        name = name[: _LONGEST_NAME - len("-model")] + "-model"
-    return name
+    return name_like(stem, otherwise="model")
 
 
 def open_source(source: str, config: DataConfig, *, home: Path, columns: bool = False) -> Source:

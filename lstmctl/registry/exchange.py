@@ -14,8 +14,8 @@ from typing import BinaryIO
 
 from lstmctl.errors import NotFound, Rejected
 from lstmctl.files import os_errors
+from lstmctl.model_names import name_like
 from lstmctl.registry.artifact import FILES, ModelCard, limits, unpack_card, verify_files
-from lstmctl.registry.names import is_name
 
 _BLOCK = 512
 _END = bytes(2 * _BLOCK)
@@ -52,9 +52,7 @@ def read(path: Path) -> tuple[ModelCard, dict[str, bytes]]:
 
 def name_from(file: str) -> str:
     """The name that a model from a file has by default: `imdb-3.lstmctl` → `imdb`."""
-    stem = re.sub("[^a-z0-9_]+", "-", Path(file).stem.lower())
-    name = re.sub("-[0-9]+$", "", stem).strip("-_")[:64].rstrip("-_")
-    return name if is_name(name) else "imported"
+    return name_like(re.sub("-[0-9]+$", "", Path(file).stem), otherwise="imported")
 
 
 def read_members(file: BinaryIO, path: str) -> dict[str, bytes]:

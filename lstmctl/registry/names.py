@@ -5,10 +5,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from lstmctl.errors import UsageError
+from lstmctl.model_names import is_name, is_written_like_a_name
 
-# Lower-case ASCII alone, so that no two names look alike or become one on a file system that folds case.
-_NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?")
-_RESERVED = re.compile(r"con|prn|aux|nul|com[1-9]|lpt[1-9]|latest|tmp|.*\.(?:lock|tmp|json)|.*\.\..*")
 _NUMBER = re.compile(r"[1-9][0-9]{0,17}")
 _VERSION = re.compile(r"v([0-9]{6,18})(\.deleted)?")
 LATEST = "latest"
@@ -26,11 +24,6 @@ class Reference(NamedTuple):
         return self.name if after is None else f"{self.name}@{after}"
 
 
-def is_name(name: str) -> bool:
-    """Whether a model can have this name."""
-    return bool(_NAME.fullmatch(name)) and not _RESERVED.fullmatch(name)
-
-
 def is_tag(tag: str) -> bool:
     """Whether a version can have this tag: a name that starts with a letter."""
     return is_name(tag) and tag[0].isalpha()
@@ -45,7 +38,7 @@ def check_name(name: str) -> str:
     if is_name(name):
         return name
     hint = "a name has 1 to 64 of a-z 0-9 . _ - and begins and ends with a letter or digit"
-    if _NAME.fullmatch(name):
+    if is_written_like_a_name(name):
         hint = "that word is reserved; add to it, as in my-model"
     elif is_name(name.lower()):
         hint = f"write it in lower case: {name.lower()}"

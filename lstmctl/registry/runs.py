@@ -11,9 +11,10 @@ from typing import Any
 
 from lstmctl.errors import LstmctlError, NotFound, Rejected, UsageError
 from lstmctl.files import Folder, os_errors
+from lstmctl.model_names import is_name
 from lstmctl.registry import checksums, locks, strictjson
 from lstmctl.registry import home as homes
-from lstmctl.registry.names import check_name, is_name
+from lstmctl.registry.names import check_name
 
 ABOUT, STATE, OPTIMIZER, LOCK = "run.json", "state.json", "optimizer.safetensors", ".lock"
 LIMIT = 2**20  # bytes of run.json and of state.json

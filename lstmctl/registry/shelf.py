@@ -5,9 +5,10 @@ from typing import NamedTuple
 
 from lstmctl.errors import NotFound, Rejected, nearest
 from lstmctl.files import Folder
+from lstmctl.model_names import is_name
 from lstmctl.registry import home as homes
 from lstmctl.registry import tags
-from lstmctl.registry.names import Reference, is_name, version_of
+from lstmctl.registry.names import Reference, version_of
 
 _SHOWN = 10  # versions that a hint lists
 

@@ -132,9 +132,9 @@ def test_what_is_no_file(tmp_path):
         ("x", "x"),
         ("Ä.lstmctl", "imported"),
         ("../..", "imported"),
-        ("a..b.lstmctl", "a-b"),
+        ("a..b.lstmctl", "a.b"),
         ("index.json", "index"),
-        ("con.keras", "imported"),
+        ("con.keras", "con-model"),
         ("x" * 90 + ".keras", "x" * 64),
     ],
 )

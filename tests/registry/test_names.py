@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from lstmctl.data.sources import default_model_name
 from lstmctl.errors import UsageError
+from lstmctl.model_names import is_name
 from lstmctl.registry.names import (
     Reference,
     check_name,
-    is_name,
     is_tag,
     parse,
     parse_version,
