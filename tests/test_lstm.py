@@ -97,13 +97,21 @@ def test_the_fast_pass_is_the_story(seed, inputs, units, lengths):
     words = generator.integers(0, 11, (lengths[0], lengths.size)).astype(np.int32)
 
     packed = pack(matrices)
-    hidden = run(product(embedding, packed.input) + packed.bias, words, lengths, packed.recurrent)
+    table = product(embedding, packed.input) + packed.bias
+    every = np.zeros((*words.shape, units), np.float32)
+    highest = np.full((lengths.size, units), -0.25, np.float32)
+    hidden = run(table, words, lengths, packed.recurrent, every=every, highest=highest)
+    np.testing.assert_array_equal(hidden, run(table, words, lengths, packed.recurrent))
 
     for text, length in enumerate(lengths):
-        memory = Memory(np.zeros(units, np.float32), np.zeros(units, np.float32))
-        for word in words[:length, text]:
+        memory, most = Memory(np.zeros(units, np.float32), np.zeros(units, np.float32)), np.full(units, -0.25)
+        for place, word in enumerate(words[:length, text]):
             memory, _ = step(embedding[word], memory, matrices)
+            most = np.maximum(most, memory.hidden)
+            np.testing.assert_allclose(every[place, text], memory.hidden, atol=1e-6)
         np.testing.assert_allclose(hidden[text], memory.hidden, atol=1e-6)
+        np.testing.assert_allclose(highest[text], most, atol=1e-6)
+        assert not every[length:, text].any()
 
 
 @given(rows=st.integers(0, 100))
