@@ -213,3 +213,27 @@ def test_the_best_threshold_is_the_best(rows):
 
     chosen = metrics.best_f1_threshold(scores, truth)
     assert f1(chosen) == pytest.approx(max(f1(score) for score in scores))
+
+
+def test_the_surest_answers_share_a_bin_with_the_nearly_sure_ones():
+    """One sure and wrong, one nearly sure and right: they make up for each other."""
+    probabilities = np.array([[0.0, 1.0], [0.05, 0.95]])
+    error = metrics.calibration_error(probabilities, np.array([0, 1]), np.array([1, 1]))
+    assert error == pytest.approx(abs((1 - 0) + (0.95 - 1)) / 2)
+
+
+@pytest.mark.parametrize(
+    "measure",
+    [
+        metrics.accuracy,
+        lambda a, b: metrics.confusion(a, b, labels=2),
+        lambda a, b: metrics.log_loss(np.full((len(a), 2), 0.5), b),
+        lambda a, b: metrics.auc(a / 2, b),
+        lambda a, b: metrics.best_f1_threshold(a / 2, b),
+        lambda a, b: metrics.calibration_error(np.full((len(a), 2), 0.5), b, b),
+    ],
+)
+@pytest.mark.parametrize(("first", "second"), [([], []), ([0, 1], [0, 1, 1]), ([0, 1, 1], [0, 1])])
+def test_one_answer_for_each_text(measure, first, second):
+    with pytest.raises(ValueError, match="nothing to compare: "):
+        measure(np.array(first, int), np.array(second, int))
