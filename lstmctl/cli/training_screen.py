@@ -162,7 +162,8 @@ class TrainingScreen:
             self._facts("test", f"{accuracy.value:.3f} ±{half:.3f}{f1} on {accuracy.n:,} texts kept aside · {floor}")
         self._facts("verdict", verdict(trained.lead))
         if self.console.messages_on_terminal:
-            self._facts("next", 'lstmctl predict "great movie" · lstmctl evaluate · lstmctl plot')
+            text = "a text of yours" if "/" in plan.data.config.source else "great movie"  # a path, or films
+            self._facts("next", f'lstmctl predict "{text}" · lstmctl evaluate · lstmctl plot')
         self.console.detail(
             f"agreement {trained.difference:.1e} between NumPy and Keras · epoch {trained.epoch} kept · "
             f"{trained.seconds:.1f} s · calibrated by {trained.temperature:.3f} · LSTM kernel: {trained.kernel}"
