@@ -60,10 +60,24 @@ def test_wilson_ends_are_exact(n):
     assert 0.0 < metrics.wilson(0, n).high < 1.0
 
 
-@pytest.mark.parametrize(("successes", "n", "confidence"), [(0, 0, 0.95), (3, 2, 0.95), (-1, 2, 0.95), (1, 2, 1.0)])
-def test_wilson_refuses_what_is_no_share(successes, n, confidence):
-    with pytest.raises(ValueError):
+@pytest.mark.parametrize(
+    ("successes", "n", "confidence", "reason"),
+    [
+        (0, 0, 0.95, "0 of 0"), (3, 2, 0.95, "3 of 2"), (-1, 2, 0.95, "-1 of 2"), (0, -1, 0.95, "0 of -1"),
+        (1, 2, 1.0, "between 0 and 1"), (1, 2, 1.5, "between 0 and 1"), (1, 2, 0.0, "between 0 and 1"),
+    ],
+)  # fmt: skip
+def test_wilson_refuses_what_is_no_share(successes, n, confidence, reason):
+    with pytest.raises(ValueError, match=reason):
         metrics.wilson(successes, n, confidence=confidence)
+
+
+@pytest.mark.parametrize(("places", "found"), [([0, 3], "0 to 3"), ([-1, 2], "-1 to 2")])
+def test_confusion_refuses_other_places(places, found):
+    right = np.array([0, 2])
+    for truth, predicted in ((np.array(places), right), (right, np.array(places))):
+        with pytest.raises(ValueError, match=f"labels have the places 0 to 2, not {found}"):
+            metrics.confusion(truth, predicted, labels=3)
 
 
 # --- counts ---------------------------------------------------------------------------------------------------------
