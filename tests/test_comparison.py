@@ -55,3 +55,9 @@ def test_a_difference_does_not_count_when_the_test_alone_doubts_it():
     """With five texts on one side alone, the interval leaves 0 out before the exact test is sure."""
     comparison = compare(*paired(40, 0, 5, 5))
     assert comparison.low > 0 and comparison.p > 0.05 and not comparison.distinguishable
+
+
+@pytest.mark.parametrize(("first", "second"), [([], []), ([True], [True, False])])
+def test_models_are_compared_on_the_same_texts(first, second):
+    with pytest.raises(ValueError, match="nothing to compare"):
+        compare(np.array(first, bool), np.array(second, bool))
