@@ -6,7 +6,7 @@ import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lstmctl.comparison import compare
+from lstmctl.comparison import Comparison, compare
 
 
 def paired(both, only_first, only_second, neither):
@@ -61,3 +61,16 @@ def test_a_difference_does_not_count_when_the_test_alone_doubts_it():
 def test_models_are_compared_on_the_same_texts(first, second):
     with pytest.raises(ValueError, match="nothing to compare"):
         compare(np.array(first, bool), np.array(second, bool))
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "p", "sure"),
+    [(0.1, 0.2, 0.049, True), (-0.2, -0.1, 0.049, True), (0.1, 0.2, 0.05, False), (0, 0.2, 0.01, False),
+     (-0.2, 0, 0.01, False), (-0.1, 0.1, 0.01, False)],
+)  # fmt: skip
+def test_where_a_difference_begins_to_count(low, high, p, sure):
+    assert Comparison(0.1, low, high, p, only_first=1, only_second=2, n=100).distinguishable is sure
+
+
+def test_models_that_never_differ_are_equally_good():
+    assert compare(np.array([True, False]), np.array([True, False])).p == 1

@@ -12,6 +12,7 @@ from pathlib import Path
 OFTEN = """
 import signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 from lstmctl.training import framework
 wait = framework.BackgroundImport.wait
 def waited(self):
@@ -26,6 +27,7 @@ sys.exit(main())
 PLAIN = """
 import signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 from lstmctl.__main__ import main
 sys.argv[0] = "lstmctl"
 sys.exit(main())
