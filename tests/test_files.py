@@ -1,6 +1,7 @@
 """Durable writing, careful reading."""
 
 import errno
+import io
 import os
 import socket
 import stat
@@ -148,12 +149,13 @@ def test_the_content_is_on_the_disk_before_the_name_and_the_name_before_the_retu
         assert trace.calls[[call.name for call in trace.calls].index("fsync")].paths[0].name.endswith(".tmp")
 
 
-def test_a_disk_that_is_full_says_how_much_is_needed(tmp_path):
+@pytest.mark.parametrize("data", [bytes(1234), io.BytesIO(bytes(1234))], ids=["bytes", "file"])
+def test_a_disk_that_is_full_says_how_much_is_needed(tmp_path, data):
     with (
         recorded(lambda number, call: failing(number, errno.ENOSPC)(number, call) if call.name == "write" else None),
         pytest.raises(StorageError) as caught,
     ):
-        write_file(tmp_path / "a", bytes(1234))
+        write_file(tmp_path / "a", data)
     assert "1,234 bytes are needed" in caught.value.hint
 
 
