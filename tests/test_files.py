@@ -37,6 +37,13 @@ def test_a_file_is_written_and_not_overwritten(tmp_path):
     assert os.listdir(tmp_path) == ["curves.svg"]
 
 
+def test_of_an_open_file_all_is_written_wherever_it_stands(tmp_path):
+    data = io.BytesIO(b"0123456789" * 200_000)
+    data.seek(5)
+    write_file(tmp_path / "all", data)
+    assert (tmp_path / "all").read_bytes() == data.getvalue()
+
+
 def test_a_file_that_appears_while_another_is_written_stays(tmp_path):
     target = tmp_path / "curves.svg"
 
