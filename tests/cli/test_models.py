@@ -44,6 +44,11 @@ def test_prune_is_for_good(cli, home):
     assert names(cli("models", "list")) == ["tiny@2"]
 
 
+def test_verify_of_nothing_says_so(cli, home):
+    result = cli("models", "verify")
+    assert (result.code, result.out, result.err) == (0, "", "there are no models to verify\n")
+
+
 def test_verify_reads_everything(cli, home):
     for _ in range(2):
         register_toy(home)

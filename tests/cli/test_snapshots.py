@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 from toy import register_toy
 
+from lstmctl.config import DataConfig
+from lstmctl.data import load
+
 FOLDER = Path(__file__).parent / "snapshots"
 TEXTS = [
     "good film",
@@ -24,12 +27,18 @@ SCREENS = {
     "summary": ["summary"],
     "gates": ["summary", "--gates", "--text", "good film, bad film"],
     "near": ["summary", "--near", "good"],
+    "word": ["summary", "--word", "good"],
+    "no-word": ["summary", "--word", "goood"],
     "plot": ["plot"],
     "confusion": ["plot", "--kind", "confusion", "--data", "labelled.csv"],
     "roc": ["plot", "--kind", "roc", "--data", "labelled.csv"],
     "heat-map": ["plot", "--kind", "gates", "--text", "good film, bad film", "--show", "forget"],
     "data-check": ["data", "check", "--data", "labelled.csv"],
     "data-list": ["data", "list"],
+    "calibration": ["plot", "--kind", "calibration", "--data", "labelled.csv"],
+    "own": ["evaluate", "own"],
+    "models": ["models", "list"],
+    "wrong": ["evaluate", "--worst", "-1"],
     "typo": ["predict", "-m", "tinny", "good"],
 }
 
@@ -38,7 +47,10 @@ def files(tmp_path):
     for _ in range(2):
         register_toy(Path(os.environ["LSTMCTL_HOME"]))
     rows = [f"good film {n},pos\nbad film {n},neg\nfilm {n},{'pos' if n % 3 else 'neg'}\n" for n in range(30)]
-    (tmp_path / "labelled.csv").write_text("text,label\n" + "".join(rows))
+    path = tmp_path / "labelled.csv"
+    path.write_text("text,label\n" + "".join(rows))
+    data = DataConfig(source=str(path))
+    register_toy(Path(os.environ["LSTMCTL_HOME"]), "own", data=data, data_sha256=load(data, home=tmp_path).sha256)
 
 
 @pytest.mark.parametrize("columns", [60, 80, 200])
