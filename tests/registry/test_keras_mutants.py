@@ -1,5 +1,6 @@
 """.keras files with something changed, anywhere: read as before, or refused, and nothing else."""
 
+import io
 import json
 import random
 import re
@@ -11,6 +12,7 @@ import keras_files as good
 import pytest
 from mutants import json_mutant
 
+from lstmctl.registry import keras_file
 from lstmctl.registry.keras_network import read_network
 from lstmctl.registry.strictjson import parse_object
 
@@ -49,6 +51,18 @@ def test_what_is_refused_is_named(change, message):
     described["config"]["layers"][-1] |= {"registered_name": None} | change
     with pytest.raises(ValueError, match=re.escape(message)):
         read_network(described)
+
+
+def test_members_that_share_bytes_are_refused():
+    """The directory says that metadata.json, which is not read at all, begins inside config.json."""
+    data = bytearray(good.keras_file())
+    directory = data.rindex(b"PK\x01\x02")  # of the last member; that of the first is found by its name
+    entry = data.rindex(b"metadata.json", 0, directory) - 46
+    config = data.index(b"config.json")
+    assert data[entry : entry + 4] == b"PK\x01\x02"
+    data[entry + 42 : entry + 46] = (config + 20).to_bytes(4, "little")
+    with pytest.raises(ValueError, match="members overlap"):
+        keras_file.read(io.BytesIO(data))
 
 
 # Each mutant has a process of its own, as in use: what reads HDF5 is in C. They are forks of one that has loaded it.
