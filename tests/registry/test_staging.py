@@ -1,6 +1,7 @@
 """Out of sight first: staged folders, and what is left of those whose writer died."""
 
 import os
+import shutil
 import time
 
 import pytest
@@ -88,6 +89,17 @@ def test_folders_without_a_lock_file_are_removed_when_they_are_old(opened, home)
     (home / "tmp" / "stray file").touch()
     collect(opened)
     assert sorted(os.listdir(home / "tmp")) == ["aa", "stray file"]
+
+
+@pytest.mark.parametrize("move", ["move", "move_file"])
+def test_a_folder_that_is_gone_takes_no_place(opened, home, move):
+    with stage(opened, {"a": b"1"}) as staged:
+        (folder,) = (home / "tmp").glob("*[!.lock]")
+        shutil.rmtree(folder)
+        with pytest.raises(Busy, match="removed by another process") as caught:
+            staged.move(opened, "place") if move == "move" else staged.move_file("a", opened, "place")
+    assert caught.value.hint == "try again"
+    assert not (home / "place").exists()
 
 
 def test_a_folder_that_is_taken_for_rubbish_cannot_take_its_place_half_removed(opened, home, monkeypatch):

@@ -397,7 +397,7 @@ def test_a_newer_home_is_not_touched(home, model_files):
     assert tree(home) == before
 
 
-@pytest.mark.parametrize("content", [b"", b"lstmctl\n", b"lstmctl 1", b"git 1\n", b"lstmctl 1\n" * 100])
+@pytest.mark.parametrize("content", [b"", b"lstmctl\n", b"lstmctl 1", b"git 1\n", b"lstmctl 1\n" * 100, b"1" * 65])
 def test_a_home_of_something_else_is_refused(home, content, model_files):
     home.mkdir()
     (home / "FORMAT").write_bytes(content)
