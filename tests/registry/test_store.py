@@ -1,5 +1,6 @@
 """The registry: models come, are listed, go and come back."""
 
+import errno
 import os
 import shutil
 import subprocess
@@ -7,10 +8,19 @@ import sys
 from pathlib import Path
 
 import pytest
-from faults import recorded
+from faults import failing, recorded
 from toy import toy_files
 
-from lstmctl.errors import Busy, CannotCreate, LstmctlError, NotFound, PermissionDenied, Rejected, UsageError
+from lstmctl.errors import (
+    Busy,
+    CannotCreate,
+    LstmctlError,
+    NotFound,
+    PermissionDenied,
+    Rejected,
+    StorageError,
+    UsageError,
+)
 from lstmctl.files import Folder
 from lstmctl.registry import listing
 from lstmctl.registry.home import default_home
@@ -364,6 +374,32 @@ def test_whether_a_run_is_registered_already(home, model_files):
     registry.remove("imdb@2")
     (home / "models/imdb/v000001/SHA256SUMS").write_bytes(b"")
     assert registry.registered("imdb", model_files) is None
+
+
+@pytest.mark.parametrize(
+    ("action", "undo", "otherwise"),
+    [
+        (("remove", "imdb@2"), ("restore", "imdb@2"), "imdb@2 is removed, but a power cut may undo that"),
+        (("tag", "imdb@1", "prod"), ("untag", "imdb@prod"), "imdb@prod is set, but a power cut may undo that"),
+        (("untag", "imdb@best"), ("tag", "imdb@1", "best"), "imdb@best is gone, but a power cut may bring it back"),
+        (("restore", "imdb@3"), ("remove", "imdb@3"), "imdb@3 is back, but a power cut may undo that"),
+    ],
+)
+def test_what_is_done_but_may_not_last_is_said_so(home, model_files, action, undo, otherwise):
+    """The last flush fails: of the folder in which something has taken its place."""
+    registry = Registry(home)
+    for _ in range(3):
+        registry.register("imdb", model_files)
+    registry.tag("imdb@1", "best")
+    registry.remove("imdb@3")
+    with recorded() as trace:
+        getattr(registry, action[0])(*action[1:])
+    getattr(registry, undo[0])(*undo[1:])
+    last = max(number for number, call in enumerate(trace.calls) if call.name == "fsync")
+    with recorded(failing(last, errno.EIO)), pytest.raises(StorageError) as caught:
+        getattr(registry, action[0])(*action[1:])
+    assert caught.value.message == f"{otherwise}: input/output error"
+    assert caught.value.hint
 
 
 # The home
