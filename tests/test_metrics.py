@@ -251,3 +251,10 @@ def test_the_surest_answers_share_a_bin_with_the_nearly_sure_ones():
 def test_one_answer_for_each_text(measure, first, second):
     with pytest.raises(ValueError, match="nothing to compare: "):
         measure(np.array(first, int), np.array(second, int))
+
+
+def test_of_equally_good_thresholds_the_highest_is_taken_between_two_scores():
+    """From 0.9 on one of two is found and nothing else, F1 2/3; from 0.3 on all four, of which two are right: 2/3."""
+    scores, truth = np.array([0.9, 0.7, 0.5, 0.3]), np.array([1, 0, 0, 1])
+    assert metrics.best_f1_threshold(scores, truth) == pytest.approx(0.8)
+    assert metrics.best_f1_threshold(scores[:1], truth[:1]) == 0.9

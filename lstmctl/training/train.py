@@ -4,25 +4,20 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
-from lstmctl.calibration import best_temperature, folded
-from lstmctl.classifier import Classifier, choose, probabilities
-from lstmctl.comparison import Comparison, compare
+from lstmctl.comparison import Comparison
 from lstmctl.errors import Interrupted, Signalled
-from lstmctl.evaluation import Evaluation, measure
+from lstmctl.evaluation import Evaluation
 from lstmctl.history import EpochRecord, best
 from lstmctl.lstm import Floats
-from lstmctl.metrics import log_loss
-from lstmctl.registry.artifact import ModelCard, pack
+from lstmctl.registry.artifact import ModelCard
 from lstmctl.registry.checkpoints import Run, new_run_id
 from lstmctl.registry.store import Registry
 from lstmctl.signals import deferred, number_of
-from lstmctl.training import agreement, checkpoint, forward, framework
+from lstmctl.training import checkpoint, forward, framework
 from lstmctl.training import network as networks
+from lstmctl.training.finish import finished
 from lstmctl.training.fit import Fit, Progress
 from lstmctl.training.prepare import Plan
 from lstmctl.training.resume import RunSettings
@@ -119,32 +114,28 @@ def train(
         weights, epoch = _fit(fitting, card, run=run, watcher=watcher)
         watcher.checking()
         try:
-            weights, temperature = _calibrated(weights, plan)
-            networks.assign(network, plan.model, weights)
-            classifier = Classifier(plan.model, plan.vocabulary, weights)
-            difference = agreement.check(network, classifier, plan)
-            test, lead = _measured(classifier, plan, temperature=temperature)
-            history = fitting.state.history
-            files = pack(
-                replace(
-                    card, config=replace(plan.model, temperature=temperature), epoch=epoch, seconds=fitting.seconds
-                ),
-                vocabulary=plan.vocabulary,
-                weights=weights,
-                metrics=_metrics(plan, test),
-                history=history,
-            )
+            done = finished(fitting, weights, replace(card, epoch=epoch, seconds=fitting.seconds))
         except (KeyboardInterrupt, Signalled) as interrupt:
             raise _interrupted(interrupt, run, fitting) from None
         try:
             with deferred():
-                reference = (registry.registered(name, files) if resume else None) or registry.register(name, files)
+                reference = registry.registered(name, done.files) if resume else None
+                reference = reference or registry.register(name, done.files)
                 run.finish()
         except (KeyboardInterrupt, Signalled) as interrupt:
-            raise Interrupted(
-                number_of(interrupt), f"stopped; {reference} is registered", hint="lstmctl models list"
-            ) from None
-    return Trained(reference, history, epoch, test, lead, difference, fitting.seconds, temperature, kernel)
+            message = f"stopped; {reference} is registered"
+            raise Interrupted(number_of(interrupt), message, hint="lstmctl models list") from None
+    return Trained(
+        reference,
+        fitting.state.history,
+        epoch,
+        done.test,
+        done.lead,
+        done.difference,
+        fitting.seconds,
+        done.temperature,
+        kernel,
+    )
 
 
 def _fit(fitting: Fit, card: ModelCard, *, run: Run, watcher: Watcher) -> tuple[dict[str, Floats], int]:
@@ -180,51 +171,6 @@ def _interrupted(interrupt: BaseException, run: Run, fitting: Fit) -> Interrupte
     state = fitting.state
     where = f"epoch {state.epoch}, step {state.sums.steps:,}" if state.sums.steps else f"epoch {len(state.history)}"
     return Interrupted(number, f"stopped after {where}; all of it is saved", hint=f"{RESUME} {run.run_id}")
-
-
-def _calibrated(weights: dict[str, Floats], plan: Plan) -> tuple[dict[str, Floats], float]:
-    """The weights with a head that is as sure as it is right on the validation texts, and the temperature that did it;
-    or as they were, with 1, where that is no better."""
-    if plan.training.calibration == "none":
-        return weights, 1.0
-
-    truth = plan.validation.truth
-
-    def judged(weights: dict[str, Floats]) -> tuple[NDArray[np.float64], float]:
-        logits = Classifier(plan.model, plan.vocabulary, weights).logits(plan.validation.ids)
-        return logits, log_loss(probabilities(logits), truth)
-
-    logits, before = judged(weights)
-    temperature = best_temperature(logits, truth)
-    better = folded(weights, temperature)
-    return (better, temperature) if judged(better)[1] < before else (weights, 1.0)
-
-
-def _measured(classifier: Classifier, plan: Plan, *, temperature: float) -> tuple[Evaluation | None, Comparison]:
-    """The test part's evaluation, and the lead over naive Bayes there; of the validation part where there is none."""
-    name, part = ("test", plan.test) if plan.test.ids else ("validation", plan.validation)
-    answers = classifier.probabilities(part.ids)
-    lead = compare(plan.floors.answers[name] == part.truth, choose(answers) == part.truth)
-    if name != "test":
-        return None, lead
-    return measure(answers, part.truth, labels=plan.model.labels, temperature=temperature), lead
-
-
-def _metrics(plan: Plan, test: Evaluation | None) -> dict[str, Any]:
-    floors = plan.floors
-    stored: dict[str, Any] = {
-        "floors": {
-            "majority_label": floors.majority_label,
-            "majority": floors.majority,
-            "naive_bayes": floors.naive_bayes,
-            "naive_bayes_f1": floors.naive_bayes_f1,
-        }
-    }
-    if test is not None:
-        stored["test"] = measured = test.to_dict()
-        for label, row in measured["confusion"].items():  # with many labels the table is large, and nearly all zeros
-            measured["confusion"][label] = {answer: count for answer, count in row.items() if count}
-    return stored
 
 
 def _card(plan: Plan, *, command: Sequence[str]) -> ModelCard:
