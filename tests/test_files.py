@@ -283,6 +283,16 @@ def test_no_descriptor_is_left_open(tmp_path):
     assert os.listdir("/dev/fd") == before
 
 
+def test_a_folder_does_not_replace_one_that_has_something_in_it(tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "file").write_text(name)
+    with Folder.open(tmp_path) as folder, pytest.raises(FileExistsError) as caught:
+        folder.rename("a", folder, "b")
+    assert (caught.value.errno, caught.value.filename) == (errno.EEXIST, str(tmp_path / "b"))
+    assert (tmp_path / "b" / "file").read_text() == "b"
+
+
 # macOS, as far as it can be acted here
 
 
