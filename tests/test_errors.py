@@ -64,6 +64,7 @@ def test_so_has_what_the_operating_system_says(number, code):
     [
         (["evaluate", "--worst", "-1"], "lstmctl evaluate --help"),
         (["-q", "predict", "--threshold", "2", "a"], "lstmctl predict --help"),
+        (["-o", "models", "predict", "--threshold", "2", "a"], "lstmctl predict --help"),
         (["data", "check", "--max-len", "0"], "lstmctl data check --help"),
     ],
 )

@@ -14,7 +14,7 @@ from lstmctl.cli.lines import Piece, align, labelled, plain, shortened, styled, 
 from lstmctl.cli.messages import Messages
 from lstmctl.cli.options import Settings
 from lstmctl.cli.terminal import ASCII, can_show, is_terminal, may_color, rich_console
-from lstmctl.errors import CannotCreate, LstmctlError, StorageError, UsageError, from_os_error
+from lstmctl.errors import CannotCreate, LstmctlError, StorageError, from_os_error
 from lstmctl.files import os_errors, write_file
 
 _IN_MEMORY = 2**23  # bytes
@@ -171,7 +171,7 @@ class Console(Messages):
             raise from_os_error(error, "write to standard output") from None
 
 
-def report(console: Console, error: LstmctlError, *, help_command: str = "lstmctl --help") -> int:
-    """Show an expected error; its exit code. One of usage that has no hint of its own leads to the help."""
-    console.error(error.message, hint=error.hint or (help_command if isinstance(error, UsageError) else None))
+def report(console: Console, error: LstmctlError) -> int:
+    """Show an expected error; its exit code."""
+    console.error(error.message, hint=error.hint)
     return int(error.exit_code)

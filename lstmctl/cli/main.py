@@ -46,13 +46,6 @@ app.add_typer(data.app, name="data", cls=Group)
 app.command(completion.NAME, cls=Command, epilog=completion.EXAMPLES)(completion.command)
 
 
-# Command → the commands in it, of a group.
-COMMANDS: dict[str, list[str]] = {each.name or "": [] for each in app.registered_commands} | {
-    "models": [each.name or "" for each in models.app.registered_commands],
-    "data": [each.name or "" for each in data.app.registered_commands],
-}
-
-
 def _show_version(wanted: bool) -> None:
     if wanted:
         Console(options.settings).result(f"lstmctl {__version__}")
@@ -89,20 +82,12 @@ def _run(arguments: Sequence[str]) -> int:
     except PipeClosed:
         return int(ExitCode.PIPE_CLOSED)
     except LstmctlError as error:
-        return report(Console(options.settings), error, help_command=_help_command(arguments))
+        return report(Console(options.settings), error)
     except TyperException as error:
         return _usage(error, arguments)
     except Exception as error:
         return _bug(error)
     return result if isinstance(result, int) else int(ExitCode.DONE)
-
-
-def _help_command(arguments: Sequence[str]) -> str:
-    """The line that shows the help of the command in a command line."""
-    words = [word for word in arguments if word in COMMANDS][:1]
-    if words and (inside := COMMANDS[words[0]]):
-        words += [word for word in arguments if word in inside][:1]
-    return " ".join(["lstmctl", *words, "--help"])
 
 
 def _usage(error: Any, arguments: Sequence[str]) -> int:

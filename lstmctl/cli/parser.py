@@ -10,6 +10,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from lstmctl.cli.options import SHARED, shared_parameters
+from lstmctl.errors import UsageError
 
 # How Typer ends a help text: with what the text itself says elsewhere, or with what the usage line says.
 _DEFAULT, _REQUIRED = re.compile(r"  \[default: \(?(.+?)\)?\]"), "  [required]"
@@ -45,7 +46,15 @@ class _SharedOptions:
 
 
 class Command(_SharedOptions, TyperCommand):
-    """A command."""
+    """A command. An error of usage that has no hint of its own leads to its help."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run it."""
+        try:
+            return super().invoke(ctx)
+        except UsageError as error:
+            error.hint = error.hint or f"{ctx.command_path} --help"
+            raise
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         _write_sections(ctx, formatter, self.get_params(ctx))
