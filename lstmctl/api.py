@@ -20,6 +20,7 @@ from lstmctl.explanation import explain as explain_text
 from lstmctl.registry.home import default_home
 from lstmctl.registry.store import Registry
 
+_SETTINGS = "docs/reference/recipes.md has the settings of training"
 Home = str | Path | None  # of the registry; None: LSTMCTL_HOME, or the user's data folder
 
 
@@ -89,7 +90,9 @@ def train(
     for setting in settings:
         if not any(setting in names for names in known.values()):
             near = nearest(setting, [name for names in known.values() for name in names])
-            raise UsageError(f'there is no setting "{setting:.60}"', hint=f"did you mean {near[0]}?" if near else None)
+            raise UsageError(
+                f'there is no setting "{setting:.60}"', hint=f"did you mean {near[0]}?" if near else _SETTINGS
+            )
     said = {record: {name: settings[name] for name in names if name in settings} for record, names in known.items()}
     config = DataConfig(**{"source": source_of(str(data)), **said[DataConfig]}).validate()
     registry = _registry(home)

@@ -20,10 +20,17 @@ KINDS = {
 METHODS = {"broken", "error"}  # of `Lines`
 
 
+def is_hint(keyword):
+    """Whether it is one for sure: `hint=near if near else None` is not."""
+    return keyword.arg == "hint" and not any(
+        isinstance(part, ast.Constant) and part.value is None for part in ast.walk(keyword.value)
+    )
+
+
 def errors_without_hint(source):
     """Lines where an error is made without one. Errors of usage lead to the help of their command if they have none."""
     for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Call) and not any(keyword.arg == "hint" for keyword in node.keywords):
+        if isinstance(node, ast.Call) and not any(map(is_hint, node.keywords)):
             function = node.func
             if isinstance(function, ast.Name) and function.id in KINDS - {"UsageError"}:
                 yield node.lineno
@@ -31,14 +38,11 @@ def errors_without_hint(source):
                 yield node.lineno
 
 
-SAMPLE = "raise NotFound(message)\nraise lines.error('x')\nNotFound(message, hint=x)"
+SAMPLE = "raise NotFound(message)\nraise lines.error('x')\nNotFound(message, hint=x)\nBusy(x, hint=y if y else None)"
 
 
 def test_an_error_without_a_hint_is_found():
-    assert list(errors_without_hint(SAMPLE)) == [
-        1,
-        2,
-    ]
+    assert list(errors_without_hint(SAMPLE)) == [1, 2, 4]
 
 
 @pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: str(path.relative_to(PACKAGE)))

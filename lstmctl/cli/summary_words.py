@@ -51,7 +51,8 @@ def show_neighbours(console: Console, folder: "ModelFolder", text: str) -> None:
     if word not in vocabulary.ids:
         close = _alike(word, vocabulary)
         raise NotFound(
-            f'{folder.reference} does not know the word "{word}"', hint=f"it knows {close}" if close else None
+            f'{folder.reference} does not know the word "{word}"',
+            hint=f"it knows {close}" if close else "try another word",
         )
     found = [
         (vocabulary.words[number - FIRST_WORD], cosine, vocabulary.counts[number - FIRST_WORD])

@@ -4,6 +4,7 @@ import errno
 import gzip
 import lzma
 import os
+import shlex
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -118,12 +119,14 @@ def display(path: Path) -> str:
         return str(path)
 
 
-def _near_names(path: Path) -> str | None:
-    """Which files beside a missing one have a similar name."""
+def _near_names(path: Path) -> str:
+    """Which files beside a missing one have a similar name, or where to look."""
     try:
         with os.scandir(path.parent) as entries:
             names = [entry.name for entry in entries]
     except OSError:
         return f"there is no folder {display(path.parent)}"
     found = nearest(path.name, names)
-    return "did you mean " + " or ".join(display(path.parent / name) for name in found) + "?" if found else None
+    if not found:
+        return f"ls {shlex.quote(display(path.parent))} tells what is there"
+    return f"did you mean {' or '.join(display(path.parent / name) for name in found)}?"

@@ -121,7 +121,7 @@ def _values(column: Any, source: str, first: int, wanted: Wanted, *, strict: boo
                 values.append(raw and raw.decode("utf-8", "strict" if strict else "replace"))
             except UnicodeDecodeError as found:
                 message = f"byte {found.start + 1} of a text is 0x{found.object[found.start]:02x}, which is not UTF-8"
-                hint = encoding_hint(source, labelled=False) if wanted.label is None else None
+                hint = encoding_hint(source, labelled=False) if wanted.label is None else "write that column as UTF-8"
                 values.append(bad_row(source, number, message, hint=hint))
     return values
 

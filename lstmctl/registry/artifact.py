@@ -108,12 +108,14 @@ def rejecting(reference: str, name: str) -> Iterator[None]:
         raise Rejected(f"{reference} cannot be used: {name} {reason}", hint=_hint(reference, error)) from error
 
 
-def _hint(reference: str, error: Exception) -> str | None:
+def _hint(reference: str, error: Exception) -> str:
     if isinstance(error, cards.NewerFormat):
         return "pip install --upgrade lstmctl"
     if "/" in reference:
         return f"sha256sum -c {SUMS}, in that folder, tells which of its files changed"
-    return f"lstmctl models rm {reference} puts it aside" if "@" in reference else None
+    return (
+        f"lstmctl models rm {reference} puts it aside" if "@" in reference else "lstmctl models export makes such files"
+    )
 
 
 def _vocabulary(data: bytes, config: ModelConfig) -> Vocabulary:

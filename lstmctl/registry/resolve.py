@@ -105,7 +105,9 @@ def _at_path(path: Path, reference: str) -> ModelFolder:
                 raise
             raise NotFound(f"there is no folder {reference:.200}", hint="lstmctl models list") from error
         if not is_folder:
-            raise NotFound(f"{reference} is a file, not the folder of a model", hint=_data_hint(reference))
+            raise NotFound(
+                f"{reference} is a file, not the folder of a model", hint=_data_hint(reference) or "lstmctl models list"
+            )
         inside = set(os.listdir(path))
         if CARD in inside:
             return ModelFolder(path, reference)
