@@ -4,7 +4,7 @@ import os
 import sys
 import threading
 
-from lstmctl import signals
+from lstmctl import process
 from lstmctl.errors import Signalled
 
 
@@ -14,13 +14,13 @@ def main() -> int:
     # NumPy is imported. TensorFlow has threads of its own.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
-        signals.install()
+        process.handle_signals()
         from lstmctl.cli.main import run
 
         code = run(sys.argv[1:])
-        signals.ignore()
+        process.ignore_signals()
     except (KeyboardInterrupt, Signalled) as interrupt:  # while importing, or while the last words were written
-        code = 128 + signals.number_of(interrupt)
+        code = 128 + process.signal_number(interrupt)
     if threading.active_count() > 1:
         # TensorFlow is still being imported, and an interpreter that shuts down under it can crash.
         os._exit(code)

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from lstmctl import recipes
-from lstmctl.classifier import Classifier
 from lstmctl.config import DataConfig, TrainConfig
-from lstmctl.errors import UsageError, nearest
-from lstmctl.evaluation import Evaluation, measure
-from lstmctl.explanation import Explanation
-from lstmctl.explanation import explain as explain_text
+from lstmctl.errors import UsageError, closest_names
+from lstmctl.evaluation.report import Evaluation, measure
+from lstmctl.model.classifier import Classifier
+from lstmctl.model.explanation import Explanation
+from lstmctl.model.explanation import explain as explain_text
 from lstmctl.registry.home import default_home
 from lstmctl.registry.store import Registry
 
@@ -36,7 +36,7 @@ def load(reference: str | None = None, *, home: Home = None) -> Classifier:
     Raises:
         UsageError: that is no reference. NotFound: no such model. Rejected: it is damaged or hostile.
     """
-    return Classifier.load(_registry(home).resolve(reference or os.environ.get("LSTMCTL_MODEL")))
+    return _registry(home).resolve(reference or os.environ.get("LSTMCTL_MODEL")).classifier()
 
 
 def explain(model: Classifier, text: str) -> Explanation:
@@ -82,19 +82,21 @@ def train(
         UsageError: a setting that does not exist or cannot be. BadData: texts that cannot be used. MissingExtra:
         TensorFlow or Keras is not installed. And all that `training.train` raises.
     """
-    from lstmctl.data import default_model_name, load, read_unlabelled, source_of
+    from lstmctl.data.datasets import load, read_unlabelled
+    from lstmctl.data.sources import resolve_source
+    from lstmctl.registry.names import default_model_name
     from lstmctl.training.framework import import_in_background
     from lstmctl.training.prepare import ordered_labels, prepare
 
     known = {record: [field.name for field in fields(record)] for record in (DataConfig, TrainConfig)}
     for setting in settings:
         if not any(setting in names for names in known.values()):
-            near = nearest(setting, [name for names in known.values() for name in names])
+            near = closest_names(setting, [name for names in known.values() for name in names])
             raise UsageError(
                 f'there is no setting "{setting:.60}"', hint=f"did you mean {near[0]}?" if near else _SETTINGS
             )
     said = {record: {name: settings[name] for name in names if name in settings} for record, names in known.items()}
-    config = DataConfig(**{"source": source_of(str(data)), **said[DataConfig]}).validate()
+    config = DataConfig(**{"source": resolve_source(str(data)), **said[DataConfig]}).validate()
     registry = _registry(home)
     registry.prepare_for_writing()
     training = recipes.with_unlabelled(recipes.resolve(recipe, said[TrainConfig]), config)

@@ -159,7 +159,7 @@ _OS_ERRORS: dict[int, tuple[type[LstmctlError], str]] = {
 }
 
 
-def nearest(word: str, known: Iterable[str], count: int = 3) -> list[str]:
+def closest_names(word: str, known: Iterable[str], count: int = 3) -> list[str]:
     """The known names that look most like `word`, best first: for "did you mean …"."""
     import difflib
 

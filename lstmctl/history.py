@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from lstmctl.record import BOUNDS
+from lstmctl.config import BOUNDS
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,6 +4,7 @@ import io
 import os
 import sys
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -81,3 +82,39 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     done = run_in_terminal(command, stream="stderr", environment={**os.environ, "LSTMCTL_HOME": str(home)})
     assert done.code == 0, done.terminal
     return Trained(home, out=done.pipe, err=done.terminal)
+
+
+@cache
+def _packed_model() -> dict[str, bytes]:
+    from toy import toy_files
+
+    return toy_files()
+
+
+@pytest.fixture
+def model_files() -> dict[str, bytes]:
+    """The files of the smallest model, packed once."""
+    return dict(_packed_model())
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def model_path(tmp_path: Path, model_files: dict[str, bytes]) -> Path:
+    """A model folder that stands alone."""
+    path = tmp_path / "model"
+    path.mkdir()
+    for name, data in model_files.items():
+        (path / name).write_bytes(data)
+    return path
+
+
+@pytest.fixture
+def no_fsync(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests survive no power cut; that everything is flushed in the right order is seen from the calls."""
+    from lstmctl.storage import filesystem
+
+    monkeypatch.setattr(filesystem.system, "fsync", lambda descriptor: None)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from unittest.mock import patch
 
-from lstmctl import files
+from lstmctl.storage import filesystem
 
 CALLS = ("open", "read", "write", "close", "fsync", "mkdir", "rename", "link", "unlink", "rmdir", "flock")
 
@@ -60,7 +60,7 @@ def recorded(before: Callable[[int, Call], None] = lambda number, call: None) ->
     trace, patches = Trace(), []
 
     def wrap(name: str) -> Callable[..., Any]:
-        real = getattr(files.system, name)
+        real = getattr(filesystem.system, name)
 
         def call(*arguments: Any, **keywords: Any) -> Any:
             trace.enter(name, arguments, keywords)
@@ -77,7 +77,7 @@ def recorded(before: Callable[[int, Call], None] = lambda number, call: None) ->
         return call
 
     for name in CALLS:
-        patches.append(patch.object(files.system, name, wrap(name), create=True))
+        patches.append(patch.object(filesystem.system, name, wrap(name), create=True))
     for each in patches:
         each.start()
     try:

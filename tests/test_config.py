@@ -5,9 +5,8 @@ import math
 
 import pytest
 
-from lstmctl.config import DataConfig, ModelConfig, TrainConfig
+from lstmctl.config import BOUNDS, REAL_BOUNDS, DataConfig, ModelConfig, TrainConfig
 from lstmctl.errors import UsageError
-from lstmctl.record import BOUNDS, REAL_BOUNDS
 
 MODEL = ModelConfig(labels=("neg", "pos"))
 

@@ -148,7 +148,7 @@ def test_the_exit_codes_are_all_there(page):
 def test_the_code_that_the_lstm_page_quotes_is_the_code():
     page = (ROOT / "docs" / "explain" / "lstm.md").read_text()
     quoted = "".join(re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)).splitlines()
-    code = (ROOT / "lstmctl" / "lstm.py").read_text()
+    code = (ROOT / "lstmctl" / "model" / "lstm.py").read_text()
     assert len(quoted) == 6 and all(f"    {line}\n" in code for line in quoted)
 
 

@@ -70,7 +70,7 @@ def test_the_sdist_can_be_tested_and_built(built):
     (sdist,) = built.glob("*.tar.gz")
     with tarfile.open(sdist) as archive:
         names = {name.split("/", 1)[1] for name in archive.getnames() if "/" in name}
-    assert {"pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md", "lstmctl/lstm.py", "tests/toy.py"} <= names
+    assert {"pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md", "lstmctl/model/lstm.py", "tests/toy.py"} <= names
     assert "docs/README.md" in names
 
 

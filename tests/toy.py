@@ -5,14 +5,13 @@ from pathlib import Path
 
 import numpy as np
 
-from lstmctl.classifier import Classifier
 from lstmctl.config import DataConfig, ModelConfig, TrainConfig
-from lstmctl.evaluation import measure
+from lstmctl.evaluation.report import measure
 from lstmctl.history import EpochRecord
-from lstmctl.registry.artifact import ModelCard, pack
-from lstmctl.registry.model_folder import ModelFolder
+from lstmctl.model.text import Vocabulary
+from lstmctl.registry.artifact import ModelFolder, pack
+from lstmctl.registry.card import ModelCard
 from lstmctl.registry.store import Registry
-from lstmctl.text import Vocabulary
 
 WORDS = Vocabulary(["good", "bad", "film"], [30, 20, 10])
 CONFIG = ModelConfig(labels=("neg", "pos"), vocab_size=len(WORDS), max_len=20, embedding_dim=2, units=3)
@@ -128,4 +127,4 @@ def texts_and_answers(folder: ModelFolder) -> tuple[np.ndarray, np.ndarray]:
     texts = [generator.integers(1, 5, length).astype(np.int32) for length in (*range(10), 9, 9)]
     before = config.padding == "pre"
     padded = [np.pad(text, (9 - text.size, 0) if before else (0, 9 - text.size)) for text in texts]
-    return np.array(padded), Classifier.load(folder).probabilities(texts)
+    return np.array(padded), folder.classifier().probabilities(texts)

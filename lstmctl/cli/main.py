@@ -13,8 +13,8 @@ from typer.exceptions import TyperException
 
 from lstmctl import __version__
 from lstmctl.cli import completion, data, evaluate, models, options, plot, predict, summary, train
-from lstmctl.cli.console import Console, PipeClosed, report
-from lstmctl.cli.parser import Command, Group
+from lstmctl.cli.console import Console, PipeClosed, report_error
+from lstmctl.cli.options import Command, Group
 from lstmctl.errors import ExitCode, LstmctlError, Signalled, UsageError
 
 EXAMPLES = """
@@ -82,7 +82,7 @@ def _run(arguments: Sequence[str]) -> int:
     except PipeClosed:
         return int(ExitCode.PIPE_CLOSED)
     except LstmctlError as error:
-        return report(Console(options.settings), error)
+        return report_error(Console(options.settings), error)
     except TyperException as error:
         return _usage(error, arguments)
     except Exception as error:
@@ -106,7 +106,7 @@ def _usage(error: Any, arguments: Sequence[str]) -> int:
         argument.startswith(wrong) and " " in argument for argument in arguments
     ):
         hint = f'a text that begins with a dash goes after --: {path} -- "{wrong}…"'
-    return report(Console(options.settings), UsageError(message, hint=hint))
+    return report_error(Console(options.settings), UsageError(message, hint=hint))
 
 
 def _bug(error: Exception) -> int:
@@ -129,7 +129,7 @@ def _flush(code: int) -> int:
         return code or int(ExitCode.PIPE_CLOSED)
     except LstmctlError as error:
         _discard_stdout()
-        return code or report(Console(options.settings), error)
+        return code or report_error(Console(options.settings), error)
     if code == ExitCode.PIPE_CLOSED:
         _discard_stdout()
     return code

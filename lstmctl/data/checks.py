@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from lstmctl.data.datasets import Dataset
-from lstmctl.text import tokenize
+from lstmctl.model.text import tokenize
 
 _TAG = re.compile(r"</?[A-Za-z][^<>]{0,200}>")
 _LINE_BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)  # the tokenizer knows what that is
@@ -23,7 +23,7 @@ _ENTITY = re.compile(r"&(?:[A-Za-z]{2,8}|#\d{1,6});")
 _MOJIBAKE = re.compile("[\u00c2\u00c3][\u0080-\u00bf]|\u00e2\u20ac[\u0080-\u00bf\u2010-\u2122]")
 
 
-class Place(NamedTuple):
+class RowRef(NamedTuple):
     """A row, and the part in which it is."""
 
     part: str
@@ -37,8 +37,8 @@ class Place(NamedTuple):
 class Pair(NamedTuple):
     """A row and an earlier one that says the same."""
 
-    place: Place
-    earlier: Place
+    place: RowRef
+    earlier: RowRef
     exact: bool  # the same text, but for white space at its ends
 
 
@@ -49,11 +49,11 @@ class Findings:
     rows: dict[str, int]  # by part
     labels: dict[str, dict[str, int]]  # by part
     words: list[int] = field(default_factory=list)  # of each text
-    empty: list[Place] = field(default_factory=list)
+    empty: list[RowRef] = field(default_factory=list)
     copies: list[Pair] = field(default_factory=list)
     twins: list[Pair] = field(default_factory=list)  # copies under two labels
     leaks: list[Pair] = field(default_factory=list)  # copies in another part than the earlier one
-    odd: dict[str, list[Place]] = field(default_factory=dict)  # kind of oddity
+    odd: dict[str, list[RowRef]] = field(default_factory=dict)  # kind of oddity
     unknown: dict[str, float] = field(default_factory=dict)  # by part: share of words beyond the vocabulary
 
     @property
@@ -71,13 +71,13 @@ def check(data: Dataset, *, vocab_size: int) -> Findings:
             part: dict(sorted(Counter(each.label for each in examples).items())) for part, examples in parts.items()
         },
     )
-    first: dict[bytes, tuple[Place, bytes]] = {}
-    odd: defaultdict[str, list[Place]] = defaultdict(list)
+    first: dict[bytes, tuple[RowRef, bytes]] = {}
+    odd: defaultdict[str, list[RowRef]] = defaultdict(list)
     counts: Counter[str] = Counter()
     words_of: dict[str, Counter[str]] = {part: Counter() for part in parts}
     for part, examples in parts.items():
         for example in examples:
-            place = Place(part, example.row, example.label)
+            place = RowRef(part, example.row, example.label)
             words = tokenize(plain_text(example.text))
             findings.words.append(len(words))
             (counts if part == "train" else words_of[part]).update(words)

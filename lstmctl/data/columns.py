@@ -8,7 +8,7 @@ from collections.abc import Collection
 from typing import Any, NamedTuple
 
 from lstmctl.config import MAX_LABEL_LENGTH
-from lstmctl.errors import nearest
+from lstmctl.errors import closest_names
 
 # Names that such columns usually have, for the hint when the one asked for is not there.
 _USUAL = {
@@ -38,7 +38,7 @@ class Row(NamedTuple):
     columns: dict[str, Any] | None = None  # all that was read, by name: strings, or values of a typed format
 
 
-class Wanted(NamedTuple):
+class ColumnNames(NamedTuple):
     """The names of the columns that a row is made of."""
 
     text: str
@@ -57,7 +57,7 @@ class Wanted(NamedTuple):
 
 def _missing(option: str, name: str, free: list[str], names: Collection[str]) -> tuple[str, str]:
     usual = {other.casefold(): other for other in free}
-    guesses = nearest(name, free, 1) or [usual[other] for other in _USUAL[option] if other in usual]
+    guesses = closest_names(name, free, 1) or [usual[other] for other in _USUAL[option] if other in usual]
     guess = guesses[0] if guesses else free[0] if len(free) == 1 else None
     listed = ", ".join(_clipped(other) for other in list(names)[:20]) + (", …" if len(names) > 20 else "")
     message = f'there is no column "{_clipped(name)}"; the columns are: {listed}'

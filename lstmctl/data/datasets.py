@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 from lstmctl.config import MAX_LABELS, DataConfig
 from lstmctl.data.columns import Row, clean_label
-from lstmctl.data.rows import read_rows
+from lstmctl.data.formats import read_rows
 from lstmctl.data.sources import WHOLE, Source, open_source
 from lstmctl.data.splits import Parts, Shares, by_blocks, by_units, limited, require_labels
-from lstmctl.errors import BadData, UsageError, nearest
+from lstmctl.errors import BadData, UsageError, closest_names
 
 
 class Example(NamedTuple):
@@ -165,7 +165,7 @@ def _renamed(parts: dict[str, list[Row]], config: DataConfig, *, name: str) -> d
     labels = {row.label or "" for rows in parts.values() for row in rows}
     for old in renames:
         if old not in labels:
-            near = nearest(old, labels, 1)
+            near = closest_names(old, labels, 1)
             hint = f"did you mean {near[0]}?" if near else f"its labels: {', '.join(sorted(labels)[:10])}"
             raise UsageError(f'--rename-label: {name} has no label "{old}"', hint=hint)
     return {part: [_rename(row, renames) for row in rows] for part, rows in parts.items()}

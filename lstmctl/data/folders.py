@@ -19,7 +19,7 @@ _PARTS = {"train": "train", "val": "validation", "validation": "validation", "te
 _ORDER = ("", "train", "validation", "test")
 
 
-class Folder(NamedTuple):
+class ClassFolders(NamedTuple):
     """Texts, each with the part it belongs to ("" where the folder has no parts), and notes of what was left out."""
 
     rows: Iterator[tuple[str, Row]]
@@ -32,7 +32,7 @@ class _Class(NamedTuple):
     files: list[Path]
 
 
-def read_folder(root: Path) -> Folder:
+def read_folder(root: Path) -> ClassFolders:
     """Texts in the order of their files' names, numbered from 1. The files are listed at once and read one by one.
 
     Raises:
@@ -45,7 +45,7 @@ def read_folder(root: Path) -> Folder:
     if not classes:
         hint = "each label is a folder, each text a file in it: pos/1.txt"
         raise BadData(f"{display(root)} has no class folders", hint=hint)
-    return Folder(_rows(classes), _notes(root, left))
+    return ClassFolders(_rows(classes), _notes(root, left))
 
 
 def _find_parts(root: Path, left: list[Path]) -> dict[str, list[Path]]:

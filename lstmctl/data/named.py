@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from lstmctl.data.columns import Row
+from lstmctl.data.formats import read_rows
 from lstmctl.data.opening import open_bytes
-from lstmctl.data.rows import read_rows
 from lstmctl.errors import BadData, MissingExtra, NotFound, from_os_error
 
 

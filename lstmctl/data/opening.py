@@ -1,17 +1,21 @@
-"""Opening a data file: its bytes, unpacked if need be, or an error that says what to do instead."""
+"""Opening a data file: its bytes, unpacked if need be, or an error that says what to do instead.
+
+Standard input that says before it waits, so that no answer waits for the next question.
+"""
 
 import errno
 import gzip
 import lzma
 import os
+import select
 import shlex
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, NamedTuple, Protocol
+from typing import IO, BinaryIO, NamedTuple, Protocol
 
-from lstmctl.errors import LstmctlError, NotFound, UsageError, from_os_error, nearest
+from lstmctl.errors import LstmctlError, NotFound, UsageError, closest_names, from_os_error
 
 PACKED = {".gz": "gzip", ".xz": "xz"}  # how a file is packed, by the end of its name
 MAX_UNPACKED_BYTES = 16 * 1024**3
@@ -27,7 +31,7 @@ class ByteLines(Protocol):
         """The next line with its end, or the first `limit` bytes of it; empty at the end of the stream."""
 
 
-class Piece(NamedTuple):
+class Chunk(NamedTuple):
     """A part of a file that can be read without the parts before it: see `lstmctl.data.pieces`."""
 
     number: int  # 0 for the first piece of a file
@@ -51,7 +55,7 @@ class _Until:
 
 
 @contextmanager
-def open_lines(path: Path, piece: Piece | None = None) -> Iterator[tuple[ByteLines, int | None]]:
+def open_lines(path: Path, piece: Chunk | None = None) -> Iterator[tuple[ByteLines, int | None]]:
     """A file, unpacked if its name ends in .gz or .xz, and how many bytes it may unpack to (None: any number). Or a
     piece of a file that is not packed.
 
@@ -126,7 +130,60 @@ def _near_names(path: Path) -> str:
             names = [entry.name for entry in entries]
     except OSError:
         return f"there is no folder {display(path.parent)}"
-    found = nearest(path.name, names)
+    found = closest_names(path.name, names)
     if not found:
         return f"ls {shlex.quote(display(path.parent))} tells what is there"
     return f"did you mean {' or '.join(display(path.parent / name) for name in found)}?"
+
+
+READ_BYTES = 1 << 16
+
+
+class StdinLines:
+    """Lines of a pipe, a file or a terminal. Reads whatever is there and never waits for more than it needs.
+
+    `before_waiting` is called whenever nothing more is there for the moment.
+    """
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._buffer = bytearray()
+        self._start = 0  # of what was not yet handed out
+        self._ended = False
+        self.before_waiting: Callable[[], None] = lambda: None
+
+    def readline(self, limit: int = -1) -> bytes:
+        """The next line with its end, at most `limit` bytes of it; empty at the end of the stream."""
+        while True:
+            end = self._buffer.find(b"\n", self._start) + 1
+            length = (end or len(self._buffer)) - self._start
+            if end or self._ended or 0 <= limit <= length:
+                taken = length if limit < 0 else min(length, limit)
+                line = bytes(self._buffer[self._start : self._start + taken])
+                self._start += taken
+                return line
+            self._read()
+
+    def __iter__(self) -> "StdinLines":
+        return self
+
+    def __next__(self) -> bytes:
+        if line := self.readline():
+            return line
+        raise StopIteration
+
+    def _readable(self) -> bool:
+        try:
+            return bool(select.select([self._stream], [], [], 0)[0])
+        except (OSError, ValueError):  # not something that can be waited for, such as bytes in memory
+            return True
+
+    def _read(self) -> None:
+        if not self._readable():
+            self.before_waiting()
+        del self._buffer[: self._start]
+        self._start = 0
+        read = getattr(self._stream, "read1", self._stream.read)
+        chunk = read(READ_BYTES)
+        self._buffer += chunk
+        self._ended = not chunk

@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from lstmctl.data.columns import Row, Wanted, label_text, shown
+from lstmctl.data.columns import ColumnNames, Row, label_text, shown
 from lstmctl.data.lines import bad_row, encoding_hint, size_name
-from lstmctl.data.opening import PACKED, Piece, open_bytes
+from lstmctl.data.opening import PACKED, Chunk, open_bytes
 from lstmctl.errors import BadData, BadRow, LstmctlError, MissingExtra, UsageError, from_os_error
 
 BATCH_ROWS = 1024
@@ -43,11 +43,11 @@ def open_parquet(file: IO[bytes], source: str) -> Any:
 def read_parquet(
     path: Path,
     source: str,
-    wanted: Wanted,
+    wanted: ColumnNames,
     *,
     strict: bool,
     max_text_bytes: int,
-    piece: Piece | None = None,
+    piece: Chunk | None = None,
     set_aside: Callable[[BadRow], None] | None = None,
 ) -> Iterator[Row]:
     """Rows with their number, 1 for the first. Only the columns that are wanted are read; of a piece, its row groups.
@@ -86,7 +86,7 @@ def read_parquet(
             first += batch.num_rows
 
 
-def _length(piece: Piece) -> int | None:
+def _length(piece: Chunk) -> int | None:
     """How many row groups, None for all that follow."""
     return None if piece.stop is None else piece.stop - piece.start
 
@@ -99,7 +99,7 @@ def _damaged(error: Exception, source: str) -> LstmctlError:
     return BadData(message, hint="was the file copied whole?")
 
 
-def _check_names(names: list[str], source: str, wanted: Wanted) -> None:
+def _check_names(names: list[str], source: str, wanted: ColumnNames) -> None:
     repeated = [name for name in names if names.count(name) > 1]
     if repeated:
         raise BadData(f'{source}: two columns have the name "{repeated[0]}"', hint="rename one of them")
@@ -108,7 +108,7 @@ def _check_names(names: list[str], source: str, wanted: Wanted) -> None:
         raise BadData(f"{source}: {message}", hint=hint)
 
 
-def _values(column: Any, source: str, first: int, wanted: Wanted, *, strict: bool) -> list[Any]:
+def _values(column: Any, source: str, first: int, wanted: ColumnNames, *, strict: bool) -> list[Any]:
     """A column of a batch as Python values, and the error where there is none: pyarrow lets strings that are not UTF-8
     into files."""
     try:
@@ -127,7 +127,7 @@ def _values(column: Any, source: str, first: int, wanted: Wanted, *, strict: boo
 
 
 def _row(
-    values: dict[str, list[Any]], place: int, source: str, number: int, wanted: Wanted, *, max_text_bytes: int
+    values: dict[str, list[Any]], place: int, source: str, number: int, wanted: ColumnNames, *, max_text_bytes: int
 ) -> Row:
     for column in values.values():
         if isinstance(column[place], BadRow):

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from lstmctl.data.columns import Row, Wanted, label_text, shown
+from lstmctl.data.columns import ColumnNames, Row, label_text, shown
 from lstmctl.data.lines import Lines, without_end
 
 _ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
@@ -16,13 +16,13 @@ _FASTTEXT_LABEL = re.compile(r"__label__([^ \t\v\f\r]*)[ \t\v\f\r]*")
 _FLAT = 'a line reads: {"text": "what a film", "label": "pos"}'
 
 
-def read_lines(lines: Lines, wanted: Wanted) -> Iterator[Row]:
+def read_lines(lines: Lines, wanted: ColumnNames) -> Iterator[Row]:
     """One text a line, whatever is in it."""
     for line in lines:
         yield Row(lines.number, without_end(line))
 
 
-def read_fasttext(lines: Lines, wanted: Wanted) -> Iterator[Row]:
+def read_fasttext(lines: Lines, wanted: ColumnNames) -> Iterator[Row]:
     """Lines such as `__label__pos what a film`.
 
     Where labels are wanted, a line starts with exactly one, and blank lines are skipped; else a line may have any
@@ -47,7 +47,7 @@ def read_fasttext(lines: Lines, wanted: Wanted) -> Iterator[Row]:
             raise lines.error(f"one __label__ is expected at the start of the line; {found_instead}", hint=hint)
 
 
-def read_jsonl(lines: Lines, wanted: Wanted) -> Iterator[Row]:
+def read_jsonl(lines: Lines, wanted: ColumnNames) -> Iterator[Row]:
     """One JSON object a line. Blank lines are skipped.
 
     Raises:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from lstmctl.data.columns import Row
 from lstmctl.errors import BadData
-from lstmctl.text import normalise
+from lstmctl.model.text import normalise
 
 BLOCK_ROWS = 250
 

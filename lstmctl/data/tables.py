@@ -9,7 +9,7 @@ import shlex
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from lstmctl.data.columns import Row, Wanted
+from lstmctl.data.columns import ColumnNames, Row
 from lstmctl.data.lines import Lines, size_name, without_end
 from lstmctl.errors import BadData
 
@@ -18,7 +18,7 @@ _ESCAPES = {r"\t": "\t", r"\n": "\n", r"\\": "\\"}
 _ESCAPE = re.compile(r"\\[tn\\]")
 
 
-def read_csv(lines: Lines, wanted: Wanted) -> Iterator[Row]:
+def read_csv(lines: Lines, wanted: ColumnNames) -> Iterator[Row]:
     """Rows of CSV as spreadsheets write it: commas, double quotes, line breaks inside quotes.
 
     Raises:
@@ -28,7 +28,7 @@ def read_csv(lines: Lines, wanted: Wanted) -> Iterator[Row]:
     return _rows(_csv_records(lines), lines, wanted, separator=",")
 
 
-def read_tsv(lines: Lines, wanted: Wanted) -> Iterator[Row]:
+def read_tsv(lines: Lines, wanted: ColumnNames) -> Iterator[Row]:
     """Rows of TSV: a quote is a character like others; `\\t`, `\\n` and `\\\\` stand for tab, line feed and backslash.
 
     Raises:
@@ -37,7 +37,7 @@ def read_tsv(lines: Lines, wanted: Wanted) -> Iterator[Row]:
     return _rows(_tsv_records(lines), lines, wanted, separator="\t")
 
 
-def record_ends(lines: Lines, wanted: Wanted, *, separator: str) -> Iterator[None]:
+def record_ends(lines: Lines, wanted: ColumnNames, *, separator: str) -> Iterator[None]:
     """Something at the end of the header, and then at the end of each record: until there, `lines` was read.
 
     Raises:
@@ -103,7 +103,9 @@ def _tsv_records(lines: Lines) -> Iterator[tuple[int, list[str]]]:
         yield lines.number, fields
 
 
-def _rows(records: Iterator[tuple[int, list[str]]], lines: Lines, wanted: Wanted, *, separator: str) -> Iterator[Row]:
+def _rows(
+    records: Iterator[tuple[int, list[str]]], lines: Lines, wanted: ColumnNames, *, separator: str
+) -> Iterator[Row]:
     names = _header(records, lines, wanted, separator=separator)
     width = len(names)
     text_at = names.index(wanted.text)
@@ -124,7 +126,9 @@ def _rows(records: Iterator[tuple[int, list[str]]], lines: Lines, wanted: Wanted
         )
 
 
-def _header(records: Iterable[tuple[int, list[str]]], lines: Lines, wanted: Wanted, *, separator: str) -> list[str]:
+def _header(
+    records: Iterable[tuple[int, list[str]]], lines: Lines, wanted: ColumnNames, *, separator: str
+) -> list[str]:
     """The column names, checked."""
     if lines.columns is not None:
         return list(lines.columns)

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from lstmctl.config import DataConfig, TrainConfig
-from lstmctl.errors import UsageError, nearest
-from lstmctl.files import Folder, os_errors
+from lstmctl.errors import UsageError, closest_names
+from lstmctl.storage.filesystem import Directory, os_errors
 
 DEFAULT = "standard"
 _LIMIT = 65_536  # bytes of a recipe file
@@ -42,7 +42,7 @@ def read(recipe: str) -> dict[str, Any]:
     known = [field.name for field in dataclasses.fields(TrainConfig)]
     for key in values:
         if key not in known:
-            near = nearest(key, known, count=1)
+            near = closest_names(key, known, count=1)
             hint = f'did you mean "{near[0]}"?' if near else f"keys: {' '.join(known)}"
             raise UsageError(f'{path} has an unknown key "{key:.60}"', hint=hint)
     return values
@@ -81,7 +81,7 @@ def to_toml(training: TrainConfig, origins: Mapping[str, str]) -> str:
 def _parse(path: Path) -> dict[str, Any]:
     with os_errors(f"read the recipe {path}"):
         try:
-            with Folder.open(path.parent) as folder:
+            with Directory.open(path.parent) as folder:
                 data = folder.read(path.name, limit=_LIMIT)
         except (FileNotFoundError, NotADirectoryError) as error:
             raise UsageError(f"there is no recipe file {path}", hint=f"recipes: {' '.join(names())}") from error

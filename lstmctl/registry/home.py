@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from lstmctl.errors import CannotCreate, LstmctlError, Rejected, UsageError, from_os_error
-from lstmctl.files import Folder
-from lstmctl.registry import staging
+from lstmctl.storage import staging
+from lstmctl.storage.filesystem import Directory
 
 FORMAT = 1
 FORMAT_FILE = "FORMAT"
@@ -41,7 +41,7 @@ def check(path: Path) -> None:
     """
     with _errors("read", path):
         try:
-            home = Folder.open(path)
+            home = Directory.open(path)
         except FileNotFoundError:
             return
         with home:
@@ -49,7 +49,7 @@ def check(path: Path) -> None:
 
 
 @contextmanager
-def open_for_writing(path: Path) -> Iterator[Folder]:
+def open_for_writing(path: Path) -> Iterator[Directory]:
     """The home, made if need be, and cleaned of what writers left that ended too soon. Nothing is written before its
     format is known to be ours.
 
@@ -58,14 +58,14 @@ def open_for_writing(path: Path) -> Iterator[Folder]:
     """
     with _errors("write to", path):
         _make(path)
-        home = Folder.open(path)
+        home = Directory.open(path)
     with home:
         with _errors("write to", path):
             known = _check_format(home)
-            for name in (staging.FOLDER, MODELS, CHECKPOINTS):
+            for name in (staging.STAGING, MODELS, CHECKPOINTS):
                 home.make(name)
             if not known:
-                with staging.stage(home, {FORMAT_FILE: f"lstmctl {FORMAT}\n".encode()}) as staged:
+                with staging.stage_files(home, {FORMAT_FILE: f"lstmctl {FORMAT}\n".encode()}) as staged:
                     staged.move_file(FORMAT_FILE, home, FORMAT_FILE)
             home.sync()  # even if nothing is new here: whoever made it may not have come to this line
             staging.collect(home)
@@ -76,14 +76,14 @@ def names_in(path: Path, *inside: str) -> list[str]:
     """What is in the folder `inside` of the home; nothing, where there is no such folder."""
     with _errors("read", path):
         try:
-            folder = Folder.open(path, *inside)
+            folder = Directory.open(path, *inside)
         except (FileNotFoundError, NotADirectoryError):
             return []
         with folder:
             return folder.names()
 
 
-def _check_format(home: Folder) -> bool:
+def _check_format(home: Directory) -> bool:
     """Whether the home has a format yet."""
     try:
         content = home.read(FORMAT_FILE, limit=64)
@@ -102,7 +102,7 @@ def _make(path: Path) -> None:
     if path.is_dir():
         return
     _make(path.parent)
-    with Folder.open(path.parent) as parent:
+    with Directory.open(path.parent) as parent:
         parent.make(path.name)
         parent.sync()
 

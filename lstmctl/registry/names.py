@@ -1,11 +1,42 @@
-"""What things are called: the names of models, tags and versions, and MODEL, the reference that users write."""
+"""What a model can be called, and a name made of anything else.
 
+What things are called: the names of models, tags and versions, and MODEL, the reference that users write.
+"""
+
+import glob
+import os
 import re
+import unicodedata
 from pathlib import Path
 from typing import NamedTuple
 
+from lstmctl.data.formats import SUFFIXES
+from lstmctl.data.named import NAMES
+from lstmctl.data.opening import without_packing
 from lstmctl.errors import UsageError
-from lstmctl.model_names import is_name, is_written_like_a_name
+
+# Lower-case ASCII alone, so that no two names look alike or become one on a file system that folds case.
+_NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?")
+_RESERVED = re.compile(r"con|prn|aux|nul|com[1-9]|lpt[1-9]|latest|tmp|.*\.(?:lock|tmp|json)|.*\.\..*")
+_LONGEST = 64
+
+
+def is_name(name: str) -> bool:
+    """Whether a model can have this name."""
+    return is_written_like_a_name(name) and not _RESERVED.fullmatch(name)
+
+
+def is_written_like_a_name(name: str) -> bool:
+    """Whether it has the letters and the length of a name; some such words are reserved."""
+    return bool(_NAME.fullmatch(name))
+
+
+def name_like(text: str, *, otherwise: str) -> str:
+    """The name that comes nearest to a text; `otherwise`, where nothing of it can be in a name."""
+    name = re.sub(r"[^a-z0-9._-]", "-", unicodedata.normalize("NFC", text).lower())
+    name = re.sub(r"\.{2,}", ".", name).strip("._-")[:_LONGEST].rstrip("._-") or otherwise
+    return name if is_name(name) else name[: _LONGEST - len("-model")] + "-model"
+
 
 _NUMBER = re.compile(r"[1-9][0-9]{0,17}")
 _VERSION = re.compile(r"v([0-9]{6,18})(\.deleted)?")
@@ -65,13 +96,13 @@ def parse_stored(reference: str, *, command: str) -> Reference:
     Raises:
         UsageError: it is a path, or no reference.
     """
-    parsed = parse(reference)
+    parsed = parse_reference(reference)
     if isinstance(parsed, Path):
         raise UsageError(f"{command} takes a model of the registry, not a path", hint="lstmctl models list")
     return parsed
 
 
-def parse(reference: str) -> Reference | Path:
+def parse_reference(reference: str) -> Reference | Path:
     """What a MODEL means: with a slash a path, else a reference.
 
     Raises:
@@ -124,3 +155,15 @@ def _shown(text: str) -> str:
     """User text for a message: quoted, and cut where it is endless."""
     text = ascii(text)[1:-1] if not text.isprintable() else text
     return f'"{text if len(text) <= 80 else text[:77] + "…"}"'
+
+
+def default_model_name(source: str) -> str:
+    """The model name that goes with a `DataConfig.source`: the data set's name, or the file's without its suffixes, or
+    of a pattern the folder's."""
+    stem = source
+    if source not in NAMES:
+        path = without_packing(Path(source))
+        while glob.has_magic(path.name) and not os.path.isfile(source):
+            path = path.parent
+        stem = path.stem if path.suffix.lower() in (*SUFFIXES, ".txt") else path.name
+    return name_like(stem, otherwise="model")

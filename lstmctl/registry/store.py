@@ -5,22 +5,23 @@ again. Reading takes no lock and writes nothing.
     models/<name>/v000003/          a model folder; the rename that puts it here is the one moment it comes to be
     models/<name>/v000003.deleted/  what `remove` leaves and `restore` brings back; empty after `prune`
     models/<name>/tags/<tag>        one line: v000003
+
+Versions that were put aside: brought back, or removed for good. The folder of a name must be locked.
 """
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from lstmctl.errors import NotFound, Rejected, UsageError
-from lstmctl.files import Folder, os_errors
+from lstmctl.errors import CannotCreate, NotFound, Rejected, UsageError
 from lstmctl.registry import home as homes
-from lstmctl.registry import listing, locks, removed, shelf, tags
-from lstmctl.registry.artifact import FILES
-from lstmctl.registry.listing import Entry
-from lstmctl.registry.model_folder import ModelFolder
+from lstmctl.registry import listing
+from lstmctl.registry.artifact import FILES, SUMS, ModelFolder
+from lstmctl.registry.listing import Entry, find_version, resolve_model
 from lstmctl.registry.names import Reference, check_name, check_tag, parse_stored, parse_version, version_folder
-from lstmctl.registry.resolve import find, resolve
-from lstmctl.registry.staging import Staged, make_durable, stage
+from lstmctl.storage import locks
+from lstmctl.storage.filesystem import Directory, os_errors
+from lstmctl.storage.staging import Staged, make_durable, stage_files
 
 __all__ = ["Entry", "Registry"]
 
@@ -45,17 +46,17 @@ class Registry:
         Raises:
             UsageError: it cannot be a reference. NotFound: there is no such model.
         """
-        return resolve(self.home, reference)
+        return resolve_model(self.home, reference)
 
     def references(self) -> list[str]:
         """All that can be written as MODEL: names, versions, tags. Opens no model."""
         homes.check(self.home)
-        return listing.references(self.home)
+        return listing.list_references(self.home)
 
     def entries(self, *, deleted: bool = False) -> list[Entry]:
         """All models, or all removed ones, newest first; those whose card or metrics cannot be read come last."""
         homes.check(self.home)
-        measured = map(listing.measured, listing.entries(self.home, deleted=deleted))
+        measured = map(listing.with_metrics, listing.list_entries(self.home, deleted=deleted))
         return sorted((entry for entry in measured if entry is not None), key=lambda entry: entry.age, reverse=True)
 
     def next_reference(self, name: str) -> str:
@@ -66,11 +67,11 @@ class Registry:
         """
         check_name(name)
         homes.check(self.home)
-        return f"{name}@{shelf.look(self.home, name).next_version}"
+        return f"{name}@{listing.read_versions(self.home, name).next_version}"
 
     def prepare_for_writing(self) -> None:
         """Fail now, not after hours of training, where nothing can be written."""
-        with os_errors(f"write to {self.home}"), homes.open_for_writing(self.home) as home, stage(home, {}):
+        with os_errors(f"write to {self.home}"), homes.open_for_writing(self.home) as home, stage_files(home, {}):
             pass
 
     def register(self, name: str, files: Mapping[str, bytes]) -> str:
@@ -89,7 +90,7 @@ class Registry:
         with (
             os_errors(f"store {name} in {self.home}", needed=needed),
             homes.open_for_writing(self.home) as home,
-            stage(home, files) as staged,
+            stage_files(home, files) as staged,
             self._changing(home, name, make=True) as folder,
         ):
             reference = f"{name}@{_place(staged, folder)}"
@@ -100,7 +101,7 @@ class Registry:
         """The version of a name that came of the same training run as these files, if there is one: whoever registered
         it may have ended before it could say so.
         """
-        for version in reversed(shelf.look(self.home, name).versions):
+        for version in reversed(listing.read_versions(self.home, name).versions):
             with suppress(NotFound, Rejected):
                 if listing.open_version(self.home, name, version).same(files):
                     return f"{name}@{version}"
@@ -117,12 +118,12 @@ class Registry:
         if every and not bare:
             raise UsageError("--all goes with a bare name", hint=f"lstmctl models rm {wanted.name} --all")
         homes.check(self.home)
-        version = find(self.home, wanted)
+        version = find_version(self.home, wanted)
         if bare and not every:
             hint = f"lstmctl models rm {wanted.name}@{version} · lstmctl models rm {wanted.name} --all"
             raise UsageError(f'"{wanted.name}" alone may be several models', hint=hint)
         with self._writing(wanted.name, f"remove {reference}") as folder:
-            found = shelf.look(self.home, wanted.name)
+            found = listing.read_versions(self.home, wanted.name)
             versions = found.versions if every else (found.find(wanted),)
             for each in versions:
                 folder.rename(version_folder(each), folder, version_folder(each, deleted=True))
@@ -138,18 +139,18 @@ class Registry:
         wanted = parse_stored(reference, command="tag")
         check_tag(tag)
         homes.check(self.home)
-        version = Reference(wanted.name, find(self.home, wanted))
+        version = Reference(wanted.name, find_version(self.home, wanted))
         tagged = f"{wanted.name}@{tag}"
         with (
             os_errors(f"tag {reference} in {self.home}"),
             homes.open_for_writing(self.home) as home,
-            stage(home, {tag: tags.content(version.version or 0)}) as staged,
+            stage_files(home, {tag: listing.tag_line(version.version or 0)}) as staged,
             self._changing(home, wanted.name) as folder,
         ):
-            shelf.look(self.home, wanted.name).find(version)  # it may have been removed since
-            folder.make(tags.FOLDER)
+            listing.read_versions(self.home, wanted.name).find(version)  # it may have been removed since
+            folder.make(listing.TAGS)
             folder.sync()
-            with folder.enter(tags.FOLDER) as tag_folder:
+            with folder.enter(listing.TAGS) as tag_folder:
                 staged.move_file(tag, tag_folder, tag)
                 make_durable(tag_folder, f"{tagged} is set, but a power cut may undo that")
         return tagged
@@ -164,11 +165,11 @@ class Registry:
         if wanted.tag is None:
             raise UsageError("untag takes a tag", hint=f"lstmctl models untag {wanted.name}@TAG")
         homes.check(self.home)
-        there = shelf.look(self.home, wanted.name).tags
+        there = listing.read_versions(self.home, wanted.name).tags
         if wanted.tag not in there:
             known = " ".join(f"{wanted.name}@{tag}" for tag in there)
             raise NotFound(f"there is no tag {reference}", hint=f"tags: {known}" if known else "lstmctl models list")
-        with self._writing(wanted.name, f"untag {reference}") as folder, folder.enter(tags.FOLDER) as tag_folder:
+        with self._writing(wanted.name, f"untag {reference}") as folder, folder.enter(listing.TAGS) as tag_folder:
             tag_folder.remove(wanted.tag)
             make_durable(tag_folder, f"{reference} is gone, but a power cut may bring it back")
         return str(Reference(wanted.name, there[wanted.tag]))
@@ -182,17 +183,17 @@ class Registry:
         if name is not None:
             check_name(name)
         homes.check(self.home)
-        names = shelf.names(self.home)
+        names = listing.model_names(self.home)
         if name is not None and name not in names:
             raise NotFound(f'no model "{name}"', hint="lstmctl models list")
         pruned = []
         for each in names if name is None else [name]:
-            if shelf.look(self.home, each).deleted:
+            if listing.read_versions(self.home, each).deleted:
                 with self._writing(each, f"prune {each}") as folder:
                     pruned += [
                         f"{each}@{version}"
-                        for version in shelf.look_into(folder).deleted
-                        if removed.prune(folder, version)
+                        for version in listing.versions_in(folder).deleted
+                        if prune_version(folder, version)
                     ]
         return pruned
 
@@ -205,15 +206,15 @@ class Registry:
         wanted = parse_version(reference, command="restore")
         name, version = wanted.name, wanted.version or 0
         homes.check(self.home)
-        if not shelf.look(self.home, name).deleted:
+        if not listing.read_versions(self.home, name).deleted:
             raise NotFound(f"no model {name} was removed", hint="lstmctl models list")
         with self._writing(name, f"restore {reference}") as folder:
-            removed.restore(folder, name, version)
+            restore_version(folder, name, version)
             make_durable(folder, f"{reference} is back, but a power cut may undo that")
         return str(wanted)
 
     @contextmanager
-    def _writing(self, name: str, action: str) -> Iterator[Folder]:
+    def _writing(self, name: str, action: str) -> Iterator[Directory]:
         with (
             os_errors(f"{action} in {self.home}"),
             homes.open_for_writing(self.home) as home,
@@ -222,7 +223,7 @@ class Registry:
             yield folder
 
     @contextmanager
-    def _changing(self, home: Folder, name: str, *, make: bool = False) -> Iterator[Folder]:
+    def _changing(self, home: Directory, name: str, *, make: bool = False) -> Iterator[Directory]:
         """The folder of a name, while no one else changes it."""
         with home.enter(homes.MODELS) as models:
             if make:
@@ -234,14 +235,46 @@ class Registry:
                     yield folder
 
 
-def _place(staged: Staged, folder: Folder) -> int:
+def _place(staged: Staged, folder: Directory) -> int:
     """Put the staged model where it gets its number. Right even where the lock means nothing: no rename replaces a
     folder that has something in it.
     """
     while True:
-        version = shelf.look_into(folder).next_version
+        version = listing.versions_in(folder).next_version
         try:
             staged.move(folder, version_folder(version))
         except FileExistsError:
             continue
         return version
+
+
+def restore_version(folder: Directory, name: str, version: int) -> None:
+    """Bring back a removed version of `name`, whose open folder this is.
+
+    Raises:
+        NotFound: it was not removed, or is gone for good. CannotCreate: its place is taken.
+    """
+    found = listing.versions_in(folder)
+    if version not in found.deleted:
+        removed = " ".join(f"{name}@{each}" for each in found.deleted)
+        raise NotFound(f"{name}@{version} was not removed", hint=f"removed: {removed or 'none'}")
+    old = version_folder(version, deleted=True)
+    with folder.enter(old) as inner:
+        if SUMS not in inner.names():  # what is left so that the number is not used again
+            raise NotFound(f"{name}@{version} was pruned and cannot come back", hint="lstmctl models list")
+    try:
+        folder.rename(old, folder, version_folder(version))
+    except FileExistsError as error:
+        raise CannotCreate(f"{name}@{version} is there already", hint="lstmctl models list") from error
+
+
+def prune_version(folder: Directory, version: int) -> bool:
+    """Empty the folder of a removed version, which stays as a sign that its number was used; False: it was empty."""
+    with folder.enter(version_folder(version, deleted=True)) as inner:
+        names = inner.names()
+        if SUMS in names:  # first, and for good: what is half removed must never come back
+            inner.remove(SUMS)
+            inner.sync()
+        for name in names:
+            inner.remove(name)
+    return bool(names)

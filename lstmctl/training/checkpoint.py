@@ -1,4 +1,7 @@
-"""Checkpoints of a training: all that it takes to go on as if nothing had happened."""
+"""Checkpoints of a training: all that it takes to go on as if nothing had happened.
+
+Where a training run stands, to and from what a checkpoint keeps of it.
+"""
 
 from dataclasses import replace
 from pathlib import Path
@@ -7,19 +10,18 @@ import numpy as np
 
 from lstmctl.errors import NotFound, Rejected
 from lstmctl.history import best
-from lstmctl.lstm import Floats
+from lstmctl.model.lstm import Floats
 from lstmctl.registry import runs, tensors
-from lstmctl.registry.artifact import ModelCard, pack
-from lstmctl.registry.checkpoints import Run
-from lstmctl.registry.model_folder import ModelFolder
-from lstmctl.registry.resolve import MODEL_FOLDER
-from lstmctl.training.fit import Fit
-from lstmctl.training.state import TrainingState
+from lstmctl.registry.artifact import ModelFolder, pack
+from lstmctl.registry.card import ModelCard
+from lstmctl.registry.listing import MODEL_FOLDER
+from lstmctl.registry.runs import TrainingRun
+from lstmctl.training.fit import Fit, TrainingState
 
 _MOST = float(np.finfo(np.float32).max)  # the optimizer's numbers may be of any size
 
 
-def save(fitting: Fit, run: Run, card: ModelCard) -> None:
+def save(fitting: Fit, run: TrainingRun, card: ModelCard) -> None:
     """Save where `fitting` stands.
 
     Raises:
@@ -42,7 +44,7 @@ def save(fitting: Fit, run: Run, card: ModelCard) -> None:
     )
 
 
-def restore(fitting: Fit, run: Run) -> list[str]:
+def restore(fitting: Fit, run: TrainingRun) -> list[str]:
     """Take `fitting` to where the run stopped: its newest checkpoint, or an older one if that is damaged. Without any,
     the run begins anew. What was found to be damaged, in words.
 
@@ -50,7 +52,7 @@ def restore(fitting: Fit, run: Run) -> list[str]:
         Rejected: there are checkpoints, and all are damaged. PermissionDenied, StorageError.
     """
     damaged: list[str] = []
-    saved = runs.checkpoints(run.home, run.run_id)
+    saved = runs.list_checkpoints(run.home, run.run_id)
     for path in saved:
         try:
             _load(fitting, path)
@@ -62,7 +64,7 @@ def restore(fitting: Fit, run: Run) -> list[str]:
     return damaged
 
 
-def chosen_weights(fitting: Fit, run: Run) -> dict[str, Floats]:
+def chosen_weights(fitting: Fit, run: TrainingRun) -> dict[str, Floats]:
     """The weights of the best epoch so far, or of the last one if the recipe keeps that; none before the first is over.
 
     Raises:

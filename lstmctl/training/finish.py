@@ -1,19 +1,25 @@
-"""From the weights of the chosen epoch to a model: calibrated, compared with Keras, measured, packed."""
+"""From the weights of the chosen epoch to a model: calibrated, compared with Keras, measured, packed.
+
+The check before a model is registered: NumPy, which will serve it, must answer what Keras answers.
+"""
 
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from lstmctl.calibration import best_temperature, folded
-from lstmctl.classifier import Classifier, choose, probabilities
-from lstmctl.comparison import Comparison, compare
-from lstmctl.evaluation import Evaluation, measure
-from lstmctl.lstm import Floats
-from lstmctl.metrics import log_loss
-from lstmctl.registry.artifact import ModelCard, pack
-from lstmctl.training import agreement
+from lstmctl.data.word_ids import Ids
+from lstmctl.errors import Disagreement
+from lstmctl.evaluation.calibration import best_temperature, folded
+from lstmctl.evaluation.intervals import Comparison, compare_models
+from lstmctl.evaluation.metrics import log_loss
+from lstmctl.evaluation.report import Evaluation, measure
+from lstmctl.model.classifier import Classifier, predicted_labels, softmax
+from lstmctl.model.lstm import Floats
+from lstmctl.registry.artifact import pack
+from lstmctl.registry.card import ModelCard
 from lstmctl.training import network as networks
 from lstmctl.training.fit import Fit
 from lstmctl.training.prepare import Plan
@@ -29,7 +35,7 @@ class Finished(NamedTuple):
     temperature: float
 
 
-def finished(fitting: Fit, weights: dict[str, Floats], card: ModelCard) -> Finished:
+def finish_model(fitting: Fit, weights: dict[str, Floats], card: ModelCard) -> Finished:
     """Calibrate the chosen weights, compare NumPy with Keras, measure, and pack.
 
     Raises:
@@ -39,7 +45,7 @@ def finished(fitting: Fit, weights: dict[str, Floats], card: ModelCard) -> Finis
     weights, temperature = _calibrated(weights, plan)
     networks.assign(fitting.network, plan.model, weights)
     classifier = Classifier(plan.model, plan.vocabulary, weights)
-    difference = agreement.check(fitting.network, classifier, plan)
+    difference = check_agreement(fitting.network, classifier, plan)
     test, lead = _measured(classifier, plan, temperature=temperature)
     files = pack(
         replace(card, config=replace(plan.model, temperature=temperature)),
@@ -61,7 +67,7 @@ def _calibrated(weights: dict[str, Floats], plan: Plan) -> tuple[dict[str, Float
 
     def judged(weights: dict[str, Floats]) -> tuple[NDArray[np.float64], float]:
         logits = Classifier(plan.model, plan.vocabulary, weights).logits(plan.validation.ids)
-        return logits, log_loss(probabilities(logits), truth)
+        return logits, log_loss(softmax(logits), truth)
 
     logits, before = judged(weights)
     temperature = best_temperature(logits, truth)
@@ -73,7 +79,7 @@ def _measured(classifier: Classifier, plan: Plan, *, temperature: float) -> tupl
     """The test part's evaluation, and the lead over naive Bayes there; of the validation part where there is none."""
     name, part = ("test", plan.test) if plan.test.ids else ("validation", plan.validation)
     answers = classifier.probabilities(part.ids)
-    lead = compare(plan.floors.answers[name] == part.truth, choose(answers) == part.truth)
+    lead = compare_models(plan.floors.answers[name] == part.truth, predicted_labels(answers) == part.truth)
     if name != "test":
         return None, lead
     return measure(answers, part.truth, labels=plan.model.labels, temperature=temperature), lead
@@ -94,3 +100,33 @@ def _metrics(plan: Plan, test: Evaluation | None) -> dict[str, Any]:
         for label, row in measured["confusion"].items():  # with many labels the table is large, and nearly all zeros
             measured["confusion"][label] = {answer: count for answer, count in row.items() if count}
     return stored
+
+
+TOLERANCE = 1e-5  # largest difference of any probability
+TEXTS = 64
+
+
+def check_agreement(network: keras.Model, classifier: Classifier, plan: Plan) -> float:
+    """The largest difference between the two forward passes on real texts of 0 to max_len words.
+
+    Raises:
+        Disagreement: it is larger than TOLERANCE.
+    """
+    texts = sample_texts(plan.validation.ids, max_len=plan.model.max_len)
+    ours, theirs = classifier.probabilities(texts), networks.probabilities(network, networks.pad(texts, plan.model))
+    difference = float(np.abs(ours - theirs).max())
+    if not difference <= TOLERANCE:  # also true for NaN
+        raise Disagreement(
+            f"NumPy and Keras disagree about this model by {difference:.1e} (allowed: {TOLERANCE:g}); it was not saved",
+            hint="this is a bug in lstmctl: please report it, with what pip list prints",
+        )
+    return difference
+
+
+def sample_texts(texts: list[Ids], *, max_len: int) -> list[Ids]:
+    """Texts of all lengths: none, one word, evenly spaced ones of the given texts, and one of max_len words."""
+    by_length = sorted(texts, key=len)
+    places = np.linspace(0, len(by_length) - 1, min(TEXTS, len(by_length))).round().astype(int)
+    chosen = [by_length[place] for place in places]
+    words = np.concatenate([*chosen, np.ones(1, np.int32)])
+    return [words[:0], words[:1], *chosen, np.resize(words, max_len)]

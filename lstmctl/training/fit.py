@@ -2,26 +2,58 @@
 
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
 
 import keras
 import numpy as np
 
-from lstmctl.calibration import calibrated_log_loss
-from lstmctl.classifier import Classifier, choose, probabilities
 from lstmctl.errors import AnsweredNo
+from lstmctl.evaluation.calibration import calibrated_log_loss
+from lstmctl.evaluation.intervals import wilson
+from lstmctl.evaluation.metrics import accuracy, log_loss
 from lstmctl.history import EpochRecord, best
-from lstmctl.lstm import Floats
-from lstmctl.metrics import accuracy, log_loss, wilson
-from lstmctl.signals import deferred
+from lstmctl.model.classifier import Classifier, predicted_labels, softmax
+from lstmctl.model.lstm import Floats
+from lstmctl.process import signals_deferred
 from lstmctl.training import forward
 from lstmctl.training import network as networks
-from lstmctl.training.batches import order
 from lstmctl.training.prepare import Plan
-from lstmctl.training.state import TrainingState
-from lstmctl.training.steps import Steps, Sums
+from lstmctl.training.steps import Steps, Sums, batch_order
 
 CHUNK_SECONDS = 0.4  # of steps that are made in one call: signals and progress wait for it
+
+
+@dataclass(frozen=True)
+class TrainingState:
+    """Beside weights and optimizer, all that the rest of a run depends on. Orders and dropout need no state of their
+    own: they are functions of (seed, epoch) and of (seed, step).
+    """
+
+    epoch: int = 1  # that is being trained; its first `sums.steps` steps are done
+    sums: Sums = Sums()
+    seconds: float = 0.0  # spent in this epoch
+    history: tuple[EpochRecord, ...] = field(default=())  # of the epochs before it
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON, without the history, which a checkpoint keeps in its model folder."""
+        return {"epoch": self.epoch, "seconds": self.seconds, "sums": vars(self.sums)}
+
+    @classmethod
+    def from_dict(cls, values: Any, history: tuple[EpochRecord, ...]) -> Self:
+        """Read what `to_dict` wrote.
+
+        Raises:
+            ValueError: it is something else.
+        """
+        sums = values.get("sums")
+        kinds = {"steps": int, "losses": float, "right": float, "seen": int}
+        if not isinstance(sums, dict) or {name: type(value) for name, value in sums.items()} != kinds:
+            raise ValueError("has no proper sums")
+        epoch, seconds = values.get("epoch"), values.get("seconds")
+        if type(epoch) is not int or type(seconds) is not float or epoch != len(history) + 1:
+            raise ValueError("does not fit the history beside it")
+        return cls(epoch, Sums(**sums), seconds, history)
 
 
 @dataclass(frozen=True)
@@ -94,9 +126,9 @@ class Fit:
     def _train(self) -> Iterator[Progress]:
         """The steps that are left of the epoch."""
         training, epoch = self.plan.training, self.state.epoch
-        batches = order(self._lengths, batch_size=training.batch_size, seed=training.seed, epoch=epoch)
+        batches = batch_order(self._lengths, batch_size=training.batch_size, seed=training.seed, epoch=epoch)
         while self.state.sums.steps < len(batches) and not self._time_is_up():
-            with deferred():
+            with signals_deferred():
                 started = time.monotonic()
                 before = self.state.sums
                 upto = min(len(batches), before.steps + self._chunk)
@@ -118,8 +150,8 @@ class Fit:
         plan, state = self.plan, self.state
         classifier, truth = Classifier(plan.model, plan.vocabulary, self.weights()), plan.validation.truth
         logits = classifier.logits(plan.validation.ids)
-        answers = probabilities(logits)
-        predicted = choose(answers)
+        answers = softmax(logits)
+        predicted = predicted_labels(answers)
         calibrated = None
         if plan.training.calibration == "temperature":
             calibrated = calibrated_log_loss(logits, truth)

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from lstmctl.config import UNKNOWN, ModelConfig
 from lstmctl.training import network as networks
+from lstmctl.training.ensemble import member_slices as member_places
 from lstmctl.training.fused import hidden_states
-from lstmctl.training.members import places as member_places
 
 Weights = list[tf.Tensor]  # kernel, recurrent kernel and bias
 # (lstm, its weights, inputs (batch, longest, inputs), lengths (batch,)) → what the Keras layer `lstm` makes of texts

@@ -10,7 +10,7 @@ from importlib.metadata import version
 from typing import BinaryIO
 
 from lstmctl.errors import MissingExtra, UsageError
-from lstmctl.processors import cores
+from lstmctl.process import cores
 
 
 class BackgroundImport:

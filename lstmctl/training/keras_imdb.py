@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from lstmctl.files import write_file
+from lstmctl.storage.filesystem import write_file
 
 # Keras's numbering: 0 pads, 1 starts a review, 2 stands for a word left out, and word number n of the index is n + 3.
 INDEX_FROM = 3

@@ -1,6 +1,12 @@
-"""The model as Keras layers, and its weights by our names. Only stock layers, so that any Keras can read an export."""
+"""The model as Keras layers, and its weights by our names. Only stock layers, so that any Keras can read an export.
 
+A model as a .keras file of stock layers, which plain `keras.models.load_model` opens.
+"""
+
+import tempfile
+import warnings
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -8,9 +14,10 @@ import numpy as np
 import tensorflow as tf
 
 from lstmctl.config import PADDING, ModelConfig
-from lstmctl.lstm import Floats
-from lstmctl.training.members import joined, member_config
-from lstmctl.training.words import Ids
+from lstmctl.data.word_ids import Ids
+from lstmctl.model.lstm import Floats
+from lstmctl.registry.artifact import ModelFolder
+from lstmctl.training.ensemble import join_members, member_config
 
 
 def start(config: ModelConfig, *, members: int, dropout: float, seed: int, embedding: Floats | None) -> keras.Model:
@@ -21,7 +28,7 @@ def start(config: ModelConfig, *, members: int, dropout: float, seed: int, embed
         alone = member_config(config, members)
         seeds = [(seed + 1_000_003 * member) % 2**31 for member in range(members)]
         parts = [weights(build(alone, dropout=dropout, seed=each), alone) for each in seeds]
-        assign(network, config, joined(config, parts))
+        assign(network, config, join_members(config, parts))
     if embedding is not None:
         embeddings = network.get_layer("embedding").embeddings
         embeddings.assign(np.where(np.isnan(embedding), embeddings.numpy(), embedding))
@@ -107,3 +114,24 @@ def probabilities(network: keras.Model, words: np.ndarray) -> np.ndarray:
         return np.concatenate([1 - positive, positive], axis=1)
     exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
     return exponentials / exponentials.sum(axis=1, keepdims=True)
+
+
+def to_keras(folder: ModelFolder) -> bytes:
+    """The bytes of the .keras file: word ids (batch, words), padded as `network.pad` does → probabilities, of the
+    positive label alone (batch, 1), or with more than two labels of each (batch, labels).
+
+    Raises:
+        Rejected: the model cannot be used.
+    """
+    config = folder.card.config
+    dropout = folder.card.training.dropout if folder.card.training is not None else 0.0
+    network = build(config, dropout=dropout, seed=0)
+    assign(network, config, folder.weights())
+    answer = keras.layers.Activation("sigmoid" if config.outputs == 1 else "softmax", name="probabilities")
+    model = keras.Model(network.input, answer(network.output), name="lstmctl")
+    with tempfile.TemporaryDirectory() as temporary:  # Keras writes to a path alone; what lasts is written elsewhere
+        path = Path(temporary) / "model.keras"
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # NumPy's, about how Keras 3.15 copies arrays
+            model.save(path)
+        return path.read_bytes()

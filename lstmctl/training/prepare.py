@@ -1,6 +1,10 @@
-"""All that is decided before the first step, without TensorFlow: words, ids, floors, epochs."""
+"""All that is decided before the first step, without TensorFlow: words, ids, floors, epochs.
+
+What a training would cost, before TensorFlow is loaded.
+"""
 
 import hashlib
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -9,19 +13,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lstmctl.config import FIRST_WORD, UNKNOWN, ModelConfig, TrainConfig
-from lstmctl.data import Dataset
+from lstmctl.data.datasets import Dataset
+from lstmctl.data.word_ids import Ids, learn_vocabulary, texts_to_ids, truncate_ids
 from lstmctl.errors import BadData, UsageError
-from lstmctl.lstm import Floats
-from lstmctl.text import Vocabulary
-from lstmctl.training.floors import Floors, measure_floors, places
-from lstmctl.training.members import member_config
-from lstmctl.training.odds import WordOdds, word_odds
-from lstmctl.training.vectors import word_vectors
-from lstmctl.training.words import Ids, as_read, learn_words, read_words
+from lstmctl.evaluation.baselines import Baselines, label_indices, measure_baselines
+from lstmctl.model.classifier import Classifier
+from lstmctl.model.lstm import Floats
+from lstmctl.model.text import Vocabulary
+from lstmctl.training.embedding import WordOdds, word_odds, word_vectors
+from lstmctl.training.ensemble import member_config
 
 
 @dataclass(frozen=True)
-class Part:
+class EncodedPart:
     """Labelled texts as the model reads them: word ids of each, and (texts,) the place of its label."""
 
     ids: list[Ids]
@@ -31,7 +35,7 @@ class Part:
         return len(self.ids)
 
 
-class Suspects(NamedTuple):
+class DataFindings(NamedTuple):
     """How many texts mislead, as far as their words alone tell; `lstmctl data check` looks closer, and names them."""
 
     leaks: int  # validation and test texts that are copies of training texts
@@ -47,13 +51,13 @@ class Plan:
     model: ModelConfig
     training: TrainConfig
     vocabulary: Vocabulary
-    train: Part
-    validation: Part
-    test: Part
-    floors: Floors
+    train: EncodedPart
+    validation: EncodedPart
+    test: EncodedPart
+    floors: Baselines
     unknown: float  # share of the words of the training texts that the model does not know
     cut: float  # share of the training texts that are longer than max_len
-    suspects: Suspects  # texts that make a score better or a training worse than it looks
+    suspects: DataFindings  # texts that make a score better or a training worse than it looks
     odds: WordOdds | None  # the first numbers of each word's embedding, where the recipe wants them
     vectors: Floats | None  # (vocab_size, the rest of the embedding): where that starts from, else at random
     steps: int  # per epoch
@@ -91,27 +95,27 @@ def prepare(
     """
     training = training.validate().for_texts(len(data.train))
     training.model_config(labels, training.vocab_size).validate()  # sizes, before anything is allocated
-    everything, train = learn_words([example.text for example in data.train])
+    everything, train = learn_vocabulary([example.text for example in data.train])
     if len(everything) == FIRST_WORD:
         raise BadData("the training texts have no words", hint="lstmctl data list shows the data sets that are here")
-    validation, test = (read_words(part, everything) for part in (data.validation, data.test))
-    truths = [places(part, labels) for part in (data.train, data.validation, data.test)]
-    floors = measure_floors(
+    validation, test = (texts_to_ids(part, everything) for part in (data.validation, data.test))
+    truths = [label_indices(part, labels) for part in (data.train, data.validation, data.test)]
+    floors = measure_baselines(
         (train, truths[0]),
         {"validation": (validation, truths[1]), "test": (test, truths[2])},
         labels=labels,
         vocab_size=len(everything),
     )
-    suspects = _suspects(train, truths[0], [*validation, *test])
+    suspects = _data_findings(train, truths[0], [*validation, *test])
     seen = train
     if unlabelled:
         # Not above, because what there is to beat learns from the labelled texts alone.
-        everything, seen = learn_words([*(example.text for example in data.train), *unlabelled])
+        everything, seen = learn_vocabulary([*(example.text for example in data.train), *unlabelled])
         train = seen[: len(train)]
-        validation, test = (read_words(part, everything) for part in (data.validation, data.test))
+        validation, test = (texts_to_ids(part, everything) for part in (data.validation, data.test))
     vocabulary = everything.first(training.vocab_size, min_count=training.min_count)
     model = training.model_config(labels, len(vocabulary)).validate()
-    texts = as_read(train, model)
+    texts = truncate_ids(train, model)
     alone = member_config(model, training.members)
     odds = word_odds(texts, truths[0], alone, training)
     learned = None
@@ -124,9 +128,9 @@ def prepare(
         model=model,
         training=training,
         vocabulary=vocabulary,
-        train=Part(texts, truths[0]),
-        validation=Part(as_read(validation, model), truths[1]),
-        test=Part(as_read(test, model), truths[2]),
+        train=EncodedPart(texts, truths[0]),
+        validation=EncodedPart(truncate_ids(validation, model), truths[1]),
+        test=EncodedPart(truncate_ids(test, model), truths[2]),
         floors=floors,
         unknown=float(np.mean(np.concatenate(train) >= model.vocab_size)),
         cut=sum(text.size > model.max_len for text in train) / len(train),
@@ -153,7 +157,7 @@ def ordered_labels(labels: tuple[str, ...], *, positive: str | None) -> tuple[st
     return tuple(sorted(labels, key=lambda label: label == positive))
 
 
-def _suspects(train: Sequence[Ids], truth: NDArray[np.int64], others: Sequence[Ids]) -> Suspects:
+def _data_findings(train: Sequence[Ids], truth: NDArray[np.int64], others: Sequence[Ids]) -> DataFindings:
     """`others` are validation and test texts; ids are those of all training words."""
     labels: dict[bytes, int] = {}
     twins = 0
@@ -162,8 +166,48 @@ def _suspects(train: Sequence[Ids], truth: NDArray[np.int64], others: Sequence[I
             twins += labels.setdefault(_digest(text), label) != label
     # A copy has no word that training does not know; other texts with such words might look alike.
     known = [text for text in others if text.size and not (text == UNKNOWN).any()]
-    return Suspects(sum(_digest(text) in labels for text in known), twins, sum(not text.size for text in train))
+    return DataFindings(sum(_digest(text) in labels for text in known), twins, sum(not text.size for text in train))
 
 
 def _digest(text: Ids) -> bytes:
     return hashlib.blake2b(text.tobytes(), digest_size=16).digest()
+
+
+# A step costs about as much as so many forward passes in NumPy over its texts (two threads; docs/explain/training.md).
+_PASSES_A_STEP = 4.0
+_START_SECONDS = 6.0  # to load TensorFlow and trace the steps
+_START_BYTES = 0.75e9  # of TensorFlow and the texts
+_TRIED = 256  # texts that are timed
+
+
+@dataclass(frozen=True)
+class Cost:
+    """An estimate."""
+
+    parameters: int
+    seconds: float
+    memory_bytes: int
+
+
+def estimate(plan: Plan) -> Cost:
+    """Time the forward pass on this machine, with weights of no meaning, and go on from there."""
+    members = plan.training.members
+    config = member_config(plan.model, members)  # zeros between the members are not trained
+    generator = np.random.default_rng(0)
+    weights = {name: generator.normal(0, 0.1, shape).astype(np.float32) for name, shape in config.shapes().items()}
+    classifier = Classifier(config, plan.vocabulary, weights)
+    tried = plan.train.ids[:_TRIED]
+    classifier.probabilities(tried)  # the first time also fills the table of words
+    started = time.perf_counter()
+    classifier.probabilities(tried)
+    a_text = members * (time.perf_counter() - started) / len(tried)
+    an_epoch = a_text * (_PASSES_A_STEP * len(plan.train) + len(plan.validation))
+    # Weights, gradients, the optimizer's, those to be saved.
+    copies = {"rmsprop": 6, "adam": 7}[plan.training.optimizer]
+    lstms = members * config.layers * len(config.directions)
+    a_step = plan.training.batch_size * config.max_len * lstms * 20 * max(config.units, config.embedding_dim)
+    return Cost(
+        parameters=plan.model.parameters,
+        seconds=_START_SECONDS + plan.epochs * an_epoch,
+        memory_bytes=int(_START_BYTES + 4 * (copies * plan.model.parameters + a_step)),
+    )

@@ -6,10 +6,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
-from lstmctl.config import DataConfig, TrainConfig
-from lstmctl.data import Dataset
+from lstmctl.config import DataConfig, TrainConfig, option_name
+from lstmctl.data.datasets import Dataset
 from lstmctl.errors import BadData, Busy, NotFound, UsageError
-from lstmctl.record import option_name
 from lstmctl.registry import runs
 from lstmctl.training.prepare import Plan
 
@@ -49,12 +48,12 @@ class RunSettings:
             UsageError: that is no run's id. NotFound: no such run. Rejected: its run.json is damaged.
             PermissionDenied, StorageError.
         """
-        values = runs.read_about(home, run_id)
+        values = runs.read_run_file(home, run_id)
         try:
             if not isinstance(values["versions"], dict):
                 raise ValueError("the versions are no table")
             return cls(
-                name=runs.name_of(run_id),
+                name=runs.model_name_of(run_id),
                 command=_strings(values["command"]),
                 labels=_strings(values["labels"]),
                 data=DataConfig.from_dict(values["data"]),
@@ -64,9 +63,9 @@ class RunSettings:
                 versions={str(name): str(version) for name, version in values["versions"].items()},
             )
         except KeyError as error:
-            raise runs.rejected(home / run_id, runs.ABOUT, f"lacks {error}") from error
+            raise runs.rejected_file(home / run_id, runs.RUN_FILE, f"lacks {error}") from error
         except ValueError as error:
-            raise runs.rejected(home / run_id, runs.ABOUT, f"is not usable: {error}") from error
+            raise runs.rejected_file(home / run_id, runs.RUN_FILE, f"is not usable: {error}") from error
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON."""
@@ -131,12 +130,12 @@ def choose_run(home: Path, run_id: str | None) -> str:
     Raises:
         NotFound: no run has stopped. Busy: the run is still going on. Rejected, PermissionDenied, StorageError.
     """
-    everything = runs.unfinished(home)
+    everything = runs.unfinished_runs(home)
     if run_id is not None:
-        runs.name_of(run_id)
+        runs.model_name_of(run_id)
         everything = [run for run in everything if run.run_id == run_id]
         if not everything:
-            raise runs.unknown(run_id)
+            raise runs.unknown_run(run_id)
     stopped = [run for run in everything if not run.live]
     if stopped:
         return stopped[0].run_id

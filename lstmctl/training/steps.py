@@ -2,6 +2,8 @@
 
 Between two calls a caller can report, save and stop. How the steps of an epoch are divided into calls changes nothing:
 a step depends on the weights, the optimizer, its number and the order alone.
+
+Batches of similar length, in an order that is a function of (seed, epoch) alone.
 """
 
 from dataclasses import dataclass, replace
@@ -193,3 +195,22 @@ def _optimizer(config: TrainConfig, *, steps: int) -> keras.optimizers.Optimizer
         rate = WarmUp(config.learning_rate, round(config.warmup * steps), steps, cosine=cosine)
     kinds = {"rmsprop": keras.optimizers.RMSprop, "adam": keras.optimizers.Adam}
     return kinds[config.optimizer](learning_rate=rate, global_clipnorm=config.clip_norm, name="optimizer")
+
+
+# Batches whose texts are sorted by length together. Fewer waste padding, many more would make the order less random.
+GROUP = 50
+
+
+def batch_order(lengths: NDArray[np.int64], *, batch_size: int, seed: int, epoch: int) -> list[NDArray[np.int64]]:
+    """Text numbers of each batch of an epoch: every text once, neighbours of similar length in one batch.
+
+    Philox is keyed, not seeded: two epochs, or two seeds, never share a stream.
+    """
+    generator = np.random.Generator(np.random.Philox(key=[seed, epoch]))
+    shuffled = generator.permutation(lengths.size)
+    batches = []
+    for start in range(0, lengths.size, GROUP * batch_size):
+        group = shuffled[start : start + GROUP * batch_size]
+        by_length = group[np.argsort(lengths[group], kind="stable")]
+        batches += [by_length[place : place + batch_size] for place in range(0, by_length.size, batch_size)]
+    return [batches[place] for place in generator.permutation(len(batches))]

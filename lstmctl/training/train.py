@@ -6,18 +6,18 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Protocol
 
-from lstmctl.comparison import Comparison
 from lstmctl.errors import Interrupted, Signalled
-from lstmctl.evaluation import Evaluation
+from lstmctl.evaluation.intervals import Comparison
+from lstmctl.evaluation.report import Evaluation
 from lstmctl.history import EpochRecord, best
-from lstmctl.lstm import Floats
-from lstmctl.registry.artifact import ModelCard
-from lstmctl.registry.checkpoints import Run, new_run_id
+from lstmctl.model.lstm import Floats
+from lstmctl.process import signal_number, signals_deferred
+from lstmctl.registry.card import ModelCard
+from lstmctl.registry.runs import TrainingRun, new_run_id
 from lstmctl.registry.store import Registry
-from lstmctl.signals import deferred, number_of
 from lstmctl.training import checkpoint, forward, framework
 from lstmctl.training import network as networks
-from lstmctl.training.finish import finished
+from lstmctl.training.finish import finish_model
 from lstmctl.training.fit import Fit, Progress
 from lstmctl.training.prepare import Plan
 from lstmctl.training.resume import RunSettings
@@ -104,9 +104,9 @@ def train(
     card = _card(plan, command=command)
     if resume is None:
         about = RunSettings.of(plan, name=name, command=command, threads=threads, versions=card.versions)
-        run = Run.start(registry.home, new_run_id(name), about.to_dict())
+        run = TrainingRun.start(registry.home, new_run_id(name), about.to_dict())
     else:
-        run = Run.resume(registry.home, resume)
+        run = TrainingRun.resume(registry.home, resume)
     with run:
         if resume is not None:
             damaged = checkpoint.restore(fitting, run)
@@ -114,17 +114,17 @@ def train(
         weights, epoch = _fit(fitting, card, run=run, watcher=watcher)
         watcher.checking()
         try:
-            done = finished(fitting, weights, replace(card, epoch=epoch, seconds=fitting.seconds))
+            done = finish_model(fitting, weights, replace(card, epoch=epoch, seconds=fitting.seconds))
         except (KeyboardInterrupt, Signalled) as interrupt:
             raise _interrupted(interrupt, run, fitting) from None
         try:
-            with deferred():
+            with signals_deferred():
                 reference = registry.registered(name, done.files) if resume else None
                 reference = reference or registry.register(name, done.files)
                 run.finish()
         except (KeyboardInterrupt, Signalled) as interrupt:
             message = f"stopped; {reference} is registered"
-            raise Interrupted(number_of(interrupt), message, hint="lstmctl models list") from None
+            raise Interrupted(signal_number(interrupt), message, hint="lstmctl models list") from None
     return Trained(
         reference,
         fitting.state.history,
@@ -138,7 +138,7 @@ def train(
     )
 
 
-def _fit(fitting: Fit, card: ModelCard, *, run: Run, watcher: Watcher) -> tuple[dict[str, Floats], int]:
+def _fit(fitting: Fit, card: ModelCard, *, run: TrainingRun, watcher: Watcher) -> tuple[dict[str, Floats], int]:
     """Train, with a checkpoint after each epoch and now and then between: the chosen epoch's weights and number."""
     keep, saved, saved_at = fitting.plan.training.keep, time.monotonic(), fitting.done
     chosen = checkpoint.chosen_weights(fitting, run)
@@ -150,22 +150,22 @@ def _fit(fitting: Fit, card: ModelCard, *, run: Run, watcher: Watcher) -> tuple[
             else:
                 watcher.progress(event)
             if isinstance(event, EpochRecord) or time.monotonic() - saved >= SAVE_EVERY:
-                with deferred():
+                with signals_deferred():
                     checkpoint.save(fitting, run, card)
                     saved, saved_at = time.monotonic(), fitting.done
             if isinstance(event, EpochRecord):
                 watcher.epoch(event)
     except (KeyboardInterrupt, Signalled) as interrupt:
         if fitting.done > saved_at:
-            with deferred():
+            with signals_deferred():
                 checkpoint.save(fitting, run, card)
         raise _interrupted(interrupt, run, fitting) from None
     history = fitting.state.history
     return chosen, (history[-1] if keep == "last" else best(history)).epoch
 
 
-def _interrupted(interrupt: BaseException, run: Run, fitting: Fit) -> Interrupted:
-    number = number_of(interrupt)
+def _interrupted(interrupt: BaseException, run: TrainingRun, fitting: Fit) -> Interrupted:
+    number = signal_number(interrupt)
     if not fitting.done:
         return Interrupted(number, "stopped before the first step", hint="the same command begins anew")
     state = fitting.state

@@ -39,10 +39,10 @@ from typing import NamedTuple
 import numpy as np
 
 from lstmctl.config import DataConfig
-from lstmctl.data import load
-from lstmctl.metrics import confusion, f1_macro
-from lstmctl.registry.resolve import resolve
-from lstmctl.text import tokenize
+from lstmctl.data.datasets import load
+from lstmctl.evaluation.metrics import confusion, f1_macro
+from lstmctl.model.text import tokenize
+from lstmctl.registry.listing import resolve_model
 
 MOST_TESTED = 3_500
 PEERS = ("TF-IDF + LR", "NB-SVM", "fastText")
@@ -101,7 +101,7 @@ def trained(options, *, home):
     command = [sys.executable, "-m", "lstmctl", "--home", home, "--quiet", "train", *options]
     reference = subprocess.run(command, check=True, text=True, stdout=subprocess.PIPE).stdout.strip()
     seconds = time.perf_counter() - started
-    folder = resolve(Path(home), reference)
+    folder = resolve_model(Path(home), reference)
     measured, floors = folder.metrics()["test"]["metrics"], folder.metrics()["floors"]
     validated = folder.history()[folder.card.epoch - 1].val_accuracy
     rows = folder.card.rows["validation"], folder.card.rows["test"]

@@ -10,9 +10,10 @@ import argparse
 import numpy as np
 import scipy.stats
 
-from lstmctl import bootstrap, metrics
-from lstmctl.classifier import choose
-from lstmctl.evaluation import _Weighted
+from lstmctl.evaluation import intervals
+from lstmctl.evaluation.intervals import wilson
+from lstmctl.evaluation.report import _Weighted
+from lstmctl.model.classifier import predicted_labels
 
 NAMES = ("balanced_accuracy", "f1_macro", "log_loss", "ece", "auc")
 # Share of the positive label, and by how much the logits are too large: well calibrated would be 1.
@@ -21,7 +22,7 @@ WORLDS = ((0.5, 1.6), (0.2, 1.6), (0.2, 0.6))
 
 def wilson_coverage(n: int, share: float) -> float:
     successes = np.arange(n + 1)
-    intervals = [metrics.wilson(int(count), n) for count in successes]
+    intervals = [wilson(int(count), n) for count in successes]
     holds = np.array([interval.low <= share <= interval.high for interval in intervals])
     return float(scipy.stats.binom.pmf(successes, n, share) @ holds)
 
@@ -35,7 +36,7 @@ def world(generator: np.random.Generator, n: int, share: float, excess: float) -
 
 
 def measured(truth: np.ndarray, probabilities: np.ndarray) -> _Weighted:
-    return _Weighted(probabilities, choose(probabilities), truth, labels=2, auc=True)
+    return _Weighted(probabilities, predicted_labels(probabilities), truth, labels=2, auc=True)
 
 
 def bootstrap_coverage(n: int, share: float, excess: float, *, sets: int, resamples: int) -> np.ndarray:
@@ -46,7 +47,7 @@ def bootstrap_coverage(n: int, share: float, excess: float, *, sets: int, resamp
     for number in range(sets):
         truth, probabilities = world(generator, n, share, excess)
         weighted = measured(truth, probabilities)
-        found = bootstrap.intervals(
+        found = intervals.bootstrap_intervals(
             lambda weights, weighted=weighted: weighted(weights)[: len(NAMES)],
             truth,
             biased=np.array([name == "ece" for name in NAMES]),

@@ -1,4 +1,4 @@
-"""How many small faults the tests notice: `python tests/benchmarks/mutation.py --mutants 40 lstm.py metrics.py`.
+"""How many small faults the tests notice: `python tests/benchmarks/mutation.py --mutants 40 model/lstm.py`.
 
 A mutant is the program with one change of the kind that people make by mistake: < for <=, + for -, and for or, a
 condition turned round, a number one off, a call left out, nothing returned. Mutants are drawn by chance, the same
@@ -23,12 +23,12 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 TESTS = {  # what a module's faults are to be noticed by
-    "lstm.py": ["tests/test_lstm.py"],
-    "metrics.py": ["tests/test_metrics.py"],
-    "comparison.py": ["tests/test_comparison.py"],
-    "files.py": ["tests/test_files.py", "tests/registry/test_crash.py", "tests/registry/test_durability.py"],
-    "system.py": ["tests/test_files.py"],
+    "model/lstm.py": ["tests/model/test_lstm.py"],
+    "evaluation/metrics.py": ["tests/evaluation/test_metrics.py", "tests/evaluation/test_diagrams.py"],
+    "evaluation/intervals.py": ["tests/evaluation/test_comparison.py", "tests/evaluation/test_bootstrap.py"],
+    "storage": ["tests/storage", "tests/registry/test_crash.py", "tests/registry/test_durability.py"],
     "registry": ["tests/registry", "tests/cli/test_models.py", "tests/cli/test_model_import.py"],
+    "interchange": ["tests/interchange", "tests/cli/test_model_import.py"],
 }
 COMPARISONS = {
     ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,

@@ -29,17 +29,17 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 
-from lstmctl.bulk import Bulk
-from lstmctl.classifier import Classifier
 from lstmctl.config import DataConfig
-from lstmctl.data import read_all
-from lstmctl.processors import cores
+from lstmctl.data.datasets import read_all
+from lstmctl.interchange.onnx import to_onnx
+from lstmctl.model.classifier import Classifier
+from lstmctl.model.text import tokenize
+from lstmctl.process import cores
+from lstmctl.registry.artifact import ModelFolder
 from lstmctl.registry.home import default_home
-from lstmctl.registry.model_folder import ModelFolder
 from lstmctl.registry.store import Registry
-from lstmctl.registry.to_onnx import to_onnx
-from lstmctl.text import tokenize
-from lstmctl.training.to_keras import to_keras
+from lstmctl.scoring.pool import WorkerPool
+from lstmctl.training.network import to_keras
 
 KERAS_SCRIPT = """
 import sys
@@ -76,7 +76,7 @@ def end_to_end(folder: ModelFolder, path: Path, keras_path: Path, rounds: int, a
     import keras
     from keras.layers import TextVectorization
 
-    classifier, words = Classifier.load(folder), folder.vocabulary().words
+    classifier, words = folder.classifier(), folder.vocabulary().words
     model = keras.models.load_model(keras_path)
     vectorize = TextVectorization(
         vocabulary=list(words), standardize="lower_and_strip_punctuation", pad_to_max_tokens=False
@@ -113,7 +113,7 @@ def end_to_end(folder: ModelFolder, path: Path, keras_path: Path, rounds: int, a
 def forward_pass(folder: ModelFolder, texts: list[str], rounds: int) -> None:
     import onnxruntime
 
-    classifier = Classifier.load(folder)
+    classifier = folder.classifier()
     ids = [np.array(classifier.encode(text).ids, np.int32) for text in texts]
     onnx = to_onnx(folder)
 
@@ -144,7 +144,7 @@ def forward_pass(folder: ModelFolder, texts: list[str], rounds: int) -> None:
     alone = ByIds.load(folder)
 
     def ours(jobs: int) -> None:
-        with Bulk[None, object](alone.predict, jobs=jobs) as bulk:
+        with WorkerPool[None, object](alone.predict, jobs=jobs) as bulk:
             for text in ids:
                 bulk.put(None, text)  # type: ignore[arg-type]
             bulk.finish()

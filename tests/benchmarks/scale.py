@@ -26,7 +26,7 @@ import time
 from pathlib import Path
 
 from lstmctl.config import DataConfig
-from lstmctl.data import read_all
+from lstmctl.data.datasets import read_all
 
 PROGRAM = [sys.executable, "-m", "lstmctl", "predict"]
 RAY = ["--engine", "ray"]

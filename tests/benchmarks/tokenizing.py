@@ -7,8 +7,8 @@ import time
 from pathlib import Path
 
 from lstmctl.config import DataConfig
-from lstmctl.data import load
-from lstmctl.text import tokenize
+from lstmctl.data.datasets import load
+from lstmctl.model.text import tokenize
 
 HINDI = "यह बहुत अच्छी फ़िल्म है, मुझे पसंद आई। "
 CHINESE = "这部电影很好看，我很喜欢。"

@@ -33,7 +33,7 @@ EPOCHS, BATCH, LONGEST = 3, 32, 500
 def prepared():
     """The plan of the default training: ids, truth, vocabulary."""
     from lstmctl.config import DataConfig, TrainConfig
-    from lstmctl.data import load
+    from lstmctl.data.datasets import load
     from lstmctl.training.prepare import prepare
 
     data = load(DataConfig(), home=Path("/nowhere"))
@@ -70,7 +70,7 @@ def train_keras(plan, seed):
 def train_torch(plan, seed):
     import torch
 
-    from lstmctl.training.batches import order
+    from lstmctl.training.steps import batch_order
 
     started = time.perf_counter()
     torch.manual_seed(seed)
@@ -101,7 +101,7 @@ def train_torch(plan, seed):
 
     lengths = np.array([text.size for text in plan.train.ids])
     for epoch in range(1, EPOCHS + 1):
-        for batch in order(lengths, batch_size=BATCH, seed=seed, epoch=epoch):
+        for batch in batch_order(lengths, batch_size=BATCH, seed=seed, epoch=epoch):
             optimizer.zero_grad()
             truth = torch.from_numpy(plan.train.truth[batch].astype(np.float32))
             loss_of(logits([plan.train.ids[n] for n in batch], training=True), truth).backward()
@@ -114,7 +114,7 @@ def train_torch(plan, seed):
 def train_lstmctl(plan, seed):
     from dataclasses import replace
 
-    from lstmctl.classifier import Classifier
+    from lstmctl.model.classifier import Classifier
     from lstmctl.registry.store import Registry
     from lstmctl.training.framework import import_in_background
 

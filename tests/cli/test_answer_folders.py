@@ -15,14 +15,14 @@ import faults
 import pytest
 from toy import register_toy
 
-from lstmctl import answer_folder
+from lstmctl.scoring import job
 
 ROWS = 3_000
 
 
 @pytest.fixture(autouse=True)
 def model(monkeypatch):
-    monkeypatch.setattr(answer_folder, "PIECE_BYTES", 8_000)
+    monkeypatch.setattr(job, "CHUNK_BYTES", 8_000)
     return register_toy(Path(os.environ["LSTMCTL_HOME"]))
 
 
@@ -114,14 +114,14 @@ def test_parquet_has_the_same_answers(cli, reviews, tmp_path):
 # It waits for the signal after three pieces, and hears it even where the tests run in the background.
 PROGRAM = """
 import itertools, runpy, signal, time
-from lstmctl import answer_folder, scoring
-answer_folder.PIECE_BYTES = 8_000
-at_once, number = scoring.Scoring._score, itertools.count()
+from lstmctl.scoring import job
+job.CHUNK_BYTES = 8_000
+at_once, number = job.Scoring._score, itertools.count()
 def slowly(self, task):
     if next(number) >= 3:
         time.sleep(60)
     return at_once(self, task)
-scoring.Scoring._score = slowly
+job.Scoring._score = slowly
 signal.signal(signal.SIGINT, signal.default_int_handler)
 runpy.run_module("lstmctl", run_name="__main__")
 """
@@ -248,12 +248,12 @@ def test_a_folder_with_other_things_is_left_alone(cli, reviews, tmp_path):
 
 
 def test_two_runs_do_not_write_into_one_folder(cli, reviews, tmp_path):
-    from lstmctl.files import Folder
-    from lstmctl.registry.locks import lock
+    from lstmctl.storage.filesystem import Directory
+    from lstmctl.storage.locks import lock
 
     target = tmp_path / "scored"
     target.mkdir()
-    with Folder.open(target) as folder, lock(folder, ".lock", timeout=0, what="it is used"):
+    with Directory.open(target) as folder, lock(folder, ".lock", timeout=0, what="it is used"):
         assert cli("predict", "-i", reviews, "-o", target).code == 75
     assert cli("predict", "-i", reviews, "-o", target).code == 0
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from toy import register_toy
 
-from lstmctl import bulk
+from lstmctl.scoring import pool
 
 
 @pytest.fixture(autouse=True)
@@ -48,7 +48,7 @@ def many(tmp_path):
 
 @pytest.mark.parametrize("options", [["--json"], ["-k", "2", "--keep-columns"]], ids=" ".join)
 def test_the_same_bytes_from_any_number_of_processes(many, options):
-    assert 5 * bulk.BATCH < 2_700
+    assert 5 * pool.BATCH < 2_700
     alone = answers("-i", many, "-j", 1, *options)
     assert alone[0] == 0 and alone[1].count(b"\n") == 2_700, alone[2]
     for jobs in (2, 4):

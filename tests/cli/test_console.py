@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lstmctl.cli.lines import align, tsv, visible
+from lstmctl.plots.text import align, tsv, visible
 
 
 @given(st.text())

@@ -7,7 +7,7 @@ from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, log_loss
 from toy import register_toy
 
 from lstmctl.config import DataConfig
-from lstmctl.data import load
+from lstmctl.data.datasets import load
 
 ROWS = [("good film", "pos"), ("bad film", "neg"), ("good", "pos"), ("bad", "neg"), ("good good bad", "neg")] * 4
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from toy import register_toy
 
-from lstmctl import files
 from lstmctl.errors import ExitCode
-from lstmctl.registry.locks import lock
+from lstmctl.storage import filesystem
+from lstmctl.storage.locks import lock
 
 
 @pytest.fixture(autouse=True)
@@ -39,7 +39,7 @@ def failing(monkeypatch, call, number):
     def fail(*arguments, **keywords):
         raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr(files.system, call, fail)
+    monkeypatch.setattr(filesystem.system, call, fail)
 
 
 def done(cli, monkeypatch, home):
@@ -69,7 +69,7 @@ def missing_extra(cli, monkeypatch, home):
 
 
 def internal(cli, monkeypatch, home):
-    monkeypatch.setattr("lstmctl.classifier.Classifier.predict", lambda *arguments, **options: 1 / 0)
+    monkeypatch.setattr("lstmctl.model.classifier.Classifier.predict", lambda *arguments, **options: 1 / 0)
     return cli("predict", "good film").code
 
 
@@ -85,7 +85,7 @@ def io(cli, monkeypatch, home):
 
 def busy(cli, monkeypatch, home):
     Path("scored").mkdir()
-    with files.Folder.open(Path("scored")) as folder, lock(folder, ".lock", timeout=0, what="it is held"):
+    with filesystem.Directory.open(Path("scored")) as folder, lock(folder, ".lock", timeout=0, what="it is held"):
         return cli("predict", "-i", "*.csv", "-o", "scored").code
 
 

@@ -7,9 +7,9 @@ import pytest
 from rich.cells import cell_len
 from toy import CONFIG, WORDS, register_toy, toy_weights
 
-from lstmctl.classifier import Classifier
 from lstmctl.config import DataConfig, ModelConfig
-from lstmctl.explanation import explain
+from lstmctl.model.classifier import Classifier
+from lstmctl.model.explanation import explain
 
 TEXT = "Good film, qwrtz bad"
 

@@ -101,7 +101,7 @@ def test_what_is_wrong_is_said(cli, files, arguments, code, message):
 
 def test_without_the_library(cli, files, monkeypatch):
     real = importlib.util.find_spec
-    monkeypatch.setattr("lstmctl.registry.from_keras.find_spec", lambda name: None if name == "h5py" else real(name))
+    monkeypatch.setattr("lstmctl.interchange.from_keras.find_spec", lambda name: None if name == "h5py" else real(name))
     result = cli("models", "import", "post.keras", "--vocab", "index.json")
     assert result.code == 69 and "pip install h5py" in result.err
 

@@ -10,7 +10,7 @@ import pytest
 from toy import register_toy
 
 from lstmctl.config import DataConfig
-from lstmctl.data import load
+from lstmctl.data.datasets import load
 
 FOLDER = Path(__file__).parent / "snapshots"
 TEXTS = [

@@ -11,10 +11,10 @@ from toy import toy_history
 
 from lstmctl.cli.console import Console
 from lstmctl.cli.options import Settings
-from lstmctl.cli.training_screen import TrainingScreen, verdict
-from lstmctl.comparison import compare
+from lstmctl.cli.train.screen import TrainingScreen, verdict
 from lstmctl.errors import Interrupted
-from lstmctl.training.prepare import Suspects
+from lstmctl.evaluation.intervals import compare_models
+from lstmctl.training.prepare import DataFindings
 
 
 def plan(epochs=3, *, twins=0, majority=0.5, members=1):
@@ -39,7 +39,7 @@ def plan(epochs=3, *, twins=0, majority=0.5, members=1):
         training=SimpleNamespace(batch_size=32, class_weight="none", members=members),
         unknown=0.056,
         cut=0.08,
-        suspects=Suspects(leaks=26, twins=twins, empty=0),
+        suspects=DataFindings(leaks=26, twins=twins, empty=0),
         train=range(18_000),
         validation=range(4_500),
         test=range(2_500),
@@ -163,5 +163,5 @@ def test_of_uneven_labels_more_is_told_than_accuracy(start):
 def test_the_verdict(bayes, lstm, said):
     """Over naive Bayes, on the same 1,000 texts, of which each answers so many right."""
     places = np.arange(1_000)
-    lead = compare(places < bayes, places < lstm)
+    lead = compare_models(places < bayes, places < lstm)
     assert verdict(lead).startswith(said)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lstmctl.config import DataConfig
-from lstmctl.data import Dataset, Example, load, read_all
+from lstmctl.data.datasets import Dataset, Example, load, read_all
 from lstmctl.errors import BadData, LstmctlError, NotFound, UsageError
 
 

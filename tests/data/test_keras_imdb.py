@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from lstmctl.data.rows import read_rows
+from lstmctl.data.formats import read_rows
 from lstmctl.training.keras_imdb import decode, lines, main, words_by_id
 
 INDEX = {"the": 1, "film": 2, "good": 3, "bad": 4, "d'état": 5}

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lstmctl.data.formats import read_rows
 from lstmctl.data.lines import Lines, without_end
-from lstmctl.data.rows import read_rows
-from lstmctl.data.waiting import Waiting
+from lstmctl.data.opening import StdinLines
 from lstmctl.errors import BadData
 
 # Everything that `str.splitlines` takes for a line break, in between ordinary characters.
@@ -128,7 +128,7 @@ def test_a_row_comes_before_the_next_line_is_asked_for(format: str, lines: list[
 
 
 def test_standard_input_can_be_read_through_its_wrapper() -> None:
-    rows = read_rows(Waiting(io.BytesIO(b"a\nb")), format="lines", label_column=None)
+    rows = read_rows(StdinLines(io.BytesIO(b"a\nb")), format="lines", label_column=None)
     assert [(row.number, row.text) for row in rows] == [(1, "a"), (2, "b")]
 
 

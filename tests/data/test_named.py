@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from lstmctl.config import DataConfig
-from lstmctl.data import Dataset, load, named, read_all
+from lstmctl.data import named
+from lstmctl.data.datasets import Dataset, load, read_all
 from lstmctl.data.named import NAMES
 from lstmctl.errors import BadData, MissingExtra, NotFound
 

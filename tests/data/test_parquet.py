@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from lstmctl.data.rows import Row, read_rows
+from lstmctl.data.columns import Row
+from lstmctl.data.formats import read_rows
 from lstmctl.errors import BadData, MissingExtra, UsageError
 
 

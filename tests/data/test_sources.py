@@ -7,20 +7,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lstmctl.data import default_model_name, source_of
+from lstmctl.data.sources import resolve_source
 from lstmctl.errors import NotFound, UsageError
+from lstmctl.registry.names import default_model_name
 
 MODEL_NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?")
 
 
 def test_words_are_data_sets_and_the_rest_are_paths() -> None:
     cwd = Path("/work")
-    assert source_of("imdb", cwd=cwd) == "imdb"
-    assert source_of("./imdb", cwd=cwd) == "/work/imdb"
-    assert source_of("reviews.csv", cwd=cwd) == "/work/reviews.csv"
-    assert source_of("../films/", cwd=cwd) == "/films"
-    assert source_of("/tmp/a.tsv.gz", cwd=cwd) == "/tmp/a.tsv.gz"
-    assert source_of(".", cwd=cwd) == "/work"
+    assert resolve_source("imdb", cwd=cwd) == "imdb"
+    assert resolve_source("./imdb", cwd=cwd) == "/work/imdb"
+    assert resolve_source("reviews.csv", cwd=cwd) == "/work/reviews.csv"
+    assert resolve_source("../films/", cwd=cwd) == "/films"
+    assert resolve_source("/tmp/a.tsv.gz", cwd=cwd) == "/tmp/a.tsv.gz"
+    assert resolve_source(".", cwd=cwd) == "/work"
 
 
 def test_unknown_words(tmp_path: Path) -> None:
@@ -30,17 +31,17 @@ def test_unknown_words(tmp_path: Path) -> None:
         ("", "there are imdb"),
     ):
         with pytest.raises(NotFound, match=f'there is no data set "{word}"') as caught:
-            source_of(word, cwd=tmp_path)
+            resolve_source(word, cwd=tmp_path)
         assert (caught.value.hint or "").startswith(hint)
     (tmp_path / "reviews").mkdir()
     with pytest.raises(NotFound) as caught:
-        source_of("reviews", cwd=tmp_path)
+        resolve_source("reviews", cwd=tmp_path)
     assert caught.value.hint == "./reviews is the folder of that name"
 
 
 def test_standard_input_cannot_be_read_twice() -> None:
     with pytest.raises(UsageError, match="standard input"):
-        source_of("-")
+        resolve_source("-")
 
 
 @pytest.mark.parametrize(

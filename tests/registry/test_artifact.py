@@ -10,15 +10,13 @@ import numpy as np
 import pytest
 from toy import CONFIG, WORDS, toy_files, toy_history, toy_weights
 
-from lstmctl.classifier import Classifier
 from lstmctl.config import DataConfig, ModelConfig, TrainConfig
 from lstmctl.errors import NotFound, Rejected
-from lstmctl.evaluation import measure
-from lstmctl.registry import checksums, measures
-from lstmctl.registry.artifact import FILES, ModelCard, pack
-from lstmctl.registry.card import NewerFormat
-from lstmctl.registry.model_folder import ModelFolder
-from lstmctl.text import MAX_WORD_LENGTH, Vocabulary
+from lstmctl.evaluation.report import measure
+from lstmctl.model.text import MAX_WORD_LENGTH, Vocabulary
+from lstmctl.registry import artifact, card
+from lstmctl.registry.artifact import FILES, ModelFolder, pack
+from lstmctl.registry.card import ModelCard, NewerFormat
 
 
 def card_of(files: dict[str, bytes]) -> ModelCard:
@@ -34,7 +32,7 @@ def replaced(path: Path, name: str, data: bytes) -> None:
     """Change a file and make SHA256SUMS fit, as a stranger would."""
     (path / name).write_bytes(data)
     files = {each: (path / each).read_bytes() for each in FILES if each != "SHA256SUMS"}
-    (path / "SHA256SUMS").write_bytes(checksums.of(files))
+    (path / "SHA256SUMS").write_bytes(artifact.sums_of(files))
 
 
 def edited(path: Path, name: str, change) -> None:
@@ -55,7 +53,7 @@ def test_round_trip(model_path, model_files):
     for name, tensor in toy_weights().items():
         assert folder.weights()[name].tobytes() == tensor.tobytes()
     folder.verify()
-    assert Classifier.load(folder).predict(["good film"])[0].label == "pos"
+    assert folder.classifier().predict(["good film"])[0].label == "pos"
 
 
 def test_the_longest_words_can_be_stored(tmp_path):
@@ -264,16 +262,16 @@ BAD_METRICS = {
 
 def test_metrics_that_say_what_they_should():
     values = {"test": TEST, "floors": FLOORS, "more": 1}
-    assert measures.parse(json.dumps(values).encode(), CONFIG) == values
+    assert card.parse_metrics(json.dumps(values).encode(), CONFIG) == values
     without_interval = {"value": 0.5, "low": None, "high": None, "n": 10**15}
     values["test"] = TEST | {"metrics": {"accuracy": ACCURACY, "auc": without_interval}, "confusion": {"neg": {}}}
-    assert measures.parse(json.dumps(values).encode(), CONFIG) == values
+    assert card.parse_metrics(json.dumps(values).encode(), CONFIG) == values
 
 
 @pytest.mark.parametrize("values", BAD_METRICS.values(), ids=BAD_METRICS)
 def test_metrics_that_say_something_else(values):
     with pytest.raises(ValueError, match="has something unexpected in "):
-        measures.parse(json.dumps(values).encode(), CONFIG)
+        card.parse_metrics(json.dumps(values).encode(), CONFIG)
 
 
 def test_a_newer_card_says_so(model_path):
@@ -372,7 +370,7 @@ def test_there_is_no_such_folder(tmp_path):
 def test_a_card_is_read_without_numpy_and_weights_without_safetensors(model_path):
     program = """
 import sys
-from lstmctl.registry.model_folder import ModelFolder
+from lstmctl.registry.artifact import ModelFolder
 folder = ModelFolder(__import__("pathlib").Path(sys.argv[1]), "tiny@1")
 folder.metrics(), folder.history(), folder.vocabulary(), folder.size
 assert not {"numpy", "regex", "secrets", "tempfile", "shutil"} & set(sys.modules), sorted(sys.modules)

@@ -9,11 +9,11 @@ import pytest
 from faults import recorded
 
 from lstmctl.errors import Busy, CannotCreate, LstmctlError, NotFound, Rejected, UsageError
-from lstmctl.files import Folder
-from lstmctl.registry import checksums, locks, runs
-from lstmctl.registry.checkpoints import Run, new_run_id, unfinished
-from lstmctl.registry.model_folder import ModelFolder
-from lstmctl.registry.runs import read_about, read_state
+from lstmctl.registry import artifact, runs
+from lstmctl.registry.artifact import ModelFolder
+from lstmctl.registry.runs import TrainingRun, new_run_id, read_run_file, read_state, unfinished_runs
+from lstmctl.storage import locks
+from lstmctl.storage.filesystem import Directory
 
 RUN = "20261123-140233-imdb-3f2a"
 
@@ -28,25 +28,25 @@ def test_ids_are_sorted_by_time_and_differ():
     assert len(ids) > 15
     assert all(each.startswith("20261123-140233-imdb-") for each in ids)
     assert new_run_id("a", now) < new_run_id("a", now.replace(second=34))
-    assert runs.name_of(new_run_id("x-1-2.y")) == "x-1-2.y"
+    assert runs.model_name_of(new_run_id("x-1-2.y")) == "x-1-2.y"
     with pytest.raises(UsageError):
         new_run_id("../x")
 
 
 def test_a_checkpoint_is_a_model_with_a_state(home, model_files):
-    with Run.start(home, RUN, {"name": "imdb", "epochs": 3}) as run:
+    with TrainingRun.start(home, RUN, {"name": "imdb", "epochs": 3}) as run:
         path = run.save(625, model_files, state={"epoch": 1, "loss": 0.5})
         assert path == home / "checkpoints" / RUN / "step-00000625"
         assert read_state(path) == {"schema": "lstmctl.state/1", "step": 625, "epoch": 1, "loss": 0.5}
         ModelFolder(path, "it", inside=("model",)).verify()
-    assert read_about(home, RUN) == {"schema": "lstmctl.run/1", "name": "imdb", "epochs": 3}
+    assert read_run_file(home, RUN) == {"schema": "lstmctl.run/1", "name": "imdb", "epochs": 3}
     done = subprocess.run(["sha256sum", "-c", "SHA256SUMS"], cwd=path, capture_output=True, text=True, check=False)
     assert done.stdout == "model/SHA256SUMS: OK\noptimizer.safetensors: OK\nstate.json: OK\n"
     assert os.listdir(home / "tmp") == []
 
 
 def test_the_last_two_and_the_best_stay(home, model_files):
-    with Run.start(home, RUN, {}) as run:
+    with TrainingRun.start(home, RUN, {}) as run:
         for step in (10, 20, 30, 40, 50):
             run.save(step, model_files, state={}, keep=[20 if step >= 20 else 10])
         assert saved(run) == ["step-00000020", "step-00000040", "step-00000050"]
@@ -56,7 +56,7 @@ def test_the_last_two_and_the_best_stay(home, model_files):
 
 
 def test_a_step_that_is_reached_again_replaces_its_checkpoint(home, model_files):
-    with Run.start(home, RUN, {}) as run:
+    with TrainingRun.start(home, RUN, {}) as run:
         run.save(10, model_files, state={"epoch": 1})
         path = run.save(10, model_files, state={"epoch": 2})
         assert read_state(path)["epoch"] == 2
@@ -64,34 +64,34 @@ def test_a_step_that_is_reached_again_replaces_its_checkpoint(home, model_files)
 
 
 def test_finishing_removes_the_run(home, model_files):
-    with Run.start(home, RUN, {}) as run:
+    with TrainingRun.start(home, RUN, {}) as run:
         run.save(10, model_files, state={})
         run.finish()
         assert os.listdir(home / "checkpoints") == []
     assert os.listdir(home / "tmp") == []
-    assert unfinished(home) == []
+    assert unfinished_runs(home) == []
 
 
 def test_a_run_that_fails_before_it_saved_anything_leaves_nothing(home, model_files):
-    with pytest.raises(RuntimeError), Run.start(home, RUN, {}):
+    with pytest.raises(RuntimeError), TrainingRun.start(home, RUN, {}):
         raise RuntimeError
     assert os.listdir(home / "checkpoints") == []
-    with pytest.raises(RuntimeError), Run.start(home, RUN, {}) as run:
+    with pytest.raises(RuntimeError), TrainingRun.start(home, RUN, {}) as run:
         run.save(10, model_files, state={})
         raise RuntimeError
     assert saved(run) == ["step-00000010"]
 
 
 def test_unfinished_runs(home, model_files):
-    assert unfinished(home) == []
+    assert unfinished_runs(home) == []
     assert not home.exists()
     older, newer = "20261123-140233-imdb-0000", "20261124-140233-my.texts-0000"
-    with Run.start(home, older, {}) as run:
+    with TrainingRun.start(home, older, {}) as run:
         run.save(10, model_files, state={"epoch": 1})
         checkpoint = run.save(20, model_files, state={"epoch": 2})
-        with Run.start(home, newer, {}):
+        with TrainingRun.start(home, newer, {}):
             with recorded() as trace:
-                found = unfinished(home)
+                found = unfinished_runs(home)
             assert not [call for call in trace.calls if call.creates or call.name not in ("open", "read", "flock")]
             assert [(each.run_id, each.name, each.live) for each in found] == [
                 (newer, "my.texts", True),
@@ -99,14 +99,14 @@ def test_unfinished_runs(home, model_files):
             ]
             assert (found[0].step, found[0].epoch, found[0].checkpoint) == (None, None, None)
             assert (found[1].step, found[1].epoch, found[1].checkpoint) == (20, 2, checkpoint)
-    (left,) = unfinished(home)
+    (left,) = unfinished_runs(home)
     assert not left.live
     assert left.checkpoint == checkpoint
 
 
 def test_what_is_no_run_or_damaged_hides_no_other(home, model_files):
     for number in range(4):
-        with Run.start(home, f"20261123-140233-imdb-000{number}", {}) as run:
+        with TrainingRun.start(home, f"20261123-140233-imdb-000{number}", {}) as run:
             run.save(10, model_files, state={"epoch": 1})
     runs_folder = home / "checkpoints"
     (runs_folder / "notes").mkdir()
@@ -117,16 +117,16 @@ def test_what_is_no_run_or_damaged_hides_no_other(home, model_files):
     (runs_folder / "20261123-140233-imdb-0001/.lock").symlink_to("nowhere")
     (runs_folder / "20261123-140233-imdb-0002/step-00000010/state.json").write_bytes(b"{}")
     (runs_folder / "20261123-140233-imdb-0003/step-10").mkdir()
-    found = {each.run_id[-4:]: (each.step, each.epoch, each.live) for each in unfinished(home)}
+    found = {each.run_id[-4:]: (each.step, each.epoch, each.live) for each in unfinished_runs(home)}
     assert found == {"0000": (10, 1, False), "0001": (10, 1, False), "0002": (10, None, False), "0003": (10, 1, False)}
 
 
 def test_a_run_is_not_begun_twice(home, model_files):
-    with Run.start(home, RUN, {"a": 1}), pytest.raises(CannotCreate, match="already"):
-        Run.start(home, RUN, {"a": 2})
+    with TrainingRun.start(home, RUN, {"a": 1}), pytest.raises(CannotCreate, match="already"):
+        TrainingRun.start(home, RUN, {"a": 2})
     with (
-        Run.start(home, RUN, {}) as run,
-        Folder.open(run.path) as folder,
+        TrainingRun.start(home, RUN, {}) as run,
+        Directory.open(run.path) as folder,
         pytest.raises(Busy),
         locks.lock(folder, ".lock", timeout=0, what=""),
     ):
@@ -137,7 +137,7 @@ def test_a_run_is_not_begun_twice(home, model_files):
     "run_id", ["", "..", "../x", "20261123-140233-imdb", RUN + "\n", RUN.upper(), "a/b", RUN + "0"]
 )
 def test_ids_of_no_run(run_id, home):
-    for action in (lambda: Run.start(home, run_id, {}), lambda: read_about(home, run_id)):
+    for action in (lambda: TrainingRun.start(home, run_id, {}), lambda: read_run_file(home, run_id)):
         with pytest.raises(UsageError):
             action()
     assert not home.exists()
@@ -157,20 +157,20 @@ def test_ids_of_no_run(run_id, home):
     ids=range(7),
 )
 def test_states_and_runs_that_are_damaged_or_hostile(content, home, model_files):
-    with Run.start(home, RUN, {}) as run:
+    with TrainingRun.start(home, RUN, {}) as run:
         checkpoint = run.save(10, model_files, state={})
     (checkpoint / "state.json").write_bytes(content)
     with pytest.raises(Rejected, match=r"state.json"):
         read_state(checkpoint)
-    (checkpoint / "SHA256SUMS").write_bytes(checksums.of({"state.json": content}))
+    (checkpoint / "SHA256SUMS").write_bytes(artifact.sums_of({"state.json": content}))
     (run.path / "run.json").write_bytes(content)
     if content == b'{"step": 11}':
-        assert read_state(checkpoint) == read_about(home, RUN) == {"step": 11}
+        assert read_state(checkpoint) == read_run_file(home, RUN) == {"step": 11}
     else:
         with pytest.raises(Rejected, match=r"state.json"):
             read_state(checkpoint)
         with pytest.raises(Rejected, match=r"run.json"):
-            read_about(home, RUN)
+            read_run_file(home, RUN)
     for name in ("state.json", "SHA256SUMS"):
         (checkpoint / name).unlink()
         with pytest.raises(Rejected, match=f"{name} is missing"):
@@ -179,7 +179,7 @@ def test_states_and_runs_that_are_damaged_or_hostile(content, home, model_files)
 
 def test_there_is_no_such_run(home):
     with pytest.raises(NotFound):
-        read_about(home, RUN)
+        read_run_file(home, RUN)
     with pytest.raises(NotFound):
         read_state(home / "checkpoints" / RUN / "step-00000001")
 
@@ -187,14 +187,14 @@ def test_there_is_no_such_run(home):
 def test_a_newer_home_is_not_touched(home):
     home.mkdir()
     (home / "FORMAT").write_text("lstmctl 2\n")
-    for action in (lambda: Run.start(home, RUN, {}), lambda: unfinished(home)):
+    for action in (lambda: TrainingRun.start(home, RUN, {}), lambda: unfinished_runs(home)):
         with pytest.raises(Rejected, match="newer"):
             action()
     assert os.listdir(home) == ["FORMAT"]
 
 
 def test_a_home_that_goes_while_a_run_lives(home, model_files):
-    with Run.start(home, RUN, {}) as run:
+    with TrainingRun.start(home, RUN, {}) as run:
         home.rename(home.with_name("elsewhere"))
         with pytest.raises(LstmctlError) as caught:
             run.save(10, model_files, state={})

@@ -12,10 +12,9 @@ import pytest
 from faults import Call, Killed, failing, killed, recorded
 
 from lstmctl.errors import LstmctlError
-from lstmctl.registry import shelf
-from lstmctl.registry.checkpoints import Run
-from lstmctl.registry.model_folder import ModelFolder
-from lstmctl.registry.runs import read_about, read_state
+from lstmctl.registry import listing
+from lstmctl.registry.artifact import ModelFolder
+from lstmctl.registry.runs import TrainingRun, read_run_file, read_state
 from lstmctl.registry.store import Registry
 
 RUN = "20261123-140233-imdb-3f2a"
@@ -50,19 +49,19 @@ def tagged(home, files):
 
 
 def checkpoints(home, files):
-    with Run.start(home, RUN, {"name": "imdb"}) as run:
+    with TrainingRun.start(home, RUN, {"name": "imdb"}) as run:
         for step in (10, 20, 30):
             run.save(step, files, state={"epoch": step // 10}, keep=[10])
 
 
 def start_and_save(home, files):
-    with Run.start(home, RUN, {"name": "imdb"}) as run:
+    with TrainingRun.start(home, RUN, {"name": "imdb"}) as run:
         run.save(10, files, state={})
 
 
-def resumed(home: Path) -> Run:
+def resumed(home: Path) -> TrainingRun:
     """The run, alive again."""
-    return Run(home, RUN, ExitStack())
+    return TrainingRun(home, RUN, ExitStack())
 
 
 def register(name):
@@ -139,7 +138,7 @@ def whole_checkpoints(home: Path) -> list[str]:
     """Every checkpoint there is. Each one is whole, and so is its run."""
     found = []
     for path in sorted((home / "checkpoints").glob("*/step-*")):
-        assert read_about(home, path.parent.name)["name"] == "imdb"
+        assert read_run_file(home, path.parent.name)["name"] == "imdb"
         read_state(path)
         ModelFolder(path, "it", inside=("model",)).verify()
         found.append(path.name)
@@ -153,7 +152,7 @@ def check(home: Path, scenario: Scenario, world: World, files: Files) -> dict[st
     assert set(world.models) - pruned <= set(now)
     for entry in Registry(home).entries():  # a tag means what it meant, what it shall mean, or nothing
         assert entry.tags in ((), ("prod",))
-    assert shelf.look(home, "imdb").tags.get("prod", 1) in (1, 3)
+    assert listing.read_versions(home, "imdb").tags.get("prod", 1) in (1, 3)
     untouched = set(world.models) - scenario.changing
     assert {name: now[name] for name in untouched} == {name: world.models[name] for name in untouched}
     left = whole_checkpoints(home)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from faults import Call, recorded
 
-from lstmctl.registry.checkpoints import Run
+from lstmctl.registry.runs import TrainingRun
 from lstmctl.registry.store import Registry
 
 RUN = "20261123-140233-imdb-3f2a"
@@ -148,7 +148,7 @@ def test_a_pruned_model_never_comes_back_in_part(home, model_files):
 
 
 def test_checkpoints(home, tmp_path, model_files):
-    with recorded() as trace, Run.start(home, RUN, {}) as run:
+    with recorded() as trace, TrainingRun.start(home, RUN, {}) as run:
         path = run.save(10, model_files, state={})
     acknowledged = path, run.path / "run.json"
     assert judge(trace.calls, {tmp_path}, *acknowledged) == []
@@ -157,10 +157,10 @@ def test_checkpoints(home, tmp_path, model_files):
 
 
 def test_old_checkpoints_go_whole(home, model_files):
-    with Run.start(home, RUN, {}) as run:
+    with TrainingRun.start(home, RUN, {}) as run:
         run.save(10, model_files, state={})
         run.save(20, model_files, state={})
-    known, run = below(home), Run(home, RUN, ExitStack())
+    known, run = below(home), TrainingRun(home, RUN, ExitStack())
     with recorded() as trace:
         path = run.save(30, model_files, state={})
     assert judge(trace.calls, known, path) == []

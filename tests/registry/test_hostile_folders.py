@@ -12,11 +12,9 @@ from faults import recorded
 from mutants import mutant_of
 from toy import CONFIG, toy_weights
 
-from lstmctl.classifier import Classifier
 from lstmctl.errors import LstmctlError, NotFound, PermissionDenied, Rejected
-from lstmctl.registry import checksums
-from lstmctl.registry.artifact import FILES
-from lstmctl.registry.model_folder import ModelFolder
+from lstmctl.registry import artifact
+from lstmctl.registry.artifact import FILES, ModelFolder
 from lstmctl.registry.tensors import MAX_VALUE
 from lstmctl.registry.tensors import pack as pack_tensors
 
@@ -127,7 +125,7 @@ def test_weights_at_the_edge_still_give_probabilities(value, model_path):
         _replace(model_path, "weights.safetensors", pack_tensors(weights, CONFIG.shapes()))
         with warnings.catch_warnings(), np.errstate(over="raise", invalid="raise", divide="raise"):
             warnings.simplefilter("error")
-            classifier = Classifier.load(ModelFolder(model_path, "tiny@1"))
+            classifier = ModelFolder(model_path, "tiny@1").classifier()
             for answer in classifier.predict(["good bad film", "", "unheard of " * 30]):
                 assert abs(sum(answer.probabilities) - 1) < 1e-6
 
@@ -135,7 +133,7 @@ def test_weights_at_the_edge_still_give_probabilities(value, model_path):
 def _replace(path, name, data):
     (path / name).write_bytes(data)
     files = {each: (path / each).read_bytes() for each in FILES if each != "SHA256SUMS"}
-    (path / "SHA256SUMS").write_bytes(checksums.of(files))
+    (path / "SHA256SUMS").write_bytes(artifact.sums_of(files))
 
 
 # Mutants: most of them keep the sums right, so that what is behind them is met.
@@ -161,6 +159,6 @@ def test_mutants_are_models_or_refused(name, mutants, model_path, model_files):
             assert error.message.isprintable()
             refused += 1
         else:
-            answer = Classifier.load(folder).predict(["good film"])[0]
+            answer = folder.classifier().predict(["good film"])[0]
             assert abs(sum(answer.probabilities) - 1) < 1e-6
     assert refused > mutants / 5

@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lstmctl.data.sources import default_model_name
 from lstmctl.errors import UsageError
-from lstmctl.model_names import is_name
 from lstmctl.registry.names import (
     Reference,
     check_name,
+    default_model_name,
+    is_name,
     is_tag,
-    parse,
+    parse_reference,
     parse_version,
     version_folder,
     version_of,
@@ -80,7 +80,7 @@ def check_refused_untouched(name):
 
 def is_reference(name):
     try:
-        parse(name)
+        parse_reference(name)
     except UsageError:
         return False
     return True
@@ -112,7 +112,7 @@ def test_a_name_is_plain_in_every_way(name):
     assert ".." not in name
     assert not name.startswith(("-", ".", "_"))
     assert Path("home", name).name == name
-    assert parse(name) == Reference(name)
+    assert parse_reference(name) == Reference(name)
 
 
 @settings(deadline=None)
@@ -134,12 +134,12 @@ def test_hints_repair():
 
 
 def test_references():
-    assert parse("imdb") == parse("imdb@latest") == Reference("imdb")
-    assert parse("imdb@3") == Reference("imdb", version=3)
-    assert parse("imdb@best") == Reference("imdb", tag="best")
-    assert parse("./imdb") == Path("imdb")
-    assert parse("/x/y@z/") == Path("/x/y@z")
-    assert [str(parse(text)) for text in ("imdb", "imdb@3", "imdb@best")] == ["imdb", "imdb@3", "imdb@best"]
+    assert parse_reference("imdb") == parse_reference("imdb@latest") == Reference("imdb")
+    assert parse_reference("imdb@3") == Reference("imdb", version=3)
+    assert parse_reference("imdb@best") == Reference("imdb", tag="best")
+    assert parse_reference("./imdb") == Path("imdb")
+    assert parse_reference("/x/y@z/") == Path("/x/y@z")
+    assert [str(parse_reference(text)) for text in ("imdb", "imdb@3", "imdb@best")] == ["imdb", "imdb@3", "imdb@best"]
     with pytest.raises(UsageError, match="takes a version"):
         parse_version("imdb", command="restore")
     with pytest.raises(UsageError, match="not a path"):

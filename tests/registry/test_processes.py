@@ -14,12 +14,12 @@ from lstmctl.registry.store import Registry
 WRITER = """
 import sys
 from pathlib import Path
-from lstmctl import files
+from lstmctl.storage import filesystem
 from lstmctl.registry.store import Registry
 home, model, name, count, locks = sys.argv[1:]
-files.system.fsync = lambda descriptor: None  # nobody cuts the power here
+filesystem.system.fsync = lambda descriptor: None  # nobody cuts the power here
 if locks == "no locks":
-    files.system.flock = lambda descriptor, kind: None
+    filesystem.system.flock = lambda descriptor, kind: None
 content = {path.name: path.read_bytes() for path in Path(model).iterdir()}
 registry = Registry(Path(home), lock_timeout=120)
 for _ in range(int(count)):
@@ -94,11 +94,11 @@ def test_writers_that_are_killed(rounds, writers, home, model_path, model_files)
 CHANGER = """
 import random, sys, time
 from pathlib import Path
-from lstmctl import files
+from lstmctl.storage import filesystem
 from lstmctl.errors import LstmctlError, NotFound
 from lstmctl.registry.store import Registry
 home, model, seed, seconds = sys.argv[1:]
-files.system.fsync = lambda descriptor: None
+filesystem.system.fsync = lambda descriptor: None
 content = {path.name: path.read_bytes() for path in Path(model).iterdir()}
 registry, dice, done = Registry(Path(home), lock_timeout=120), random.Random(int(seed)), 0
 end = time.monotonic() + float(seconds)
@@ -120,7 +120,7 @@ print(done)
 READER = """
 import random, sys, time
 from pathlib import Path
-from lstmctl.classifier import Classifier
+from lstmctl.model.classifier import Classifier
 from lstmctl.errors import NotFound
 from lstmctl.registry.store import Registry
 home, seed, seconds = sys.argv[1:]
@@ -132,7 +132,7 @@ while time.monotonic() < end:
             case 0:
                 folder = registry.resolve(dice.choice(["imdb", "imdb@prod", f"imdb@{dice.randint(1, 12)}", None]))
                 folder.verify()
-                assert Classifier.load(folder).predict(["good"])[0].label == "pos"
+                assert folder.classifier().predict(["good"])[0].label == "pos"
             case 1:
                 for entry in registry.entries():
                     assert entry.error is None, entry.error

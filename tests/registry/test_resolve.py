@@ -5,8 +5,8 @@ from toy import toy_files
 
 from lstmctl.config import DataConfig
 from lstmctl.errors import NotFound, Rejected, UsageError
-from lstmctl.registry import listing, resolve
-from lstmctl.registry.checkpoints import Run, new_run_id
+from lstmctl.registry import listing
+from lstmctl.registry.runs import TrainingRun, new_run_id
 from lstmctl.registry.store import Registry
 
 
@@ -45,7 +45,7 @@ def test_paths(registry, model_path, monkeypatch):
 
 
 def test_checkpoints_are_models(registry, model_files):
-    with Run.start(registry.home, new_run_id("imdb"), {}) as run:
+    with TrainingRun.start(registry.home, new_run_id("imdb"), {}) as run:
         checkpoint = run.save(10, model_files, state={})
         folder = registry.resolve(str(checkpoint))
         assert folder.path == checkpoint / "model"
@@ -135,7 +135,7 @@ def test_a_model_that_goes_while_it_is_looked_for(registry, monkeypatch):
         opened.append(version)
         return real(home, name, version, **keywords)
 
-    monkeypatch.setattr(resolve, "open_version", open_version)
+    monkeypatch.setattr(listing, "open_version", open_version)
     assert registry.resolve("imdb").reference == "imdb@2"
     assert opened == [3, 2]
     opened.clear()

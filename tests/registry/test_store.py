@@ -21,12 +21,12 @@ from lstmctl.errors import (
     StorageError,
     UsageError,
 )
-from lstmctl.files import Folder
 from lstmctl.registry import listing
 from lstmctl.registry.home import default_home
-from lstmctl.registry.locks import lock
 from lstmctl.registry.names import check_tag
 from lstmctl.registry.store import Registry
+from lstmctl.storage.filesystem import Directory
+from lstmctl.storage.locks import lock
 
 
 def tree(path: Path) -> dict[str, bytes | None]:
@@ -197,7 +197,7 @@ def test_writing_waits_for_others_only_so_long(home, model_files):
         registry.register("imdb", model_files)
     registry.remove("imdb@2")
     before = tree(home)
-    with Folder.open(home / "models" / "imdb") as folder, lock(folder, ".lock", timeout=0, what=""):
+    with Directory.open(home / "models" / "imdb") as folder, lock(folder, ".lock", timeout=0, what=""):
         for action in (
             lambda: registry.register("imdb", model_files),
             lambda: registry.remove("imdb@1"),
@@ -514,12 +514,12 @@ PROGRAM = """
 import os, sys
 import numpy
 from pathlib import Path
-from lstmctl.classifier import Classifier
+from lstmctl.model.classifier import Classifier
 from lstmctl.errors import LstmctlError
-from lstmctl.registry.checkpoints import Run, new_run_id, unfinished
-from lstmctl.files import Folder
+from lstmctl.registry.runs import TrainingRun, new_run_id, unfinished_runs
+from lstmctl.storage.filesystem import Directory
 from lstmctl.registry import listing
-from lstmctl.registry.locks import lock
+from lstmctl.storage.locks import lock
 from lstmctl.registry.store import Registry
 import lstmctl.registry.runs, difflib, regex, encodings.idna
 os.setgid(65534)
@@ -528,14 +528,14 @@ registry = Registry(Path("."))
 files = {path.name: path.read_bytes() for path in Path("models/imdb/v000001").iterdir()}
 for entry in registry.entries():
     print(entry.reference)
-print(Classifier.load(registry.resolve(None)).predict(["good"])[0].label, unfinished(registry.home))
+print(registry.resolve(None).classifier().predict(["good"])[0].label, unfinished_runs(registry.home))
 for write in (
     lambda: registry.register("imdb", files),
     lambda: registry.register("other", files),
     lambda: registry.remove("imdb@1"),
     lambda: registry.restore("imdb@2"),
     registry.prepare_for_writing,
-    lambda: Run.start(registry.home, new_run_id("imdb"), {}),
+    lambda: TrainingRun.start(registry.home, new_run_id("imdb"), {}),
 ):
     try:
         write()

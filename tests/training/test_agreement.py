@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lstmctl.classifier import Classifier
 from lstmctl.config import DataConfig, ModelConfig
-from lstmctl.data import load
+from lstmctl.data.datasets import load
+from lstmctl.data.word_ids import learn_vocabulary, truncate_ids
 from lstmctl.errors import Disagreement
-from lstmctl.text import Vocabulary
-from lstmctl.training.words import as_read, learn_words
+from lstmctl.model.classifier import Classifier
+from lstmctl.model.text import Vocabulary
 
 pytestmark = pytest.mark.training
 
@@ -27,7 +27,7 @@ def random_weights(config, *, seed, scale=0.35):
 def reviews():
     """1,000 real reviews of 0 to 2,000 words: the lengths are spread evenly, longer ones made of several."""
     data = load(DataConfig(limit=1_500), home=Path("/nowhere"))
-    vocabulary, ids = learn_words([example.text for example in data.train])
+    vocabulary, ids = learn_vocabulary([example.text for example in data.train])
     stream = np.concatenate(ids)
     starts = np.linspace(0, stream.size - LONGEST, 1_000).astype(int)
     lengths = np.linspace(0, LONGEST, 1_000).astype(int)
@@ -64,7 +64,7 @@ def test_a_thousand_reviews(reviews, labels, shape):
     network = networks.build(config, dropout=0.2, seed=0)
     weights = random_weights(config, seed=len(labels))
     networks.assign(network, config, weights)
-    texts = as_read(texts, config)
+    texts = truncate_ids(texts, config)
 
     ours = Classifier(config, vocabulary, weights).probabilities(texts)
     theirs = np.concatenate(
@@ -91,29 +91,29 @@ def test_weights_survive_the_way_into_keras_and_back():
 
 
 def test_a_disagreement_refuses_the_model():
-    from lstmctl.training import agreement
+    from lstmctl.training import finish
     from lstmctl.training import network as networks
-    from lstmctl.training.prepare import Part, Plan
+    from lstmctl.training.prepare import EncodedPart, Plan
 
     config = ModelConfig(labels=("neg", "pos"), vocab_size=20, embedding_dim=3, units=5, max_len=30)
     network = networks.build(config, dropout=0.0, seed=0)
     texts = [np.arange(2, 2 + length, dtype=np.int32) for length in range(15)]
     plan = object.__new__(Plan)
     object.__setattr__(plan, "model", config)
-    object.__setattr__(plan, "validation", Part(texts, np.zeros(15, np.int64)))
+    object.__setattr__(plan, "validation", EncodedPart(texts, np.zeros(15, np.int64)))
     right = networks.weights(network, config)
-    assert agreement.check(network, Classifier(config, Vocabulary([], []), right), plan) <= 1e-5
+    assert finish.check_agreement(network, Classifier(config, Vocabulary([], []), right), plan) <= 1e-5
     for name in right:
         wrong = {**right, name: right[name] + np.float32(0.01)}
         with pytest.raises(Disagreement, match="disagree"):
-            agreement.check(network, Classifier(config, Vocabulary([], []), wrong), plan)
+            finish.check_agreement(network, Classifier(config, Vocabulary([], []), wrong), plan)
 
 
 def test_the_sample_has_every_length_from_none_to_the_most():
-    from lstmctl.training.agreement import sample
+    from lstmctl.training.finish import sample_texts
 
     texts = [np.ones(length, np.int32) for length in range(200)]
-    lengths = [len(text) for text in sample(texts, max_len=500)]
+    lengths = [len(text) for text in sample_texts(texts, max_len=500)]
     assert {0, 1, 500} <= set(lengths)
     assert len(lengths) <= 70
-    assert sample([np.empty(0, np.int32)], max_len=3)[-1].tolist() == [1, 1, 1]
+    assert sample_texts([np.empty(0, np.int32)], max_len=3)[-1].tolist() == [1, 1, 1]

@@ -4,18 +4,18 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lstmctl.training.batches import order
+from lstmctl.training.steps import batch_order
 
 LENGTHS = np.random.default_rng(0).integers(0, 300, 3_333)
 
 
 def flat(**changes):
-    return np.concatenate(order(LENGTHS, **{"batch_size": 32, "seed": 0, "epoch": 1, **changes})).tolist()
+    return np.concatenate(batch_order(LENGTHS, **{"batch_size": 32, "seed": 0, "epoch": 1, **changes})).tolist()
 
 
 @given(texts=st.integers(1, 400), batch_size=st.integers(1, 40))
 def test_every_text_comes_once_in_batches_of_the_right_size(texts, batch_size):
-    batches = order(LENGTHS[:texts], batch_size=batch_size, seed=0, epoch=0)
+    batches = batch_order(LENGTHS[:texts], batch_size=batch_size, seed=0, epoch=0)
     assert sorted(np.concatenate(batches).tolist()) == list(range(texts))
     assert max(map(len, batches)) <= batch_size
     assert len(batches) == -(-texts // batch_size)
@@ -29,6 +29,6 @@ def test_ten_epochs_have_ten_orders_and_two_seeds_differ():
 
 
 def test_texts_of_a_batch_have_similar_lengths():
-    batches = order(LENGTHS, batch_size=32, seed=0, epoch=1)
+    batches = batch_order(LENGTHS, batch_size=32, seed=0, epoch=1)
     padded = sum(LENGTHS[batch].max() * len(batch) for batch in batches)
     assert padded < 1.1 * LENGTHS.sum()

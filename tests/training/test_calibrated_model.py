@@ -3,10 +3,9 @@
 import numpy as np
 import pytest
 
-from lstmctl import metrics
-from lstmctl.calibration import uncalibrated
-from lstmctl.classifier import Classifier
-from lstmctl.data import load
+from lstmctl.data.datasets import load
+from lstmctl.evaluation import metrics
+from lstmctl.evaluation.calibration import uncalibrated
 from lstmctl.registry.store import Registry
 
 pytestmark = pytest.mark.training
@@ -16,7 +15,7 @@ def answers(folder, part):
     examples = getattr(load(folder.card.data, home=folder.path), part)
     labels = folder.card.config.labels
     truth = np.array([labels.index(example.label) for example in examples])
-    predictions = Classifier.load(folder).predict([example.text for example in examples])
+    predictions = folder.classifier().predict([example.text for example in examples])
     return np.array([prediction.probabilities for prediction in predictions]), truth
 
 

@@ -60,12 +60,11 @@ def test_the_registry_verifies(home):
 def test_real_reviews_have_the_same_bits_alone_and_together(cli, home):
     from pathlib import Path
 
-    from lstmctl.classifier import Classifier
     from lstmctl.config import DataConfig
-    from lstmctl.data import load
+    from lstmctl.data.datasets import load
     from lstmctl.registry.store import Registry
 
-    classifier = Classifier.load(Registry(home).resolve("imdb"))
+    classifier = Registry(home).resolve("imdb").classifier()
     texts = [example.text for example in load(DataConfig(), home=Path("/nowhere")).test[:150]]
     together = [answer.probabilities for answer in classifier.predict(texts)]
     assert [classifier.predict([text])[0].probabilities for text in texts] == together

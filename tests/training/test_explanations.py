@@ -4,10 +4,10 @@ import keras
 import numpy as np
 import pytest
 
-from lstmctl.classifier import Classifier
 from lstmctl.config import ModelConfig
-from lstmctl.explanation import traces
-from lstmctl.text import Vocabulary
+from lstmctl.model.classifier import Classifier
+from lstmctl.model.explanation import traces
+from lstmctl.model.text import Vocabulary
 
 pytestmark = pytest.mark.training
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lstmctl.config import DataConfig, TrainConfig
-from lstmctl.data import Dataset, Example
+from lstmctl.data.datasets import Dataset, Example
 from lstmctl.errors import AnsweredNo, BadData
 from lstmctl.history import EpochRecord
 from lstmctl.training.prepare import prepare

@@ -6,7 +6,6 @@ import keras
 import numpy as np
 import pytest
 
-from lstmctl.classifier import Classifier
 from lstmctl.registry.store import Registry
 
 pytestmark = [
@@ -61,7 +60,7 @@ def imported(cli, path, tmp_path, *options, vocabulary=None):
     assert (result.code, result.out) == (0, f"{path.stem}@1\n"), result.err
     folder = Registry(tmp_path / "home").resolve(path.stem)
     folder.verify()
-    return folder, Classifier.load(folder)
+    return folder, folder.classifier()
 
 
 def the_posts_own(path):
@@ -170,6 +169,6 @@ def test_our_own_keras_file_comes_back(cli, tmp_path):
     result = cli("models", "import", path, "--vocab", vocabulary, "--max-len", 20)
     assert result.out == "back@1\n", result.err
     sentences = ["good film", "bad bad film", "", "never heard of"]
-    first, second = (Classifier.load(Registry(home).resolve(name)) for name in ("tiny", "back"))
+    first, second = (Registry(home).resolve(name).classifier() for name in ("tiny", "back"))
     for one, other in zip(first.predict(sentences), second.predict(sentences), strict=True):
         np.testing.assert_allclose(one.probabilities, other.probabilities, atol=1e-6)

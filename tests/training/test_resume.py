@@ -11,7 +11,7 @@ from functools import cache
 import pytest
 from training import runs
 
-from lstmctl.training.framework import cores
+from lstmctl.process import cores
 
 pytestmark = pytest.mark.training
 
@@ -177,10 +177,10 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before_it(cli, copy, straight
 
 def test_a_run_whose_model_is_registered_already_is_only_tidied_up(cli, copy, monkeypatch):
     """As after a kill between the two."""
-    from lstmctl.registry.checkpoints import Run
+    from lstmctl.registry.runs import TrainingRun
 
     with monkeypatch.context() as patched:
-        patched.setattr(Run, "finish", lambda self: None)
+        patched.setattr(TrainingRun, "finish", lambda self: None)
         assert cli("train", "-q", "--resume", "--home", copy).out == "data@1\n"
     assert len(cli("models", "list", "--runs", "--json", "--home", copy).lines) == 1
     assert cli("train", "-q", "--resume", "--home", copy).out == "data@1\n"

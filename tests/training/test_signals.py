@@ -111,8 +111,8 @@ def test_a_second_signal_ends_it_there_and_then(tmp_path):
     """Inside a block that must not be interrupted, which a first signal waits for."""
     program = (
         "import os, signal, sys, time\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
-        "from lstmctl import signals\nsignals.install()\n"
-        "with signals.deferred():\n    print('in', flush=True)\n    time.sleep(60)\n    print('out')\n"
+        "from lstmctl import process\nprocess.handle_signals()\n"
+        "with process.signals_deferred():\n    print('in', flush=True)\n    time.sleep(60)\n    print('out')\n"
     )
     process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
     assert process.stdout.readline() == "in\n"
@@ -126,11 +126,11 @@ def test_a_second_signal_ends_it_there_and_then(tmp_path):
 
 def test_a_deferred_signal_comes_at_the_end_of_the_outermost_block():
     program = (
-        "import os, signal\nfrom lstmctl import signals\nfrom lstmctl.errors import Signalled\nsignals.install()\n"
+        "import os, signal\nfrom lstmctl import process\nfrom lstmctl.errors import Signalled\nprocess.handle_signals()\n"
         "done = []\n"
         "try:\n"
-        "    with signals.deferred():\n"
-        "        with signals.deferred():\n"
+        "    with process.signals_deferred():\n"
+        "        with process.signals_deferred():\n"
         "            os.kill(os.getpid(), signal.SIGTERM)\n"
         "            done.append('inner')\n"
         "        done.append('outer')\n"

@@ -3,7 +3,7 @@
 import pytest
 
 from lstmctl.config import DataConfig, TrainConfig
-from lstmctl.data import Dataset, Example
+from lstmctl.data.datasets import Dataset, Example
 from lstmctl.training.prepare import prepare
 
 

@@ -122,12 +122,12 @@ def test_the_positive_label_is_the_last_unless_told_otherwise(cli, small):
 
 
 def test_a_checkpoint_is_a_model_until_the_run_is_finished(cli, small, tmp_path, monkeypatch):
-    from lstmctl.training import agreement
+    from lstmctl.training import finish
 
     def stop(*arguments, **settings):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(agreement, "check", stop)
+    monkeypatch.setattr(finish, "check", stop)
     stopped = cli("train", "--data", small, *QUICK, "-e", 3)
     assert stopped.code == 130
     assert stopped.out == ""

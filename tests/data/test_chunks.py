@@ -1,0 +1,156 @@
+"""Files in pieces are the same rows, with the same numbers, as in one."""
+
+import csv
+import gzip
+import io
+import json
+import random
+import tracemalloc
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lstmctl.data.chunks import split_file
+from lstmctl.data.formats import read_rows
+from lstmctl.errors import BadData, BadRow
+
+TEXTS = st.lists(st.text(st.sampled_from('ab,"\n\t é字😀'), max_size=12), max_size=30)
+
+
+def in_pieces(path, kind, *, size, **options):
+    pieces = list(split_file(path, format=kind, text_column="text", size=size))
+    assert [piece.number for piece in pieces] == list(range(len(pieces)))
+    rows = []
+    for piece in pieces:
+        rows += read_rows(path, format=kind, label_column=None, piece=piece, **options)
+    return rows, pieces
+
+
+def written(path, kind, texts):
+    if kind == "csv":
+        file = io.StringIO()
+        csv.writer(file).writerows([["text", "n"], *([text, number] for number, text in enumerate(texts))])
+        path.write_bytes(file.getvalue().encode())
+    elif kind == "jsonl":
+        path.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
+    else:
+        lines = [text.replace("\n", " ").replace("\t", " ") for text in texts]
+        path.write_bytes("\n".join(["text\tn", *(f"{line}\t1" for line in lines)] if kind == "tsv" else lines).encode())
+
+
+@pytest.mark.parametrize("kind", ["csv", "tsv", "jsonl", "lines"])
+@given(texts=TEXTS, size=st.integers(1, 80), bom=st.booleans())
+@settings(deadline=None, max_examples=150)
+def test_pieces_have_the_rows_of_the_whole(kind, texts, size, bom, tmp_path_factory):
+    path = tmp_path_factory.mktemp("pieces") / f"rows.{kind}"
+    written(path, kind, texts)
+    if bom:
+        path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    rows, pieces = in_pieces(path, kind, size=size)
+    assert rows == list(read_rows(path, format=kind, label_column=None))
+    ends = [piece.stop for piece in pieces[:-1]]
+    assert [piece.start for piece in pieces[1:]] == ends
+    assert pieces[-1].stop is None
+
+
+def test_large_files_become_several_pieces_of_about_that_size(tmp_path):
+    path = tmp_path / "rows.jsonl"
+    written(path, "jsonl", ["word " * 20] * 1_000)
+    _, pieces = in_pieces(path, "jsonl", size=10_000)
+    assert len(pieces) == path.stat().st_size // 10_000 + 1
+    assert all(10_000 <= piece.stop - piece.start < 10_120 for piece in pieces[:-1])
+
+
+def test_row_groups_are_the_pieces_of_parquet(tmp_path):
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    path = tmp_path / "rows.parquet"
+    table = pyarrow.table({"text": [f"text {number}" for number in range(1_000)]})
+    parquet.write_table(table, path, row_group_size=70)
+    rows, pieces = in_pieces(path, "parquet", size=1_000)
+    assert rows == list(read_rows(path, label_column=None))
+    assert [row.number for row in rows] == list(range(1, 1_001))
+    assert len(pieces) > 3
+
+
+def test_a_row_group_of_any_size_is_read_in_little_memory(tmp_path):
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    path = tmp_path / "rows.parquet"
+    texts = [random.Random(number).randbytes(1_000).hex() for number in range(20_000)]
+    parquet.write_table(pyarrow.table({"text": texts}), path, row_group_size=10**6)
+    assert path.stat().st_size > 10_000_000
+    del texts
+    tracemalloc.start()  # pyarrow reads through a file of Python's
+    try:
+        assert sum(1 for _ in read_rows(path, label_column=None)) == 20_000
+        assert tracemalloc.get_traced_memory()[1] < 12_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_packed_file_is_one_piece(tmp_path):
+    path = tmp_path / "rows.jsonl.gz"
+    path.write_bytes(gzip.compress(b'{"text": "a"}\n' * 1_000, mtime=0))
+    rows, pieces = in_pieces(path, "jsonl", size=100)
+    assert len(pieces) == 1
+    assert len(rows) == 1_000
+
+
+def test_a_header_that_cannot_be_used_is_no_row(tmp_path):
+    path = tmp_path / "rows.csv"
+    path.write_text("review,n\na,1\n")
+    with pytest.raises(BadData, match="no column") as raised:
+        list(split_file(path, format="csv", text_column="text"))
+    assert not isinstance(raised.value, BadRow)
+
+
+GOOD = {"jsonl": b'{"text": "good"}\n', "csv": b"good,1\n", "tsv": b"good\t1\n", "lines": b"good\n"}
+BAD = {
+    "jsonl": [b'{"text": 1}\n', b"{\n", b"[]\n", b'"\xff"\n', b"x" * 3_000 + b"\n"],
+    "csv": [b"a,b,c\n", b'"a"b,1\n', b"\xff,1\n", b"\0,1\n", b"x" * 3_000 + b",1\n"],
+    "tsv": [b"alone\n", b"\xff\t1\n"],
+    "lines": [b"\xff\n", b"\0\n", b"x" * 3_000 + b"\n"],
+}
+
+
+@pytest.mark.parametrize("size", [1, 100, 10**6])
+@pytest.mark.parametrize("kind", list(GOOD))
+def test_bad_rows_are_set_aside_and_all_others_read(tmp_path, kind, size):
+    """Every good row comes, under its number; every bad one is named; nothing comes twice."""
+    path, lines, expected, wrong = tmp_path / f"rows.{kind}", [], [], []
+    for bad in BAD[kind]:
+        for line in (GOOD[kind], bad, GOOD[kind]):
+            (wrong if line is bad else expected).append(len(lines) + 1 + (kind in ("csv", "tsv")))
+            lines.append(line)
+    header = {"csv": b"text,n\n", "tsv": b"text\tn\n"}.get(kind, b"")
+    path.write_bytes(header + b"".join(lines))
+    aside = []
+    rows, _ = in_pieces(path, kind, size=size, set_aside=aside.append, max_line_bytes=1_000)
+    assert [row.number for row in rows] == expected
+    assert [error.number for error in aside] == wrong
+    assert all(error.message.startswith(f"{path}:{error.number}: ") for error in aside)
+
+
+def test_an_open_quote_is_set_aside_with_all_that_it_swallowed(tmp_path):
+    path = tmp_path / "rows.csv"
+    path.write_text('text,n\na,1\n"b,2\n' + "c,3\n" * 100)
+    aside = []
+    rows, _ = in_pieces(path, "csv", size=10**6, set_aside=aside.append)
+    assert [row.number for row in rows] == [2]
+    assert [(error.number, error.last) for error in aside] == [(3, 103)]
+
+
+def test_bad_rows_of_parquet_are_set_aside(tmp_path):
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    path = tmp_path / "rows.parquet"
+    parquet.write_table(pyarrow.table({"text": ["a", None, "b"]}), path)
+    aside = []
+    rows = list(read_rows(path, label_column=None, set_aside=aside.append))
+    assert [row.text for row in rows] == ["a", "b"]
+    assert [error.number for error in aside] == [2]

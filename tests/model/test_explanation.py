@@ -1,0 +1,132 @@
+"""Explanations: what each number means, for every architecture; and what is picked out of them."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from toy import CONFIG, WORDS, toy_weights
+
+from lstmctl.config import ModelConfig
+from lstmctl.model.classifier import Classifier
+from lstmctl.model.explanation import decisive, explain, half_life
+from lstmctl.model.lstm import Memory, step
+from lstmctl.model.text import Vocabulary
+
+VOCABULARY = Vocabulary(["the", "film", "was", "not", "good", "很", "👍🏽", "<start>"], [9, 8, 7, 6, 5, 4, 3, 2])
+SHAPES = {
+    "masked": {},
+    "classic": {"padding": "pre"},
+    "stacked": {"layers": 2},
+    "bidirectional": {"bidirectional": True},
+    "stacked and bidirectional": {"layers": 2, "bidirectional": True},
+    "highest states": {"pooling": "last+max", "bidirectional": True},
+    "three labels": {"labels": ("a", "b", "c")},
+    "first words": {"cut": "end"},
+    "start word": {"start_word": "<start>"},
+    "start word, first words": {"start_word": "<start>", "cut": "end", "padding": "pre"},
+}
+
+
+def classifier_of(**shape):
+    config = ModelConfig(
+        **{"labels": ("neg", "pos"), "vocab_size": 10, "embedding_dim": 4, "units": 3, "max_len": 8, **shape}
+    )
+    generator = np.random.default_rng(3)
+    weights = {name: generator.normal(0, 0.8, each).astype(np.float32) for name, each in config.shapes().items()}
+    return Classifier(config, VOCABULARY, weights)
+
+
+words = st.lists(st.sampled_from(["the", "film", "was", "not", "good", "qwrtz", "很", "👍🏽"]), max_size=12)
+
+
+@settings(max_examples=40, deadline=None)
+@given(words, st.sampled_from(list(SHAPES)))
+def test_running_probability_and_effect_are_ordinary_predictions(text, shape):
+    classifier = classifier_of(**SHAPES[shape])
+    explanation = explain(classifier, " ".join(text))
+    assert explanation.prediction == classifier.predict([" ".join(text)])[0]
+    read = explanation.words
+    whole = explanation.prediction.probabilities[classifier.config.labels.index(explanation.label)]
+
+    def ordinary(words):
+        (prediction,) = classifier.predict([" ".join(words)])
+        return prediction.probabilities[classifier.config.labels.index(explanation.label)]
+
+    limit = classifier.config.max_len
+    if SHAPES[shape].get("cut") == "end":
+        assert read == text[: limit - ("start_word" in SHAPES[shape])]
+    else:
+        assert read == text[-limit:]
+    assert explanation.known == [word in VOCABULARY.ids for word in read]
+    assert explanation.start == pytest.approx(ordinary([]), abs=1e-6)
+    for place in range(len(read)):
+        assert explanation.probability[place] == pytest.approx(ordinary(read[: place + 1]), abs=1e-6)
+        assert explanation.effect[place] == pytest.approx(whole - ordinary(read[:place] + read[place + 1 :]), abs=1e-6)
+    if read:
+        assert explanation.probability[-1] == whole
+
+
+@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
+def test_a_trace_has_a_row_for_each_word_of_each_lstm(shape):
+    classifier = classifier_of(**shape)
+    config = classifier.config
+    explanation = explain(classifier, "the film was not good")
+    assert list(explanation.traces) == [
+        f"lstm.{layer}.{direction}" for layer in range(config.layers) for direction in config.directions
+    ]
+    for trace in explanation.traces.values():
+        assert all(values.shape == (5, config.units) for values in trace)
+        kept = trace.forget * (trace.belt - trace.belt_change)
+        np.testing.assert_allclose(trace.belt, kept + trace.decision * trace.new_value, atol=1e-6)
+        np.testing.assert_allclose(trace.hidden, trace.output * np.tanh(trace.belt), atol=1e-6)
+    last = [trace for name, trace in explanation.traces.items() if name.startswith(f"lstm.{config.layers - 1}.")]
+    expected = np.mean([np.abs(trace.belt_change).mean(axis=1) for trace in last], axis=0)
+    np.testing.assert_allclose(explanation.mean("belt_change"), expected, rtol=1e-5)
+
+
+def test_the_head_sees_the_last_hidden_state_of_the_trace():
+    classifier = Classifier(CONFIG, WORDS, toy_weights())
+    explanation = explain(classifier, "good film bad good")
+    hidden = explanation.traces["lstm.0.forward"].hidden
+    after_each_word = 1 / (1 + np.exp(-(hidden.sum(axis=1))))  # the toy's head: the sum
+    np.testing.assert_allclose(explanation.probability, after_each_word, atol=1e-6)
+    assert explanation.effect[0] > 0 > explanation.effect[2]
+
+
+def test_no_words():
+    explanation = explain(classifier_of(), "…")
+    assert (explanation.words, explanation.effect.size, explanation.probability.size) == ([], 0, 0)
+    assert explanation.start == explanation.prediction.probabilities[1]
+
+
+@pytest.mark.parametrize(
+    ("effects", "places"),
+    [
+        ([], []),
+        ([0.0, 0.0], []),
+        ([0.3], [0]),
+        ([0.01, -0.4, 0.2], [1, 2]),
+        ([0.1, -0.4, 0.2], [1, 2, 0]),
+        ([0.1, -0.4, 0.2, 0.3], [1, 3, 2]),
+        ([0.2, 0.2, 0.2, 0.2], [0, 1, 2]),  # of equals the first
+    ],
+)
+def test_two_or_three_words_decide(effects, places):
+    assert decisive(np.array(effects)) == places
+
+
+def test_half_life_is_when_half_of_the_belt_is_gone():
+    forget = np.array([[0.5, 0.9, 1.0], [0.5, 0.8, 1.0]], np.float32)
+    lives = half_life(forget)
+    assert lives[0] == pytest.approx(1)
+    assert (np.sqrt(0.9 * 0.8) ** lives[1]) == pytest.approx(0.5)
+    assert lives[2] == np.inf
+
+
+def test_half_life_agrees_with_a_belt_that_only_forgets():
+    classifier = classifier_of(units=1)
+    (matrices,) = (layer["forward"] for layer in classifier.layers)
+    memory = Memory(np.zeros(1, np.float32), np.ones(1, np.float32))
+    _, gates = step(np.zeros(4, np.float32), memory, matrices)
+    life = half_life(gates.forget[None])
+    assert gates.forget**life == pytest.approx(0.5)

@@ -1,0 +1,108 @@
+"""What a word is, in many scripts; what the vocabulary keeps."""
+
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lstmctl.config import FIRST_WORD, UNKNOWN
+from lstmctl.model import text
+from lstmctl.model.text import Vocabulary, clip, encode, normalise, tokenize
+
+WORDS = {
+    "Don't STOP, it's 'quoted' rock'n'roll": ["don't", "stop", "it's", "quoted", "rock'n'roll"],
+    "l’été n'est pas L'ÉTÉ": ["l'été", "n'est", "pas", "l'été"],
+    "great<br /><br/>movie<BR>br": ["great", "movie", "br"],
+    "3.14 e-mail under_score x²": ["3", "14", "e", "mail", "under", "score", "x²"],
+    "नमस्ते दुनिया, बहुत अच्छी फ़िल्म": ["नमस्ते", "दुनिया", "बहुत", "अच्छी", unicodedata.normalize("NFC", "फ़िल्म")],
+    "หนังดีมาก ๒๕๖๐": ["ห", "นั", "ง", "ดี", "ม", "า", "ก", "๒๕๖๐"],
+    "这部电影，很好看！2024年": ["这", "部", "电", "影", "很", "好", "看", "2024", "年"],
+    "スター映画ガ": ["ス", "タ", "ー", "映", "画", "ガ"],
+    "ສະບາຍດີ": ["ສ", "ະ", "ບ", "າ", "ຍ", "ດີ"],
+    "ខ្មែរ": ["ខ្", "មែ", "រ"],
+    "မြန်မာ": ["မြ", "န်", "မာ"],
+    "한국어 영화": ["한국어", "영화"],
+    "Ελληνικά ταινία": ["ελληνικά", "ταινία"],
+    "مرحبا می\u200cخواهم": ["مرحبا", "می\u200cخواهم"],
+    "שלום עולם": ["שלום", "עולם"],
+    "good😀😀👍🏽bad": ["good", "😀", "😀", "👍🏽", "bad"],
+    "👨‍👩‍👧 🇫🇷🇩🇪 ❤️ 5️⃣ ©": ["👨‍👩‍👧", "🇫🇷", "🇩🇪", "❤️", "5️⃣"],
+    "": [],
+    " \t\n—…“”": [],
+}
+
+
+@pytest.mark.parametrize("written", WORDS)
+def test_words(written):
+    assert tokenize(written) == WORDS[written]
+
+
+@pytest.mark.parametrize("written", WORDS)
+def test_decomposed_copies_are_the_same_text(written):
+    assert tokenize(unicodedata.normalize("NFD", written)) == WORDS[written]
+
+
+@given(st.text())
+def test_words_survive_being_joined_by_spaces(written):
+    words = tokenize(written)
+    assert tokenize(" ".join(words)) == words
+    assert not any(character.isspace() for word in words for character in word)
+
+
+@given(st.text())
+def test_normalising_twice_changes_nothing(written):
+    once = normalise(written)
+    assert normalise(once) == once or "<br" in once  # taking a tag out can leave another one
+
+
+@given(st.text(alphabet=[chr(code) for code in [*range(0x300), *range(0x2010, 0x2031), 0x20AC]]))
+def test_the_short_cut_for_latin_agrees_with_the_full_rules(written):
+    prepared = normalise(written)
+    if not text._NOT_SIMPLE.search(prepared):
+        assert text._SIMPLE_WORD.findall(prepared) == text._any_word().findall(prepared)
+
+
+def test_the_most_frequent_words_come_first_and_the_alphabet_decides_between_equals():
+    vocabulary = Vocabulary.learn({"b": 2, "a": 2, "c": 5, "x" * 101: 9})
+    assert vocabulary.words == ("c", "a", "b")
+    assert vocabulary.ids == {"c": 2, "a": 3, "b": 4}
+    assert len(vocabulary) == 5
+    assert vocabulary.first(4).words == ("c", "a")
+    assert vocabulary.first(100, min_count=3).words == ("c",)
+
+
+@given(st.dictionaries(st.text("abcé字👍", min_size=1, max_size=5), st.integers(1, 10**6)))
+def test_a_vocabulary_survives_its_file(counts):
+    vocabulary = Vocabulary.learn(counts)
+    read = Vocabulary.from_text(vocabulary.to_text())
+    assert (read.words, read.counts) == (vocabulary.words, vocabulary.counts)
+
+
+@pytest.mark.parametrize(
+    "damaged", ["a\t1", "a 1\n", "\t1\n", "a\t\n", "a\t-1\n", "a\t1\na\t2\n", "a\t" + "9" * 5000 + "\n", "a\t１\n"]
+)
+def test_a_damaged_vocabulary_is_refused(damaged):
+    with pytest.raises(ValueError):
+        Vocabulary.from_text(damaged)
+
+
+def test_encode_counts_unknown_and_cut_words():
+    vocabulary = Vocabulary(["good", "film"], [3, 2])
+    encoded = encode("A good film, good!", vocabulary, max_len=3)
+    assert encoded.ids == [FIRST_WORD, FIRST_WORD + 1, FIRST_WORD]
+    assert encoded.reading == (4, 3, [], 1)
+    encoded = encode("A good film, good!", vocabulary, max_len=3, cut="end")
+    assert encoded.ids == [UNKNOWN, FIRST_WORD, FIRST_WORD + 1]
+    assert encoded.reading.unknown == ["a"]
+
+
+@pytest.mark.parametrize(("cut", "kept"), [("start", ["c", "d"]), ("end", ["a", "b"])])
+def test_the_start_of_a_long_text_is_cut_unless_told_otherwise(cut, kept):
+    assert clip(["a", "b", "c", "d"], 2, cut) == kept
+    assert clip(["a"], 2, cut) == ["a"]
+
+
+@given(st.text(st.sampled_from("aZ09'’_ <br/>\t\n\x00.-&"), max_size=40))
+def test_the_short_way_for_ascii_is_the_general_rule(raw):
+    assert tokenize(raw) == text._any_word().findall(normalise(raw))

@@ -1,0 +1,157 @@
+"""Locks between processes."""
+
+import errno
+import fcntl
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from lstmctl.errors import Busy
+from lstmctl.storage import filesystem
+from lstmctl.storage.filesystem import Directory
+from lstmctl.storage.locks import held, left_behind, lock
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from lstmctl.storage.filesystem import Directory
+from lstmctl.storage.locks import lock
+with Directory.open(Path(sys.argv[1])) as folder, lock(folder, ".lock", timeout=5, what="it is held"):
+    print("held", flush=True)
+    time.sleep(600)
+"""
+
+
+@pytest.fixture
+def folder(tmp_path):
+    with Directory.open(tmp_path) as folder:
+        yield folder
+
+
+@pytest.fixture
+def holder(tmp_path):
+    process = subprocess.Popen([sys.executable, "-c", HOLDER, tmp_path], stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"held\n"
+    yield process
+    process.kill()
+    process.wait()
+    process.stdout.close()
+
+
+def test_one_at_a_time(folder):
+    with lock(folder, ".lock", timeout=0, what="imdb is being changed"):
+        assert held(folder, ".lock")
+        with (
+            pytest.raises(Busy, match="imdb is being changed by another process") as caught,
+            lock(folder, ".lock", timeout=0.05, what="imdb is being changed"),
+        ):
+            pass
+        assert caught.value.hint.startswith("try again")
+    assert not held(folder, ".lock")
+    with lock(folder, ".lock", timeout=0, what=""):
+        pass
+    assert folder.names() == [".lock"]  # it stays
+
+
+def test_looking_makes_nothing(folder):
+    assert not held(folder, ".lock")
+    with pytest.raises(FileNotFoundError), left_behind(folder, ".lock"):
+        pass
+    assert folder.names() == []
+
+
+def test_a_holder_that_is_stopped_is_waited_for_and_one_that_is_killed_is_not(folder, holder):
+    holder.send_signal(signal.SIGSTOP)
+    assert held(folder, ".lock")
+    with left_behind(folder, ".lock") as gone:
+        assert not gone
+    with pytest.raises(Busy), lock(folder, ".lock", timeout=0.1, what=""):
+        pass
+    holder.kill()
+    with lock(folder, ".lock", timeout=60, what=""):
+        pass
+
+
+def test_a_program_that_a_holder_starts_does_not_keep_the_lock(folder):
+    with lock(folder, ".lock", timeout=0, what=""):
+        child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], close_fds=False)
+    try:
+        with lock(folder, ".lock", timeout=60, what=""):  # the kernel closes it a moment after the program has begun
+            assert child.poll() is None
+    finally:
+        child.kill()
+        child.wait()
+
+
+@pytest.mark.parametrize("replaced", [True, False])
+def test_a_lock_on_a_file_that_lost_its_name_is_no_lock(folder, monkeypatch, replaced):
+    """Between open and flock someone removes the file: the lock is taken again, on the file that is there."""
+    real, taken = fcntl.flock, []
+
+    def flock(descriptor, kind):
+        taken.append(descriptor)
+        if len(taken) == 1:
+            (folder.path / ".lock").unlink()
+            if replaced:
+                (folder.path / ".lock").touch()
+        real(descriptor, kind)
+
+    monkeypatch.setattr(filesystem.system, "flock", flock)
+    with lock(folder, ".lock", timeout=5, what=""):
+        assert len(taken) == 2
+        assert held(folder, ".lock")
+
+
+def test_left_behind(folder):
+    (folder.path / ".lock").touch()
+    with left_behind(folder, ".lock") as gone:
+        assert gone
+        with left_behind(folder, ".lock") as gone_too:
+            assert not gone_too
+
+
+def test_what_was_left_behind_is_let_go(folder):
+    with lock(folder, ".lock", timeout=0, what="it is held"):
+        pass
+    with left_behind(folder, ".lock") as gone:
+        assert gone
+    assert not held(folder, ".lock")
+    with lock(folder, ".lock", timeout=0, what="it is held"):
+        assert held(folder, ".lock")
+
+
+@pytest.mark.parametrize("broken", [lambda *_: None, OSError(errno.ENOLCK, "no locks"), OSError(errno.ENOTSUP, "no")])
+def test_where_locks_mean_nothing_nobody_is_thought_dead(folder, monkeypatch, broken):
+    def flock(descriptor, kind):
+        if isinstance(broken, OSError):
+            raise broken
+
+    monkeypatch.setattr(filesystem.system, "flock", flock)
+    with lock(folder, ".lock", timeout=0, what=""), left_behind(folder, ".lock") as gone:
+        assert not gone
+    assert not held(folder, ".lock")
+
+
+def test_other_errors_are_told(folder, monkeypatch):
+    def flock(descriptor, kind):
+        raise OSError(errno.EIO, "i/o error")
+
+    monkeypatch.setattr(filesystem.system, "flock", flock)
+    before = os.listdir("/dev/fd")
+    with pytest.raises(OSError, match="i/o"), lock(folder, ".lock", timeout=0, what=""):
+        pass
+    assert os.listdir("/dev/fd") == before
+
+
+def test_a_pipe_in_the_place_of_a_lock_does_not_hang(folder):
+    os.mkfifo(folder.path / ".lock")
+    started = time.monotonic()
+    assert not held(folder, ".lock")
+    with lock(folder, ".lock", timeout=0, what=""):
+        pass
+    assert time.monotonic() - started < 30  # a guard against hanging, no measurement
