@@ -25,7 +25,7 @@ BOUNDS: dict[str, tuple[int, int]] = {
     "embedding_dim": (1, 4096),
     "units": (1, 4096),
     "layers": (1, 8),
-    "members": (1, 16),
+    "ensemble_size": (1, 16),
     "epochs": (1, 10_000),
     "batch_size": (1, 65_536),
     "min_count": (1, 1_000_000_000),
@@ -48,6 +48,10 @@ REAL_BOUNDS: dict[str, tuple[float, float]] = {
     "temperature": (0.01, 100.0),
     "time_limit": (1.0, 1e7),
 }
+
+
+# Settings of models, runs and recipes that were written before they were renamed.
+RENAMED = {"members": "ensemble_size"}
 
 
 def check_bounds(name: str, value: Any) -> str | None:
@@ -83,6 +87,7 @@ class Config:
             raise ValueError("not an object")
         fields = {field.name: field for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
         hints = _type_hints(typing.cast(Any, cls))
+        values = {RENAMED.get(name, name): value for name, value in values.items()}
         for name in values:
             if name not in fields:
                 raise ValueError(f"unknown field {name!r:.60}")
@@ -297,7 +302,7 @@ class TrainConfig(Config):
     layers: int = 1
     bidirectional: bool = False
     pooling: Literal["last", "last+max"] = "last"
-    members: int = 1  # LSTMs of this size that are trained apart and answer together, as a larger one
+    ensemble_size: int = 1  # LSTMs of this size that are trained apart and answer together, as a larger one
     padding: Literal["masked", "pre"] = "masked"
     word_odds: Literal["naive-bayes", "none"] | None = None  # what the first numbers of the embedding are
     word_vectors: Literal["cooccurrence", "none"] = "none"  # where the rest of the embedding starts from
@@ -327,8 +332,8 @@ class TrainConfig(Config):
             max_len=self.max_len,
             cut=self.cut,
             padding=self.padding,
-            embedding_dim=self.members * self.embedding_dim,
-            units=self.members * self.units,
+            embedding_dim=self.ensemble_size * self.embedding_dim,
+            units=self.ensemble_size * self.units,
             layers=self.layers,
             bidirectional=self.bidirectional,
             pooling=self.pooling,

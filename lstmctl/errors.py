@@ -40,7 +40,7 @@ class LstmctlError(Exception):
         self.hint = hint
 
 
-class AnsweredNo(LstmctlError):
+class TrainingDiverged(LstmctlError):
     """The question was answered "no": training diverged, a threshold was missed."""
 
     exit_code = ExitCode.NO

@@ -22,10 +22,10 @@ def toy_weights(config: ModelConfig = CONFIG) -> dict[str, np.ndarray]:
     weights = {name: np.zeros(shape, np.float32) for name, shape in config.shapes().items()}
     units = config.units
     weights["embedding"][2, 0], weights["embedding"][3, 0] = 1, -1
-    decision, forget, new_value, output = (slice(gate * units, (gate + 1) * units) for gate in range(4))
+    decision, forget, candidate, output = (slice(gate * units, (gate + 1) * units) for gate in range(4))
     bias, kernel = weights["lstm.0.forward.bias"], weights["lstm.0.forward.kernel"]
     bias[decision], bias[forget], bias[output] = 2, 1.5, 2
-    kernel[0, new_value] = 1
+    kernel[0, candidate] = 1
     weights["lstm.0.forward.recurrent_kernel"][:] = 0.01
     weights["head.kernel"][:, -1] = 1
     return weights
@@ -65,7 +65,7 @@ def toy_files(**changes: object) -> dict[str, bytes]:
     answers = np.array([[0.9, 0.1]] * 4 + [[0.2, 0.8]] * 6)
     metrics = {
         "test": measure(answers, np.array([0] * 5 + [1] * 5), labels=("neg", "pos")).to_dict(),
-        "floors": {
+        "baselines": {
             "majority_label": "neg",
             "majority": {"validation": 0.5, "test": 0.5},
             "naive_bayes": {"validation": 0.8, "test": 0.7},

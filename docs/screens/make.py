@@ -76,7 +76,7 @@ SCREENS = (
     Screen("narrow", 60, explained(SENTENCE)),
     Screen("plain", 80, explained(SENTENCE + ", qwrtz"), plain=True),
     Screen("chinese", 80, ["predict", "-m", "films-zh", "--explain", "这部电影很好看，可是音乐真难听 👎🏽"]),
-    Screen("belt", 80, ["plot", "--kind", "gates", "--show", "belt", "--text", SENTENCE]),
+    Screen("cell", 80, ["plot", "--kind", "gates", "--show", "cell", "--text", SENTENCE]),
 )
 
 
@@ -101,7 +101,7 @@ def main() -> None:
                 (HERE / f"{screen.name}.svg").write_text(draw(screen, output(screen, environment)), encoding="utf-8")
         if only is None:
             home = train_negation(Path(temporary))
-            for show in ("forget", "belt"):
+            for show in ("forget", "cell"):
                 command = ["plot", "--kind", "gates", "-m", "negation", "--show", show, "--text", NEGATED]
                 run(*command, "--force", "-o", str(HERE / f"{show}-map.svg"), LSTMCTL_HOME=home)
 

@@ -39,7 +39,7 @@ def command(
     shell: Annotated[Literal["bash", "zsh", "fish"], typer.Argument(metavar="bash|zsh|fish", help="Your shell.")],
 ) -> None:
     """Print a script for completion in your shell."""
-    console = Console.open(settings)
+    console = Console.open(output=settings.output)
     if shell == "bash":
         console.result(_BASH.strip("\n"))
         return

@@ -51,7 +51,7 @@ def list_command() -> None:
     """List the named data sets."""
     from lstmctl.data.named import NAMES
 
-    console = Console.open(settings)
+    console = Console.open(output=settings.output)
     if console.format == "json":
         for name, about in NAMES.items():
             answer: dict[str, Any] = {"schema": "lstmctl.data/1", "name": name, "rows": about.rows}
@@ -128,7 +128,7 @@ def check_command(
     for name, value in (("--max-len", max_len), ("--vocab-size", vocab_size)):
         if value < 1:
             raise UsageError(f"{name} must be 1 or more, not {value}")
-    console = Console.open(settings)
+    console = Console.open(output=settings.output)
     config = DataConfig(
         source=resolve_source(source),
         text_column=text_column,

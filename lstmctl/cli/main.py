@@ -13,7 +13,7 @@ from typer.exceptions import TyperException
 
 from lstmctl import __version__
 from lstmctl.cli import completion, data, evaluate, models, options, plot, predict, summary, train
-from lstmctl.cli.console import Console, PipeClosed, report_error
+from lstmctl.cli.console import Console, PipeClosed
 from lstmctl.cli.options import Command, Group
 from lstmctl.errors import ExitCode, LstmctlError, Signalled, UsageError
 
@@ -48,7 +48,7 @@ app.command(completion.NAME, cls=Command, epilog=completion.EXAMPLES)(completion
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        Console(options.settings).result(f"lstmctl {__version__}")
+        Console.current().result(f"lstmctl {__version__}")
         raise typer.Exit
 
 
@@ -64,6 +64,7 @@ def program(
 def run(arguments: Sequence[str]) -> int:
     """Run one command line; returns the exit code. Never raises, never shows a traceback without --debug."""
     options.reset()
+    Console.reset()
     if "_LSTMCTL_COMPLETE" in os.environ:  # set by the scripts of `lstmctl completion`
         from typer.completion import completion_init  # type: ignore[attr-defined]  # there, but not re-exported
 
@@ -78,11 +79,11 @@ def run(arguments: Sequence[str]) -> int:
 def _run(arguments: Sequence[str]) -> int:
     try:
         result = app(list(arguments), standalone_mode=False, prog_name="lstmctl")
-        Console(options.settings).save()
+        Console.current().save()
     except PipeClosed:
         return int(ExitCode.PIPE_CLOSED)
     except LstmctlError as error:
-        return report_error(Console(options.settings), error)
+        return Console.current().report(error)
     except TyperException as error:
         return _usage(error, arguments)
     except Exception as error:
@@ -106,13 +107,13 @@ def _usage(error: Any, arguments: Sequence[str]) -> int:
         argument.startswith(wrong) and " " in argument for argument in arguments
     ):
         hint = f'a text that begins with a dash goes after --: {path} -- "{wrong}…"'
-    return report_error(Console(options.settings), UsageError(message, hint=hint))
+    return Console.current().report(UsageError(message, hint=hint))
 
 
 def _bug(error: Exception) -> int:
     if options.settings.debug:
         traceback.print_exc()
-    console = Console(options.settings)
+    console = Console.current()
     console.error(
         f"this is a bug in lstmctl: {type(error).__name__}: {error}",
         hint="run the same command with --debug and report what it prints",
@@ -123,13 +124,13 @@ def _bug(error: Exception) -> int:
 def _flush(code: int) -> int:
     """Write out what is buffered. A failure that was already met outranks one met here."""
     try:
-        Console(options.settings).flush()
+        Console.current().flush()
     except PipeClosed:
         _discard_stdout()
         return code or int(ExitCode.PIPE_CLOSED)
     except LstmctlError as error:
         _discard_stdout()
-        return code or report_error(Console(options.settings), error)
+        return code or Console.current().report(error)
     if code == ExitCode.PIPE_CLOSED:
         _discard_stdout()
     return code

@@ -37,7 +37,6 @@ class Settings:
     quiet: bool = False
     verbose: bool = False
     debug: bool = False
-    written: Any = None  # a file with the answer so far, where it goes to `output`
 
 
 settings = Settings()

@@ -41,7 +41,7 @@ def default_reference() -> str | None:
 
 def note_default_model(console: Console, folder: "ModelFolder", *, named: bool) -> None:
     """Name a model that the user did not name."""
-    if not named and console.messages_on_terminal:
+    if not named and console.err.on_terminal:
         console.note((f"model {folder.reference}", "dim"))
 
 

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lstmctl.cli.console import Console
-from lstmctl.cli.evaluate.texts import own_part
 from lstmctl.cli.options import MODEL_HELP, Model, complete_model, settings
-from lstmctl.cli.registry_access import open_model
+from lstmctl.cli.registry_access import open_model, open_registry
 from lstmctl.config import FIRST_WORD, ModelConfig
 from lstmctl.errors import BadData, ExitCode, LstmctlError, NotFound, UsageError
+from lstmctl.evaluation.labelled_texts import own_part
 from lstmctl.plots.text import Span, tsv, visible
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def command(
         raise UsageError("--command, --gates, --near and --word are different answers", hint="ask for one at a time")
     if texts and not gates:
         raise UsageError("--text belongs to --gates")
-    console = Console.open(settings)
+    console = Console.open(output=settings.output)
     folder = open_model(reference or model)
     if gates:
         show_gates(console, folder, texts or [])
@@ -84,7 +84,7 @@ def command(
         return show_word(console, folder, word)
     elif show_command:
         line = shlex.join(folder.card.command)
-        console.result(visible(line) if console.on_terminal else line)
+        console.result(visible(line) if console.out.on_terminal else line)
     elif console.format == "json":
         console.json(_object(folder))
     elif console.format == "tsv":
@@ -235,12 +235,12 @@ def _matrices(classifier: "Classifier") -> list[dict[str, Any]]:
                 rows.append(
                     {
                         "lstm": f"lstm.{number}.{direction}",
-                        "matrix": name.replace("_", " ") + (" gate" if name != "new_value" else ""),
-                        "inputs": matrix.input.shape[0],
+                        "matrix": name.replace("_", " ") + (" gate" if name != "candidate" else ""),
+                        "inputs": matrix.kernel.shape[0],
                         "units": matrix.bias.size,
                         "parameters": parameters,
                         "share": parameters / classifier.config.parameters,
-                        "norm_word": float(np.linalg.norm(matrix.input)),
+                        "norm_word": float(np.linalg.norm(matrix.kernel)),
                         "norm_hidden": float(np.linalg.norm(matrix.recurrent)),
                         "mean_bias": float(matrix.bias.mean()),
                     }
@@ -250,7 +250,7 @@ def _matrices(classifier: "Classifier") -> list[dict[str, Any]]:
 
 def _own_texts(folder: "ModelFolder") -> tuple[list[str], str]:
     """Texts spread over the test part, and what they are."""
-    examples, name = own_part(folder, part="test")
+    examples, name = own_part(folder, part="test", home=open_registry().home)
     step = -(-len(examples) // MOST_TEXTS)
     texts = [example.text for example in examples[::step]]
     return texts, f"{len(texts)} texts of {name}"

@@ -126,11 +126,11 @@ def measure_baselines(
 
 
 def naive_bayes_accuracy(train: Sequence[Example], examples: Sequence[Example], *, labels: tuple[str, ...]) -> float:
-    """How naive Bayes, learned from `train`, does on other examples: the floor for a model of the same texts."""
+    """How naive Bayes, learned from `train`, does on other examples: the baseline for a model of the same texts."""
     vocabulary, ids = learn_vocabulary([example.text for example in train])
     parts = {"other": (texts_to_ids(examples, vocabulary), label_indices(examples, labels))}
-    floors = measure_baselines((ids, label_indices(train, labels)), parts, labels=labels, vocab_size=len(vocabulary))
-    return floors.naive_bayes["other"]
+    baselines = measure_baselines((ids, label_indices(train, labels)), parts, labels=labels, vocab_size=len(vocabulary))
+    return baselines.naive_bayes["other"]
 
 
 def label_indices(examples: Sequence[Example], labels: tuple[str, ...]) -> NDArray[np.int64]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from lstmctl.model.lstm import Floats
     from lstmctl.registry.artifact import ModelFolder
 
-_ORDER = ("decision", "output", "forget", "new_value")
+_ORDER = ("input", "output", "forget", "candidate")
 _OPSET, _IR = 17, 8  # old enough for runtimes of the last years
 
 

@@ -105,25 +105,27 @@ class Classifier:
         """All layers, for words (longest, texts) and lengths, longest first. See `_pooled`."""
         tables, rows = self._tables, words
         for number, layer in enumerate(self._packed):
-            last, every, highest = [], [], []
+            last_states, all_states, max_states = [], [], []
             on_top = number + 1 == len(self._packed)
             for name, packed in layer.items():
                 read = rows if name == "forward" else _backwards(rows, lengths)
-                seen = None if on_top else np.zeros((*rows.shape, self.config.units), np.float32)
-                top = None
+                states = None if on_top else np.zeros((*rows.shape, self.config.units), np.float32)
+                maximum = None
                 if on_top and "max" in self.config.pools:
-                    highest.append(top := np.zeros((lengths.size, self.config.units), np.float32))
-                last.append(run(tables[name], read, lengths, packed.recurrent, every=seen, highest=top))
-                if seen is not None:
-                    every.append(seen if name == "forward" else _backwards(seen, lengths))
-            if every:
+                    max_states.append(maximum := np.zeros((lengths.size, self.config.units), np.float32))
+                last_states.append(
+                    run(tables[name], read, lengths, packed.recurrent, all_states=states, max_state=maximum)
+                )
+                if states is not None:
+                    all_states.append(states if name == "forward" else _backwards(states, lengths))
+            if all_states:
                 # The layer above reads hidden states instead of words: a table with one row for each place.
-                places = np.concatenate(every, axis=-1)
-                inputs = places.reshape(-1, places.shape[-1])
+                states_below = np.concatenate(all_states, axis=-1)
+                inputs = states_below.reshape(-1, states_below.shape[-1])
                 above = self._packed[number + 1]
-                tables = {name: product(inputs, packed.input) + packed.bias for name, packed in above.items()}
+                tables = {name: product(inputs, packed.kernel) + packed.bias for name, packed in above.items()}
                 rows = np.arange(rows.size, dtype=np.int32).reshape(rows.shape)
-        return np.concatenate([*last, *highest], axis=-1)
+        return np.concatenate([*last_states, *max_states], axis=-1)
 
     def _fill_tables(self, words: NDArray[np.int32]) -> None:
         """Compute the tables' rows for words that were not seen before."""
@@ -132,7 +134,7 @@ class Classifier:
         missing = np.flatnonzero(needed & ~self._in_tables)
         if missing.size:
             for name, packed in self._packed[0].items():
-                self._tables[name][missing] = product(self.embedding[missing], packed.input) + packed.bias
+                self._tables[name][missing] = product(self.embedding[missing], packed.kernel) + packed.bias
             self._in_tables[missing] = True
 
 

@@ -29,12 +29,12 @@ class Trace(NamedTuple):
     """What one LSTM did; each (words, units). Belt and hidden state are those after the word."""
 
     forget: Floats
-    decision: Floats
-    new_value: Floats
+    input: Floats
+    candidate: Floats
     output: Floats
-    belt: Floats
+    cell: Floats
     hidden: Floats
-    belt_change: Floats  # the belt after the word minus the belt before it
+    cell_change: Floats  # the belt after the word minus the belt before it
 
 
 class Explanation(NamedTuple):
@@ -54,7 +54,7 @@ class Explanation(NamedTuple):
         last_layer = list(self.traces)[-1].rpartition(".")[0] + "."
         units = [getattr(trace, quantity) for name, trace in self.traces.items() if name.startswith(last_layer)]
         values = np.concatenate(units, axis=1, dtype=np.float64)
-        mean: NDArray[np.float64] = (np.abs(values) if quantity == "belt_change" else values).mean(axis=1)
+        mean: NDArray[np.float64] = (np.abs(values) if quantity == "cell_change" else values).mean(axis=1)
         return mean
 
 
@@ -119,7 +119,7 @@ def _read(inputs: Floats, matrices: Matrices) -> Trace:
     for place, word in enumerate(inputs):
         before = memory
         memory, gates = step(word, memory, matrices)
-        for values, value in zip(trace, (*gates, memory.belt, memory.hidden, memory.belt - before.belt), strict=True):
+        for values, value in zip(trace, (*gates, memory.cell, memory.hidden, memory.cell - before.cell), strict=True):
             values[place] = value
     return trace
 

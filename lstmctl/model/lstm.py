@@ -1,26 +1,26 @@
-"""The LSTM itself: four matrices, three gates and a new value, a conveyor belt, a hidden state.
+"""The LSTM itself: four matrices, three gates and a candidate, a cell state, a hidden state.
 
-A belt runs through time, one place on it for every unit. At each word
+The cell state (the post: the conveyor belt) runs through time, one number for every unit. At each word
 
-  the forget gate    looks at the word and at what was last said, and wipes some of the belt;
-  the decision gate  (also: input gate) chooses where something will be written;
-  the new value      (also: candidate) is what could be written there;
-  the belt           keeps what was not wiped, and takes on what was decided;
-  the output gate    chooses what of the belt is read out;
+  the forget gate    looks at the word and the previous hidden state, and decides how much of the cell state to keep;
+  the input gate     (the post: the decision gate) decides how much of the candidate to write;
+  the candidate      (the post: the new value) is what could be written;
+  the cell state     is what was kept plus what was written;
+  the output gate    decides how much of the cell state to read out;
   the hidden state   is what is read out: it goes to the next word, and after the last one to the classifier.
 
-Notation, for one layer with `inputs` numbers a word and `units` places on the belt. A leading batch axis is allowed.
+Notation, for one layer with `inputs` numbers a word and `units` units. A leading batch axis is allowed.
 
   word      (inputs,)  the word's embedding, or the hidden state of the layer below
-  memory    hidden (units,) and belt (units,); both are zero before the first word
-  matrices  one for each gate and one for the new value: input (inputs, units), recurrent (units, units), bias (units,)
+  memory    hidden (units,) and cell (units,); both are zero before the first word
+  matrices  one for each gate and one for the candidate: kernel (inputs, units), recurrent (units, units), bias (units,)
 
 `step` is the story, one word at a time; `explain` and the tests use it. `run` is the same arithmetic for many texts at
 once, made fast; a property test holds the two together.
 
 Source: Hochreiter and Schmidhuber (1997), with the forget gate of Gers, Schmidhuber and Cummins (2000), as in
 keras.layers.LSTM (https://keras.io/api/layers/recurrent_layers/lstm/). Left out: peepholes, recurrent dropout,
-training (Keras trains; dropout does nothing afterwards).
+training (Keras trains; dropout has no effect afterwards).
 """
 
 from typing import NamedTuple
@@ -35,22 +35,22 @@ class Memory(NamedTuple):
     """What a layer carries from word to word; each (units,) or (batch, units)."""
 
     hidden: Floats
-    belt: Floats
+    cell: Floats
 
 
 class Gates(NamedTuple):
-    """What happened at one word; each (units,) or (batch, units). Gates lie in 0…1, the new value in -1…1."""
+    """The gates (0…1) and the candidate (-1…1) at one word; each (units,) or (batch, units)."""
 
     forget: Floats
-    decision: Floats
-    new_value: Floats
+    input: Floats
+    candidate: Floats
     output: Floats
 
 
 class Matrix(NamedTuple):
-    """One of the four: input (inputs, units), recurrent (units, units), bias (units,)."""
+    """One of the four: kernel (inputs, units), recurrent (units, units), bias (units,)."""
 
-    input: Floats
+    kernel: Floats
     recurrent: Floats
     bias: Floats
 
@@ -59,19 +59,23 @@ class Matrices(NamedTuple):
     """The four matrices of a layer."""
 
     forget: Matrix
-    decision: Matrix
-    new_value: Matrix
+    input: Matrix
+    candidate: Matrix
     output: Matrix
 
 
 # How Keras lays the four side by side: i, f, c, o. (PyTorch: i, f, g, o; ONNX: i, o, f, c.)
-KERAS_ORDER = ("decision", "forget", "new_value", "output")
+KERAS_ORDER = ("input", "forget", "candidate", "output")
 
 
 def matrices_from_keras(kernel: Floats, recurrent_kernel: Floats, bias: Floats) -> Matrices:
     """Cut the four matrices out of Keras's packed weights.
 
     kernel (inputs, 4·units), recurrent_kernel (units, 4·units), bias (4·units,).
+
+    >>> packed = np.zeros((2, 12)), np.zeros((3, 12)), np.arange(12.0)
+    >>> matrices_from_keras(*packed).forget.bias
+    array([3., 4., 5.])
     """
     parts = zip(
         *(np.split(packed, len(KERAS_ORDER), axis=-1) for packed in (kernel, recurrent_kernel, bias)), strict=True
@@ -80,36 +84,50 @@ def matrices_from_keras(kernel: Floats, recurrent_kernel: Floats, bias: Floats) 
 
 
 def sigmoid(z: Floats) -> Floats:
-    """1 / (1 + e⁻ᶻ), written with tanh, which cannot overflow."""
+    """1 / (1 + e⁻ᶻ), written with tanh, which cannot overflow.
+
+    >>> sigmoid(np.array([-1000.0, 0.0, 1000.0]))
+    array([0. , 0.5, 1. ])
+    """
     half = z.dtype.type(0.5)
     value: Floats = half + half * np.tanh(half * z)
     return value
 
 
 def step(word: Floats, memory: Memory, matrices: Matrices) -> tuple[Memory, Gates]:
-    """Read one word: the memory after it, and what the gates did."""
+    """Read one word: the memory after it, and the gates.
 
-    def look(matrix: Matrix) -> Floats:
-        return word @ matrix.input + memory.hidden @ matrix.recurrent + matrix.bias
+    >>> zero = Matrix(np.zeros((2, 1)), np.zeros((1, 1)), np.zeros(1))
+    >>> memory, gates = step(np.ones(2), Memory(np.zeros(1), np.ones(1)), Matrices(zero, zero, zero, zero))
+    >>> gates.forget, memory.cell  # gates without weights stand at one half
+    (array([0.5]), array([0.5]))
+    """
 
-    forget = sigmoid(look(matrices.forget))
-    decision = sigmoid(look(matrices.decision))
-    new_value = np.tanh(look(matrices.new_value))
-    belt = forget * memory.belt + decision * new_value
-    output = sigmoid(look(matrices.output))
-    hidden = output * np.tanh(belt)
+    def pre_activation(matrix: Matrix) -> Floats:
+        return word @ matrix.kernel + memory.hidden @ matrix.recurrent + matrix.bias
 
-    return Memory(hidden, belt), Gates(forget, decision, new_value, output)
+    forget = sigmoid(pre_activation(matrices.forget))
+    input = sigmoid(pre_activation(matrices.input))
+    candidate = np.tanh(pre_activation(matrices.candidate))
+    cell = forget * memory.cell + input * candidate
+    output = sigmoid(pre_activation(matrices.output))
+    hidden = output * np.tanh(cell)
+
+    return Memory(hidden, cell), Gates(forget, input, candidate, output)
 
 
 # Matrix libraries choose another kernel, and so other last bits, for another number of rows. Every product here is made
-# of blocks of this one size, so a text's bits cannot depend on which texts are computed beside it. Nor on its place
+# of blocks of this one size, so a text's bits cannot depend on which texts are computed beside it. Nor on its position
 # among them: OpenBLAS treats 8 rows alike on every processor, but 16 on Haswell as 6 and 10.
 BLOCK = 8
 
 
 def blocked(rows: int) -> int:
-    """`rows` rounded up to whole blocks."""
+    """`rows` rounded up to whole blocks.
+
+    >>> blocked(9)
+    16
+    """
     return -(-rows // BLOCK) * BLOCK
 
 
@@ -125,20 +143,20 @@ def product(rows: Floats, matrix: Floats) -> Floats:
 
 
 class Packed(NamedTuple):
-    """The four matrices side by side for `run`, in the order forget, decision, output, new value.
+    """The four matrices side by side for `run`, in the order forget, input, output, candidate.
 
     The first three are negated, the last one is multiplied by -2, so that one 1 / (1 + eᶻ) serves all four:
     σ(z) = 1 / (1 + e⁻ᶻ), and tanh(z) = 2·σ(2z) - 1. NumPy computes eᶻ twice as fast as tanh.
     """
 
-    input: Floats  # (inputs, 4·units)
+    kernel: Floats  # (inputs, 4·units)
     recurrent: Floats  # (units, 4·units)
     bias: Floats  # (4·units,)
 
 
 def pack(matrices: Matrices) -> Packed:
     """Lay the four matrices out for `run`."""
-    order = (matrices.forget, matrices.decision, matrices.output, matrices.new_value)
+    order = (matrices.forget, matrices.input, matrices.output, matrices.candidate)
     scales = [np.float32(-1)] * 3 + [np.float32(-2)]
     return Packed(
         *(
@@ -154,50 +172,50 @@ def run(
     lengths: NDArray[np.int64],
     recurrent: Floats,
     *,
-    every: Floats | None = None,
-    highest: Floats | None = None,
+    all_states: Floats | None = None,
+    max_state: Floats | None = None,
 ) -> Floats:
     """Read many texts; returns the hidden state after each one's last word, (batch, units).
 
-    table      (rows, 4·units): for every word its embedding times `Packed.input` plus `Packed.bias`, computed once, so
-               that a word costs one look-up instead of one product.
-    words      (longest, batch): row numbers in `table`, one column a text.
-    lengths    (batch,): words of each text, longest first; 0 is allowed and leaves the memory empty.
-    recurrent  `Packed.recurrent`.
-    every      (longest, batch, units): is filled with the hidden state after each word, for a layer above.
-    highest    (batch, units): each number is raised to the highest that the hidden state has there after any word.
+    table       (rows, 4·units): for every word its embedding times `Packed.kernel` plus `Packed.bias`, computed once,
+                so that a word costs one look-up instead of one product.
+    words       (longest, batch): row numbers in `table`, one column a text.
+    lengths     (batch,): words of each text, longest first; 0 is allowed and leaves the memory empty.
+    recurrent   `Packed.recurrent`.
+    all_states  (longest, batch, units): filled with the hidden state after each word, for a layer above.
+    max_state   (batch, units): raised in place to the maximum of the hidden state over all words.
 
-    As texts end, fewer rows are computed. No text ever sees padding.
+    As texts end, fewer rows are computed. No text ever reads padding.
     """
     batch, units = lengths.size, recurrent.shape[0]
     hidden = np.zeros((blocked(batch), units), np.float32)
-    belt = np.zeros((batch, units), np.float32)
+    cell = np.zeros((batch, units), np.float32)
     products = np.empty((hidden.shape[0] // BLOCK, BLOCK, 4 * units), np.float32)
-    # running[t]: how many texts have a word at place t.
+    # running[t]: how many texts have a word at position t.
     running = np.searchsorted(-lengths, -np.arange(words.shape[0]), side="left")
     gates = [slice(gate * units, (gate + 1) * units) for gate in range(4)]
-    inputs, said = np.empty((batch, 4 * units), np.float32), np.empty((batch, units), np.float32)
+    inputs, activated = np.empty((batch, 4 * units), np.float32), np.empty((batch, units), np.float32)
     with np.errstate(over="ignore"):  # eᶻ may be infinite; then 1 / (1 + eᶻ) is 0, as it should
-        for place, (row, active) in enumerate(zip(words, running, strict=True)):
+        for position, (row, active) in enumerate(zip(words, running, strict=True)):
             blocks = blocked(active) // BLOCK
             np.matmul(hidden[: blocks * BLOCK].reshape(blocks, BLOCK, units), recurrent, out=products[:blocks])
             z = products[:blocks].reshape(-1, 4 * units)[:active]
-            z += table.take(row[:active], axis=0, out=inputs[:active], mode="clip")  # without a check a word
+            z += table.take(row[:active], axis=0, out=inputs[:active], mode="clip")  # no bounds check for each word
             _logistic_of_minus(z)
-            forget, decision, output, new_value = (z[:, gate] for gate in gates)
-            _tanh_of_logistic(new_value)
-            new_value *= decision
-            kept, out = belt[:active], said[:active]
+            forget, write, output, candidate = (z[:, gate] for gate in gates)
+            _tanh_of_logistic(candidate)
+            candidate *= write
+            kept, out = cell[:active], activated[:active]
             kept *= forget
-            kept += new_value
+            kept += candidate
             np.multiply(kept, -2, out=out)
             _logistic_of_minus(out)
             _tanh_of_logistic(out)
             np.multiply(out, output, out=hidden[:active])
-            if highest is not None:
-                np.maximum(highest[:active], hidden[:active], out=highest[:active])
-            if every is not None:
-                every[place, :active] = hidden[:active]
+            if max_state is not None:
+                np.maximum(max_state[:active], hidden[:active], out=max_state[:active])
+            if all_states is not None:
+                all_states[position, :active] = hidden[:active]
     return hidden[:batch]
 
 

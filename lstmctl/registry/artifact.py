@@ -236,7 +236,7 @@ class ModelFolder:
         return sha256_hex("".join(f"{name} {self._sums[name]}\n" for name in sorted(self._sums)).encode())
 
     def metrics(self) -> dict[str, Any]:
-        """What was measured when the model was made: `test` and `floors`, where there are such."""
+        """What was measured when the model was made: `test` and `baselines`, where there are such."""
         return self._metrics
 
     @cached_property

@@ -5,7 +5,7 @@ metrics.json: what was measured when a model was trained. Checked, because comma
     {"test": {"n": 10, "metrics": {"accuracy": {"value": .9, "low": .6, "high": .98, "n": 10}, …},
               "labels": {"pos": {"precision": 1, "recall": .8, "f1": .9, "n": 5}, …},
               "confusion": {"pos": {"pos": 4, …}, …}},
-     "floors": {"majority_label": "pos", "majority": {"test": .5, …}, "naive_bayes": {"test": .8, …}}}
+     "baselines": {"majority_label": "pos", "majority": {"test": .5, …}, "naive_bayes": {"test": .8, …}}}
 
 Both parts may be missing, and more may be there.
 """
@@ -139,14 +139,16 @@ def parse_metrics(data: bytes, config: ModelConfig) -> dict[str, Any]:
         ValueError: saying what is wrong.
     """
     values = strictjson.parse_object(data)
+    if "floors" in values:  # the key's name in models made before 0.2
+        values["baselines"] = values.pop("floors")
     if "test" in values:
         _check_test(values["test"], set(config.labels))
-    if "floors" in values:
-        floors = values["floors"]
-        _require(_is_object(floors, ("majority_label", "majority", "naive_bayes")), "floors")
-        _require(isinstance(floors["majority_label"], str), "floors")
+    if "baselines" in values:
+        baselines = values["baselines"]
+        _require(_is_object(baselines, ("majority_label", "majority", "naive_bayes")), "baselines")
+        _require(isinstance(baselines["majority_label"], str), "baselines")
         for name in ("majority", "naive_bayes"):
-            _require(_is_table(floors[name], _is_real), f"floors.{name}")
+            _require(_is_table(baselines[name], _is_real), f"baselines.{name}")
     return values
 
 

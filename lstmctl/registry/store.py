@@ -97,7 +97,7 @@ class Registry:
             make_durable(folder, f"{reference} is stored, but a power cut may undo that")
         return reference
 
-    def registered(self, name: str, files: Mapping[str, bytes]) -> str | None:
+    def find_registered(self, name: str, files: Mapping[str, bytes]) -> str | None:
         """The version of a name that came of the same training run as these files, if there is one: whoever registered
         it may have ended before it could say so.
         """

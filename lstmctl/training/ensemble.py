@@ -21,17 +21,17 @@ from lstmctl.model.lstm import Floats
 Slices = dict[str, tuple[NDArray[np.int64], ...]]
 
 
-def member_config(config: ModelConfig, members: int) -> ModelConfig:
+def member_config(config: ModelConfig, ensemble_size: int) -> ModelConfig:
     """What one of the members is by itself."""
-    return replace(config, embedding_dim=config.embedding_dim // members, units=config.units // members)
+    return replace(config, embedding_dim=config.embedding_dim // ensemble_size, units=config.units // ensemble_size)
 
 
-def member_slices(config: ModelConfig, member: int, members: int) -> Slices:
+def member_slices(config: ModelConfig, member: int, ensemble_size: int) -> Slices:
     """Tensor name → for each of its axes, which places belong to the member."""
 
     def own(size: int, blocks: int = 1) -> NDArray[np.int64]:
         """Of so many `blocks` of `size`, one behind the other, the member's part of each."""
-        part = size // members
+        part = size // ensemble_size
         return (np.arange(blocks)[:, None] * size + member * part + np.arange(part)).ravel()
 
     directions = len(config.directions)

@@ -30,7 +30,7 @@ class Finished(NamedTuple):
 
     files: dict[str, bytes]
     test: Evaluation | None
-    lead: Comparison
+    vs_baseline: Comparison
     difference: float
     temperature: float
 
@@ -46,7 +46,7 @@ def finish_model(fitting: Fit, weights: dict[str, Floats], card: ModelCard) -> F
     networks.assign(fitting.network, plan.model, weights)
     classifier = Classifier(plan.model, plan.vocabulary, weights)
     difference = check_agreement(fitting.network, classifier, plan)
-    test, lead = _measured(classifier, plan, temperature=temperature)
+    test, vs_baseline = _measured(classifier, plan, temperature=temperature)
     files = pack(
         replace(card, config=replace(plan.model, temperature=temperature)),
         vocabulary=plan.vocabulary,
@@ -54,7 +54,7 @@ def finish_model(fitting: Fit, weights: dict[str, Floats], card: ModelCard) -> F
         metrics=_metrics(plan, test),
         history=fitting.state.history,
     )
-    return Finished(files, test, lead, difference, temperature)
+    return Finished(files, test, vs_baseline, difference, temperature)
 
 
 def _calibrated(weights: dict[str, Floats], plan: Plan) -> tuple[dict[str, Floats], float]:
@@ -76,23 +76,23 @@ def _calibrated(weights: dict[str, Floats], plan: Plan) -> tuple[dict[str, Float
 
 
 def _measured(classifier: Classifier, plan: Plan, *, temperature: float) -> tuple[Evaluation | None, Comparison]:
-    """The test part's evaluation, and the lead over naive Bayes there; of the validation part where there is none."""
+    """The test part's evaluation, and the comparison with naive Bayes; on validation where there is no test part."""
     name, part = ("test", plan.test) if plan.test.ids else ("validation", plan.validation)
     answers = classifier.probabilities(part.ids)
-    lead = compare_models(plan.floors.answers[name] == part.truth, predicted_labels(answers) == part.truth)
+    vs_baseline = compare_models(plan.baselines.answers[name] == part.truth, predicted_labels(answers) == part.truth)
     if name != "test":
-        return None, lead
-    return measure(answers, part.truth, labels=plan.model.labels, temperature=temperature), lead
+        return None, vs_baseline
+    return measure(answers, part.truth, labels=plan.model.labels, temperature=temperature), vs_baseline
 
 
 def _metrics(plan: Plan, test: Evaluation | None) -> dict[str, Any]:
-    floors = plan.floors
+    baselines = plan.baselines
     stored: dict[str, Any] = {
-        "floors": {
-            "majority_label": floors.majority_label,
-            "majority": floors.majority,
-            "naive_bayes": floors.naive_bayes,
-            "naive_bayes_f1": floors.naive_bayes_f1,
+        "baselines": {
+            "majority_label": baselines.majority_label,
+            "majority": baselines.majority,
+            "naive_bayes": baselines.naive_bayes,
+            "naive_bayes_f1": baselines.naive_bayes_f1,
         }
     }
     if test is not None:

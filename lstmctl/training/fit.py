@@ -8,7 +8,7 @@ from typing import Any, Self
 import keras
 import numpy as np
 
-from lstmctl.errors import AnsweredNo
+from lstmctl.errors import TrainingDiverged
 from lstmctl.evaluation.calibration import calibrated_log_loss
 from lstmctl.evaluation.intervals import wilson
 from lstmctl.evaluation.metrics import accuracy, log_loss
@@ -103,12 +103,12 @@ class Fit:
 
     def optimizer_arrays(self) -> dict[str, Floats]:
         """Copies of what the optimizer has gathered about each weight; how many steps it made is `done`."""
-        return {name: np.array(variable.numpy()) for name, variable in self._steps.gathered().items()}
+        return {name: np.array(variable.numpy()) for name, variable in self._steps.optimizer_slots().items()}
 
     def restore(self, state: TrainingState, weights: Mapping[str, Floats], optimizer: Mapping[str, Floats]) -> None:
         """Go on from here."""
         networks.assign(self.network, self.plan.model, weights)
-        for name, variable in self._steps.gathered().items():
+        for name, variable in self._steps.optimizer_slots().items():
             variable.assign(optimizer[name])
         self.state = state
         self._steps.optimizer.iterations.assign(self.done)
@@ -116,7 +116,7 @@ class Fit:
     def __iter__(self) -> Iterator[Progress | EpochRecord]:
         """
         Raises:
-            AnsweredNo: training diverged: the loss is no longer a finite number.
+            TrainingDiverged: training diverged: the loss is no longer a finite number.
         """
         self._steps.trace()
         while self.state.epoch <= self.plan.epochs and not self._enough():
@@ -136,7 +136,7 @@ class Fit:
                 seconds = time.monotonic() - started
                 self.state = replace(self.state, sums=sums, seconds=self.state.seconds + seconds)
             if not np.isfinite(sums.losses):
-                raise AnsweredNo(
+                raise TrainingDiverged(
                     f"training diverged in epoch {epoch} at step {sums.steps:,}: the loss is no longer a number",
                     hint=f"try a smaller learning rate: --lr {training.learning_rate / 10:g}",
                 )

@@ -30,10 +30,10 @@ class Dropout(NamedTuple):
     output: float = 0.0  # of what the head sees
 
 
-def kernel_name(gpus: Sequence[object], *, members: int = 1) -> str:
+def kernel_name(gpus: Sequence[object], *, ensemble_size: int = 1) -> str:
     """Which LSTM trains: "keras", where a GPU has its own kernel for that (cuDNN), else "fused". The stock layer has no
     part that could be trained by itself."""
-    return "keras" if gpus and members == 1 else "fused"
+    return "keras" if gpus and ensemble_size == 1 else "fused"
 
 
 def kernel(name: str, *, parts: int) -> Read:
@@ -82,7 +82,7 @@ def logits(
     seed: tf.Tensor,
     odds: tf.Tensor | None = None,
     member: int = 0,
-    members: int = 1,
+    ensemble_size: int = 1,
 ) -> tf.Tensor:
     """Texts, of which `lengths` (batch,) words are read → what a member of the model says of them, (batch, outputs): as
     if it were alone.
@@ -91,11 +91,11 @@ def logits(
     longest, columns) is added to the first numbers of the words' embeddings, which are then not trained (`odds.py`).
     """
     seed += [member << 20, 0]
-    variables, places = networks.variables(network, config), member_places(config, member, members)
+    variables, places = networks.variables(network, config), member_places(config, member, ensemble_size)
     columns = slice(places["embedding"][1][0], places["embedding"][1][-1] + 1)  # the member's, side by side
     hidden = embedded.words[:, :, columns]
     own = {
-        name: _part(variable.value, places[name], whole=members == 1)
+        name: _part(variable.value, places[name], whole=ensemble_size == 1)
         for name, variable in variables.items()
         if name != "embedding"
     }
@@ -120,7 +120,7 @@ def logits(
     if dropout.output > 0:
         kept = tf.random.stateless_uniform(tf.shape(hidden), seed + [0, _OUTPUT]) >= dropout.output
         hidden *= tf.cast(kept, tf.float32) / (1 - dropout.output)
-    return hidden @ (members * own["head.kernel"]) + own["head.bias"]
+    return hidden @ (ensemble_size * own["head.kernel"]) + own["head.bias"]
 
 
 def _part(value: tf.Tensor, places: Sequence[NDArray[np.int64]], *, whole: bool) -> tf.Tensor:

@@ -20,13 +20,15 @@ from lstmctl.registry.artifact import ModelFolder
 from lstmctl.training.ensemble import join_members, member_config
 
 
-def start(config: ModelConfig, *, members: int, dropout: float, seed: int, embedding: Floats | None) -> keras.Model:
+def start(
+    config: ModelConfig, *, ensemble_size: int, dropout: float, seed: int, embedding: Floats | None
+) -> keras.Model:
     """The network before its first step: each member drawn by itself, and where `embedding` (vocab_size, embedding_dim)
     is not NaN, that instead."""
     network = build(config, dropout=dropout, seed=seed)
-    if members > 1:
-        alone = member_config(config, members)
-        seeds = [(seed + 1_000_003 * member) % 2**31 for member in range(members)]
+    if ensemble_size > 1:
+        alone = member_config(config, ensemble_size)
+        seeds = [(seed + 1_000_003 * member) % 2**31 for member in range(ensemble_size)]
         parts = [weights(build(alone, dropout=dropout, seed=each), alone) for each in seeds]
         assign(network, config, join_members(config, parts))
     if embedding is not None:

@@ -1,4 +1,4 @@
-"""All that is decided before the first step, without TensorFlow: words, ids, floors, epochs.
+"""All that is decided before the first step, without TensorFlow: words, ids, baselines, epochs.
 
 What a training would cost, before TensorFlow is loaded.
 """
@@ -54,10 +54,10 @@ class Plan:
     train: EncodedPart
     validation: EncodedPart
     test: EncodedPart
-    floors: Baselines
+    baselines: Baselines
     unknown: float  # share of the words of the training texts that the model does not know
     cut: float  # share of the training texts that are longer than max_len
-    suspects: DataFindings  # texts that make a score better or a training worse than it looks
+    findings: DataFindings  # texts that make a score better or a training worse than it looks
     odds: WordOdds | None  # the first numbers of each word's embedding, where the recipe wants them
     vectors: Floats | None  # (vocab_size, the rest of the embedding): where that starts from, else at random
     steps: int  # per epoch
@@ -70,9 +70,9 @@ class Plan:
         if not parts and self.vectors is None:
             return None
         known = np.concatenate([*parts, self.vectors] if self.vectors is not None else parts, axis=1)
-        drawn = self.model.embedding_dim // self.training.members - known.shape[1]
+        drawn = self.model.embedding_dim // self.training.ensemble_size - known.shape[1]
         member = np.pad(known, [(0, 0), (0, drawn)], constant_values=np.nan)
-        return np.tile(member, (1, self.training.members))
+        return np.tile(member, (1, self.training.ensemble_size))
 
 
 def prepare(
@@ -83,7 +83,7 @@ def prepare(
     unlabelled: Sequence[str] = (),
     vectors: bool = True,
 ) -> Plan:
-    """Learn the vocabulary from the training part, read all parts with it, and measure the floors.
+    """Learn the vocabulary from the training part, read all parts with it, and measure the baselines.
 
     `labels` in the order of the model's outputs: of two, the second is the positive one. `unlabelled` texts add their
     words to the vocabulary and to what word vectors are learned from. Without `vectors` none are learned, as for a run
@@ -100,13 +100,13 @@ def prepare(
         raise BadData("the training texts have no words", hint="lstmctl data list shows the data sets that are here")
     validation, test = (texts_to_ids(part, everything) for part in (data.validation, data.test))
     truths = [label_indices(part, labels) for part in (data.train, data.validation, data.test)]
-    floors = measure_baselines(
+    baselines = measure_baselines(
         (train, truths[0]),
         {"validation": (validation, truths[1]), "test": (test, truths[2])},
         labels=labels,
         vocab_size=len(everything),
     )
-    suspects = _data_findings(train, truths[0], [*validation, *test])
+    findings = _data_findings(train, truths[0], [*validation, *test])
     seen = train
     if unlabelled:
         # Not above, because what there is to beat learns from the labelled texts alone.
@@ -116,7 +116,7 @@ def prepare(
     vocabulary = everything.first(training.vocab_size, min_count=training.min_count)
     model = training.model_config(labels, len(vocabulary)).validate()
     texts = truncate_ids(train, model)
-    alone = member_config(model, training.members)
+    alone = member_config(model, training.ensemble_size)
     odds = word_odds(texts, truths[0], alone, training)
     learned = None
     if training.word_vectors == "cooccurrence" and vectors:
@@ -131,10 +131,10 @@ def prepare(
         train=EncodedPart(texts, truths[0]),
         validation=EncodedPart(truncate_ids(validation, model), truths[1]),
         test=EncodedPart(truncate_ids(test, model), truths[2]),
-        floors=floors,
+        baselines=baselines,
         unknown=float(np.mean(np.concatenate(train) >= model.vocab_size)),
         cut=sum(text.size > model.max_len for text in train) / len(train),
-        suspects=suspects,
+        findings=findings,
         odds=odds,
         vectors=learned,
         steps=steps,
@@ -191,8 +191,8 @@ class Cost:
 
 def estimate(plan: Plan) -> Cost:
     """Time the forward pass on this machine, with weights of no meaning, and go on from there."""
-    members = plan.training.members
-    config = member_config(plan.model, members)  # zeros between the members are not trained
+    ensemble_size = plan.training.ensemble_size
+    config = member_config(plan.model, ensemble_size)  # zeros between the members are not trained
     generator = np.random.default_rng(0)
     weights = {name: generator.normal(0, 0.1, shape).astype(np.float32) for name, shape in config.shapes().items()}
     classifier = Classifier(config, plan.vocabulary, weights)
@@ -200,11 +200,11 @@ def estimate(plan: Plan) -> Cost:
     classifier.probabilities(tried)  # the first time also fills the table of words
     started = time.perf_counter()
     classifier.probabilities(tried)
-    a_text = members * (time.perf_counter() - started) / len(tried)
+    a_text = ensemble_size * (time.perf_counter() - started) / len(tried)
     an_epoch = a_text * (_PASSES_A_STEP * len(plan.train) + len(plan.validation))
     # Weights, gradients, the optimizer's, those to be saved.
     copies = {"rmsprop": 6, "adam": 7}[plan.training.optimizer]
-    lstms = members * config.layers * len(config.directions)
+    lstms = ensemble_size * config.layers * len(config.directions)
     a_step = plan.training.batch_size * config.max_len * lstms * 20 * max(config.units, config.embedding_dim)
     return Cost(
         parameters=plan.model.parameters,

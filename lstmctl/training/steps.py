@@ -72,7 +72,7 @@ class Steps:
             self._own, self._axes = tf.constant(np.append(plan.odds.own, np.float32(0))), tf.constant(plan.odds.axes)
         self._traced: Any = None
 
-    def gathered(self) -> dict[str, keras.Variable]:
+    def optimizer_slots(self) -> dict[str, keras.Variable]:
         """What the optimizer has gathered about each weight, by its name in Keras: variables like the weights."""
         optimizer = self.optimizer
         return {
@@ -145,9 +145,9 @@ class Steps:
                     seed=seed,
                     odds=odds,
                     member=member,
-                    members=self._training.members,
+                    ensemble_size=self._training.ensemble_size,
                 )
-                for member in range(self._training.members)
+                for member in range(self._training.ensemble_size)
             ]
             if self._model.outputs == 1:
                 # σ(z) is the softmax of (0, z).

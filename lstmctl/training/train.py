@@ -66,7 +66,7 @@ class Trained:
     history: tuple[EpochRecord, ...]
     epoch: int
     test: Evaluation | None
-    lead: Comparison  # over naive Bayes, on the test part, or where there is none on the validation part
+    vs_baseline: Comparison  # over naive Bayes, on the test part, or where there is none on the validation part
     difference: float  # between NumPy and Keras
     seconds: float
     temperature: float  # of the calibration; 1 where there was none
@@ -86,16 +86,16 @@ def train(
     must be the plan. A run that goes on ends with the very weights that it would have ended with.
 
     Raises:
-        AnsweredNo: training diverged. Disagreement: NumPy and Keras do not agree about the result.
+        TrainingDiverged: training diverged. Disagreement: NumPy and Keras do not agree about the result.
         Interrupted: a signal came; from the first step on, the run is saved. Busy: the run is still going on.
         NotFound: there is no such run. Rejected: nothing that it saved can be used.
     """
     threads = framework.use_threads(plan.training.threads)
-    kernel = forward.kernel_name(framework.gpus(), members=plan.training.members)
+    kernel = forward.kernel_name(framework.gpus(), ensemble_size=plan.training.ensemble_size)
     parts = max(1, min(threads, plan.training.batch_size // 16))  # a smaller part costs as much time as one of 16
     network = networks.start(
         plan.model,
-        members=plan.training.members,
+        ensemble_size=plan.training.ensemble_size,
         dropout=plan.training.dropout,
         seed=plan.training.seed,
         embedding=plan.starting_embedding(),
@@ -119,7 +119,7 @@ def train(
             raise _interrupted(interrupt, run, fitting) from None
         try:
             with signals_deferred():
-                reference = registry.registered(name, done.files) if resume else None
+                reference = registry.find_registered(name, done.files) if resume else None
                 reference = reference or registry.register(name, done.files)
                 run.finish()
         except (KeyboardInterrupt, Signalled) as interrupt:
@@ -130,7 +130,7 @@ def train(
         fitting.state.history,
         epoch,
         done.test,
-        done.lead,
+        done.vs_baseline,
         done.difference,
         fitting.seconds,
         done.temperature,

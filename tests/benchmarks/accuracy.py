@@ -102,7 +102,7 @@ def trained(options, *, home):
     reference = subprocess.run(command, check=True, text=True, stdout=subprocess.PIPE).stdout.strip()
     seconds = time.perf_counter() - started
     folder = resolve_model(Path(home), reference)
-    measured, floors = folder.metrics()["test"]["metrics"], folder.metrics()["floors"]
+    measured, floors = folder.metrics()["test"]["metrics"], folder.metrics()["baselines"]
     validated = folder.history()[folder.card.epoch - 1].val_accuracy
     rows = folder.card.rows["validation"], folder.card.rows["test"]
     bayes, f1 = floors["naive_bayes"], floors["naive_bayes_f1"]["test"]

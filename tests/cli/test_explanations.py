@@ -42,7 +42,7 @@ def test_tsv_has_a_row_for_each_word(cli, home, expected):
     for place, row in enumerate(rows[:4]):
         assert float(row["probability"]) == pytest.approx(expected.probability[place], abs=1e-6)
         assert float(row["effect"]) == pytest.approx(expected.effect[place], abs=1e-6)
-        for name in ("belt_change", "forget", "decision", "output"):
+        for name in ("cell_change", "forget", "input", "output"):
             assert float(row[name]) == pytest.approx(expected.mean(name)[place], abs=1e-6)
 
 
@@ -50,7 +50,7 @@ def test_json_is_one_object_a_text(cli, home, expected):
     first, second = map(json.loads, cli("predict", "--explain", "--json", TEXT, "").lines)
     assert (first["schema"], first["explains"], first["model"]) == ("lstmctl.explanation/1", "pos", "tiny@1")
     assert list(first["words"][0]) == [
-        "word", "known", "forget", "decision", "output", "belt_change", "probability", "effect"
+        "word", "known", "forget", "input", "output", "cell_change", "probability", "effect"
     ]  # fmt: skip
     assert [word["word"] for word in first["words"]] == ["good", "film", "qwrtz", "bad"]
     assert [word["known"] for word in first["words"]] == [True, True, False, True]
@@ -160,7 +160,7 @@ def test_with_three_labels_the_answer_is_explained(cli, tmp_path):
 
 def test_the_numbers_of_a_heat_map(cli, home, expected):
     trace = expected.traces["lstm.0.forward"]
-    for show, values in (("forget", trace.forget), ("new-value", trace.new_value), ("belt", trace.belt)):
+    for show, values in (("forget", trace.forget), ("candidate", trace.candidate), ("cell", trace.cell)):
         answer = json.loads(cli("plot", "--kind", "gates", "--text", TEXT, "--show", show, "--json").out)
         assert (answer["words"], answer["lstm"], answer["show"]) == (expected.words, "lstm.0.forward", show)
         np.testing.assert_allclose(answer["values"], values, rtol=1e-6)

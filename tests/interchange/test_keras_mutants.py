@@ -69,7 +69,7 @@ def test_members_that_share_bytes_are_refused():
 MANY = """
 import collections, io, os, random, resource, sys
 from pathlib import Path
-from lstmctl.registry import keras_file
+from lstmctl.interchange import keras_file
 from mutants import bytes_mutant
 data, count = Path(sys.argv[1]).read_bytes(), int(sys.argv[2])
 ends, dice = collections.Counter(), random.Random(1)

@@ -76,12 +76,12 @@ def test_a_trace_has_a_row_for_each_word_of_each_lstm(shape):
     ]
     for trace in explanation.traces.values():
         assert all(values.shape == (5, config.units) for values in trace)
-        kept = trace.forget * (trace.belt - trace.belt_change)
-        np.testing.assert_allclose(trace.belt, kept + trace.decision * trace.new_value, atol=1e-6)
-        np.testing.assert_allclose(trace.hidden, trace.output * np.tanh(trace.belt), atol=1e-6)
+        kept = trace.forget * (trace.cell - trace.cell_change)
+        np.testing.assert_allclose(trace.cell, kept + trace.input * trace.candidate, atol=1e-6)
+        np.testing.assert_allclose(trace.hidden, trace.output * np.tanh(trace.cell), atol=1e-6)
     last = [trace for name, trace in explanation.traces.items() if name.startswith(f"lstm.{config.layers - 1}.")]
-    expected = np.mean([np.abs(trace.belt_change).mean(axis=1) for trace in last], axis=0)
-    np.testing.assert_allclose(explanation.mean("belt_change"), expected, rtol=1e-5)
+    expected = np.mean([np.abs(trace.cell_change).mean(axis=1) for trace in last], axis=0)
+    np.testing.assert_allclose(explanation.mean("cell_change"), expected, rtol=1e-5)
 
 
 def test_the_head_sees_the_last_hidden_state_of_the_trace():

@@ -35,7 +35,7 @@ def test_one_unit_by_hand():
         return Matrix(*(np.array(value, np.float64) for value in ([[word]], [[recurrent]], [bias])))
 
     matrices = Matrices(
-        forget=matrix(1, 0, 0), decision=matrix(0, 2, 0), new_value=matrix(0, 0, 1), output=matrix(-1, 2, 0.5)
+        forget=matrix(1, 0, 0), input=matrix(0, 2, 0), candidate=matrix(0, 0, 1), output=matrix(-1, 2, 0.5)
     )
     memory, gates = step(np.array([1.0]), Memory(np.array([0.5]), np.array([2.0])), matrices)
 
@@ -44,34 +44,34 @@ def test_one_unit_by_hand():
 
     belt = logistic(1) * 2 + logistic(1) * math.tanh(1)
     assert gates.forget[0] == pytest.approx(logistic(1))
-    assert gates.decision[0] == pytest.approx(logistic(1))
-    assert gates.new_value[0] == pytest.approx(math.tanh(1))
+    assert gates.input[0] == pytest.approx(logistic(1))
+    assert gates.candidate[0] == pytest.approx(math.tanh(1))
     assert gates.output[0] == pytest.approx(logistic(0.5))
-    assert memory.belt[0] == pytest.approx(belt)
+    assert memory.cell[0] == pytest.approx(belt)
     assert memory.hidden[0] == pytest.approx(logistic(0.5) * math.tanh(belt))
 
 
-def test_a_closed_forget_gate_wipes_the_belt_and_an_open_one_keeps_it():
+def test_forget_gate_closed_and_open():
     def matrix(bias):
         return Matrix(np.zeros((1, 1)), np.zeros((1, 1)), np.array([bias]))
 
-    def after(forget, decision):
-        matrices = Matrices(matrix(forget), matrix(decision), new_value=matrix(1.0), output=matrix(0.0))
-        return step(np.zeros(1), Memory(np.zeros(1), np.array([5.0])), matrices)[0].belt[0]
+    def after(forget, input):
+        matrices = Matrices(matrix(forget), matrix(input), candidate=matrix(1.0), output=matrix(0.0))
+        return step(np.zeros(1), Memory(np.zeros(1), np.array([5.0])), matrices)[0].cell[0]
 
-    assert after(forget=-100.0, decision=-100.0) == pytest.approx(0)
-    assert after(forget=100.0, decision=-100.0) == pytest.approx(5)
-    assert after(forget=100.0, decision=100.0) == pytest.approx(5 + math.tanh(1))
+    assert after(forget=-100.0, input=-100.0) == pytest.approx(0)
+    assert after(forget=100.0, input=-100.0) == pytest.approx(5)
+    assert after(forget=100.0, input=100.0) == pytest.approx(5 + math.tanh(1))
 
 
-def test_keras_packs_decision_forget_new_value_output():
+def test_keras_gate_order():
     kernel = np.arange(8, dtype=np.float32).reshape(1, 8)  # two units: i i f f c c o o
     matrices = matrices_from_keras(kernel, np.zeros((2, 8), np.float32), np.zeros(8, np.float32))
-    assert KERAS_ORDER == ("decision", "forget", "new_value", "output")
-    assert matrices.decision.input.tolist() == [[0, 1]]
-    assert matrices.forget.input.tolist() == [[2, 3]]
-    assert matrices.new_value.input.tolist() == [[4, 5]]
-    assert matrices.output.input.tolist() == [[6, 7]]
+    assert KERAS_ORDER == ("input", "forget", "candidate", "output")
+    assert matrices.input.kernel.tolist() == [[0, 1]]
+    assert matrices.forget.kernel.tolist() == [[2, 3]]
+    assert matrices.candidate.kernel.tolist() == [[4, 5]]
+    assert matrices.output.kernel.tolist() == [[6, 7]]
 
 
 @given(z=st.floats(-(2.0**100), 2.0**100, width=32))
@@ -97,10 +97,10 @@ def test_the_fast_pass_is_the_story(seed, inputs, units, lengths):
     words = generator.integers(0, 11, (lengths[0], lengths.size)).astype(np.int32)
 
     packed = pack(matrices)
-    table = product(embedding, packed.input) + packed.bias
+    table = product(embedding, packed.kernel) + packed.bias
     every = np.zeros((*words.shape, units), np.float32)
     highest = np.full((lengths.size, units), -0.25, np.float32)
-    hidden = run(table, words, lengths, packed.recurrent, every=every, highest=highest)
+    hidden = run(table, words, lengths, packed.recurrent, all_states=every, max_state=highest)
     np.testing.assert_array_equal(hidden, run(table, words, lengths, packed.recurrent))
 
     for text, length in enumerate(lengths):

@@ -251,17 +251,17 @@ BAD_METRICS = {
     "a row of another label": {"test": TEST | {"confusion": {"other": {}}}},
     "an answer of another label": {"test": TEST | {"confusion": {"neg": {"other": 1}}}},
     "a count that is a text": {"test": TEST | {"confusion": {"neg": {"neg": "1"}}}},
-    "floors that are a list": {"floors": []},
-    "floors that lack one": {"floors": {"majority_label": "neg", "majority": {}}},
-    "a majority of a number": {"floors": FLOORS | {"majority_label": 1}},
-    "a floor that is a text": {"floors": FLOORS | {"naive_bayes": {"test": "1"}}},
-    "a majority that is a text": {"floors": FLOORS | {"majority": {"test": "1"}}},
-    "floors by number": {"floors": FLOORS | {"majority": 0.5}},
+    "floors that are a list": {"baselines": []},
+    "floors that lack one": {"baselines": {"majority_label": "neg", "majority": {}}},
+    "a majority of a number": {"baselines": FLOORS | {"majority_label": 1}},
+    "a floor that is a text": {"baselines": FLOORS | {"naive_bayes": {"test": "1"}}},
+    "a majority that is a text": {"baselines": FLOORS | {"majority": {"test": "1"}}},
+    "floors by number": {"baselines": FLOORS | {"majority": 0.5}},
 }
 
 
 def test_metrics_that_say_what_they_should():
-    values = {"test": TEST, "floors": FLOORS, "more": 1}
+    values = {"test": TEST, "baselines": FLOORS, "more": 1}
     assert card.parse_metrics(json.dumps(values).encode(), CONFIG) == values
     without_interval = {"value": 0.5, "low": None, "high": None, "n": 10**15}
     values["test"] = TEST | {"metrics": {"accuracy": ACCURACY, "auc": without_interval}, "confusion": {"neg": {}}}
@@ -287,9 +287,9 @@ BAD_METRICS = {
     "no object": [],
     "a test that is a number": {"test": 1},
     "a test without accuracy": {"test": {"n": 1, "metrics": {}, "labels": {}, "confusion": {}}},
-    "floors that are a list": {"floors": []},
+    "floors that are a list": {"baselines": []},
     "floors without numbers": {
-        "floors": {"majority_label": "pos", "majority": {"test": "high"}, "naive_bayes": {"test": 1}}
+        "baselines": {"majority_label": "pos", "majority": {"test": "high"}, "naive_bayes": {"test": 1}}
     },
 }
 

@@ -365,15 +365,15 @@ def test_pruning(home, model_files):
 
 def test_whether_a_run_is_registered_already(home, model_files):
     registry = Registry(home)
-    assert registry.registered("imdb", model_files) is None
+    assert registry.find_registered("imdb", model_files) is None
     for _ in range(2):
         registry.register("imdb", model_files)
-    assert registry.registered("imdb", model_files) == "imdb@2"
-    assert registry.registered("other", model_files) is None
-    assert registry.registered("imdb", {**model_files, "history.jsonl": b""}) is None
+    assert registry.find_registered("imdb", model_files) == "imdb@2"
+    assert registry.find_registered("other", model_files) is None
+    assert registry.find_registered("imdb", {**model_files, "history.jsonl": b""}) is None
     registry.remove("imdb@2")
     (home / "models/imdb/v000001/SHA256SUMS").write_bytes(b"")
-    assert registry.registered("imdb", model_files) is None
+    assert registry.find_registered("imdb", model_files) is None
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ def test_it_is_better_than_guessing_on_sentences_it_never_saw_and_says_what_naiv
     measured = json.loads(cli("evaluate", "--data", "rotten-tomatoes", "--json").out)
     assert measured["n"] == 8_530
     assert measured["metrics"]["accuracy"]["value"] > 0.65
-    assert 0.70 < measured["floors"]["naive_bayes"] < 0.76
+    assert 0.70 < measured["baselines"]["naive_bayes"] < 0.76
 
 
 def test_evaluate_repeats_what_training_said(cli, home, trained):

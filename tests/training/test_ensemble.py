@@ -54,14 +54,14 @@ def test_in_training_a_member_says_what_it_says_alone(shape):
     )
     settings = {"read": forward.kernel("fused", parts=1), "dropout": forward.Dropout(0.0), "seed": tf.constant([0, 0])}
     for member, part in enumerate(parts):
-        said = forward.logits(network, config, words, lengths, member=member, members=3, **settings)
+        said = forward.logits(network, config, words, lengths, member=member, ensemble_size=3, **settings)
         expected = Classifier(alone, WORDS, part).logits(TEXTS)[:, -config.outputs :]
         np.testing.assert_allclose(said, expected, atol=1e-5)
 
 
 @pytest.mark.training
 def test_they_are_trained_apart():
-    plan = planned(members=2, dropout=0.3, word_dropout=0.2, clip_norm=1.0, optimizer="adam")
+    plan = planned(ensemble_size=2, dropout=0.3, word_dropout=0.2, clip_norm=1.0, optimizer="adam")
     fitting = start(plan)
     before = fitting.weights()
     records = [event for event in fitting if isinstance(event, EpochRecord)]

@@ -28,9 +28,9 @@ def inside_keras(lstm, inputs):
     rows = []
     for word in inputs:
         z = word[None] @ cell.kernel + keras.ops.matmul(states[0], cell.recurrent_kernel) + cell.bias
-        decision, forget, new_value, output = keras.ops.split(z, 4, axis=1)
+        decision, forget, candidate, output = keras.ops.split(z, 4, axis=1)
         gates = [cell.recurrent_activation(gate) for gate in (forget, decision)]
-        gates += [cell.activation(new_value), cell.recurrent_activation(output)]
+        gates += [cell.activation(candidate), cell.recurrent_activation(output)]
         _, (hidden, belt) = cell(word[None], states)
         rows.append([np.asarray(value)[0] for value in (*gates, belt, hidden)])
         states = [hidden, belt]
@@ -63,7 +63,7 @@ def test_a_trace_is_what_keras_computes(shape):
                 assert mine.shape == keras_own.shape == (ids.size, config.units)
                 assert np.abs(mine - keras_own).max() <= 1e-5
                 compared += mine.size
-            assert (np.abs(trace.belt - belt) / np.maximum(1, np.abs(belt))).max() <= 1e-5
+            assert (np.abs(trace.cell - belt) / np.maximum(1, np.abs(belt))).max() <= 1e-5
             outputs.append(theirs[-1])
         inputs = np.concatenate(outputs, axis=1)
     assert compared == 5 * 40 * 5 * config.layers * len(config.directions)

@@ -7,7 +7,7 @@ import pytest
 
 from lstmctl.config import DataConfig, TrainConfig
 from lstmctl.data.datasets import Dataset, Example
-from lstmctl.errors import AnsweredNo, BadData
+from lstmctl.errors import BadData, TrainingDiverged
 from lstmctl.history import EpochRecord
 from lstmctl.training.prepare import prepare
 
@@ -25,8 +25,8 @@ def test_the_plan_needs_no_tensorflow():
     plan = prepare(dataset(), TRAINING, labels=("neg", "pos"))
     assert plan.vocabulary.words == ("film", "bad", "good")
     assert (plan.steps, plan.epochs, plan.unknown, plan.cut) == (10, 2, 0.0, 0.0)
-    assert plan.floors.naive_bayes == {"validation": 1.0, "test": 1.0}
-    assert plan.floors.majority == {"validation": 0.5, "test": 0.5}
+    assert plan.baselines.naive_bayes == {"validation": 1.0, "test": 1.0}
+    assert plan.baselines.majority == {"validation": 0.5, "test": 0.5}
     assert plan.train.truth.tolist() == [0, 1] * 40
 
 
@@ -52,7 +52,7 @@ def test_texts_without_a_word_cannot_be_learned_from():
 
 def test_a_dataset_without_a_test_part_has_no_floors_for_it():
     plan = prepare(dataset(test=0), TRAINING, labels=("neg", "pos"))
-    assert set(plan.floors.naive_bayes) == {"validation"}
+    assert set(plan.baselines.naive_bayes) == {"validation"}
 
 
 def start(plan, *, kernel="fused", parts=2):
@@ -63,7 +63,7 @@ def start(plan, *, kernel="fused", parts=2):
     training = plan.training
     network = networks.start(
         plan.model,
-        members=training.members,
+        ensemble_size=training.ensemble_size,
         dropout=training.dropout,
         seed=training.seed,
         embedding=plan.starting_embedding(),
@@ -163,7 +163,7 @@ def test_divergence_is_said_with_its_step_and_a_hint(step, monkeypatch):
 
     monkeypatch.setattr(fit, "CHUNK_SECONDS", 100.0)  # chunks of 1, 4 and 5 steps
     fitting = start(planned(schedule="constant", learning_rate=10.0))
-    with pytest.raises(AnsweredNo, match=f"diverged in epoch 1 at step {step}:") as raised:
+    with pytest.raises(TrainingDiverged, match=f"diverged in epoch 1 at step {step}:") as raised:
         for _ in fitting:
             if fitting.done == step - 1:
                 fitting.network.get_layer("head").bias.assign([np.nan])

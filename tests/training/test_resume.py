@@ -17,7 +17,7 @@ pytestmark = pytest.mark.training
 
 RECIPE = "dropout = 0.3\nearly_stopping = 50\n"
 DEEP = RECIPE + 'bidirectional = true\nlayers = 2\noptimizer = "adam"\npooling = "last+max"\n'
-DEEP += 'members = 2\nword_dropout = 0.2\noutput_dropout = 0.3\nschedule = "cosine"\n'
+DEEP += 'ensemble_size = 2\nword_dropout = 0.2\noutput_dropout = 0.3\nschedule = "cosine"\n'
 EPOCHS = 6
 
 # recipe → threads. Runs of the last one are resumed in this process, where TensorFlow computes with the default number.

@@ -126,7 +126,8 @@ def test_a_second_signal_ends_it_there_and_then(tmp_path):
 
 def test_a_deferred_signal_comes_at_the_end_of_the_outermost_block():
     program = (
-        "import os, signal\nfrom lstmctl import process\nfrom lstmctl.errors import Signalled\nprocess.handle_signals()\n"
+        "import os, signal\nfrom lstmctl import process\nfrom lstmctl.errors import Signalled\n"
+        "process.handle_signals()\n"
         "done = []\n"
         "try:\n"
         "    with process.signals_deferred():\n"

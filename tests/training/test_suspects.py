@@ -22,4 +22,4 @@ def test_copies_twins_and_empty_texts_are_counted():
         test=part(("three six", "a"), ("THREE four", "b"), ("", "b")),
     )
     plan = prepare(data, TrainConfig(vocab_size=4), labels=("a", "b"))
-    assert plan.suspects == (2, 1, 1)
+    assert plan.findings == (2, 1, 1)

@@ -5,7 +5,6 @@ from typing import Annotated, Literal
 import typer
 
 from lstmctl.cli.console import Console
-from lstmctl.cli.evaluate.texts import check_labels, common_part, other_data, own_part
 from lstmctl.cli.options import (
     DATA,
     MODEL_HELP,
@@ -22,9 +21,10 @@ from lstmctl.cli.options import (
     parse_renames,
     settings,
 )
-from lstmctl.cli.registry_access import named_models, open_model
+from lstmctl.cli.registry_access import named_models, open_model, open_registry
 from lstmctl.config import DataConfig
 from lstmctl.errors import ExitCode, UsageError
+from lstmctl.evaluation.labelled_texts import check_labels, common_part, other_data, own_part
 
 NAME = "evaluate"
 EXAMPLES = """
@@ -90,14 +90,15 @@ def command(
     ray_address: RayAddress = None,
 ) -> int:
     """Measure models on texts they have not seen, or compare them."""
-    from lstmctl.cli.evaluate.job import measure_model
     from lstmctl.cli.evaluate.limits import missed, parse_limits, parse_threshold
     from lstmctl.cli.evaluate.report import report
+    from lstmctl.evaluation.job import measure_model
 
     limits = parse_limits(fail_under or [])
     if worst < 0:
         raise UsageError(f"--worst must be 0 or more, not {worst}")
-    console = Console.open(settings)
+    console = Console.open(output=settings.output)
+    home = open_registry().home
     folders = [open_model(name) for name in named_models(references, model)]
     chosen = [parse_threshold(threshold, folder, part=part if source is None else None) for folder in folders]
     config = DataConfig(
@@ -107,14 +108,14 @@ def command(
         rename_label=parse_renames(rename_label),
     )
     with console.waiting("reading the texts"):
-        other = other_data(config, own_sha256=folders[0].card.data_sha256) if source is not None else None
+        other = other_data(config, own_sha256=folders[0].card.data_sha256, home=home) if source is not None else None
         if other is None:
             common_part(folders)
             config = folders[0].card.data or config
             chosen = [
                 parse_threshold(threshold, folder, part=part) for folder in folders
             ]  # it is the own part after all
-        examples, what = other or own_part(folders[0], part=part)
+        examples, what = other or own_part(folders[0], part=part, home=home)
         for folder in folders:
             check_labels(examples, folder.card.config.labels, reference=folder.reference)
     measured = []
@@ -130,6 +131,7 @@ def command(
                     worst=worst,
                     config=config,
                     part=None if other else part,
+                    home=home,
                 )
             measured.append(one)
             if known:

@@ -5,12 +5,11 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from lstmctl.cli.evaluate.report import LOWER_IS_BETTER
 from lstmctl.errors import UsageError
+from lstmctl.evaluation.job import AUTO
 
 if TYPE_CHECKING:
-    from lstmctl.cli.evaluate.report import Measured
+    from lstmctl.evaluation.job import Measured
     from lstmctl.registry.artifact import ModelFolder
-
-AUTO = "auto:f1"
 
 
 class Limit(NamedTuple):

@@ -2,19 +2,16 @@
 
 from collections.abc import Sequence
 from itertools import combinations
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from lstmctl.cli.console import Console
 from lstmctl.evaluation.intervals import compare_models
 from lstmctl.plots.text import Span, shortened, tsv, visible
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from lstmctl.evaluation.intervals import Comparison
+    from lstmctl.evaluation.job import Measured
     from lstmctl.evaluation.report import Evaluation, Metric
-    from lstmctl.registry.artifact import ModelFolder
 
 TITLES = {
     "accuracy": "accuracy",
@@ -27,29 +24,7 @@ TITLES = {
 LOWER_IS_BETTER = ("log_loss", "ece", "log_loss_uncalibrated", "ece_uncalibrated")
 
 
-class Mistake(NamedTuple):
-    """A text that was answered wrong."""
-
-    row: int
-    label: str
-    answer: str
-    probability: float  # of the answer
-    text: str
-
-
-class Measured(NamedTuple):
-    """A model and how it did on the texts."""
-
-    folder: "ModelFolder"
-    evaluation: "Evaluation"
-    right: "NDArray[np.bool_]"  # (texts,)
-    threshold: float | None
-    floor: float | None
-    slices: "dict[str, Evaluation]"
-    worst: list[Mistake]
-
-
-def report(console: Console, models: Sequence[Measured], *, what: str, only_worst: bool) -> None:
+def report(console: Console, models: "Sequence[Measured]", *, what: str, only_worst: bool) -> None:
     """Say all that was measured. `only_worst`: TSV has room for one table, and it is to be that of the mistakes."""
     comparisons = [
         (first.folder.reference, second.folder.reference, compare_models(first.right, second.right))
@@ -77,13 +52,13 @@ def in_words(comparison: "Comparison") -> str:
     return f"the {'second' if comparison.difference > 0 else 'first'} is better"
 
 
-def _object(measured: Measured, *, what: str) -> dict[str, Any]:
+def _object(measured: "Measured", *, what: str) -> dict[str, Any]:
     answer: dict[str, Any] = {
         "schema": "lstmctl.evaluation/1",
         "model": measured.folder.reference,
         "data": what,
         **measured.evaluation.to_dict(),
-        "floors": {"naive_bayes": measured.floor},
+        "baselines": {"naive_bayes": measured.baseline},
     }
     if measured.threshold is not None:
         answer["threshold"] = measured.threshold
@@ -94,7 +69,7 @@ def _object(measured: Measured, *, what: str) -> dict[str, Any]:
     return answer
 
 
-def _tsv(console: Console, models: Sequence[Measured], comparisons: "Sequence[tuple[str, str, Comparison]]") -> None:
+def _tsv(console: Console, models: "Sequence[Measured]", comparisons: "Sequence[tuple[str, str, Comparison]]") -> None:
     console.result(tsv(("metric", "value", "low", "high", "n", "slice", "model")))
     for measured in models:
         reference = measured.folder.reference
@@ -102,8 +77,8 @@ def _tsv(console: Console, models: Sequence[Measured], comparisons: "Sequence[tu
             for name, metric in evaluation.metrics.items():
                 numbers = [_number(metric.value), _number(metric.low), _number(metric.high), metric.n]
                 console.result(tsv((name, *numbers, part, reference)))
-        floor = _number(measured.floor)
-        console.result(tsv(("floor.naive_bayes", floor, "", "", measured.evaluation.n, "all", reference)))
+        baseline = _number(measured.baseline)
+        console.result(tsv(("baseline.naive_bayes", baseline, "", "", measured.evaluation.n, "all", reference)))
         if measured.threshold is not None:
             console.result(tsv(("threshold", _number(measured.threshold), "", "", "", "all", reference)))
     for first, second, comparison in comparisons:
@@ -112,7 +87,7 @@ def _tsv(console: Console, models: Sequence[Measured], comparisons: "Sequence[tu
         console.result(tsv(("mcnemar.p", _number(comparison.p), "", "", comparison.n, "all", f"{second} - {first}")))
 
 
-def _tsv_of_mistakes(console: Console, models: Sequence[Measured]) -> None:
+def _tsv_of_mistakes(console: Console, models: "Sequence[Measured]") -> None:
     console.result(tsv(("model", "row", "label", "answer", "probability", "text")))
     for measured in models:
         for mistake in measured.worst:
@@ -124,7 +99,7 @@ def _number(value: float | None) -> str:
     return "" if value is None else f"{value:.6f}"
 
 
-def _screen(console: Console, measured: Measured, *, what: str) -> None:
+def _screen(console: Console, measured: "Measured", *, what: str) -> None:
     evaluation = measured.evaluation
     console.show((measured.folder.reference, "bold"), f" on {visible(what)} · {evaluation.n:,} texts")
     if measured.threshold is not None:
@@ -136,8 +111,8 @@ def _screen(console: Console, measured: Measured, *, what: str) -> None:
     for name, title in TITLES.items():
         if (metric := evaluation.metrics.get(name)) is not None:
             rows.append([title, f"{metric.value:.3f}", _interval(metric), (remarks.get(name, ""), "dim")])
-        if name == "accuracy" and measured.floor is not None:
-            rows.append([("  of naive Bayes", "dim"), f"{measured.floor:.3f}", "", ""])
+        if name == "accuracy" and measured.baseline is not None:
+            rows.append([("  of naive Bayes", "dim"), f"{measured.baseline:.3f}", "", ""])
         if (metric := evaluation.metrics.get(f"{name}_uncalibrated")) is not None:
             rows.append([("  before calibration", "dim"), f"{metric.value:.3f}", _interval(metric), ""])
     console.table(["metric", "value", "95% interval", ""], rows, right=[1])

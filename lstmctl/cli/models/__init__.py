@@ -80,7 +80,7 @@ def list_command(
     ] = None,
 ) -> None:
     """List the models, newest first, or the unfinished training runs."""
-    console = Console.open(settings)
+    console = Console.open(output=settings.output)
     registry = open_registry()
     if runs:
         show_runs(console)
@@ -97,7 +97,7 @@ def list_command(
 @app.command("rm", cls=Command, epilog=REMOVE_EXAMPLES)
 def remove_command(model: Reference, every: All = False) -> None:
     """Remove a model; restore brings it back."""
-    console = Console.open(settings)
+    console = Console.open(output=settings.output)
     for reference in open_registry().remove(model, every=every):
         console.result(reference)
         console.note((f"undo: lstmctl models restore {reference}", "dim"))
@@ -106,7 +106,7 @@ def remove_command(model: Reference, every: All = False) -> None:
 @app.command("restore", cls=Command, epilog=REMOVE_EXAMPLES)
 def restore_command(model: Annotated[str, typer.Argument(metavar="MODEL", help="Which one, as name@3.")]) -> None:
     """Bring back a model that was removed."""
-    console = Console.open(settings)
+    console = Console.open(output=settings.output)
     console.result(open_registry().restore(model))
 
 
@@ -116,7 +116,7 @@ def tag_command(model: Reference, tag: Annotated[str, typer.Argument(metavar="TA
 
     A tag that is in use moves.
     """
-    Console.open(settings).result(open_registry().tag(model, tag))
+    Console.open(output=settings.output).result(open_registry().tag(model, tag))
 
 
 @app.command("untag", cls=Command, epilog=TAG_EXAMPLES)
@@ -131,7 +131,7 @@ def untag_command(
     ],
 ) -> None:
     """Take a tag away; the model stays."""
-    console = Console.open(settings)
+    console = Console.open(output=settings.output)
     meant = open_registry().untag(model)
     console.result(meant)
     console.note((f"undo: lstmctl models tag {meant} {model.partition('@')[2]}", "dim"))
@@ -142,7 +142,7 @@ def prune_command(
     name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Only models of that name.")] = None,
 ) -> None:
     """Remove for good what rm put aside. It cannot be undone."""
-    console = Console.open(settings)
+    console = Console.open(output=settings.output)
     pruned = open_registry().prune(name)
     for reference in pruned:
         console.result(reference)
@@ -158,7 +158,7 @@ def verify_command(
     ] = None,
 ) -> None:
     """Read every byte of models and check it."""
-    console = Console.open(settings)
+    console = Console.open(output=settings.output)
     registry = open_registry()
     broken: list[LstmctlError] = []
     references = models or [entry.reference for entry in registry.entries()]
@@ -194,14 +194,14 @@ def export_command(
 
     For models import on another machine, for Keras, or for an ONNX runtime.
     """
-    console = Console.open(settings)
+    console = Console.open(output=settings.output)
     folder = open_registry().resolve(model)
-    if settings.output is None and console.on_terminal:
+    if settings.output is None and console.out.on_terminal:
         name = folder.reference.rstrip("/").rpartition("/")[2].replace("@", "-")
         raise UsageError("export writes bytes", hint=f"lstmctl models export {model} --to {to} -o {name}.{to}")
     from lstmctl.cli.models.files import exported
 
-    console.picture(exported(folder, to))
+    console.write_bytes(exported(folder, to))
 
 
 @app.command("import", cls=Command, epilog=IMPORT_EXAMPLES)
@@ -230,7 +230,7 @@ def import_command(
     from lstmctl.cli.models import files
     from lstmctl.interchange import archive
 
-    console = Console.open(settings)
+    console = Console.open(output=settings.output)
     registry = open_registry()
     name = name if name is not None else archive.name_from(file)
     registry.next_reference(name)  # can there be a model of that name?

@@ -80,7 +80,7 @@ def command(
             "--show",
             metavar="WHAT",
             help="For gates: forget, decision, new-value, output, belt or hidden.",
-            show_default="belt",
+            show_default="cell",
             autocompletion=complete_show,
         ),
     ] = None,
@@ -95,7 +95,7 @@ def command(
     ] = None,
 ) -> None:
     """Draw the curves of a training, or the gates at work on a text."""
-    console = Console.open(settings)
+    console = Console.open(output=settings.output)
     suffix = Path(settings.output).suffix.lower() if settings.output else ""
     if suffix and suffix not in FILES:
         raise UsageError(f"plot cannot write {suffix} files", hint="end the name in .png, .svg or .txt")
@@ -104,7 +104,7 @@ def command(
     if kind == "gates":
         from lstmctl.cli.plot.gates import plot_gates
 
-        plot_gates(console, open_model(references[0]), text or "", show=show or "belt", lstm=lstm)
+        plot_gates(console, open_model(references[0]), text or "", show=show or "cell", lstm=lstm)
         return
     if kind != "curves":
         from lstmctl.cli.plot.diagrams import plot_diagram
@@ -116,7 +116,7 @@ def command(
     if console.picture_format is not None:
         from lstmctl.plots.pictures import curves_image
 
-        console.picture(curves_image(runs, format=console.picture_format))
+        console.write_bytes(curves_image(runs, format=console.picture_format))
     elif settings.format == "json":
         for reference, records in runs:
             for record in records:

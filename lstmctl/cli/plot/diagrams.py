@@ -4,9 +4,10 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lstmctl.cli.console import Console
-from lstmctl.cli.evaluate.texts import answers, check_labels, common_part, other_data, own_part
 from lstmctl.cli.options import engine_of, settings
+from lstmctl.cli.registry_access import open_registry
 from lstmctl.errors import BadData, UsageError
+from lstmctl.evaluation.labelled_texts import answers, check_labels, common_part, other_data, own_part
 from lstmctl.plots.terminal import COLORS, LETTERS, Series, square_chart
 from lstmctl.plots.text import Span, tsv, visible
 
@@ -45,11 +46,12 @@ def plot_diagram(console: Console, folders: "Sequence[ModelFolder]", *, kind: st
     """
     if len(folders) > (most := 1 if kind == "confusion" else len(LETTERS)):
         raise UsageError(f"--kind {kind} does not draw {len(folders)} models in one", hint=f"name at most {most}")
+    home = open_registry().home
     with console.waiting("answering the texts"):
-        other = other_data(config, own_sha256=folders[0].card.data_sha256) if config is not None else None
+        other = other_data(config, own_sha256=folders[0].card.data_sha256, home=home) if config is not None else None
         if other is None:
             common_part(folders)
-        examples, what = other or own_part(folders[0], part="test")
+        examples, what = other or own_part(folders[0], part="test", home=home)
         for folder in folders:
             check_labels(examples, folder.card.config.labels, reference=folder.reference)
         with engine_of("local", address=None, jobs=None) as each:
@@ -93,7 +95,7 @@ def _square(console: Console, curves: Sequence[Curve], *, kind: str, what: str) 
 
         lines = [Line(curve.name, curve.x, curve.y, _errors(curve)) for curve in curves]
         across, up = SIDES[kind]
-        console.picture(square_image(lines, x=across, y=up, format=console.picture_format))
+        console.write_bytes(square_image(lines, x=across, y=up, format=console.picture_format))
     elif settings.format == "json":
         for curve in curves:
             points = [{"x": x, "y": y, **row} for x, y, row in _rows(curve)]
@@ -150,7 +152,7 @@ def _confusion(console: Console, answered: Answered, *, what: str) -> None:
         from lstmctl.plots.pictures import confusion_image
 
         title = f"{answered.name} on {what}"
-        console.picture(confusion_image(labels, counts, title=title, format=console.picture_format))
+        console.write_bytes(confusion_image(labels, counts, title=title, format=console.picture_format))
     elif settings.format == "json":
         table = {label: dict(zip(labels, row, strict=True)) for label, row in zip(labels, counts.tolist(), strict=True)}
         answer = {"schema": "lstmctl.confusion/1", "model": answered.name, "data": what}

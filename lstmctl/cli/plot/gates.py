@@ -29,10 +29,10 @@ class Quantity(NamedTuple):
 
 QUANTITIES = {
     "forget": Quantity("forget gate", "0 wipes the belt, 1 keeps it"),
-    "decision": Quantity("decision gate", "0 writes nothing, 1 the whole new value"),
-    "new-value": Quantity("new value", "what could be written on the belt", signed=True),
+    "input": Quantity("decision gate", "0 writes nothing, 1 the whole new value"),
+    "candidate": Quantity("new value", "what could be written on the belt", signed=True),
     "output": Quantity("output gate", "0 says nothing, 1 what is on the belt"),
-    "belt": Quantity("conveyor belt", "what is remembered after the word", signed=True),
+    "cell": Quantity("conveyor belt", "what is remembered after the word", signed=True),
     "hidden": Quantity("hidden state", "what is said after the word", signed=True),
 }
 
@@ -94,7 +94,7 @@ def _picture(
     low, high = _range(values, quantity)
     colors = [color for _, color in (BALANCE if quantity.signed else STRENGTH)]
     heat_map = HeatMap(heading, explanation.words, values, low, high, colors)
-    console.picture(heat_map_image(heat_map, format=format))
+    console.write_bytes(heat_map_image(heat_map, format=format))
 
 
 def _screen(console: Console, explanation: "Explanation", values: "NDArray[Any]", *, show: str, heading: str) -> None:

@@ -145,7 +145,7 @@ def command(
             "--engine ray, --ray-address, --bad-rows and --answers are for answers in a folder",
             hint="lstmctl predict -i FOLDER -o SCORED, or -i 'reviews/*.csv', or -i FILE --engine ray",
         )
-    console = Console.open(settings)
+    console = Console.open(output=settings.output)
     rows, waiting = read_input_rows(
         texts or [],
         source=input,

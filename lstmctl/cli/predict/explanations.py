@@ -12,13 +12,13 @@ if TYPE_CHECKING:
     from lstmctl.data.columns import Row
     from lstmctl.model.explanation import Explanation
 
-GATES = ("forget", "decision", "output")
-COLUMNS = ("row", "position", "word", "known", "probability", "effect", "belt_change", *GATES)
+GATES = ("forget", "input", "output")
+COLUMNS = ("row", "position", "word", "known", "probability", "effect", "cell_change", *GATES)
 MOST_WORDS = 40  # of a text, on a terminal
 STRONGEST, NEIGHBOURS = 10, 2  # of a longer text: so many words, and so many beside each of them
 TOWARDS, AWAY = "color(32)", "color(166)"  # colours of a probability above and below one half
 
-_HEADERS = ("belt", "forget", "decide", "output")
+_HEADERS = ("cell", "forget", "decide", "output")
 _GATES_WIDTH = sum(2 + max(4, len(name)) for name in _HEADERS)
 
 
@@ -51,7 +51,7 @@ class ExplanationWriter:
     def _object(self, row: "Row", explanation: "Explanation") -> dict[str, object]:
         prediction = explanation.prediction
         words: list[dict[str, object]] = []
-        gates = {name: explanation.mean(name) for name in (*GATES, "belt_change")}
+        gates = {name: explanation.mean(name) for name in (*GATES, "cell_change")}
         for place, word in enumerate(explanation.words):
             words.append(
                 {
@@ -90,7 +90,7 @@ class ExplanationWriter:
                 for unit in range(values.shape[1])
             ]
             self.console.result(tsv((*COLUMNS, *(columns if self.all_units else ()))))
-        gates = [explanation.mean(name) for name in ("belt_change", *GATES)]
+        gates = [explanation.mean(name) for name in ("cell_change", *GATES)]
         for place, word in enumerate(explanation.words):
             numbers = [explanation.probability[place], explanation.effect[place], *(values[place] for values in gates)]
             if self.all_units:
@@ -136,7 +136,7 @@ class Screen:
     def show(self) -> None:
         """Header and words."""
         explanation, console = self.explanation, self.console
-        values = [explanation.mean(name) for name in ("belt_change", *GATES)]
+        values = [explanation.mean(name) for name in ("cell_change", *GATES)]
         titles: list[Span] = [(f"{name:>{_width(name)}}", "dim") for name in _HEADERS] if self.gates else []
         label = shortened(console.as_shown(explanation.label), max(4, self.bar_width - 6), ellipsis=console.ellipsis)
         so_far = f"P({label}) so far"

@@ -47,8 +47,8 @@ def score(
     limit = check_reading(input_format, encoding_errors, max_line_bytes)
     folder = open_model(model)
     check_answers(folder.card.config.labels, top_k=top_k, threshold=threshold)
-    target, settings.output = settings.output, None  # a folder, of which the console knows nothing
-    console = Console.open(settings)
+    target = settings.output  # a folder, of which the console knows nothing
+    console = Console.open()
     note_default_model(console, folder, named=model is not None)
     _score(
         console,

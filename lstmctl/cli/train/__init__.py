@@ -207,7 +207,7 @@ def command(
         raise UsageError("--run goes with --resume", hint=f"lstmctl train --resume --run {run}")
     if resume and dry_run:
         raise UsageError("--dry-run does not go with --resume", hint="lstmctl models list --runs shows what there is")
-    console = Console.open(settings)
+    console = Console.open(output=settings.output)
     if dry_run:
         show_plan(console, new_job(said, recipe=recipe, name=name, positive=positive))
         return

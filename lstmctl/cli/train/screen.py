@@ -44,26 +44,26 @@ class TrainingScreen:
 
     def plan(self, plan: "Plan", *, will_be: str) -> None:
         """What was learned from the texts, what will be trained, and what there is to beat."""
-        model, floors = plan.model, plan.floors
+        model, baselines = plan.model, plan.baselines
         known = f"{len(plan.vocabulary.words):,} known · {plan.unknown:.1%} of the text unknown"
         cut = f" · {plan.cut:.0%} of texts cut at {model.max_len:,}" if plan.cut else ""
         self._facts("words", known + cut)
         self._facts(
             "model",
-            f"embedding {model.embedding_dim} → {_lstm(model, plan.training.members)} → {model.outputs} · "
+            f"embedding {model.embedding_dim} → {_lstm(model, plan.training.ensemble_size)} → {model.outputs} · "
             f"{model.parameters:,} parameters · will be {will_be}",
         )
         self._suspects(plan)
-        bayes, majority = floors.naive_bayes["validation"], floors.majority["validation"]
-        label = visible(floors.majority_label)
-        f1 = f", mean F1 {floors.naive_bayes_f1['validation']:.3f}" if _uneven(plan) else ""
+        bayes, majority = baselines.naive_bayes["validation"], baselines.majority["validation"]
+        label = visible(baselines.majority_label)
+        f1 = f", mean F1 {baselines.naive_bayes_f1['validation']:.3f}" if _uneven(plan) else ""
         self._facts("to beat", f'naive Bayes {bayes:.3f}{f1} · always "{label}" {majority:.3f} (validation)')
         if _uneven(plan) and plan.training.class_weight == "none":
             self._facts("notice", "the labels are uneven · --class-weight balanced finds more of the rare ones")
 
     def _suspects(self, plan: "Plan") -> None:
         """What makes a score better or a training worse than it looks: a line, or where it is much, a warning."""
-        leaks, twins, empty = plan.suspects
+        leaks, twins, empty = plan.findings
         kept_aside = len(plan.validation) + len(plan.test)
         found = [
             (leaks, kept_aside, f"{leaks:,} kept-aside texts copy training texts"),
@@ -82,7 +82,7 @@ class TrainingScreen:
     @contextmanager
     def table(self, plan: "Plan") -> Iterator[None]:
         """Around training: the header, the live bar, and a word about what is kept when it is interrupted."""
-        if self.console.messages_on_terminal:
+        if self.console.err.on_terminal:
             self.console.note()
             self.console.note(("              train           validation", "dim"))
             self.console.note(("epoch      loss    acc       loss    acc ±95%       time", "dim"))
@@ -130,7 +130,7 @@ class TrainingScreen:
         self._stop_bar()
         self._history.append(record)
         epochs = self._plan.epochs if self._plan is not None else record.epoch
-        if self.console.messages_on_terminal:
+        if self.console.err.on_terminal:
             self.console.note(*self._row(record, epochs))
         else:
             self.console.note(
@@ -150,25 +150,25 @@ class TrainingScreen:
 
     def result(self, plan: "Plan", trained: "Trained") -> None:
         """Curves, score, what to do next. The caller prints the reference on stdout."""
-        if self.console.messages_on_terminal and not self.console.settings.quiet:
+        if self.console.err.on_terminal and not self.console.settings.quiet:
             self._curves(trained)
         if trained.test is not None:
             accuracy = trained.test.metrics["accuracy"]
             half = ((accuracy.high or 0) - (accuracy.low or 0)) / 2
-            f1, floor = "", f"naive Bayes {plan.floors.naive_bayes['test']:.3f}"
+            f1, baseline = "", f"naive Bayes {plan.baselines.naive_bayes['test']:.3f}"
             if _uneven(plan):
                 f1 = f" · mean F1 {trained.test.metrics['f1_macro'].value:.3f}"
-                floor += f", mean F1 {plan.floors.naive_bayes_f1['test']:.3f}"
-            self._facts("test", f"{accuracy.value:.3f} ±{half:.3f}{f1} on {accuracy.n:,} texts kept aside · {floor}")
-        self._facts("verdict", verdict(trained.lead))
-        if self.console.messages_on_terminal:
+                baseline += f", mean F1 {plan.baselines.naive_bayes_f1['test']:.3f}"
+            self._facts("test", f"{accuracy.value:.3f} ±{half:.3f}{f1} on {accuracy.n:,} texts kept aside · {baseline}")
+        self._facts("verdict", verdict(trained.vs_baseline))
+        if self.console.err.on_terminal:
             text = "a text of yours" if "/" in plan.data.config.source else "great movie"  # a path, or films
             self._facts("next", f'lstmctl predict "{text}" · lstmctl evaluate · lstmctl plot')
         self.console.detail(
             f"agreement {trained.difference:.1e} between NumPy and Keras · epoch {trained.epoch} kept · "
             f"{trained.seconds:.1f} s · calibrated by {trained.temperature:.3f} · LSTM kernel: {trained.kernel}"
         )
-        if self.console.messages_on_terminal and self.console.on_terminal:
+        if self.console.err.on_terminal and self.console.out.on_terminal:
             # The reference itself is the answer and goes to stdout; here it completes this line.
             self.console.note((f"{'saved':<{LABEL}}", "dim"), end="")
 
@@ -193,11 +193,11 @@ class TrainingScreen:
         drawn = curves_chart(
             [(trained.reference, trained.history)],
             width=min(self.console.width, 120),
-            color=self.console.messages_color,
-            unicode=self.console.messages_unicode,
+            color=self.console.err.color,
+            unicode=self.console.err.unicode,
         )
         self.console.note()
-        self.console.drawing(drawn)
+        self.console.note_drawing(drawn)
         self.console.note()
 
     def _start_bar(self, epoch: int) -> None:
@@ -224,26 +224,26 @@ class TrainingScreen:
 
 def _uneven(plan: "Plan") -> bool:
     """Whether some label is so frequent that accuracy says little of the others."""
-    return plan.floors.majority["validation"] > 1.5 / len(plan.model.labels)
+    return plan.baselines.majority["validation"] > 1.5 / len(plan.model.labels)
 
 
-def verdict(lead: "Comparison") -> str:
+def verdict(vs_baseline: "Comparison") -> str:
     """Whether the LSTM was worth it, in words."""
-    points, half = 100 * abs(lead.difference), 50 * (lead.high - lead.low)
+    points, half = 100 * abs(vs_baseline.difference), 50 * (vs_baseline.high - vs_baseline.low)
     by = f"by {points:.1f} points ±{half:.1f}"
-    if not lead.distinguishable:
-        where = "above" if lead.difference > 0 else "below"
+    if not vs_baseline.distinguishable:
+        where = "above" if vs_baseline.difference > 0 else "below"
         gap = f"{points:.1f} points {where}" if points >= 0.05 else "level with"
-        return f"the LSTM is {gap} naive Bayes, ±{half:.1f} · too close to call on {lead.n:,} texts"
-    if lead.difference > 0:
+        return f"the LSTM is {gap} naive Bayes, ±{half:.1f} · too close to call on {vs_baseline.n:,} texts"
+    if vs_baseline.difference > 0:
         return f"the LSTM beats naive Bayes {by}"
     return f"naive Bayes beats the LSTM {by} · counting words was enough"
 
 
-def _lstm(model: "ModelConfig", members: int) -> str:
+def _lstm(model: "ModelConfig", ensemble_size: int) -> str:
     """`LSTM 32`, `2 × BiLSTM 64`, `LSTM 3 · 64` of three members."""
     return (
         (f"{model.layers} × " if model.layers > 1 else "")
         + ("Bi" if model.bidirectional else "")
-        + (f"LSTM {members} · {model.units // members}" if members > 1 else f"LSTM {model.units}")
+        + (f"LSTM {ensemble_size} · {model.units // ensemble_size}" if ensemble_size > 1 else f"LSTM {model.units}")
     )

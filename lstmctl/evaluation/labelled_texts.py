@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from lstmctl.cli.registry_access import open_registry
 from lstmctl.config import DataConfig
 from lstmctl.errors import BadData, LstmctlError, NotFound
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from lstmctl.scoring.pool import ParallelMap
 
 
-def own_part(folder: "ModelFolder", *, part: str) -> "tuple[Sequence[Example], str]":
+def own_part(folder: "ModelFolder", *, part: str, home: Path) -> "tuple[Sequence[Example], str]":
     """The test or validation part that the model was kept away from, and how to name it.
 
     Raises:
@@ -31,7 +31,7 @@ def own_part(folder: "ModelFolder", *, part: str) -> "tuple[Sequence[Example], s
     if card.data is None:
         raise NotFound(f"{folder.reference} was imported; what it was trained on is not known", hint=hint)
     try:
-        data = load(card.data, home=open_registry().home)
+        data = load(card.data, home=home)
     except NotFound as error:
         raise NotFound(f"the data of {folder.reference} is gone: {error.message}", hint=hint) from error
     name = {"test": "test", "val": "validation"}[part]
@@ -61,7 +61,7 @@ def common_part(folders: "Sequence[ModelFolder]") -> None:
             )
 
 
-def other_data(config: DataConfig, *, own_sha256: str) -> "tuple[Sequence[Example], str] | None":
+def other_data(config: DataConfig, *, own_sha256: str, home: Path) -> "tuple[Sequence[Example], str] | None":
     """All labelled texts of a source, or its own test part where it brings one, and how to name them.
 
     None where it turns out to be the very data that the model was trained on: most of it, the model has seen.
@@ -69,7 +69,7 @@ def other_data(config: DataConfig, *, own_sha256: str) -> "tuple[Sequence[Exampl
     from lstmctl.data.datasets import read_all
     from lstmctl.data.sources import resolve_source
 
-    examples, sha256 = read_all(replace(config, source=resolve_source(config.source)), home=open_registry().home)
+    examples, sha256 = read_all(replace(config, source=resolve_source(config.source)), home=home)
     return None if sha256 == own_sha256 else (examples, config.source)
 
 
@@ -88,7 +88,7 @@ def check_labels(examples: "Sequence[Example]", labels: tuple[str, ...], *, refe
         )
 
 
-def training_texts(folder: "ModelFolder") -> "Sequence[Example]":
+def training_texts(folder: "ModelFolder", *, home: Path) -> "Sequence[Example]":
     """The texts that the model learned from; none where they are gone or have changed."""
     from lstmctl.data.datasets import load
 
@@ -96,7 +96,7 @@ def training_texts(folder: "ModelFolder") -> "Sequence[Example]":
     if card.data is None:
         return ()
     try:
-        data = load(card.data, home=open_registry().home)
+        data = load(card.data, home=home)
     except LstmctlError:
         return ()
     return data.train if data.sha256 == card.data_sha256 else ()

@@ -3,11 +3,11 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lstmctl.cli.registry_access import open_registry
 from lstmctl.config import DataConfig
 from lstmctl.errors import UsageError
 
@@ -24,7 +24,7 @@ _UNKNOWN = tuple(
 
 
 def slices(
-    by: str, examples: "Sequence[Example]", predictions: "Sequence[Prediction]", config: DataConfig
+    by: str, examples: "Sequence[Example]", predictions: "Sequence[Prediction]", config: DataConfig, *, home: Path
 ) -> "dict[str, list[int]]":
     """Names of slices and the places of their texts, in the order in which they are to be read."""
     if by == "length":
@@ -33,7 +33,7 @@ def slices(
         shares = [len(each.reading.unknown) / max(1, each.reading.words) for each in predictions]
         names = [next(name for most, name in _UNKNOWN if share <= most) for share in shares]
         return _grouped(names, [name for _, name in _UNKNOWN])
-    values = _column(by, config)
+    values = _column(by, config, home=home)
     names = [values.get(example.row, "") for example in examples]
     frequent = [value for value, _ in Counter(names).most_common(MOST_VALUES)]
     names = [name if name in frequent else OTHERS for name in names]
@@ -57,14 +57,14 @@ def _grouped(names: Sequence[str], order: Sequence[str]) -> dict[str, list[int]]
     return {name: places for name, places in groups.items() if places}
 
 
-def _column(name: str, config: DataConfig) -> dict[int, str]:
+def _column(name: str, config: DataConfig, *, home: Path) -> dict[int, str]:
     """By row number the value of another column of the data."""
     from lstmctl.data.columns import column_text
     from lstmctl.data.sources import open_source
 
     if config.test_source is not None:
         config = replace(config, source=config.test_source)
-    source = open_source(config.source, replace(config, group_column=None), home=open_registry().home, columns=True)
+    source = open_source(config.source, replace(config, group_column=None), home=home, columns=True)
     if not source.has_columns:
         raise UsageError(f"--by {name}: {source.name} has no columns", hint="--by length or --by unknown")
     values = {}

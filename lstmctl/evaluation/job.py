@@ -2,24 +2,48 @@
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lstmctl.cli.evaluate.limits import AUTO
-from lstmctl.cli.evaluate.report import Measured, Mistake
-from lstmctl.cli.evaluate.slices import slices
-from lstmctl.cli.evaluate.texts import answers, own_part, training_texts
 from lstmctl.config import DataConfig
 from lstmctl.data.datasets import Example
 from lstmctl.evaluation.baselines import naive_bayes_accuracy
+from lstmctl.evaluation.labelled_texts import answers, own_part, training_texts
 from lstmctl.evaluation.metrics import best_f1_threshold
-from lstmctl.evaluation.report import measure
+from lstmctl.evaluation.report import Evaluation, measure
+from lstmctl.evaluation.slices import slices
 from lstmctl.model.classifier import predicted_labels
 from lstmctl.model.text import normalise
 from lstmctl.registry.artifact import ModelFolder
 from lstmctl.scoring.pool import ParallelMap
+
+
+class Mistake(NamedTuple):
+    """A text that was answered wrong."""
+
+    row: int
+    label: str
+    answer: str
+    probability: float  # of the answer
+    text: str
+
+
+class Measured(NamedTuple):
+    """A model and how it did on the texts."""
+
+    folder: ModelFolder
+    evaluation: Evaluation
+    right: NDArray[np.bool_]  # (texts,)
+    threshold: float | None
+    baseline: float | None
+    slices: dict[str, Evaluation]
+    worst: list[Mistake]
+
+
+AUTO = "auto:f1"
 
 
 def measure_model(
@@ -32,6 +56,7 @@ def measure_model(
     worst: int,
     config: DataConfig,
     part: str | None,
+    home: Path,
 ) -> tuple[Measured, int]:
     """How a model does on texts, and how many of these it has learned from: on those, any score flatters.
 
@@ -40,21 +65,21 @@ def measure_model(
     """
     labels = folder.card.config.labels
     if threshold == AUTO:
-        threshold = _best_threshold(folder, each=each)
+        threshold = _best_threshold(folder, each=each, home=home)
     limit = None if threshold is None else float(threshold)
     # Beside the processes that answer: meanwhile this one has little to do.
     with ThreadPoolExecutor(1) as beside:
-        other_view = beside.submit(_without_model, folder, examples, part=part)
+        other_view = beside.submit(_without_model, folder, examples, part=part, home=home)
         predictions, probabilities, truth = answers(folder, examples, each=each)
-    floor, known = other_view.result()
+    baseline, known = other_view.result()
     answered = predicted_labels(probabilities, threshold=limit)
-    parts = slices(by, examples, predictions, config) if by is not None else {}
+    parts = slices(by, examples, predictions, config, home=home) if by is not None else {}
     measured = Measured(
         folder,
         measure(probabilities, truth, labels=labels, threshold=limit, temperature=folder.card.config.temperature),
         right=answered == truth,
         threshold=limit,
-        floor=floor,
+        baseline=baseline,
         slices={
             name: measure(probabilities[places], truth[places], labels=labels, threshold=limit)
             for name, places in parts.items()
@@ -64,9 +89,9 @@ def measure_model(
     return measured, known
 
 
-def _best_threshold(folder: ModelFolder, *, each: ParallelMap) -> float:
+def _best_threshold(folder: ModelFolder, *, each: ParallelMap, home: Path) -> float:
     """The threshold with the best F1 of the positive label on the model's validation part."""
-    examples, _ = own_part(folder, part="val")
+    examples, _ = own_part(folder, part="val", home=home)
     _, probabilities, truth = answers(folder, examples, each=each)
     return best_f1_threshold(probabilities[:, 1], truth)
 
@@ -86,17 +111,17 @@ def _mistakes(
 class _WithoutModel(NamedTuple):
     """What there is to know about texts without asking the model."""
 
-    floor: float | None  # the accuracy of naive Bayes
+    baseline: float | None  # the accuracy of naive Bayes
     known: int  # texts that the model has learned from
 
 
-def _without_model(folder: ModelFolder, examples: Sequence[Example], *, part: str | None) -> _WithoutModel:
+def _without_model(folder: ModelFolder, examples: Sequence[Example], *, part: str | None, home: Path) -> _WithoutModel:
     """Naive Bayes as measured before training on a part of the model's own data; or on other texts, learned from the
     model's training texts, if those are there."""
     if part is not None:
-        floors: dict[str, dict[str, float]] = folder.metrics().get("floors", {})
-        return _WithoutModel(floors.get("naive_bayes", {}).get({"test": "test", "val": "validation"}[part]), 0)
-    trained_on = training_texts(folder)
+        baselines: dict[str, dict[str, float]] = folder.metrics().get("baselines", {})
+        return _WithoutModel(baselines.get("naive_bayes", {}).get({"test": "test", "val": "validation"}[part]), 0)
+    trained_on = training_texts(folder, home=home)
     if not trained_on:
         return _WithoutModel(None, 0)
     learned = {normalise(example.text) for example in trained_on}
