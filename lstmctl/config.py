@@ -1,72 +1,60 @@
-"""Frozen dataclasses to and from plain JSON values, with every type and bound checked.
+"""The configurations: what a model is, what data it was trained on, and how. Each setting is defined here, once.
 
-What a model is, what it was trained on, and how: three frozen records, checked, to and from plain JSON values.
+`ModelConfig` is all that is needed, besides weights and vocabulary, to turn a text into probabilities. `DataConfig`
+names the rows and how they are split. `TrainConfig` is the recipe. Their defaults are the post's numbers. The options
+of `lstmctl train`, `--dry-run` and docs/reference/recipes.md take default and help from the definitions here.
 
-`ModelConfig` is all that is needed, beside weights and vocabulary, to turn a text into probabilities. `DataConfig`
-names rows and how they are split. `TrainConfig` is the recipe. Their defaults are the post's numbers.
-
-No NumPy here: `summary` and `models list` read these records and start fast.
+No NumPy here: `summary` and `models list` read these configurations and start fast.
 """
 
 import dataclasses
 import math
 import types
 import typing
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, Literal, Self
 
 from lstmctl.errors import UsageError
 
-# Bounds of every integer that sizes something. They hold for options, recipes and model files from strangers alike.
-BOUNDS: dict[str, tuple[int, int]] = {
-    "vocab_size": (2, 2_000_000),  # padding and unknown are ids too
-    "max_len": (1, 100_000),
-    "embedding_dim": (1, 4096),
-    "units": (1, 4096),
-    "layers": (1, 8),
-    "ensemble_size": (1, 16),
-    "epochs": (1, 10_000),
-    "batch_size": (1, 65_536),
-    "min_count": (1, 1_000_000_000),
-    "early_stopping": (1, 10_000),
-    "limit": (1, 1_000_000_000),
-    "seed": (0, 2**31 - 1),
-    "split_seed": (0, 2**31 - 1),
-    "threads": (1, 1024),
-}
-# The same for real numbers: (low, high), both allowed. A learning rate of 0 would train nothing, hence the tiny low.
-REAL_BOUNDS: dict[str, tuple[float, float]] = {
-    "dropout": (0.0, 0.95),
-    "word_dropout": (0.0, 0.95),
-    "output_dropout": (0.0, 0.95),
-    "learning_rate": (1e-8, 10.0),
-    "warmup": (0.0, 0.9),
-    "clip_norm": (1e-6, 1e6),
-    "val_split": (0.01, 0.9),
-    "test_split": (0.0, 0.9),
-    "temperature": (0.01, 100.0),
-    "time_limit": (1.0, 1e7),
-}
-
-
-# Settings of models, runs and recipes that were written before they were renamed.
+# Settings in models, runs and recipes that were written before they were renamed.
 RENAMED = {"members": "ensemble_size"}
 
 
-def check_bounds(name: str, value: Any) -> str | None:
-    """What is wrong with `value` for the setting `name` ("must be 1 or more, not 0"), or None."""
-    if value is None:
-        return None
-    if name in BOUNDS:
-        low, high = BOUNDS[name]
-        if not low <= value <= high:
-            return f"must be {low} or more, not {value}" if value < low else f"must be at most {high:,}"
-    if name in REAL_BOUNDS:
-        low_real, high_real = REAL_BOUNDS[name]
-        if not math.isfinite(value) or not low_real <= value <= high_real:
-            return f"must be between {low_real:g} and {high_real:g}, not {value:g}"
-    return None
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """The definition of one setting. Its bounds hold for options, recipes and untrusted files alike."""
+
+    help: str  # one sentence
+    default: Any
+    bounds: tuple[Any, Any] | None = None  # inclusive; of whole numbers, or of real ones
+    option: str = ""  # its flags on the command line, such as "-e --epochs"
+    metavar: str = "N"
+    unset: str = ""  # what None means
+
+    @property
+    def shown_default(self) -> str:
+        """The default for people; empty where there is none to name."""
+        return self.unset or ("" if self.default in (None, ()) else str(self.default))
+
+    def problem(self, value: Any) -> str | None:
+        """What is wrong with a value of the right type ("must be 1 or more, not 0"), or None."""
+        if value is None or self.bounds is None:
+            return None
+        low, high = self.bounds
+        if isinstance(low, int):
+            if value < low:
+                return f"must be {low} or more, not {value}"
+            return None if value <= high else f"must be at most {high:,}"
+        if math.isfinite(value) and low <= value <= high:
+            return None
+        return f"must be between {low:g} and {high:g}, not {value:g}"
+
+
+def setting(default: Any, help: str, **definition: Any) -> Any:  # noqa: A002
+    """A dataclass field with the definition of a setting."""
+    return dataclasses.field(default=default, metadata={"setting": Setting(help=help, default=default, **definition)})
 
 
 class Config:
@@ -75,6 +63,12 @@ class Config:
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready values; tuples become lists."""
         return {key: _plain(value) for key, value in vars(self).items()}
+
+    @classmethod
+    def settings(cls) -> Mapping[str, Setting]:
+        """The definitions of all settings by name, in order."""
+        fields = dataclasses.fields(typing.cast(Any, cls))
+        return {field.name: field.metadata["setting"] for field in fields}
 
     @classmethod
     def from_dict(cls, values: object) -> Self:
@@ -86,7 +80,7 @@ class Config:
         if not isinstance(values, dict):
             raise ValueError("not an object")
         fields = {field.name: field for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
-        hints = _type_hints(typing.cast(Any, cls))
+        hints = type_hints(typing.cast(Any, cls))
         values = {RENAMED.get(name, name): value for name, value in values.items()}
         for name in values:
             if name not in fields:
@@ -97,47 +91,46 @@ class Config:
                 arguments[name] = _typed(name, values[name], hints[name])
             elif field.default is dataclasses.MISSING:
                 raise ValueError(f"field {name!r} is missing")
-        record = cls(**arguments)
-        if problem := record.problem():
+        config = cls(**arguments)
+        if problem := config.problem():
             raise ValueError(" ".join(problem))
-        return record
+        return config
 
     def problem(self) -> tuple[str, str] | None:
         """The first setting that is out of bounds and what is wrong with it, or None."""
-        for name, value in vars(self).items():
-            if wrong := check_bounds(name, value):
-                return name, wrong
+        for name, definition in self.settings().items():
+            if problem := definition.problem(getattr(self, name)):
+                return name, problem
         return None
 
     def validate(self) -> Self:
-        """The record itself.
+        """The configuration itself.
 
         Raises:
             UsageError: naming the option ("--epochs must be 1 or more, not 0").
         """
         if problem := self.problem():
-            name, wrong = problem
-            raise UsageError(f"{option_name(name)} {wrong}")
+            name, message = problem
+            raise UsageError(f"{option_name(name)} {message}")
         return self
 
 
-# Settings whose option is not simply the field's name with dashes.
-_OPTION_NAMES = {
-    "learning_rate": "--lr",
-    "source": "--data",
-    "val_source": "--val-data",
-    "test_source": "--test-data",
-}
-
-
-def option_name(field: str) -> str:
-    """The command-line option of a setting: `vocab_size` → `--vocab-size`."""
-    return _OPTION_NAMES.get(field, "--" + field.replace("_", "-"))
-
-
 @cache
-def _type_hints(record: Any) -> dict[str, Any]:
-    return typing.get_type_hints(record)
+def type_hints(config: Any) -> Mapping[str, Any]:
+    """The annotated types of a configuration's settings by name."""
+    return typing.get_type_hints(config)
+
+
+def option_name(name: str) -> str:
+    """The command-line option of a setting.
+
+    >>> option_name("vocab_size"), option_name("learning_rate")
+    ('--vocab-size', '--lr')
+    """
+    for config in (DataConfig, TrainConfig):
+        if name in config.settings() and (flags := config.settings()[name].option):
+            return flags.split()[-1]
+    return "--" + name.replace("_", "-")
 
 
 def _plain(value: Any) -> Any:
@@ -181,36 +174,49 @@ def _typed_tuple(name: str, value: Any, kinds: tuple[Any, ...]) -> tuple[Any, ..
 PADDING, UNKNOWN, FIRST_WORD = 0, 1, 2
 
 MAX_LABELS = 1_000
-FEW_TEXTS = 10_000  # in training; with fewer a recipe does what helps small data
 MAX_LABEL_LENGTH = 200
 MAX_PARAMETER_BYTES = 2 * 1024**3
+SMALL_DATA = 10_000  # training texts; with fewer, a recipe regularizes more
+
+_COUNT, _SEED, _RATE = (1, 1_000_000_000), (0, 2**31 - 1), (0.0, 0.95)  # bounds
+_FEW = f"with fewer than {SMALL_DATA:,} training texts, else"
 
 
 @dataclass(frozen=True, kw_only=True)
-class ModelConfig(Config):
+class NetworkConfig(Config):
+    """The settings that a recipe and the model it makes have in common."""
+
+    # A vocabulary has ids for padding and unknown words too.
+    vocab_size: int = setting(
+        10_000, "Vocabulary size: the most frequent words.", bounds=(2, 2_000_000), option="--vocab-size"
+    )
+    max_len: int = setting(500, "Maximum number of words read per text.", bounds=(1, 100_000), option="--max-len")
+    cut: Literal["start", "end"] = setting("start", "Which end of a longer text is dropped.")
+    embedding_dim: int = setting(32, "Embedding size.", bounds=(1, 4096), option="--embedding-dim")
+    units: int = setting(32, "Number of LSTM units.", bounds=(1, 4096), option="--units")
+    layers: int = setting(1, "Number of stacked LSTM layers.", bounds=(1, 8))
+    bidirectional: bool = setting(False, "Also read texts backwards, with a second LSTM per layer.")
+    pooling: Literal["last", "last+max"] = setting("last", "Last hidden state, or also the maximum over all words.")
+    padding: Literal["masked", "pre"] = setting("masked", "Padding: masked, or read before each text.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelConfig(NetworkConfig):
     """Everything but weights and words that turns a text into probabilities.
 
-    With two labels the head has one output, σ(z) = P(labels[1]): the second label is the positive one. With more it has
-    one output a label and a softmax. Fields with a single value in use today have room for others in the file format.
+    With two labels the output layer has one unit, σ(z) = P(labels[1]): the second label is the positive one. With more
+    labels it has one unit per label and a softmax. `tokenizer` leaves room for others in the file format.
     """
 
-    labels: tuple[str, ...]
-    vocab_size: int = 10_000  # rows of the embedding: padding, unknown, then the words
-    max_len: int = 500  # words read of a text
-    cut: Literal["start", "end"] = "start"  # which end of a longer text is dropped
-    tokenizer: Literal["words-1"] = "words-1"
-    padding: Literal["masked", "pre"] = "masked"  # never read; or, as in the post, read before a text up to max_len
-    start_word: str | None = None  # of the vocabulary, read before every text: keras.datasets.imdb marks starts so
-    embedding_dim: int = 32
-    units: int = 32
-    layers: int = 1
-    bidirectional: bool = False  # a second LSTM in each layer reads from the last word to the first
-    pooling: Literal["last", "last+max"] = "last"  # which hidden states the head sees
-    temperature: float = 1.0  # calibration; already folded into the head, kept as a record
+    labels: tuple[str, ...] = setting(dataclasses.MISSING, "Labels in the order of the outputs.")
+    tokenizer: Literal["words-1"] = setting("words-1", "How texts become words.")
+    start_word: str | None = setting(None, "Word that marks the start of every text, as in the IMDB data of Keras.")
+    # A record only: it is already applied to the output layer.
+    temperature: float = setting(1.0, "Temperature of the calibration.", bounds=(0.01, 100.0))
 
     @property
     def positive(self) -> str | None:
-        """The label that a two-class model's probability speaks of; None with more classes."""
+        """The positive label of a two-label model; None with more labels."""
         return self.labels[1] if len(self.labels) == 2 else None
 
     @property
@@ -220,19 +226,19 @@ class ModelConfig(Config):
 
     @property
     def pools(self) -> tuple[str, ...]:
-        """What the head sees of the last layer: "last", each direction's hidden state after the last word it reads, and
-        perhaps "max", the highest that each place of it ever was, from 0 before the first word on."""
+        """What the output layer sees of the last LSTM layer: "last", each direction's hidden state after the last word
+        it reads, and perhaps "max", each unit's maximum over all words, at least 0."""
         return tuple(self.pooling.split("+"))
 
     @property
     def outputs(self) -> int:
-        """Width of the head: 1 for two labels, else one a label."""
+        """Units of the output layer: 1 for two labels, else one per label."""
         return 1 if len(self.labels) == 2 else len(self.labels)
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Name → shape of every tensor, in the order of the forward pass.
 
-        The four matrices of a layer lie side by side in Keras's order, so `kernel` is (inputs, 4·units),
+        The four matrices of a layer are concatenated in Keras's order, so `kernel` is (inputs, 4·units),
         `recurrent_kernel` (units, 4·units) and `bias` (4·units,).
         """
         shapes: dict[str, tuple[int, ...]] = {"embedding": (self.vocab_size, self.embedding_dim)}
@@ -250,12 +256,13 @@ class ModelConfig(Config):
 
     @property
     def parameters(self) -> int:
-        """How many numbers training adjusts."""
+        """Number of trainable parameters."""
         return sum(math.prod(shape) for shape in self.shapes().values())
 
     def problem(self) -> tuple[str, str] | None:
-        if wrong := super().problem():
-            return wrong
+        """As in the base class; also for labels, and for a model that is too large."""
+        if problem := super().problem():
+            return problem
         if not 2 <= len(self.labels) <= MAX_LABELS:
             return "labels", f"must be 2 to {MAX_LABELS:,}, not {len(self.labels):,}"
         if len(set(self.labels)) != len(self.labels):
@@ -264,90 +271,127 @@ class ModelConfig(Config):
             return "labels", f"must have 1 to {MAX_LABEL_LENGTH} characters"
         if (size := 4 * self.parameters) > MAX_PARAMETER_BYTES:
             largest = max(("vocab_size", "units", "embedding_dim"), key=lambda name: getattr(self, name))
-            return (
-                largest,
-                f"{getattr(self, largest):,} makes a model of {size / 1e9:,.1f} GB; the limit is 2 GB",
-            )
+            return largest, f"{getattr(self, largest):,} makes a model of {size / 1e9:,.1f} GB; the limit is 2 GB"
         return None
 
 
 @dataclass(frozen=True, kw_only=True)
 class DataConfig(Config):
-    """Which rows, and how they become training, validation and test parts. Enough to find the same parts again."""
+    """Which rows, and how they are split into training, validation and test parts: enough to find the parts again."""
 
-    source: str = "imdb"  # a named data set, or the absolute path of a file or folder
-    text_column: str = "text"
-    label_column: str = "label"
-    group_column: str | None = None  # rows with one value here stay in one part
-    val_source: str | None = None  # a part that the user brings
-    test_source: str | None = None
-    unlabelled: str | None = None  # texts that only teach which words are like which
-    val_split: float = 0.2  # of what the test part leaves
-    test_split: float = 0.1
-    split_seed: int = 0
-    limit: int | None = None  # at most so many rows a part: for trials
-    rename_label: tuple[tuple[str, str], ...] = ()
+    source: str = setting(  # the name of a data set, or the absolute path of a file or folder
+        "imdb",
+        "Data set (see lstmctl data list), file, quoted pattern, or folder.",
+        option="--data",
+        metavar="NAME|FILE|DIR",
+    )
+    text_column: str = setting("text", "Column with the text.", option="--text-column", metavar="NAME")
+    label_column: str = setting("label", "Column with the label.", option="--label-column", metavar="NAME")
+    group_column: str | None = setting(
+        None, "Keep rows with the same value here in the same part.", option="--group-column", metavar="NAME"
+    )
+    val_source: str | None = setting(None, "Validation data, instead of a split.", option="--val-data", metavar="FILE")
+    test_source: str | None = setting(None, "Test data, instead of a split.", option="--test-data", metavar="FILE")
+    unlabelled: str | None = setting(
+        None, "Unlabelled texts to learn word vectors from.", option="--unlabelled", metavar="FILE"
+    )
+    val_split: float = setting(  # of what the test split leaves
+        0.2, "Proportion held out for validation.", bounds=(0.01, 0.9), option="--val-split", metavar="PROPORTION"
+    )
+    test_split: float = setting(
+        0.1, "Proportion held out for testing.", bounds=(0.0, 0.9), option="--test-split", metavar="PROPORTION"
+    )
+    split_seed: int = setting(0, "Random seed of the train/validation/test split.", bounds=_SEED, option="--split-seed")
+    limit: int | None = setting(None, "Use at most N texts per part (trial run).", bounds=_COUNT, option="--limit")
+    rename_label: tuple[tuple[str, str], ...] = setting(
+        (), "Read the label FROM as TO; repeatable.", option="--rename-label", metavar="FROM=TO"
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainConfig(Config):
-    """The recipe: the shape that is asked for, and how it is fitted."""
+class TrainConfig(NetworkConfig):
+    """The recipe: the network, and how it is fitted. A setting whose default is None follows the data or is off."""
 
-    vocab_size: int = 10_000
-    min_count: int = 1  # rarer words are unknown words
-    max_len: int = 500
-    cut: Literal["start", "end"] = "start"
-    embedding_dim: int = 32
-    units: int = 32
-    layers: int = 1
-    bidirectional: bool = False
-    pooling: Literal["last", "last+max"] = "last"
-    ensemble_size: int = 1  # LSTMs of this size that are trained apart and answer together, as a larger one
-    padding: Literal["masked", "pre"] = "masked"
-    word_odds: Literal["naive-bayes", "none"] | None = None  # what the first numbers of the embedding are
-    word_vectors: Literal["cooccurrence", "none"] = "none"  # where the rest of the embedding starts from
-    dropout: float = 0.2  # share of each word's embedding that is hidden from the LSTM while training
-    word_dropout: float | None = None  # share of the words that are unknown words while training; None: as `for_texts`
-    output_dropout: float | None = None  # share of what the head sees that is hidden from it while training; likewise
-    epochs: int | None = None  # None: as many as the data needs
-    batch_size: int = 32
-    optimizer: Literal["rmsprop", "adam"] = "rmsprop"
-    learning_rate: float = 1e-3
-    schedule: Literal["constant", "linear", "cosine"] = "linear"  # after the warm-up: down to 0, straight or curved
-    warmup: float = 0.05  # share of all steps
-    clip_norm: float | None = None
-    class_weight: Literal["none", "balanced"] = "none"  # balanced: a rare label counts as much as a frequent one
-    keep: Literal["best", "last"] = "best"  # which epoch becomes the model
-    calibration: Literal["temperature", "none"] = "temperature"  # fitted on validation, folded into the head
-    early_stopping: int | None = None  # end after so many epochs in a row without a lower validation loss
-    time_limit: float | None = None  # seconds of training; the best epoch until then becomes the model
-    seed: int = 0
-    threads: int | None = None  # None: one a core
+    min_count: int = setting(1, "Words seen less often are unknown words.", bounds=_COUNT)
+    ensemble_size: int = setting(1, "LSTMs trained separately, whose logits are averaged.", bounds=(1, 16))
+    word_odds: Literal["naive-bayes", "none"] | None = setting(
+        None, "First embedding dimensions: naive Bayes log odds, never trained.", unset=f"naive-bayes {_FEW} none"
+    )
+    word_vectors: Literal["cooccurrence", "none"] = setting(
+        "none", "Other embedding dimensions: start from word co-occurrence."
+    )
+    dropout: float = setting(0.2, "Dropout rate on embeddings.", bounds=_RATE, option="--dropout", metavar="RATE")
+    word_dropout: float | None = setting(
+        None, "Rate at which words are replaced by the unknown word.", bounds=_RATE, unset=f"0.3 {_FEW} 0"
+    )
+    output_dropout: float | None = setting(
+        None, "Dropout rate before the output layer.", bounds=_RATE, unset=f"0.5 {_FEW} 0"
+    )
+    epochs: int | None = setting(
+        None, "Number of epochs.", bounds=(1, 10_000), option="-e --epochs", unset="3, more for small data"
+    )
+    batch_size: int = setting(32, "Batch size.", bounds=(1, 65_536), option="-b --batch-size")
+    optimizer: Literal["rmsprop", "adam"] = setting("rmsprop", "Optimizer.")
+    # A learning rate of 0 would train nothing.
+    learning_rate: float = setting(1e-3, "Peak learning rate.", bounds=(1e-8, 10.0), option="--lr", metavar="RATE")
+    schedule: Literal["constant", "linear", "cosine"] = setting(
+        "linear", "Learning rate after the warm-up: constant, or decay to 0."
+    )
+    warmup: float = setting(0.05, "Proportion of steps with a rising learning rate.", bounds=(0.0, 0.9))
+    clip_norm: float | None = setting(None, "Clip gradients to this norm.", bounds=(1e-6, 1e6), unset="no clipping")
+    class_weight: Literal["none", "balanced"] = setting(
+        "none", "balanced: weight rare labels more.", option="--class-weight", metavar="none|balanced"
+    )
+    keep: Literal["best", "last"] = setting("best", "Epoch that becomes the model: lowest validation loss, or last.")
+    calibration: Literal["temperature", "none"] = setting(
+        "temperature", "Temperature scaling fitted on the validation texts."
+    )
+    early_stopping: int | None = setting(
+        None, "Stop after N epochs without a lower validation loss.", bounds=(1, 10_000), option="--early-stopping"
+    )
+    time_limit: float | None = setting(
+        None,
+        "Stop after this time (in seconds, or 10m, 2h); keep the best epoch.",
+        bounds=(1.0, 1e7),
+        option="--time-limit",
+        metavar="TIME",
+    )
+    seed: int = setting(0, "Random seed.", bounds=_SEED, option="--seed")
+    threads: int | None = setting(
+        None, "Number of CPU threads.", bounds=(1, 1024), option="--threads", unset="one per core"
+    )
 
     def model_config(self, labels: tuple[str, ...], vocab_size: int) -> ModelConfig:
-        """The model that this recipe makes of data with these labels and so many vocabulary rows."""
-        return ModelConfig(
-            labels=labels,
-            vocab_size=vocab_size,
-            max_len=self.max_len,
-            cut=self.cut,
-            padding=self.padding,
-            embedding_dim=self.ensemble_size * self.embedding_dim,
-            units=self.ensemble_size * self.units,
-            layers=self.layers,
-            bidirectional=self.bidirectional,
-            pooling=self.pooling,
-        )
+        """The model that this recipe makes of data with these labels and a vocabulary of this size."""
+        shape = {name: getattr(self, name) for name in NetworkConfig.settings()}
+        shape["vocab_size"] = vocab_size
+        for name in ("embedding_dim", "units"):
+            shape[name] *= self.ensemble_size
+        return ModelConfig(labels=labels, **shape)
 
     def for_texts(self, texts: int) -> "TrainConfig":
-        """The recipe for so many training texts. With few, counting words says most, and learning by heart is easy: so
-        the words' counted odds are given, and more is hidden, where the recipe does not say otherwise."""
-        few = texts < FEW_TEXTS
+        """The recipe for this number of training texts. With few, word counts carry most of the signal and overfitting
+        is easy: embeddings start from naive Bayes log odds and dropout is higher, unless the recipe decides otherwise.
+        """
+        few = texts < SMALL_DATA
         odds = self.word_odds if self.word_odds is not None else "naive-bayes" if few else "none"
         words = self.word_dropout if self.word_dropout is not None else 0.3 * few
         output = self.output_dropout if self.output_dropout is not None else 0.5 * few
         return replace(self, word_odds=odds, word_dropout=words, output_dropout=output)
 
     def epochs_for(self, texts: int) -> int:
-        """Epochs of so many training texts: as asked for, or until about 48,000 texts were read, between 3 and 30."""
+        """Epochs for this number of training texts: as set, or enough to read about 48,000 texts, from 3 to 30.
+
+        >>> TrainConfig().epochs_for(18_000), TrainConfig().epochs_for(3_200), TrainConfig(epochs=7).epochs_for(1)
+        (3, 15, 7)
+        """
         return self.epochs if self.epochs is not None else max(3, min(30, math.ceil(48_000 / texts)))
+
+
+# The bounds of every setting that is a whole number.
+BOUNDS: dict[str, tuple[int, int]] = {
+    name: definition.bounds
+    for config in (ModelConfig, DataConfig, TrainConfig)
+    for name, definition in config.settings().items()
+    if definition.bounds is not None and isinstance(definition.bounds[0], int)
+}

@@ -1,17 +1,16 @@
-"""Recipes: settings of training under a name, as TOML files in this folder, or in a file of the user's own.
+"""Recipes: named training settings, as TOML files in this folder or in a file of the user's own.
 
-The keys are the fields of `TrainConfig`. What a recipe leaves out has the value of the recipe `standard`.
+The keys are the fields of `TrainConfig`. What a recipe leaves out has its default.
 """
 
-import dataclasses
 import json
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from lstmctl.config import DataConfig, TrainConfig
+from lstmctl.config import RENAMED, TrainConfig, option_name
 from lstmctl.errors import UsageError, closest_names
 from lstmctl.storage.filesystem import Directory, os_errors
 
@@ -26,11 +25,11 @@ def names() -> list[str]:
 
 
 def read(recipe: str) -> dict[str, Any]:
-    """What a recipe says: of a name, or of a file, whose name ends in .toml or has a /. Only checked as a whole by
-    `resolve`.
+    """The keys and values of a recipe: a name, or a file, whose path ends in .toml or has a /. Values are not checked.
 
     Raises:
-        UsageError: no such recipe, a key that does not exist, or no TOML. CannotCreate, PermissionDenied, StorageError.
+        UsageError: there is no such recipe, a key is unknown, or it is not TOML. CannotCreate, PermissionDenied,
+        StorageError.
     """
     if "/" not in recipe and not recipe.endswith(_SUFFIX):
         if recipe not in names():
@@ -38,8 +37,8 @@ def read(recipe: str) -> dict[str, Any]:
         path = Path(__file__).parent / f"{recipe}{_SUFFIX}"
     else:
         path = Path(recipe)
-    values = _parse(path)
-    known = [field.name for field in dataclasses.fields(TrainConfig)]
+    values = {RENAMED.get(key, key): value for key, value in _parse(path).items()}
+    known = list(TrainConfig.settings())
     for key in values:
         if key not in known:
             near = closest_names(key, known, count=1)
@@ -48,33 +47,41 @@ def read(recipe: str) -> dict[str, Any]:
     return values
 
 
-def resolve(recipe: str, said: Mapping[str, Any]) -> TrainConfig:
-    """The recipe with what was said on the command line in place of its own values.
+def resolve(recipe: str, options: Mapping[str, Any]) -> TrainConfig:
+    """The settings of a recipe, overridden by `options`.
+
+    >>> resolve("classic", {"units": 64}).units, resolve("classic", {}).schedule
+    (64, 'constant')
 
     Raises:
-        UsageError: as `read`, and for values that cannot be. CannotCreate, PermissionDenied, StorageError.
+        UsageError: as `read`, or a value is out of bounds. CannotCreate, PermissionDenied, StorageError.
     """
-    values = read(recipe)
     try:
-        TrainConfig.from_dict(values)
+        training = TrainConfig.from_dict(read(recipe))
     except ValueError as error:
         hint = "lstmctl train --dry-run prints a recipe to start from"
         raise UsageError(f"the recipe {recipe:.200} cannot be used: {error}", hint=hint) from error
-    return replace(TrainConfig(**values), **said).validate()
+    return replace(training, **options).validate()
 
 
-def with_unlabelled(training: TrainConfig, data: DataConfig) -> TrainConfig:
-    """The recipe, with word vectors where there are unlabelled texts: those are of no other use."""
-    return replace(training, word_vectors="cooccurrence") if data.unlabelled is not None else training
+def find_origins(recipe: str, options: Iterable[str]) -> dict[str, str]:
+    """Setting → where `resolve` took its value from: "recipe standard", "recipe mine.toml", "--epochs"."""
+    origins = dict.fromkeys(TrainConfig.settings(), f"recipe {DEFAULT}")
+    origins |= dict.fromkeys(read(recipe), f"recipe {recipe}")
+    return origins | {name: option_name(name) for name in options}
 
 
 def to_toml(training: TrainConfig, origins: Mapping[str, str]) -> str:
-    """The settings as a recipe file, each with a comment on where its value is from. What is not set has no line."""
+    """The settings as a recipe file; comments give the origin and the meaning of each value. None has no line.
+
+    units = 64                      # --units · Number of LSTM units.
+    """
     lines = []
     for name, value in training.to_dict().items():
         if value is not None:
             # JSON's numbers, strings and booleans are TOML's too.
-            lines.append(f"{f'{name} = {json.dumps(value)}':<32}# {origins[name]}")
+            setting = f"{name} = {json.dumps(value)}"
+            lines.append(f"{setting:<32}# {origins[name]} · {TrainConfig.settings()[name].help}")
     return "\n".join(lines)
 
 
