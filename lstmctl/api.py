@@ -6,13 +6,11 @@ called. Errors are `lstmctl.errors.LstmctlError`, whose subclasses say what went
 
 import os
 from collections.abc import Sequence
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from lstmctl import recipes
-from lstmctl.config import DataConfig, TrainConfig
-from lstmctl.errors import UsageError, closest_names
+from lstmctl.errors import UsageError
 from lstmctl.evaluation.report import Evaluation, measure
 from lstmctl.model.classifier import Classifier
 from lstmctl.model.explanation import Explanation
@@ -20,7 +18,6 @@ from lstmctl.model.explanation import explain as explain_text
 from lstmctl.registry.home import default_home
 from lstmctl.registry.store import Registry
 
-_SETTINGS = "docs/reference/recipes.md has the settings of training"
 Home = str | Path | None  # of the registry; None: LSTMCTL_HOME, or the user's data folder
 
 
@@ -73,41 +70,20 @@ def train(
     home: Home = None,
     **settings: Any,
 ) -> str:
-    """Train a model and register it; its reference. Says nothing while it trains.
+    """Train a model and register it; returns its reference. Prints nothing.
 
     data      the name of a data set, or a file or folder with labelled texts.
     settings  fields of `DataConfig` and `TrainConfig`: epochs=3, text_column="review", unlabelled="more.jsonl".
 
     Raises:
-        UsageError: a setting that does not exist or cannot be. BadData: texts that cannot be used. MissingExtra:
-        TensorFlow or Keras is not installed. And all that `training.train` raises.
+        UsageError: an unknown setting or a value that is not possible. As `training.job.run_training`.
     """
-    from lstmctl.data.datasets import load, read_unlabelled
-    from lstmctl.data.sources import resolve_source
-    from lstmctl.registry.names import default_model_name
-    from lstmctl.training.framework import import_in_background
-    from lstmctl.training.prepare import ordered_labels, prepare
+    from lstmctl.training.job import run_training
+    from lstmctl.training.request import new_request
 
-    known = {record: [field.name for field in fields(record)] for record in (DataConfig, TrainConfig)}
-    for setting in settings:
-        if not any(setting in names for names in known.values()):
-            near = closest_names(setting, [name for names in known.values() for name in names])
-            raise UsageError(
-                f'there is no setting "{setting:.60}"', hint=f"did you mean {near[0]}?" if near else _SETTINGS
-            )
-    said = {record: {name: settings[name] for name in names if name in settings} for record, names in known.items()}
-    config = DataConfig(**{"source": resolve_source(str(data)), **said[DataConfig]}).validate()
-    registry = _registry(home)
-    registry.prepare_for_writing()
-    training = recipes.with_unlabelled(recipes.resolve(recipe, said[TrainConfig]), config)
-    dataset = load(config, home=registry.home)
-    labels = ordered_labels(dataset.labels, positive=positive)
-    plan = prepare(dataset, training, labels=labels, unlabelled=read_unlabelled(config))
-    import_in_background().wait()  # not before: what fails above is to leave this process as it was
-    from lstmctl.training import train as training_run
-
-    name = name if name is not None else default_model_name(config.source)
-    return training_run.train(plan, registry, name=name, watcher=training_run.Silent()).reference
+    settings = {"source": str(data), **settings}
+    request = new_request(recipe=recipe, name=name, positive=positive, **settings)
+    return run_training(request, _registry(home)).reference
 
 
 def _registry(home: Home) -> Registry:

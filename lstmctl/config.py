@@ -13,7 +13,6 @@ import types
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import Any, Literal, Self
 
 from lstmctl.errors import UsageError
@@ -80,7 +79,7 @@ class Config:
         if not isinstance(values, dict):
             raise ValueError("not an object")
         fields = {field.name: field for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
-        hints = type_hints(typing.cast(Any, cls))
+        hints = typing.get_type_hints(cls)
         values = {RENAMED.get(name, name): value for name, value in values.items()}
         for name in values:
             if name not in fields:
@@ -113,12 +112,6 @@ class Config:
             name, message = problem
             raise UsageError(f"{option_name(name)} {message}")
         return self
-
-
-@cache
-def type_hints(config: Any) -> Mapping[str, Any]:
-    """The annotated types of a configuration's settings by name."""
-    return typing.get_type_hints(config)
 
 
 def option_name(name: str) -> str:

@@ -7,7 +7,7 @@ import typing
 
 import pytest
 
-from lstmctl.config import BOUNDS, DataConfig, ModelConfig, TrainConfig, type_hints
+from lstmctl.config import BOUNDS, DataConfig, ModelConfig, TrainConfig
 from lstmctl.errors import UsageError
 
 MODEL = ModelConfig(labels=("neg", "pos"))
@@ -99,7 +99,7 @@ def test_definitions_are_complete(config):
     """Each number has bounds of its own type; each setting has a sentence of help that fits on a line."""
     assert list(config.settings()) == list(vars(config))
     for name, definition in config.settings().items():
-        kinds = [kind for kind in (int, float) if kind in kinds_of(type_hints(type(config))[name])]
+        kinds = [kind for kind in (int, float) if kind in kinds_of(typing.get_type_hints(type(config))[name])]
         assert [type(bound) for bound in definition.bounds or ()] == 2 * kinds, name
         assert re.fullmatch(r"[^.\n]{7,75}\.", definition.help), name
 

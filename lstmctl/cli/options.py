@@ -8,6 +8,7 @@ Help is plain text: importing a Markdown renderer to print it would triple the t
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from lstmctl.config import Config, DataConfig
 from lstmctl.errors import UsageError
 
 if TYPE_CHECKING:
@@ -201,21 +203,33 @@ def job_count(jobs: int | None) -> int:
 
 
 DATA = "Data"
-TextColumn = Annotated[
-    str, typer.Option("--text-column", metavar="NAME", help="Column with the text.", rich_help_panel=DATA)
-]
-LabelColumn = Annotated[
-    str, typer.Option("--label-column", metavar="NAME", help="Column with the label.", rich_help_panel=DATA)
-]
-RenameLabel = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--rename-label",
-        metavar="FROM=TO",
-        help="Read the label FROM as TO; repeat for more.",
-        rich_help_panel=DATA,
-    ),
-]
+
+
+def setting_option(
+    config: type[Config],
+    name: str,
+    *,
+    panel: str = DATA,
+    complete: Callable[[str], list[tuple[str, str]]] | None = None,
+) -> Any:
+    """The option of a setting, with the flags, help and default of its definition in `lstmctl.config`."""
+    setting = config.settings()[name]
+    return typer.Option(
+        *setting.option.split(),
+        metavar=setting.metavar,
+        help=setting.help,
+        show_default=setting.shown_default or False,
+        rich_help_panel=panel,
+        autocompletion=complete,
+    )
+
+
+TextColumn = Annotated[str, setting_option(DataConfig, "text_column")]
+LabelColumn = Annotated[str, setting_option(DataConfig, "label_column")]
+GroupColumn = Annotated[str | None, setting_option(DataConfig, "group_column")]
+ValData = Annotated[str | None, setting_option(DataConfig, "val_source")]
+TestData = Annotated[str | None, setting_option(DataConfig, "test_source")]
+RenameLabel = Annotated[list[str] | None, setting_option(DataConfig, "rename_label")]
 
 
 def parse_renames(pairs: list[str] | None) -> tuple[tuple[str, str], ...]:

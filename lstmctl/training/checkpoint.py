@@ -1,7 +1,4 @@
-"""Checkpoints of a training: all that it takes to go on as if nothing had happened.
-
-Where a training run stands, to and from what a checkpoint keeps of it.
-"""
+"""The state of a training run to and from its checkpoints, so that a resumed run ends with the same weights."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -18,16 +15,16 @@ from lstmctl.registry.listing import MODEL_FOLDER
 from lstmctl.registry.runs import TrainingRun
 from lstmctl.training.fit import Fit, TrainingState
 
-_MOST = float(np.finfo(np.float32).max)  # the optimizer's numbers may be of any size
+_MAX_VALUE = float(np.finfo(np.float32).max)  # optimizer slots may hold any finite number
 
 
 def save(fitting: Fit, run: TrainingRun, card: ModelCard) -> None:
-    """Save where `fitting` stands.
+    """Save the state of `fitting`.
 
     Raises:
-        PermissionDenied, StorageError: the checkpoints before this one are still there.
+        PermissionDenied, StorageError: earlier checkpoints remain.
     """
-    state, gathered = fitting.state, fitting.optimizer_arrays()
+    state, optimizer_slots = fitting.state, fitting.optimizer_arrays()
     files = pack(
         replace(card, epoch=len(state.history), seconds=fitting.seconds),
         vocabulary=fitting.plan.vocabulary,
@@ -39,14 +36,14 @@ def save(fitting: Fit, run: TrainingRun, card: ModelCard) -> None:
         fitting.done,
         files,
         state=state.to_dict(),
-        optimizer=tensors.pack(gathered, _shapes(gathered), most=_MOST),
-        keep=_needed(fitting),
+        optimizer=tensors.pack(optimizer_slots, _shapes(optimizer_slots), most=_MAX_VALUE),
+        keep=_steps_to_keep(fitting),
     )
 
 
 def restore(fitting: Fit, run: TrainingRun) -> list[str]:
-    """Take `fitting` to where the run stopped: its newest checkpoint, or an older one if that is damaged. Without any,
-    the run begins anew. What was found to be damaged, in words.
+    """Bring `fitting` to the run's newest usable checkpoint; with no checkpoints the run starts over. Returns why newer
+    ones could not be used.
 
     Raises:
         Rejected: there are checkpoints, and all are damaged. PermissionDenied, StorageError.
@@ -60,12 +57,14 @@ def restore(fitting: Fit, run: TrainingRun) -> list[str]:
         except (Rejected, NotFound) as error:
             damaged.append(error.message)
     if saved:
-        raise Rejected(f"no checkpoint of {run.run_id} can be used: {damaged[0]}", hint="start anew without --resume")
+        raise Rejected(
+            f"no checkpoint of {run.run_id} can be used: {damaged[0]}", hint="start a new run without --resume"
+        )
     return damaged
 
 
 def chosen_weights(fitting: Fit, run: TrainingRun) -> dict[str, Floats]:
-    """The weights of the best epoch so far, or of the last one if the recipe keeps that; none before the first is over.
+    """The weights of the best epoch so far, or of the last if the recipe keeps that; empty before the first has ended.
 
     Raises:
         Rejected: the checkpoint of that epoch is damaged. PermissionDenied, StorageError.
@@ -80,9 +79,9 @@ def chosen_weights(fitting: Fit, run: TrainingRun) -> dict[str, Floats]:
     return _model(path).weights()
 
 
-def _needed(fitting: Fit) -> set[int]:
-    """The steps after which the best epoch was over, also as it was known to the checkpoint before this one: should
-    this one be damaged, the run goes on from there.
+def _steps_to_keep(fitting: Fit) -> set[int]:
+    """The steps that ended the best epoch, now and at the previous checkpoint: the run resumes from that one if the new
+    one is damaged.
     """
     history = fitting.state.history
     return {best(known).epoch * fitting.plan.steps for known in (history, history[:-1]) if known}
@@ -92,13 +91,13 @@ def _load(fitting: Fit, path: Path) -> None:
     model = _model(path)
     values = runs.read_state(path)
     if model.card.config != fitting.plan.model:
-        raise Rejected(f"{path} is not of this run", hint="start anew without --resume")
+        raise Rejected(f"{path} is not of this run", hint="start a new run without --resume")
     shapes = _shapes(fitting.optimizer_arrays())
     try:
         state = TrainingState.from_dict(values, model.history())
-        optimizer = tensors.unpack(runs.read_optimizer(path, limit=tensors.limit(shapes)), shapes, most=_MOST)
+        optimizer = tensors.unpack(runs.read_optimizer(path, limit=tensors.limit(shapes)), shapes, most=_MAX_VALUE)
     except ValueError as error:
-        raise Rejected(f"{path} cannot be used: it {error}", hint="start anew without --resume") from error
+        raise Rejected(f"{path} cannot be used: it {error}", hint="start a new run without --resume") from error
     fitting.restore(state, model.weights(), optimizer)
 
 

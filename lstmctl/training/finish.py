@@ -1,6 +1,6 @@
 """From the weights of the chosen epoch to a model: calibrated, compared with Keras, measured, packed.
 
-The check before a model is registered: NumPy, which will serve it, must answer what Keras answers.
+A model is registered only if NumPy, which will serve it, computes the same probabilities as Keras, which trained it.
 """
 
 from dataclasses import replace
@@ -24,29 +24,32 @@ from lstmctl.training import network as networks
 from lstmctl.training.fit import Fit
 from lstmctl.training.prepare import Plan
 
+TOLERANCE = 1e-5  # largest difference of any probability between NumPy and Keras
+SAMPLE = 64  # texts on which they are compared
 
-class Finished(NamedTuple):
-    """A model that is ready to be registered; the other fields are those of `Trained`."""
+
+class FinishedModel(NamedTuple):
+    """A model that is ready to be registered."""
 
     files: dict[str, bytes]
-    test: Evaluation | None
-    vs_baseline: Comparison
-    difference: float
-    temperature: float
+    test: Evaluation | None  # None if the data has no test part
+    vs_baseline: Comparison  # with naive Bayes, on the test part, or on the validation part if there is none
+    difference: float  # between NumPy and Keras
+    temperature: float  # of the calibration; 1 without one
 
 
-def finish_model(fitting: Fit, weights: dict[str, Floats], card: ModelCard) -> Finished:
+def finish_model(fitting: Fit, weights: dict[str, Floats], card: ModelCard) -> FinishedModel:
     """Calibrate the chosen weights, compare NumPy with Keras, measure, and pack.
 
     Raises:
-        Disagreement: NumPy and Keras do not agree about the model.
+        Disagreement: NumPy and Keras disagree about the model.
     """
     plan = fitting.plan
-    weights, temperature = _calibrated(weights, plan)
+    weights, temperature = _calibrate(weights, plan)
     networks.assign(fitting.network, plan.model, weights)
     classifier = Classifier(plan.model, plan.vocabulary, weights)
     difference = check_agreement(fitting.network, classifier, plan)
-    test, vs_baseline = _measured(classifier, plan, temperature=temperature)
+    test, vs_baseline = _measure(classifier, plan, temperature=temperature)
     files = pack(
         replace(card, config=replace(plan.model, temperature=temperature)),
         vocabulary=plan.vocabulary,
@@ -54,60 +57,11 @@ def finish_model(fitting: Fit, weights: dict[str, Floats], card: ModelCard) -> F
         metrics=_metrics(plan, test),
         history=fitting.state.history,
     )
-    return Finished(files, test, vs_baseline, difference, temperature)
-
-
-def _calibrated(weights: dict[str, Floats], plan: Plan) -> tuple[dict[str, Floats], float]:
-    """The weights with a head that is as sure as it is right on the validation texts, and the temperature that did it;
-    or as they were, with 1, where that is no better."""
-    if plan.training.calibration == "none":
-        return weights, 1.0
-
-    truth = plan.validation.truth
-
-    def judged(weights: dict[str, Floats]) -> tuple[NDArray[np.float64], float]:
-        logits = Classifier(plan.model, plan.vocabulary, weights).logits(plan.validation.ids)
-        return logits, log_loss(softmax(logits), truth)
-
-    logits, before = judged(weights)
-    temperature = best_temperature(logits, truth)
-    better = folded(weights, temperature)
-    return (better, temperature) if judged(better)[1] < before else (weights, 1.0)
-
-
-def _measured(classifier: Classifier, plan: Plan, *, temperature: float) -> tuple[Evaluation | None, Comparison]:
-    """The test part's evaluation, and the comparison with naive Bayes; on validation where there is no test part."""
-    name, part = ("test", plan.test) if plan.test.ids else ("validation", plan.validation)
-    answers = classifier.probabilities(part.ids)
-    vs_baseline = compare_models(plan.baselines.answers[name] == part.truth, predicted_labels(answers) == part.truth)
-    if name != "test":
-        return None, vs_baseline
-    return measure(answers, part.truth, labels=plan.model.labels, temperature=temperature), vs_baseline
-
-
-def _metrics(plan: Plan, test: Evaluation | None) -> dict[str, Any]:
-    baselines = plan.baselines
-    stored: dict[str, Any] = {
-        "baselines": {
-            "majority_label": baselines.majority_label,
-            "majority": baselines.majority,
-            "naive_bayes": baselines.naive_bayes,
-            "naive_bayes_f1": baselines.naive_bayes_f1,
-        }
-    }
-    if test is not None:
-        stored["test"] = measured = test.to_dict()
-        for label, row in measured["confusion"].items():  # with many labels the table is large, and nearly all zeros
-            measured["confusion"][label] = {answer: count for answer, count in row.items() if count}
-    return stored
-
-
-TOLERANCE = 1e-5  # largest difference of any probability
-TEXTS = 64
+    return FinishedModel(files, test, vs_baseline, difference, temperature)
 
 
 def check_agreement(network: keras.Model, classifier: Classifier, plan: Plan) -> float:
-    """The largest difference between the two forward passes on real texts of 0 to max_len words.
+    """The largest difference between the probabilities of NumPy and Keras on real texts of 0 to max_len words.
 
     Raises:
         Disagreement: it is larger than TOLERANCE.
@@ -118,15 +72,55 @@ def check_agreement(network: keras.Model, classifier: Classifier, plan: Plan) ->
     if not difference <= TOLERANCE:  # also true for NaN
         raise Disagreement(
             f"NumPy and Keras disagree about this model by {difference:.1e} (allowed: {TOLERANCE:g}); it was not saved",
-            hint="this is a bug in lstmctl: please report it, with what pip list prints",
+            hint="this is a bug in lstmctl: please report it, with the output of pip list",
         )
     return difference
 
 
 def sample_texts(texts: list[Ids], *, max_len: int) -> list[Ids]:
-    """Texts of all lengths: none, one word, evenly spaced ones of the given texts, and one of max_len words."""
+    """Texts of all lengths: empty, one word, evenly spaced ones of the given texts, and one of max_len words."""
     by_length = sorted(texts, key=len)
-    places = np.linspace(0, len(by_length) - 1, min(TEXTS, len(by_length))).round().astype(int)
-    chosen = [by_length[place] for place in places]
+    indices = np.linspace(0, len(by_length) - 1, min(SAMPLE, len(by_length))).round().astype(int)
+    chosen = [by_length[index] for index in indices]
     words = np.concatenate([*chosen, np.ones(1, np.int32)])
     return [words[:0], words[:1], *chosen, np.resize(words, max_len)]
+
+
+def _calibrate(weights: dict[str, Floats], plan: Plan) -> tuple[dict[str, Floats], float]:
+    """The weights with the temperature that minimizes the validation loss applied to the head, and that temperature; or
+    the same weights and 1 where the loss would not fall."""
+    if plan.training.calibration == "none":
+        return weights, 1.0
+    truth = plan.validation.truth
+
+    def validate(weights: dict[str, Floats]) -> tuple[NDArray[np.float64], float]:
+        logits = Classifier(plan.model, plan.vocabulary, weights).logits(plan.validation.ids)
+        return logits, log_loss(softmax(logits), truth)
+
+    logits, loss = validate(weights)
+    temperature = best_temperature(logits, truth)
+    calibrated = folded(weights, temperature)
+    return (calibrated, temperature) if validate(calibrated)[1] < loss else (weights, 1.0)
+
+
+def _measure(classifier: Classifier, plan: Plan, *, temperature: float) -> tuple[Evaluation | None, Comparison]:
+    """The evaluation of the test part, and the comparison with naive Bayes; without a test part, on validation."""
+    name, part = ("test", plan.test) if plan.test.ids else ("validation", plan.validation)
+    probabilities = classifier.probabilities(part.ids)
+    correct = predicted_labels(probabilities) == part.truth
+    vs_baseline = compare_models(plan.baselines.answers[name] == part.truth, correct)
+    if name != "test":
+        return None, vs_baseline
+    return measure(probabilities, part.truth, labels=plan.model.labels, temperature=temperature), vs_baseline
+
+
+def _metrics(plan: Plan, test: Evaluation | None) -> dict[str, Any]:
+    """The content of metrics.json."""
+    baselines = plan.baselines
+    names = ("majority_label", "majority", "naive_bayes", "naive_bayes_f1")
+    metrics: dict[str, Any] = {"baselines": {name: getattr(baselines, name) for name in names}}
+    if test is not None:
+        metrics["test"] = measured = test.to_dict()
+        for label, row in measured["confusion"].items():  # with many labels the table is large and nearly all zeros
+            measured["confusion"][label] = {predicted: count for predicted, count in row.items() if count}
+    return metrics

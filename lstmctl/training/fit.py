@@ -1,4 +1,4 @@
-"""The training loop: steps, and after each epoch a validation. It reports; it never prints and never saves."""
+"""The training loop: steps, and a validation after each epoch. It reports; it neither prints nor saves."""
 
 import time
 from collections.abc import Iterator, Mapping
@@ -21,22 +21,22 @@ from lstmctl.training import network as networks
 from lstmctl.training.prepare import Plan
 from lstmctl.training.steps import Steps, Sums, batch_order
 
-CHUNK_SECONDS = 0.4  # of steps that are made in one call: signals and progress wait for it
+CHUNK_SECONDS = 0.4  # of steps run in one call; signals and progress wait for it
 
 
 @dataclass(frozen=True)
 class TrainingState:
-    """Beside weights and optimizer, all that the rest of a run depends on. Orders and dropout need no state of their
-    own: they are functions of (seed, epoch) and of (seed, step).
+    """All that the rest of a run depends on, besides weights and optimizer. Batch order and dropout need no state: they
+    are functions of (seed, epoch) and of (seed, step).
     """
 
-    epoch: int = 1  # that is being trained; its first `sums.steps` steps are done
+    epoch: int = 1  # in progress; its first `sums.steps` steps are done
     sums: Sums = Sums()
     seconds: float = 0.0  # spent in this epoch
-    history: tuple[EpochRecord, ...] = field(default=())  # of the epochs before it
+    history: tuple[EpochRecord, ...] = field(default=())  # of the finished epochs
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON, without the history, which a checkpoint keeps in its model folder."""
+        """As JSON values, without the history, which a checkpoint keeps in its model folder."""
         return {"epoch": self.epoch, "seconds": self.seconds, "sums": vars(self.sums)}
 
     @classmethod
@@ -44,21 +44,21 @@ class TrainingState:
         """Read what `to_dict` wrote.
 
         Raises:
-            ValueError: it is something else.
+            ValueError: it is not the output of `to_dict`.
         """
         sums = values.get("sums")
         kinds = {"steps": int, "losses": float, "right": float, "seen": int}
         if not isinstance(sums, dict) or {name: type(value) for name, value in sums.items()} != kinds:
-            raise ValueError("has no proper sums")
+            raise ValueError("has no valid sums")
         epoch, seconds = values.get("epoch"), values.get("seconds")
         if type(epoch) is not int or type(seconds) is not float or epoch != len(history) + 1:
-            raise ValueError("does not fit the history beside it")
+            raise ValueError("does not match its history")
         return cls(epoch, Sums(**sums), seconds, history)
 
 
 @dataclass(frozen=True)
 class Progress:
-    """Where training is: loss and accuracy are running means of this epoch."""
+    """The progress within an epoch; loss and accuracy are running means."""
 
     epoch: int
     step: int
@@ -67,10 +67,10 @@ class Progress:
 
 
 class Fit:
-    """A training. Iterating over it trains: it gives a `Progress` now and then, and an `EpochRecord` after each epoch.
+    """Iterating over it trains: it yields a `Progress` from time to time, and an `EpochRecord` after each epoch.
 
-    `network`, optimizer and `state` belong together at any moment that others see, also after a signal or an error
-    ended the iteration; a new iteration goes on from there.
+    `network`, optimizer and `state` are consistent whenever other code runs, also after a signal or an error ended the
+    iteration; a new iteration continues from there.
     """
 
     def __init__(self, network: keras.Model, plan: Plan, *, read: forward.Read) -> None:
@@ -79,20 +79,20 @@ class Fit:
         self.state = TrainingState()
         self._steps = Steps(network, plan, read=read)
         self._lengths = np.array([text.size for text in plan.train.ids])
-        self._chunk = 1  # the first step sets TensorFlow up, which takes long enough
+        self._chunk = 1  # the first step also sets up TensorFlow, which takes a while
 
     @property
     def done(self) -> int:
-        """Steps made in all."""
+        """Steps done in all epochs."""
         return (self.state.epoch - 1) * self.plan.steps + self.state.sums.steps
 
     @property
     def seconds(self) -> float:
-        """Spent on training and validation in all."""
+        """Time spent on training and validation in all epochs."""
         return self.state.seconds + sum(record.seconds for record in self.state.history)
 
     def progress(self) -> Progress:
-        """Where it stands."""
+        """The progress of the current epoch."""
         sums = self.state.sums
         seen = max(1, sums.seen)
         return Progress(self.state.epoch, sums.steps, sums.losses / seen, sums.right / seen)
@@ -102,11 +102,11 @@ class Fit:
         return networks.weights(self.network, self.plan.model)
 
     def optimizer_arrays(self) -> dict[str, Floats]:
-        """Copies of what the optimizer has gathered about each weight; how many steps it made is `done`."""
+        """Copies of the optimizer's slots; its number of steps is `done`."""
         return {name: np.array(variable.numpy()) for name, variable in self._steps.optimizer_slots().items()}
 
     def restore(self, state: TrainingState, weights: Mapping[str, Floats], optimizer: Mapping[str, Floats]) -> None:
-        """Go on from here."""
+        """Continue from this state."""
         networks.assign(self.network, self.plan.model, weights)
         for name, variable in self._steps.optimizer_slots().items():
             variable.assign(optimizer[name])
@@ -114,25 +114,26 @@ class Fit:
         self._steps.optimizer.iterations.assign(self.done)
 
     def __iter__(self) -> Iterator[Progress | EpochRecord]:
-        """
+        """Train to the end.
+
         Raises:
-            TrainingDiverged: training diverged: the loss is no longer a finite number.
+            TrainingDiverged: the loss is no longer a finite number.
         """
         self._steps.trace()
-        while self.state.epoch <= self.plan.epochs and not self._enough():
+        while self.state.epoch <= self.plan.epochs and not self._should_stop():
             yield from self._train()
             yield self._validate()
 
     def _train(self) -> Iterator[Progress]:
-        """The steps that are left of the epoch."""
+        """The remaining steps of the epoch."""
         training, epoch = self.plan.training, self.state.epoch
         batches = batch_order(self._lengths, batch_size=training.batch_size, seed=training.seed, epoch=epoch)
         while self.state.sums.steps < len(batches) and not self._time_is_up():
             with signals_deferred():
                 started = time.monotonic()
                 before = self.state.sums
-                upto = min(len(batches), before.steps + self._chunk)
-                sums = self._steps.run(batches, before, upto=upto, done=self.done - before.steps)
+                stop = min(len(batches), before.steps + self._chunk)
+                sums = self._steps.run(batches, before, stop=stop, done=self.done - before.steps)
                 seconds = time.monotonic() - started
                 self.state = replace(self.state, sums=sums, seconds=self.state.seconds + seconds)
             if not np.isfinite(sums.losses):
@@ -140,18 +141,18 @@ class Fit:
                     f"training diverged in epoch {epoch} at step {sums.steps:,}: the loss is no longer a number",
                     hint=f"try a smaller learning rate: --lr {training.learning_rate / 10:g}",
                 )
-            a_step = seconds / (sums.steps - before.steps)
-            self._chunk = max(1, min(4 * self._chunk, int(CHUNK_SECONDS / a_step)))
+            step_seconds = seconds / (sums.steps - before.steps)
+            self._chunk = max(1, min(4 * self._chunk, int(CHUNK_SECONDS / step_seconds)))
             yield self.progress()
 
     def _validate(self) -> EpochRecord:
-        """Measure with the forward pass that will serve the model; the epoch is over then."""
+        """Validate with the forward pass that will serve the model, and end the epoch."""
         started = time.monotonic()
         plan, state = self.plan, self.state
         classifier, truth = Classifier(plan.model, plan.vocabulary, self.weights()), plan.validation.truth
         logits = classifier.logits(plan.validation.ids)
-        answers = softmax(logits)
-        predicted = predicted_labels(answers)
+        probabilities = softmax(logits)
+        predicted = predicted_labels(probabilities)
         calibrated = None
         if plan.training.calibration == "temperature":
             calibrated = calibrated_log_loss(logits, truth)
@@ -160,7 +161,7 @@ class Fit:
             epoch=state.epoch,
             loss=state.sums.losses / state.sums.seen,
             accuracy=state.sums.right / state.sums.seen,
-            val_loss=log_loss(answers, truth),
+            val_loss=log_loss(probabilities, truth),
             val_accuracy=accuracy(truth, predicted),
             val_low=interval.low,
             val_high=interval.high,
@@ -171,13 +172,13 @@ class Fit:
         self.state = TrainingState(epoch=state.epoch + 1, sums=Sums(), history=(*state.history, record))
         return record
 
-    def _enough(self) -> bool:
-        """Whether to end before the last epoch."""
+    def _should_stop(self) -> bool:
+        """Whether to stop before the last epoch."""
         patience, history = self.plan.training.early_stopping, self.state.history
         waited = history[-1].epoch - best(history).epoch if history else 0
         return self._time_is_up() or (patience is not None and waited >= patience)
 
     def _time_is_up(self) -> bool:
-        """Whether the recipe's time is over; at least one step is made."""
+        """Whether the time limit is reached, with at least one step done."""
         limit = self.plan.training.time_limit
         return limit is not None and self.done > 0 and self.seconds >= limit

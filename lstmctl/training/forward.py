@@ -1,4 +1,4 @@
-"""The network's forward pass while it is trained: dropout that can be repeated, and the fastest LSTM for the device."""
+"""The forward pass while training: with reproducible dropout, and the fastest LSTM for the device."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -10,34 +10,34 @@ from numpy.typing import NDArray
 
 from lstmctl.config import UNKNOWN, ModelConfig
 from lstmctl.training import network as networks
-from lstmctl.training.ensemble import member_slices as member_places
+from lstmctl.training.ensemble import member_slices
 from lstmctl.training.fused import hidden_states
 
 Weights = list[tf.Tensor]  # kernel, recurrent kernel and bias
-# (lstm, its weights, inputs (batch, longest, inputs), lengths (batch,)) → what the Keras layer `lstm` makes of texts
-# that are padded on the right: hidden states (batch, longest, units) where it returns sequences, with nothing of use
-# beyond a text's length, else the last one it reads, (batch, units).
+# (lstm, its weights, inputs (batch, longest, inputs), lengths (batch,)) → the output of the Keras layer `lstm` for
+# texts padded on the right: hidden states (batch, longest, units) if it returns sequences, undefined beyond a text's
+# length, else the one after the last word it reads, (batch, units).
 Read = Callable[[keras.layers.LSTM, Weights, tf.Tensor, tf.Tensor], tf.Tensor]
 
-_WORDS, _OUTPUT = 254 << 23, 255 << 23  # what sets their dropout's seeds apart from those of the layers
+_WORDS, _OUTPUT = 254 << 23, 255 << 23  # keep the seeds of their dropout apart from those of the layers
 
 
 class Dropout(NamedTuple):
-    """Shares that are hidden while training."""
+    """Dropout rates."""
 
-    inputs: float  # of what each LSTM reads
-    words: float = 0.0  # become unknown words
-    output: float = 0.0  # of what the head sees
+    inputs: float  # of the inputs of each LSTM
+    words: float = 0.0  # at which words become unknown words
+    output: float = 0.0  # of the inputs of the head
 
 
 def kernel_name(gpus: Sequence[object], *, ensemble_size: int = 1) -> str:
-    """Which LSTM trains: "keras", where a GPU has its own kernel for that (cuDNN), else "fused". The stock layer has no
-    part that could be trained by itself."""
+    """Which LSTM trains: "keras" on a GPU, which has its own kernel (cuDNN), else "fused". The members of an ensemble
+    cannot be trained separately within the stock layer."""
     return "keras" if gpus and ensemble_size == 1 else "fused"
 
 
 def kernel(name: str, *, parts: int) -> Read:
-    """The LSTM of that name; the fused one in `parts` groups of texts side by side."""
+    """The LSTM of that name; the fused one computes `parts` groups of texts in parallel."""
 
     def fused(lstm: keras.layers.LSTM, weights: Weights, inputs: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
         in_order = tf.reverse_sequence(inputs, lengths, seq_axis=1) if lstm.go_backwards else inputs
@@ -56,14 +56,14 @@ def kernel(name: str, *, parts: int) -> Read:
 
 
 class Embedded(NamedTuple):
-    """Words as the embedding has them, of all members: looked up once, so that there is one gradient of it."""
+    """Embedded words for all members: looked up once, so that the embedding has one gradient."""
 
     words: tf.Tensor  # (batch, longest, embedding_dim)
-    unknown: tf.Tensor | None  # (embedding_dim,), where some words are to become unknown ones
+    unknown: tf.Tensor | None  # (embedding_dim,), of the unknown word, if word dropout needs it
 
 
 def embed(network: keras.Model, words: tf.Tensor, *, unknown: bool) -> Embedded:
-    """words (batch, longest): their ids."""
+    """Look up words (batch, longest); `unknown` adds the embedding of the unknown word."""
     table = network.get_layer("embedding").embeddings.value
     if not unknown:
         return Embedded(tf.gather(table, words), None)
@@ -84,18 +84,17 @@ def logits(
     member: int = 0,
     ensemble_size: int = 1,
 ) -> tf.Tensor:
-    """Texts, of which `lengths` (batch,) words are read → what a member of the model says of them, (batch, outputs): as
-    if it were alone.
+    """The logits of one ensemble member, (batch, outputs), as if it were alone. lengths (batch,): words read per text.
 
-    `seed` (2,) alone decides what dropout hides, so a step can be repeated exactly, wherever it is run. `odds` (batch,
-    longest, columns) is added to the first numbers of the words' embeddings, which are then not trained (`odds.py`).
+    `seed` (2,) alone determines the dropout masks, so a step can be repeated exactly on any machine. `odds` (batch,
+    longest, columns) is added to the first dimensions of the embeddings, which are then not trained (`embedding.py`).
     """
     seed += [member << 20, 0]
-    variables, places = networks.variables(network, config), member_places(config, member, ensemble_size)
-    columns = slice(places["embedding"][1][0], places["embedding"][1][-1] + 1)  # the member's, side by side
+    variables, slices = networks.variables(network, config), member_slices(config, member, ensemble_size)
+    columns = slice(slices["embedding"][1][0], slices["embedding"][1][-1] + 1)  # the member's are contiguous
     hidden = embedded.words[:, :, columns]
     own = {
-        name: _part(variable.value, places[name], whole=ensemble_size == 1)
+        name: variable.value if ensemble_size == 1 else _member_part(variable.value, slices[name])
         for name, variable in variables.items()
         if name != "embedding"
     }
@@ -108,43 +107,41 @@ def logits(
         hidden = tf.concat([tf.stop_gradient(hidden[:, :, :counted]) + odds, hidden[:, :, counted:]], axis=2)
     for number, layer in enumerate(networks.lstm_layers(network, config)):
         states = []
-        for place, (direction, lstm) in enumerate(layer.items()):
+        for index, (direction, lstm) in enumerate(layer.items()):
             inputs = hidden
             if dropout.inputs > 0:
-                inputs = drop(hidden, share=dropout.inputs, seed=seed + [0, (2 * number + place) << 24])
+                inputs = drop(hidden, rate=dropout.inputs, seed=seed + [0, (2 * number + index) << 24])
             weights = [own[f"lstm.{number}.{direction}.{part}"] for part in ("kernel", "recurrent_kernel", "bias")]
             states.append(read(lstm, weights, inputs, lengths))
         hidden = tf.concat(states, axis=-1)
     if "max" in config.pools:
-        hidden = _last_and_highest(states, lengths)
+        hidden = _last_and_max(states, lengths)
     if dropout.output > 0:
         kept = tf.random.stateless_uniform(tf.shape(hidden), seed + [0, _OUTPUT]) >= dropout.output
         hidden *= tf.cast(kept, tf.float32) / (1 - dropout.output)
     return hidden @ (ensemble_size * own["head.kernel"]) + own["head.bias"]
 
 
-def _part(value: tf.Tensor, places: Sequence[NDArray[np.int64]], *, whole: bool) -> tf.Tensor:
-    """The member's part of a tensor, by the places on each of its axes."""
-    if whole:
-        return value
-    for axis, own in enumerate(places):
+def _member_part(value: tf.Tensor, indices: Sequence[NDArray[np.int64]]) -> tf.Tensor:
+    """A tensor at these indices of each of its axes."""
+    for axis, own in enumerate(indices):
         value = tf.gather(value, own, axis=axis)
     return value
 
 
-def drop(inputs: tf.Tensor, *, share: float, seed: tf.Tensor) -> tf.Tensor:
-    """Hide a share of (batch, words, inputs): as in Keras, each text has one mask, the same for all of its words."""
-    kept = tf.random.stateless_uniform([tf.shape(inputs)[0], 1, inputs.shape[2]], seed) >= share
-    return inputs * tf.cast(kept, tf.float32) / (1 - share)
+def drop(inputs: tf.Tensor, *, rate: float, seed: tf.Tensor) -> tf.Tensor:
+    """Dropout on (batch, words, inputs): as in Keras, each text has one mask, the same for all of its words."""
+    kept = tf.random.stateless_uniform([tf.shape(inputs)[0], 1, inputs.shape[2]], seed) >= rate
+    return inputs * tf.cast(kept, tf.float32) / (1 - rate)
 
 
-def _last_and_highest(states: list[tf.Tensor], lengths: tf.Tensor) -> tf.Tensor:
+def _last_and_max(states: list[tf.Tensor], lengths: tf.Tensor) -> tf.Tensor:
     """Hidden states (batch, longest, units) of each direction → (batch, 2 · units · directions), as in `network`."""
-    some = tf.cast(lengths > 0, tf.float32)[:, None]
-    last = [_last(states[0], lengths), *(backward[:, 0] * some for backward in states[1:])]
+    has_words = tf.cast(lengths > 0, tf.float32)[:, None]
+    last = [_last(states[0], lengths), *(backward[:, 0] * has_words for backward in states[1:])]
     inside = tf.sequence_mask(lengths, tf.shape(states[0])[1])[:, :, None]
-    highest = [tf.reduce_max(tf.where(inside, every, 0.0), axis=1) for every in states]
-    return tf.concat([*last, *map(tf.nn.relu, highest)], axis=-1)
+    maxima = [tf.reduce_max(tf.where(inside, all_states, 0.0), axis=1) for all_states in states]
+    return tf.concat([*last, *map(tf.nn.relu, maxima)], axis=-1)
 
 
 def _last(states: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:

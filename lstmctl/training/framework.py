@@ -1,4 +1,4 @@
-"""Loading TensorFlow: it takes seconds and talks, so it is loaded in the background and its chatter is held back."""
+"""Loading TensorFlow: this takes seconds, so it is done in the background, with its log messages held back."""
 
 import importlib
 import os
@@ -14,43 +14,43 @@ from lstmctl.process import cores
 
 
 class BackgroundImport:
-    """TensorFlow and Keras, on their way in.
+    """A thread that imports TensorFlow and Keras.
 
-    Meanwhile file descriptor 2 leads to a temporary file, because TensorFlow writes its banner there before any of its
-    settings count. `sys.stderr` becomes a stream of its own to where it led before, and stays one: a spinner may be
+    Meanwhile file descriptor 2 leads to a temporary file, because TensorFlow writes to it before any of its settings
+    take effect. `sys.stderr` becomes a stream of its own to the original target, and stays one: a spinner may be
     writing to it at any moment.
     """
 
     def __init__(self) -> None:
         self._error: BaseException | None = None
         self._banner = _divert_stderr()
-        # A daemon, so that Ctrl-C need not wait for it.
+        # A daemon, so that Ctrl-C does not wait for it.
         self._thread = threading.Thread(target=self._load, name="import tensorflow", daemon=True)
         self._thread.start()
 
     def _load(self) -> None:
         try:
             importlib.import_module("keras")
-        except BaseException as error:  # handed to whoever waits
+        except BaseException as error:  # raised in `wait`
             self._error = error
 
     def wait(self) -> None:
-        """Return once TensorFlow is here.
+        """Return when TensorFlow is loaded.
 
         Raises:
             MissingExtra: TensorFlow or Keras is not installed.
         """
         while self._thread.is_alive():
-            self._thread.join(0.1)  # in short pieces, or a signal would wait for the whole import
-        said = self._restore_stderr()
+            self._thread.join(0.1)  # in short pieces, or a signal would wait for the import to end
+        messages = self._restore_stderr()
         if isinstance(self._error, ModuleNotFoundError):
             raise MissingExtra(self._error.name or "TensorFlow", packages="tensorflow keras") from None
         if self._error is not None:
-            sys.stderr.write(said)
+            sys.stderr.write(messages)
             raise self._error
 
     def _restore_stderr(self) -> str:
-        """Point descriptor 2 where it led before; what TensorFlow wrote meanwhile."""
+        """Point descriptor 2 to its original target; returns what TensorFlow wrote meanwhile."""
         if self._banner is None:
             return ""
         os.dup2(sys.stderr.fileno(), 2)
@@ -60,13 +60,13 @@ class BackgroundImport:
 
 
 def _divert_stderr() -> BinaryIO | None:
-    """Point descriptor 2 at a temporary file, which is returned; None where `sys.stderr` does not lead there."""
+    """Point descriptor 2 to a temporary file, which is returned; None if `sys.stderr` does not use it."""
     try:
         if sys.stderr is None or sys.stderr.fileno() != 2:
             return None
     except (OSError, ValueError):
         return None
-    banner = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the import
+    banner = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as the import lasts
     sys.stderr = os.fdopen(os.dup(2), "w", buffering=1, encoding=sys.stderr.encoding, errors="backslashreplace")
     os.dup2(banner.fileno(), 2)
     return banner
@@ -80,13 +80,13 @@ def import_in_background() -> BackgroundImport:
 
 
 def use_threads(threads: int | None) -> int:
-    """Let TensorFlow compute with so many threads, or with one a core; how many these are. It must be loaded, and must
-    not have computed anything yet.
+    """Set the number of threads of TensorFlow, by default one per core, and return it. TensorFlow must be loaded, and
+    must not have computed anything yet.
 
-    Parts of a step run side by side; each operation by itself has one thread, since at these sizes more only slow it.
+    Operations run in parallel; each one has a single thread, since more only slow it down at these sizes.
 
     Raises:
-        UsageError: TensorFlow computes with another number in this process.
+        UsageError: TensorFlow already uses another number in this process.
     """
     import tensorflow as tf
 
@@ -96,7 +96,7 @@ def use_threads(threads: int | None) -> int:
         tf.config.threading.set_intra_op_parallelism_threads(1)
     except RuntimeError as error:
         raise UsageError(
-            "TensorFlow already computes with another number of threads in this process", hint="begin another"
+            "TensorFlow already uses another number of threads in this process", hint="start a new process"
         ) from error
     return threads
 
@@ -109,6 +109,6 @@ def gpus() -> list[object]:
 
 
 def versions() -> dict[str, str]:
-    """Of what the weights' last bits may depend on."""
+    """The versions of everything that the last bits of the weights may depend on."""
     packages = ("lstmctl", "keras", "tensorflow", "numpy")
     return {"python": platform.python_version()} | {package: version(package) for package in packages}

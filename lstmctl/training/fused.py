@@ -1,9 +1,9 @@
 """The LSTM as one operation for the CPU: TensorFlow's kernel for whole sequences, instead of a loop over the words.
 
-Same weights, same numbers and same gradients as `keras.layers.LSTM` reading right-padded, masked texts; the tests hold
-the two together. Three times as fast here; a GPU has a better kernel of its own.
+Same weights, outputs and gradients as `keras.layers.LSTM` reading right-padded, masked texts; the tests compare the
+two. Three times as fast on a CPU; a GPU has a better kernel of its own.
 
-The gradient that TensorFlow 2.21 registers for BlockLSTMV2 calls the kernel of version 1, whose gates lie in another
+The gradient that TensorFlow 2.21 registers for BlockLSTMV2 calls the kernel of version 1, whose gates have a different
 order, and is wrong. Hence BlockLSTMGradV2 by name. Source: tf.raw_ops.BlockLSTMV2; gates in the order i, f, c, o.
 """
 
@@ -18,39 +18,39 @@ Gradient = Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor, tf.Tensor]]
 def hidden_states(
     words: tf.Tensor, kernel: tf.Tensor, recurrent: tf.Tensor, bias: tf.Tensor, *, parts: int = 1
 ) -> tf.Tensor:
-    """The hidden state after each word, (longest, batch, units). What follows a text's last word is of no use.
+    """The hidden state after each word, (longest, batch, units); undefined after a text's last word.
 
     words      (longest, batch, inputs): embeddings, or the hidden states of the layer below.
     kernel, recurrent, bias: as `keras.layers.LSTM` packs them.
-    parts      so many groups of the batch's texts are computed side by side. The kernel itself gains nothing from a
-               second thread at these sizes.
+    parts      number of groups of texts computed in parallel. The kernel itself gains nothing from a second thread at
+               these sizes.
     """
 
     @tf.custom_gradient
     def compute(words: tf.Tensor, weights: tf.Tensor, bias: tf.Tensor) -> tuple[tf.Tensor, Gradient]:
         groups = [_group(words, number, parts) for number in range(parts)]
         inputs = [_inputs(group, weights, bias) for group in groups]
-        done = [tf.raw_ops.BlockLSTMV2(**each, cell_clip=0.0) for each in inputs]
+        done = [tf.raw_ops.BlockLSTMV2(**group, cell_clip=0.0) for group in inputs]
 
-        def gradient(of_hidden: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        def gradient(hidden_grad: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
             back = []
-            for number, (each, states) in enumerate(zip(inputs, done, strict=True)):
-                h_grad = _group(of_hidden, number, parts)
+            for number, (group, states) in enumerate(zip(inputs, done, strict=True)):
+                h_grad = _group(hidden_grad, number, parts)
                 cs_grad = tf.zeros_like(h_grad)
-                back.append(tf.raw_ops.BlockLSTMGradV2(**each, **states._asdict(), cs_grad=cs_grad, h_grad=h_grad))
-            of_words = tf.concat([each.x_grad for each in back], axis=1)
-            return of_words, tf.add_n([each.w_grad for each in back]), tf.add_n([each.b_grad for each in back])
+                back.append(tf.raw_ops.BlockLSTMGradV2(**group, **states._asdict(), cs_grad=cs_grad, h_grad=h_grad))
+            words_grad = tf.concat([grads.x_grad for grads in back], axis=1)
+            return words_grad, tf.add_n([grads.w_grad for grads in back]), tf.add_n([grads.b_grad for grads in back])
 
         return tf.concat([states.h for states in done], axis=1), gradient
 
     texts = tf.shape(words)[1]
-    # The kernel leaves the gradient of a group without texts unset, so each gets at least one: of zeros, where need be.
+    # The kernel leaves the gradient of an empty group unset, so every group gets at least one text, of zeros if needed.
     filled = tf.pad(words, [[0, 0], [0, -texts % parts], [0, 0]])
     return compute(filled, tf.concat([kernel, recurrent], 0), bias)[:, :texts]
 
 
 def _group(batch: tf.Tensor, number: int, parts: int) -> tf.Tensor:
-    """Of (longest, batch, …) the texts of one of `parts` groups of neighbours."""
+    """The texts of (longest, batch, …) in one of `parts` groups of neighbours."""
     size = tf.shape(batch)[1]
     return batch[:, size * number // parts : size * (number + 1) // parts]
 

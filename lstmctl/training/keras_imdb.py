@@ -1,7 +1,7 @@
 """Fetch `keras.datasets.imdb` and write it as JSON Lines: `python -m lstmctl.training.keras_imdb OUTPUT.jsonl.gz`;
-or its word index alone, a JSON object, to OUTPUT.json.
+or only its word index, a JSON object, to OUTPUT.json.
 
-A program of its own, run once by `lstmctl.data.named` as a child process. Its last line on stderr says why it failed.
+`lstmctl.data.named` runs this program as a child process. If it fails, its last line on stderr is the reason.
 """
 
 import gzip
@@ -12,32 +12,40 @@ from pathlib import Path
 
 from lstmctl.storage.filesystem import write_file
 
-# Keras's numbering: 0 pads, 1 starts a review, 2 stands for a word left out, and word number n of the index is n + 3.
+# Keras's ids: 0 is padding, 1 the start of a review, 2 an unknown word, and n + 3 the n-th word of the index.
 INDEX_FROM = 3
 LABELS = ("neg", "pos")
 
 
 def words_by_id(word_index: Mapping[str, int]) -> dict[int, str]:
-    """The word of every id that stands for one."""
+    """Word id → word.
+
+    >>> words_by_id({"the": 1, "and": 2})
+    {4: 'the', 5: 'and'}
+    """
     return {number + INDEX_FROM: word for word, number in word_index.items()}
 
 
 def decode(ids: Iterable[int], words: Mapping[int, str]) -> str:
-    """The review that the ids stand for, its words with spaces between. Ids that stand for no word are left out."""
+    """A review as text, its words separated by spaces. Ids without a word are skipped.
+
+    >>> decode([1, 4, 2, 5], {4: "the", 5: "and"})
+    'the and'
+    """
     return " ".join(words[number] for number in ids if number in words)
 
 
 def lines(
     part: str, reviews: Iterable[Iterable[int]], labels: Iterable[int], words: Mapping[int, str]
 ) -> Iterator[str]:
-    """A JSON object a review: its part of the data, its text, its label."""
+    """One JSON object per review: the part of the data, text and label."""
     for ids, label in zip(reviews, labels, strict=True):
         record = {"part": part, "text": decode(ids, words), "label": LABELS[label]}
         yield json.dumps(record, ensure_ascii=False) + "\n"
 
 
 def fetch() -> bytes:
-    """The whole data set as packed JSON Lines, its training part first."""
+    """The data set as gzip-compressed JSON Lines, training part first."""
     from keras.datasets import imdb
 
     (train, train_labels), (test, test_labels) = imdb.load_data()
@@ -47,17 +55,17 @@ def fetch() -> bytes:
 
 
 def fetch_words() -> bytes:
-    """The word index: word → place by frequency, beginning with 1."""
+    """The word index as JSON: word → rank by frequency, from 1."""
     from keras.datasets import imdb
 
     return json.dumps(imdb.get_word_index(), ensure_ascii=False).encode()
 
 
 def main(output: Path) -> int:
-    """Write the data set or the word index to `output`, whole or not at all; the exit status."""
+    """Write the data set or the word index to `output`, completely or not at all; returns the exit status."""
     try:
         write_file(output, fetch_words() if output.suffix == ".json" else fetch(), force=True)
-    except Exception as error:  # Keras raises plain Exception for what goes wrong with a download
+    except Exception as error:  # Keras raises plain Exception when a download fails
         reason = str(error) or type(error).__name__
     else:
         return 0

@@ -1,7 +1,4 @@
-"""The model as Keras layers, and its weights by our names. Only stock layers, so that any Keras can read an export.
-
-A model as a .keras file of stock layers, which plain `keras.models.load_model` opens.
-"""
+"""The model as a Keras network of stock layers, so that `keras.models.load_model` alone can open an export."""
 
 import tempfile
 import warnings
@@ -23,13 +20,13 @@ from lstmctl.training.ensemble import join_members, member_config
 def start(
     config: ModelConfig, *, ensemble_size: int, dropout: float, seed: int, embedding: Floats | None
 ) -> keras.Model:
-    """The network before its first step: each member drawn by itself, and where `embedding` (vocab_size, embedding_dim)
-    is not NaN, that instead."""
+    """The network before its first step: each member has its own random weights, replaced by `embedding` (vocab_size,
+    embedding_dim) where that is not NaN."""
     network = build(config, dropout=dropout, seed=seed)
     if ensemble_size > 1:
-        alone = member_config(config, ensemble_size)
-        seeds = [(seed + 1_000_003 * member) % 2**31 for member in range(ensemble_size)]
-        parts = [weights(build(alone, dropout=dropout, seed=each), alone) for each in seeds]
+        member = member_config(config, ensemble_size)
+        seeds = [(seed + 1_000_003 * number) % 2**31 for number in range(ensemble_size)]
+        parts = [weights(build(member, dropout=dropout, seed=member_seed), member) for member_seed in seeds]
         assign(network, config, join_members(config, parts))
     if embedding is not None:
         embeddings = network.get_layer("embedding").embeddings
@@ -38,9 +35,9 @@ def start(
 
 
 def build(config: ModelConfig, *, dropout: float, seed: int) -> keras.Model:
-    """word ids (batch, words), padded as `pad` does → logits (batch, outputs)."""
+    """Word ids (batch, words), padded as by `pad` → logits (batch, outputs)."""
     keras.utils.set_random_seed(seed)
-    tf.config.experimental.enable_op_determinism()  # one seed, one model; costs nothing measurable here
+    tf.config.experimental.enable_op_determinism()  # one seed, one model; no measurable cost here
     words = keras.Input((None,), dtype="int32", name="words")
     masked = config.padding == "masked"
     hidden = keras.layers.Embedding(config.vocab_size, config.embedding_dim, mask_zero=masked, name="embedding")(words)
@@ -55,17 +52,18 @@ def build(config: ModelConfig, *, dropout: float, seed: int) -> keras.Model:
             name=f"{name}.forward",
         )
         states = (keras.layers.Bidirectional(lstm, name=name) if config.bidirectional else lstm)(hidden)
-        hidden = _last_and_highest(*states) if pooled else states
+        hidden = _last_and_max(*states) if pooled else states
     logits = keras.layers.Dense(config.outputs, name="head")(hidden)
     return keras.Model(words, logits)
 
 
-def _last_and_highest(every: Any, *memories: Any) -> Any:
-    """Hidden states (batch, words, units · directions), then hidden state and belt of each direction after its last
-    word → (batch, 2 · units · directions). Where a text is padded, Keras repeats its last state, or says 0 before its
-    first, so the highest is as `ModelConfig.pools` has it."""
-    highest = keras.layers.ReLU(name="highest")(keras.ops.max(every, axis=1))  # the layer for it asks for no mask
-    return keras.layers.Concatenate(name="last_and_highest")([*memories[::2], highest])
+def _last_and_max(all_states: Any, *last_states: Any) -> Any:
+    """Hidden states (batch, words, units · directions), then hidden and cell state of each direction after its last
+    word → (batch, 2 · units · directions). On padding, Keras repeats a text's last state, or has 0 before its first, so
+    the maximum is that of `ModelConfig.pools`."""
+    # GlobalMaxPooling1D does not support masking. The names of the layers are part of exported files.
+    max_state = keras.layers.ReLU(name="highest")(keras.ops.max(all_states, axis=1))
+    return keras.layers.Concatenate(name="last_and_highest")([*last_states[::2], max_state])
 
 
 def pad(texts: list[Ids], config: ModelConfig) -> Ids:
@@ -109,7 +107,7 @@ def assign(network: keras.Model, config: ModelConfig, values: Mapping[str, Float
 
 
 def probabilities(network: keras.Model, words: np.ndarray) -> np.ndarray:
-    """What Keras itself answers for padded word ids (batch, words): (batch, labels), float64."""
+    """The probabilities that Keras computes for padded word ids (batch, words): (batch, labels), float64."""
     logits = np.asarray(network.predict_on_batch(words), np.float64)
     if logits.shape[1] == 1:
         positive = 1 / (1 + np.exp(-logits))
@@ -119,8 +117,8 @@ def probabilities(network: keras.Model, words: np.ndarray) -> np.ndarray:
 
 
 def to_keras(folder: ModelFolder) -> bytes:
-    """The bytes of the .keras file: word ids (batch, words), padded as `network.pad` does → probabilities, of the
-    positive label alone (batch, 1), or with more than two labels of each (batch, labels).
+    """A .keras file of the model: word ids (batch, words), padded as by `pad` → probabilities, of the positive label
+    (batch, 1), or with more than two labels of each label (batch, labels).
 
     Raises:
         Rejected: the model cannot be used.
@@ -129,11 +127,11 @@ def to_keras(folder: ModelFolder) -> bytes:
     dropout = folder.card.training.dropout if folder.card.training is not None else 0.0
     network = build(config, dropout=dropout, seed=0)
     assign(network, config, folder.weights())
-    answer = keras.layers.Activation("sigmoid" if config.outputs == 1 else "softmax", name="probabilities")
-    model = keras.Model(network.input, answer(network.output), name="lstmctl")
-    with tempfile.TemporaryDirectory() as temporary:  # Keras writes to a path alone; what lasts is written elsewhere
+    activation = keras.layers.Activation("sigmoid" if config.outputs == 1 else "softmax", name="probabilities")
+    model = keras.Model(network.input, activation(network.output), name="lstmctl")
+    with tempfile.TemporaryDirectory() as temporary:  # Keras can only write to a path
         path = Path(temporary) / "model.keras"
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # NumPy's, about how Keras 3.15 copies arrays
+            warnings.simplefilter("ignore", DeprecationWarning)  # from NumPy, about how Keras 3.15 copies arrays
             model.save(path)
         return path.read_bytes()

@@ -1,4 +1,4 @@
-"""Going on with a run: the plan that it was started with, and whether data and settings still are what they were."""
+"""Resuming a run: the settings that it was started with, and checks that data and settings are unchanged."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ from lstmctl.training.prepare import Plan
 
 @dataclass(frozen=True)
 class RunSettings:
-    """What a run was started with: the content of its run.json."""
+    """The settings that a run was started with: the content of its run.json."""
 
     name: str
     command: tuple[str, ...]
@@ -23,12 +23,12 @@ class RunSettings:
     data: DataConfig
     data_sha256: str
     vocabulary_sha256: str
-    training: TrainConfig  # with the numbers of epochs and threads that were chosen
+    training: TrainConfig  # with the chosen numbers of epochs and threads
     versions: Mapping[str, str]
 
     @classmethod
     def of(cls, plan: Plan, *, name: str, command: Sequence[str], threads: int, versions: Mapping[str, str]) -> Self:
-        """The settings of a run that starts."""
+        """The settings of a new run."""
         return cls(
             name=name,
             command=tuple(command),
@@ -42,16 +42,16 @@ class RunSettings:
 
     @classmethod
     def read(cls, home: Path, run_id: str) -> Self:
-        """The settings of a run that was started earlier.
+        """The settings of an unfinished run.
 
         Raises:
-            UsageError: that is no run's id. NotFound: no such run. Rejected: its run.json is damaged.
+            UsageError: not the id of a run. NotFound: no such run. Rejected: its run.json is damaged.
             PermissionDenied, StorageError.
         """
         values = runs.read_run_file(home, run_id)
         try:
             if not isinstance(values["versions"], dict):
-                raise ValueError("the versions are no table")
+                raise ValueError("versions is not an object")
             return cls(
                 name=runs.model_name_of(run_id),
                 command=_strings(values["command"]),
@@ -68,55 +68,59 @@ class RunSettings:
             raise runs.rejected_file(home / run_id, runs.RUN_FILE, f"is not usable: {error}") from error
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON."""
-        records = {"data": self.data.to_dict(), "training": self.training.to_dict()}
+        """As JSON values."""
         return {
             **vars(self),
-            **records,
             "command": list(self.command),
             "labels": list(self.labels),
+            "data": self.data.to_dict(),
+            "training": self.training.to_dict(),
             "versions": dict(self.versions),
         }
 
-    def check_said(self, said: Mapping[str, Any]) -> None:
-        """Refuse what was said on the command line, by the names of the settings, where the run has something else.
+    def check_same(self, settings: Mapping[str, Any]) -> None:
+        """Compare settings, by name, with those of the run.
 
         Raises:
-            UsageError: naming all that differs.
+            UsageError: some differ; the message lists them all.
         """
         ours = {**vars(self.data), **vars(self.training), "name": self.name, "positive": self.labels[-1]}
-        wrong = [
-            f"{option_name(name)} is {ours[name]}, not {value}" for name, value in said.items() if ours[name] != value
+        differences = [
+            f"{option_name(name)} is {ours[name]}, not {value}"
+            for name, value in settings.items()
+            if ours[name] != value
         ]
-        if wrong:
-            hint = "leave that out to go on with the run, or leave --resume out to begin another"
-            raise UsageError(f"in this run {'; '.join(wrong)}", hint=hint)
+        if differences:
+            hint = "omit these options to resume the run, or omit --resume to start a new one"
+            raise UsageError(f"in this run {'; '.join(differences)}", hint=hint)
 
     def check_data(self, data: Dataset) -> None:
-        """
+        """Compare the data with that of the run.
+
         Raises:
-            BadData: the data is not what it was when the run was started.
+            BadData: it has changed.
         """
         if data.sha256 != self.data_sha256:
             raise BadData(
                 f"{data.name} changed since the run was started: its SHA-256 was {self.data_sha256[:12]}…, "
-                f"and is {data.sha256[:12]}… now",
-                hint="bring the old data back, or start anew without --resume",
+                f"and is now {data.sha256[:12]}…",
+                hint="restore the original data, or start a new run without --resume",
             )
 
-    def check_plan(self, plan: Plan) -> None:
-        """
+    def check_vocabulary(self, plan: Plan) -> None:
+        """Compare the vocabulary with that of the run.
+
         Raises:
-            BadData: the same data has other words now, as another version of this program or of Unicode finds them.
+            BadData: it differs, as with another version of this program or of Unicode.
         """
         if _sha256_of_words(plan) != self.vocabulary_sha256:
             raise BadData(
-                "the words found in the data are not those that the run was started with",
-                hint="use the versions that started it, or start anew without --resume",
+                "the vocabulary of the data differs from the one that the run was started with",
+                hint="use the versions that started the run, or start a new one without --resume",
             )
 
-    def other_versions(self, versions: Mapping[str, str]) -> list[str]:
-        """Which packages have another version now: the result may then differ in its last digits."""
+    def changed_versions(self, versions: Mapping[str, str]) -> list[str]:
+        """The packages whose version has changed, as in "numpy was 1.0.0 and is 2.1.0"."""
         return [
             f"{package} was {self.versions[package]} and is {now}"
             for package, now in versions.items()
@@ -125,28 +129,28 @@ class RunSettings:
 
 
 def choose_run(home: Path, run_id: str | None) -> str:
-    """The run to go on with: the one of that id, or else the newest that stopped.
+    """The run to resume: `run_id`, or the newest one that stopped.
 
     Raises:
-        NotFound: no run has stopped. Busy: the run is still going on. Rejected, PermissionDenied, StorageError.
+        NotFound: no run has stopped. Busy: the run is still in progress. Rejected, PermissionDenied, StorageError.
     """
-    everything = runs.unfinished_runs(home)
+    unfinished = runs.unfinished_runs(home)
     if run_id is not None:
         runs.model_name_of(run_id)
-        everything = [run for run in everything if run.run_id == run_id]
-        if not everything:
+        unfinished = [run for run in unfinished if run.run_id == run_id]
+        if not unfinished:
             raise runs.unknown_run(run_id)
-    stopped = [run for run in everything if not run.live]
+    stopped = [run for run in unfinished if not run.live]
     if stopped:
         return stopped[0].run_id
-    if everything:
-        raise Busy(f"{everything[0].run_id} is being trained by another process", hint="lstmctl models list --runs")
-    raise NotFound("there is no unfinished run to resume", hint="lstmctl train begins one")
+    if unfinished:
+        raise Busy(f"{unfinished[0].run_id} is being trained by another process", hint="lstmctl models list --runs")
+    raise NotFound("there is no unfinished run to resume", hint="lstmctl train starts one")
 
 
 def _strings(values: Any) -> tuple[str, ...]:
     if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
-        raise ValueError("a list of strings is something else")
+        raise ValueError("a list of strings has other values")
     return tuple(values)
 
 

@@ -1,9 +1,8 @@
-"""Many steps in one call: batches are put together, and steps made, inside one traced function.
+"""Many steps in one call: batches are put together, and steps run, inside one traced function.
 
-Between two calls a caller can report, save and stop. How the steps of an epoch are divided into calls changes nothing:
-a step depends on the weights, the optimizer, its number and the order alone.
-
-Batches of similar length, in an order that is a function of (seed, epoch) alone.
+Between two calls the caller can report, save and stop. How the steps of an epoch are divided into calls changes
+nothing: a step depends only on the weights, the optimizer, its number and the order of the texts. That order, in
+batches of similar length, is a function of (seed, epoch) alone.
 """
 
 from dataclasses import dataclass, replace
@@ -18,20 +17,23 @@ from lstmctl.config import PADDING, TrainConfig
 from lstmctl.training import forward
 from lstmctl.training.prepare import Plan
 
+# Batches whose texts are sorted by length together. Fewer waste padding; many more make the order less random.
+_GROUP = 50
+
 
 @dataclass(frozen=True)
 class Sums:
-    """What has been added up in an epoch so far. Losses are weighted as the recipe says."""
+    """The totals of an epoch so far."""
 
     steps: int = 0
-    losses: float = 0.0
-    right: float = 0.0
-    seen: int = 0
+    losses: float = 0.0  # weighted by label if the recipe says so
+    right: float = 0.0  # correct predictions
+    seen: int = 0  # texts
 
 
 class WarmUp(keras.optimizers.schedules.LearningRateSchedule):
-    """Rises in a straight line from 0 to `peak` over the first `warmup` steps, then falls to 0 at step `total`: in a
-    straight line too, or in half a wave of the `cosine`, which stays long near the peak and long near 0."""
+    """Rises linearly from 0 to `peak` over the first `warmup` steps, then decays to 0 at step `total`, linearly or
+    along half a cosine wave."""
 
     def __init__(self, peak: float, warmup: int, total: int, *, cosine: bool = False) -> None:
         self.peak, self.warmup, self.total, self.cosine = peak, warmup, total, cosine
@@ -49,7 +51,7 @@ class WarmUp(keras.optimizers.schedules.LearningRateSchedule):
 
 
 class Steps:
-    """The steps of a training run. `optimizer` and `network` change with every one."""
+    """The steps of a training run. Each changes `optimizer` and `network`."""
 
     def __init__(self, network: keras.Model, plan: Plan, *, read: forward.Read) -> None:
         self.network = network
@@ -62,7 +64,7 @@ class Steps:
             output=plan.training.output_dropout or 0.0,
         )
         lengths = np.array([text.size for text in plan.train.ids], np.int32)
-        self._words = tf.constant(np.concatenate([*plan.train.ids, np.zeros(1, np.int32)]))  # one after another
+        self._words = tf.constant(np.concatenate([*plan.train.ids, np.zeros(1, np.int32)]))  # of all texts
         self._starts = tf.constant(np.cumsum(lengths, dtype=np.int32) - lengths)
         self._lengths = tf.constant(lengths)
         self._truth = tf.constant(plan.train.truth.astype(np.int32))
@@ -73,7 +75,7 @@ class Steps:
         self._traced: Any = None
 
     def optimizer_slots(self) -> dict[str, keras.Variable]:
-        """What the optimizer has gathered about each weight, by its name in Keras: variables like the weights."""
+        """The optimizer's variables by their Keras paths, without learning rate and step count."""
         optimizer = self.optimizer
         return {
             variable.path: variable
@@ -82,22 +84,22 @@ class Steps:
         }
 
     def trace(self) -> None:
-        """Let TensorFlow compile the steps: takes seconds, and changes nothing yet."""
+        """Let TensorFlow compile the steps: takes seconds, and changes nothing."""
         numbers, sums = tf.TensorSpec([None], tf.int32), tf.TensorSpec([2], tf.float64)
-        # Nothing here for AutoGraph to convert, and converting takes most of the time.
+        # AutoGraph has nothing to convert here, and would take most of the time.
         function = tf.function(
             self._run, autograph=False, input_signature=[numbers, numbers, tf.TensorSpec([2], tf.int32), sums]
         )
         self._traced = function.get_concrete_function()
 
-    def run(self, batches: list[NDArray[np.int64]], sums: Sums, *, upto: int, done: int) -> Sums:
-        """Make the steps of an epoch from `sums.steps` to `upto`; ends early when the loss is no longer a number.
+    def run(self, batches: list[NDArray[np.int64]], sums: Sums, *, stop: int, done: int) -> Sums:
+        """Run the steps of an epoch from `sums.steps` to `stop`; ends early if the loss is no longer a number.
 
-        `batches` are the epoch's, `done` the steps of all epochs before it.
+        `batches` are those of the epoch; `done` is the number of steps in earlier epochs.
         """
         if self._traced is None:
             self.trace()
-        chunk = batches[sums.steps : upto]
+        chunk = batches[sums.steps : stop]
         texts = np.concatenate(chunk).astype(np.int32)
         ends = np.cumsum([batch.size for batch in chunk], dtype=np.int32)
         steps, added = self._traced(
@@ -112,29 +114,35 @@ class Steps:
         return replace(sums, steps=sums.steps + made, losses=float(losses), right=float(right), seen=seen)
 
     def _run(self, texts: tf.Tensor, ends: tf.Tensor, first: tf.Tensor, sums: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """All batches of a chunk: `texts` one batch after another, where each ends, the seed and number of the first
-        step, and the sums of losses and right answers before it → the number of steps made, and the sums after them.
+        """All batches of a chunk → the number of steps done, and the new sums.
+
+        texts  (texts,): the texts of all batches, concatenated.
+        ends   (batches,): where each batch ends.
+        first  (2,): the random seed, and the number of the first step.
+        sums   (2,): losses and correct predictions so far.
         """
 
-        def going(step: tf.Tensor, start: tf.Tensor, sums: tf.Tensor) -> tf.Tensor:
+        def is_finite(step: tf.Tensor, start: tf.Tensor, sums: tf.Tensor) -> tf.Tensor:
             return (step < tf.size(ends)) & tf.math.is_finite(sums[0])
 
-        def one(step: tf.Tensor, start: tf.Tensor, sums: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        def run_step(step: tf.Tensor, start: tf.Tensor, sums: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
             added = self._step(texts[start : ends[step]], seed=tf.stack([first[0], first[1] + step]))
             return step + 1, ends[step], sums + tf.cast(added, tf.float64)
 
-        # One step after another: each needs the weights that the one before it left.
-        step, _, sums = tf.while_loop(going, one, (tf.constant(0), tf.constant(0), sums), parallel_iterations=1)
+        # One step after another: each needs the weights that the previous one left.
+        step, _, sums = tf.while_loop(
+            is_finite, run_step, (tf.constant(0), tf.constant(0), sums), parallel_iterations=1
+        )
         return step, sums
 
     def _step(self, texts: tf.Tensor, *, seed: tf.Tensor) -> tf.Tensor:
-        """One batch; (2,): its summed loss, and how many of its texts were answered right."""
+        """One batch; (2,): its summed loss and its number of correct predictions."""
         words, lengths, own = self._batch(texts)
         truth = tf.gather(self._truth, texts)
         odds = None if own is None else own[:, :, None] * tf.gather(self._axes, truth)[:, None]
         with tf.GradientTape() as tape:
             embedded = forward.embed(self.network, words, unknown=self._dropout.words > 0)
-            said = [
+            member_logits = [
                 forward.logits(
                     self.network,
                     self._model,
@@ -151,34 +159,34 @@ class Steps:
             ]
             if self._model.outputs == 1:
                 # σ(z) is the softmax of (0, z).
-                said = [tf.concat([tf.zeros_like(logits), logits], axis=1) for logits in said]
-            each = [tf.nn.sparse_softmax_cross_entropy_with_logits(truth, logits) for logits in said]
-            losses = tf.add_n(each) / len(each) * tf.gather(self._label_weights, truth)
+                member_logits = [tf.concat([tf.zeros_like(logits), logits], axis=1) for logits in member_logits]
+            member_losses = [tf.nn.sparse_softmax_cross_entropy_with_logits(truth, logits) for logits in member_logits]
+            losses = tf.add_n(member_losses) / len(member_losses) * tf.gather(self._label_weights, truth)
             loss = tf.reduce_mean(losses)
-        # Dense, because Keras's way with row-wise gradients fails on NaN before we can say that training diverged.
+        # Dense: Keras's handling of sparse gradients fails on NaN before divergence can be reported.
         gradients = [tf.convert_to_tensor(part) for part in tape.gradient(loss, self.network.trainable_variables)]
         self.optimizer.apply(gradients, self.network.trainable_variables)
-        hits = tf.equal(tf.argmax(tf.add_n(said), 1, tf.int32), truth)
-        return tf.stack([tf.reduce_sum(losses), tf.reduce_sum(tf.cast(hits, tf.float32))])
+        correct = tf.equal(tf.argmax(tf.add_n(member_logits), 1, tf.int32), truth)
+        return tf.stack([tf.reduce_sum(losses), tf.reduce_sum(tf.cast(correct, tf.float32))])
 
     def _batch(self, texts: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor | None]:
-        """Word ids (batch, longest), padded as `network.pad` does; how many of each row are read; and `WordOdds.own` of
-        each word."""
+        """Word ids (batch, longest), padded as by `network.pad`; the number of words read of each row, (batch,); and
+        `WordOdds.own` of each word, (batch, longest)."""
         lengths = tf.gather(self._lengths, texts)
         left = self._model.padding == "pre"
         width = tf.constant(self._model.max_len) if left else tf.maximum(1, tf.reduce_max(lengths))
-        place = tf.range(width)[None]
+        index = tf.range(width)[None]
         if left:
-            place -= width - lengths[:, None]
-        inside = (place >= 0) & (place < lengths[:, None])
-        places = tf.where(inside, tf.gather(self._starts, texts)[:, None] + place, 0)
-        words = tf.where(inside, tf.gather(self._words, places), PADDING)
-        own = None if self._own is None else tf.where(inside, tf.gather(self._own, places), 0.0)
+            index -= width - lengths[:, None]
+        inside = (index >= 0) & (index < lengths[:, None])
+        positions = tf.where(inside, tf.gather(self._starts, texts)[:, None] + index, 0)
+        words = tf.where(inside, tf.gather(self._words, positions), PADDING)
+        own = None if self._own is None else tf.where(inside, tf.gather(self._own, positions), 0.0)
         return words, tf.fill(tf.shape(lengths), width) if left else lengths, own
 
 
 def label_weights(truth: NDArray[np.int64], config: TrainConfig, *, labels: int) -> NDArray[np.float32]:
-    """(labels,): how much a text of each label counts; their mean over the texts is 1.
+    """(labels,): the weight of a text of each label; the mean over the texts is 1.
 
     Balanced: texts / (labels · texts of the label), as in scikit-learn's `compute_class_weight`.
     """
@@ -197,20 +205,16 @@ def _optimizer(config: TrainConfig, *, steps: int) -> keras.optimizers.Optimizer
     return kinds[config.optimizer](learning_rate=rate, global_clipnorm=config.clip_norm, name="optimizer")
 
 
-# Batches whose texts are sorted by length together. Fewer waste padding, many more would make the order less random.
-GROUP = 50
-
-
 def batch_order(lengths: NDArray[np.int64], *, batch_size: int, seed: int, epoch: int) -> list[NDArray[np.int64]]:
-    """Text numbers of each batch of an epoch: every text once, neighbours of similar length in one batch.
+    """The indices of the texts in each batch of an epoch: each text once, with others of similar length.
 
-    Philox is keyed, not seeded: two epochs, or two seeds, never share a stream.
+    Philox is keyed, not seeded: no two epochs or seeds share a stream.
     """
     generator = np.random.Generator(np.random.Philox(key=[seed, epoch]))
     shuffled = generator.permutation(lengths.size)
     batches = []
-    for start in range(0, lengths.size, GROUP * batch_size):
-        group = shuffled[start : start + GROUP * batch_size]
+    for start in range(0, lengths.size, _GROUP * batch_size):
+        group = shuffled[start : start + _GROUP * batch_size]
         by_length = group[np.argsort(lengths[group], kind="stable")]
-        batches += [by_length[place : place + batch_size] for place in range(0, by_length.size, batch_size)]
-    return [batches[place] for place in generator.permutation(len(batches))]
+        batches += [by_length[first : first + batch_size] for first in range(0, by_length.size, batch_size)]
+    return [batches[index] for index in generator.permutation(len(batches))]

@@ -1,15 +1,16 @@
-"""What `train` shows: the plan, a bar that becomes a row for each epoch, the curves, the score."""
+"""The screen of `train`: the plan, a progress bar and a row per epoch, the training curves, the score."""
 
 import shlex
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from lstmctl.cli.console import Console
 from lstmctl.errors import Interrupted
 from lstmctl.history import EpochRecord, best
 from lstmctl.plots.text import LABEL, Span, visible
+from lstmctl.training.watcher import Watcher
 
 if TYPE_CHECKING:
     from lstmctl.config import ModelConfig
@@ -20,21 +21,33 @@ if TYPE_CHECKING:
     from lstmctl.training.train import Trained
 
 
-class TrainingScreen:
-    """A `training.train.Watcher` for people. On a terminal there is a live bar; elsewhere one plain line an epoch."""
+class PlanScreen(Watcher):
+    """Shows a spinner while a plan is made."""
 
     def __init__(self, console: Console) -> None:
-        self.console, self._facts = console, console.note_facts
-        self._rich = console.progress()
+        self.console = console
+
+    def waiting(self, activity: str) -> AbstractContextManager[None]:
+        return self.console.waiting(activity)
+
+
+class TrainingScreen(PlanScreen):
+    """Shows a run, on a terminal with a live progress bar, elsewhere as one plain line per epoch."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__(console)
+        self._facts, self._rich = console.note_facts, console.progress()
         self._bar: Any = None
         self._plan: Plan | None = None
-        self._started: tuple[float, int] | None = None  # when the first report came, and how many steps were done then
+        self._started: tuple[float, int] | None = None  # time of the first report, and the steps done by then
         self._history: list[EpochRecord] = []
 
     # --- before training ------------------------------------------------------------------------------------------
 
+    def warning(self, text: str) -> None:
+        self.console.warn(text)
+
     def data(self, data: "Dataset", *, unlabelled: int) -> None:
-        """The line about the texts."""
         parts = [("train", data.train), ("validation", data.validation), ("test", data.test)]
         counts = " · ".join(f"{len(part):,} {name}" for name, part in parts if part)
         more = f" · {unlabelled:,} unlabelled" if unlabelled else ""
@@ -42,46 +55,45 @@ class TrainingScreen:
         for note in data.notes:
             self._facts("", note)
 
-    def plan(self, plan: "Plan", *, will_be: str) -> None:
-        """What was learned from the texts, what will be trained, and what there is to beat."""
+    def plan(self, plan: "Plan", *, reference: str, origins: Mapping[str, str]) -> None:
         model, baselines = plan.model, plan.baselines
-        known = f"{len(plan.vocabulary.words):,} known · {plan.unknown:.1%} of the text unknown"
         cut = f" · {plan.cut:.0%} of texts cut at {model.max_len:,}" if plan.cut else ""
-        self._facts("words", known + cut)
+        self._facts("words", f"{len(plan.vocabulary.words):,} known · {plan.unknown:.1%} of the text unknown{cut}")
         self._facts(
             "model",
             f"embedding {model.embedding_dim} → {_lstm(model, plan.training.ensemble_size)} → {model.outputs} · "
-            f"{model.parameters:,} parameters · will be {will_be}",
+            f"{model.parameters:,} parameters · will be {reference}",
         )
-        self._suspects(plan)
+        self._findings(plan)
         bayes, majority = baselines.naive_bayes["validation"], baselines.majority["validation"]
         label = visible(baselines.majority_label)
-        f1 = f", mean F1 {baselines.naive_bayes_f1['validation']:.3f}" if _uneven(plan) else ""
-        self._facts("to beat", f'naive Bayes {bayes:.3f}{f1} · always "{label}" {majority:.3f} (validation)')
-        if _uneven(plan) and plan.training.class_weight == "none":
-            self._facts("notice", "the labels are uneven · --class-weight balanced finds more of the rare ones")
+        f1 = f", mean F1 {baselines.naive_bayes_f1['validation']:.3f}" if _imbalanced(plan) else ""
+        self._facts("baseline", f'naive Bayes {bayes:.3f}{f1} · always "{label}" {majority:.3f} (validation)')
+        if _imbalanced(plan) and plan.training.class_weight == "none":
+            self._facts("notice", "the labels are imbalanced · --class-weight balanced finds more of the rare ones")
+        for setting, value in plan.training.to_dict().items():
+            self.console.detail(f"{setting} = {value} ({origins[setting]})")
 
-    def _suspects(self, plan: "Plan") -> None:
-        """What makes a score better or a training worse than it looks: a line, or where it is much, a warning."""
-        leaks, twins, empty = plan.findings
-        kept_aside = len(plan.validation) + len(plan.test)
-        found = [
-            (leaks, kept_aside, f"{leaks:,} kept-aside texts copy training texts"),
-            (twins, len(plan.train), f"{twins:,} training texts contradict a copy"),
-            (empty, len(plan.train), f"{empty:,} training texts have no words"),
+    def _findings(self, plan: "Plan") -> None:
+        """Texts that inflate the score or mislead the training: a line if they are few, a warning if many."""
+        leaks, conflicts, empty = plan.findings
+        counts = [
+            (leaks, len(plan.validation) + len(plan.test), "held-out texts are copies of training texts"),
+            (conflicts, len(plan.train), "training texts are conflicting duplicates"),
+            (empty, len(plan.train), "training texts have no words"),
         ]
-        hint = f"lstmctl data check --data {shlex.quote(plan.data.config.source)} names them"
-        for count, of, text in found:
-            if count > 0.01 * of:
-                self.console.warn(f"{text} ({count / of:.1%})", hint=hint)
+        hint = f"lstmctl data check --data {shlex.quote(plan.data.config.source)} lists them"
+        for count, total, text in counts:
+            if count > 0.01 * total:
+                self.console.warn(f"{count:,} {text} ({count / total:.1%})", hint=hint)
             elif count:
-                self._facts("notice", f"{text} · {count / of:.1%} of them")
+                self._facts("notice", f"{count:,} {text} ({count / total:.1%})")
 
     # --- while training -------------------------------------------------------------------------------------------
 
     @contextmanager
-    def table(self, plan: "Plan") -> Iterator[None]:
-        """Around training: the header, the live bar, and a word about what is kept when it is interrupted."""
+    def training(self, plan: "Plan") -> Iterator[None]:
+        """The header and the progress bar; the hint of an interrupted run names the home."""
         if self.console.err.on_terminal:
             self.console.note()
             self.console.note(("              train           validation", "dim"))
@@ -98,7 +110,6 @@ class TrainingScreen:
             self._stop_bar()
 
     def resumed(self, history: Sequence[EpochRecord], progress: "Progress", *, damaged: Sequence[str]) -> None:
-        """A run goes on: the epochs that it has behind it, and where it stopped."""
         for problem in damaged:
             self.console.warn(f"{problem}; an older checkpoint is used")
         for record in history:
@@ -110,7 +121,6 @@ class TrainingScreen:
             self._start_bar(progress.epoch)
 
     def progress(self, progress: "Progress") -> None:
-        """Some steps were made."""
         if self._bar is None or self._plan is None:
             return
         done = (progress.epoch - 1) * self._plan.steps + progress.step
@@ -126,7 +136,6 @@ class TrainingScreen:
         self._bar.update(self._bar.task_ids[0], completed=progress.step, numbers=numbers)
 
     def epoch(self, record: EpochRecord) -> None:
-        """An epoch was finished, validated and saved."""
         self._stop_bar()
         self._history.append(record)
         epochs = self._plan.epochs if self._plan is not None else record.epoch
@@ -141,35 +150,35 @@ class TrainingScreen:
             self._start_bar(record.epoch + 1)
 
     def checking(self) -> None:
-        """The model is being checked, measured and registered."""
         if self._rich is not None:
-            self._bar = self._rich.status("comparing NumPy with Keras, measuring on the test part")
+            self._bar = self._rich.status("comparing NumPy with Keras, evaluating on the test part")
             self._bar.start()
 
     # --- afterwards -----------------------------------------------------------------------------------------------
 
-    def result(self, plan: "Plan", trained: "Trained") -> None:
-        """Curves, score, what to do next. The caller prints the reference on stdout."""
+    def result(self, trained: "Trained") -> None:
+        """Training curves, score and next commands. The command prints the reference on stdout."""
         if self.console.err.on_terminal and not self.console.settings.quiet:
             self._curves(trained)
-        if trained.test is not None:
-            accuracy = trained.test.metrics["accuracy"]
+        plan, model = trained.plan, trained.model
+        if model.test is not None:
+            accuracy = model.test.metrics["accuracy"]
             half = ((accuracy.high or 0) - (accuracy.low or 0)) / 2
             f1, baseline = "", f"naive Bayes {plan.baselines.naive_bayes['test']:.3f}"
-            if _uneven(plan):
-                f1 = f" · mean F1 {trained.test.metrics['f1_macro'].value:.3f}"
+            if _imbalanced(plan):
+                f1 = f" · mean F1 {model.test.metrics['f1_macro'].value:.3f}"
                 baseline += f", mean F1 {plan.baselines.naive_bayes_f1['test']:.3f}"
-            self._facts("test", f"{accuracy.value:.3f} ±{half:.3f}{f1} on {accuracy.n:,} texts kept aside · {baseline}")
-        self._facts("verdict", verdict(trained.vs_baseline))
+            self._facts("test", f"{accuracy.value:.3f} ±{half:.3f}{f1} on {accuracy.n:,} test texts · {baseline}")
+        self._facts("verdict", verdict(model.vs_baseline))
         if self.console.err.on_terminal:
-            text = "a text of yours" if "/" in plan.data.config.source else "great movie"  # a path, or films
+            text = "a text of yours" if "/" in plan.data.config.source else "great movie"  # own data, or film reviews
             self._facts("next", f'lstmctl predict "{text}" · lstmctl evaluate · lstmctl plot')
         self.console.detail(
-            f"agreement {trained.difference:.1e} between NumPy and Keras · epoch {trained.epoch} kept · "
-            f"{trained.seconds:.1f} s · calibrated by {trained.temperature:.3f} · LSTM kernel: {trained.kernel}"
+            f"agreement {model.difference:.1e} between NumPy and Keras · epoch {trained.epoch} kept · "
+            f"{trained.seconds:.1f} s · temperature {model.temperature:.3f} · LSTM kernel: {trained.kernel}"
         )
         if self.console.err.on_terminal and self.console.out.on_terminal:
-            # The reference itself is the answer and goes to stdout; here it completes this line.
+            # The command prints the reference on stdout, which completes this line.
             self.console.note((f"{'saved':<{LABEL}}", "dim"), end="")
 
     # --- pieces ---------------------------------------------------------------------------------------------------
@@ -222,26 +231,29 @@ class TrainingScreen:
             self._bar = None
 
 
-def _uneven(plan: "Plan") -> bool:
-    """Whether some label is so frequent that accuracy says little of the others."""
+def _imbalanced(plan: "Plan") -> bool:
+    """Whether one label is so frequent that accuracy says little about the others."""
     return plan.baselines.majority["validation"] > 1.5 / len(plan.model.labels)
 
 
 def verdict(vs_baseline: "Comparison") -> str:
-    """Whether the LSTM was worth it, in words."""
+    """Whether the LSTM is better than naive Bayes, in words; ± is half of the 95 % interval of the difference."""
     points, half = 100 * abs(vs_baseline.difference), 50 * (vs_baseline.high - vs_baseline.low)
-    by = f"by {points:.1f} points ±{half:.1f}"
-    if not vs_baseline.distinguishable:
-        where = "above" if vs_baseline.difference > 0 else "below"
-        gap = f"{points:.1f} points {where}" if points >= 0.05 else "level with"
-        return f"the LSTM is {gap} naive Bayes, ±{half:.1f} · too close to call on {vs_baseline.n:,} texts"
-    if vs_baseline.difference > 0:
-        return f"the LSTM beats naive Bayes {by}"
-    return f"naive Bayes beats the LSTM {by} · counting words was enough"
+    by = f"by {points:.1f} ±{half:.1f} points"
+    if vs_baseline.distinguishable:
+        if vs_baseline.difference > 0:
+            return f"the LSTM beats naive Bayes {by}"
+        return f"naive Bayes beats the LSTM {by} · word counts are enough here"
+    relation = (
+        f"{'above' if vs_baseline.difference > 0 else 'below'} naive Bayes {by}"
+        if points >= 0.05
+        else (f"level with naive Bayes (±{half:.1f} points)")
+    )
+    return f"the LSTM is {relation} · no significant difference on {vs_baseline.n:,} texts"
 
 
 def _lstm(model: "ModelConfig", ensemble_size: int) -> str:
-    """`LSTM 32`, `2 × BiLSTM 64`, `LSTM 3 · 64` of three members."""
+    """`LSTM 32`, `2 × BiLSTM 64`, or `LSTM 3 · 64` for an ensemble of three."""
     return (
         (f"{model.layers} × " if model.layers > 1 else "")
         + ("Bi" if model.bidirectional else "")
