@@ -1,9 +1,15 @@
-"""Writes the command reference from what the program says of itself: `python docs/reference/make.py`."""
+"""Writes cli.md from the program's help, and the table of recipes.md from the definitions of the settings:
+`python docs/reference/make.py`."""
 
+import json
 import os
 import subprocess
 import sys
+import typing
 from pathlib import Path
+from typing import Any
+
+from lstmctl.config import Setting, TrainConfig
 
 HERE = Path(__file__).parent
 WIDTH = "80"
@@ -49,5 +55,29 @@ def _end_of_shared(text: str) -> int:
     return end if end >= 0 else len(text)
 
 
+def recipes_page() -> str:
+    """recipes.md, with its table of keys from the definitions of the settings."""
+    text = (HERE / "recipes.md").read_text(encoding="utf-8")
+    kinds = typing.get_type_hints(TrainConfig)
+    rows = [_row(name, setting, kinds[name]) for name, setting in TrainConfig.settings().items()]
+    header = "| key | meaning | values | default | option |\n|---|---|---|---|---|\n"
+    return text[: text.index("| key |")] + header + "".join(f"| {' | '.join(row)} |\n" for row in rows)
+
+
+def _row(name: str, setting: Setting, kind: Any) -> list[str]:
+    if setting.bounds is not None:
+        low, high = setting.bounds
+        values = f"{low:,} to {high:,}" if isinstance(low, int) else f"{low:g} to {high:g}"
+    elif kind is bool:
+        values = "`true`, `false`"
+    else:
+        literal = next(part for part in (kind, *typing.get_args(kind)) if typing.get_origin(part) is typing.Literal)
+        values = ", ".join(f"`{json.dumps(choice)}`" for choice in typing.get_args(literal))
+    default = setting.unset if setting.default is None else f"`{json.dumps(setting.default)}`"
+    option = f"`{setting.option.split()[-1]}`" if setting.option else ""
+    return [f"`{name}`", setting.help, values, default, option]
+
+
 if __name__ == "__main__":
     (HERE / "cli.md").write_text(page(), encoding="utf-8")
+    (HERE / "recipes.md").write_text(recipes_page(), encoding="utf-8")

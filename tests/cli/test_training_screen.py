@@ -1,4 +1,4 @@
-"""What train shows on terminals of several widths, without training anything."""
+"""The screen of train on terminals of several widths, without training anything."""
 
 import io
 import re
@@ -12,12 +12,13 @@ from toy import toy_history
 from lstmctl.cli.console import Console
 from lstmctl.cli.options import Settings
 from lstmctl.cli.train.screen import TrainingScreen, verdict
+from lstmctl.config import TrainConfig
 from lstmctl.errors import Interrupted
 from lstmctl.evaluation.intervals import compare_models
 from lstmctl.training.prepare import DataFindings
 
 
-def plan(epochs=3, *, twins=0, majority=0.5, ensemble_size=1):
+def plan(epochs=3, *, conflicts=0, majority=0.5, ensemble_size=1):
     return SimpleNamespace(
         model=SimpleNamespace(
             embedding_dim=32,
@@ -36,10 +37,10 @@ def plan(epochs=3, *, twins=0, majority=0.5, ensemble_size=1):
             majority_label="neg",
         ),
         vocabulary=SimpleNamespace(words=["w"] * 9_998),
-        training=SimpleNamespace(batch_size=32, class_weight="none", ensemble_size=ensemble_size),
+        training=TrainConfig(ensemble_size=ensemble_size),
         unknown=0.056,
         cut=0.08,
-        findings=DataFindings(leaks=26, twins=twins, empty=0),
+        findings=DataFindings(leaks=26, conflicts=conflicts, empty=0),
         train=range(18_000),
         validation=range(4_500),
         test=range(2_500),
@@ -60,7 +61,7 @@ class Terminal(io.StringIO):
 
 @pytest.fixture
 def start(monkeypatch):
-    """A function that gives a screen and the terminal that it shows itself on."""
+    """A function that returns a screen and its terminal."""
 
     def call():
         terminal = Terminal()
@@ -70,15 +71,22 @@ def start(monkeypatch):
     return call
 
 
+ORIGINS = dict.fromkeys(vars(TrainConfig()), "a test")
+
+
+def show_plan(screen, about=None):
+    screen.plan(about or plan(), reference="imdb@1", origins=ORIGINS)
+
+
 def show(screen):
-    screen.plan(plan(), will_be="imdb@1")
-    with screen.table(plan()):
+    show_plan(screen)
+    with screen.training(plan()):
         for record in toy_history():
             screen.epoch(record)
 
 
 @pytest.mark.parametrize("columns", [60, 80, 200])
-def test_it_fits(start, monkeypatch, columns):
+def test_screen_fits_the_terminal(start, monkeypatch, columns):
     monkeypatch.setenv("COLUMNS", str(columns))
     screen, terminal = start()
     show(screen)
@@ -88,20 +96,20 @@ def test_it_fits(start, monkeypatch, columns):
     assert re.search("3/3 .*★", shown)
 
 
-def test_an_epoch_within_the_noise_of_the_best_says_so(start):
+def test_epoch_within_noise_of_the_best(start):
     screen, terminal = start()
     records = toy_history()
-    screen.plan(plan(), will_be="imdb@1")
-    with screen.table(plan()):
+    show_plan(screen)
+    with screen.training(plan()):
         for record in (records[2], records[1]):  # the second one is worse, but not by much
             screen.epoch(record)
     assert "≈ epoch 3" in terminal.getvalue()
 
 
-def test_a_run_that_goes_on_shows_what_is_behind_it(start):
+def test_resumed_run_shows_earlier_epochs(start):
     screen, terminal = start()
-    screen.plan(plan(), will_be="imdb@1")
-    with screen.table(plan()):
+    show_plan(screen)
+    with screen.training(plan()):
         at = SimpleNamespace(epoch=3, step=4, loss=0.3, accuracy=0.9)
         screen.resumed(toy_history()[:2], at, damaged=["step-24 cannot be used: it is damaged"])
         screen.progress(at)
@@ -111,10 +119,10 @@ def test_a_run_that_goes_on_shows_what_is_behind_it(start):
     assert "warning: step-24 cannot be used: it is damaged; an older checkpoint is used" in shown
 
 
-def test_the_command_that_resumes_names_the_home(start):
+def test_resume_hint_names_the_home(start):
     screen, _ = start()
     screen.console.settings.home = "my home"
-    with pytest.raises(Interrupted) as stopped, screen.table(plan()):
+    with pytest.raises(Interrupted) as stopped, screen.training(plan()):
         raise Interrupted(2, "stopped", hint="lstmctl train --resume --run x")
     assert stopped.value.hint == "lstmctl train --resume --run x --home 'my home'"
 
@@ -123,45 +131,44 @@ def test_the_command_that_resumes_names_the_home(start):
     ("layers", "bidirectional", "ensemble_size", "shown"),
     [(1, False, 1, "→ LSTM 32 →"), (2, True, 1, "→ 2 × BiLSTM 32 →"), (1, False, 4, "→ LSTM 4 · 8 →")],
 )
-def test_the_shape_of_the_model(start, layers, bidirectional, ensemble_size, shown):
+def test_shape_of_the_model(start, layers, bidirectional, ensemble_size, shown):
     screen, terminal = start()
     about = plan(ensemble_size=ensemble_size)
     about.model.layers, about.model.bidirectional = layers, bidirectional
-    screen.plan(about, will_be="imdb@1")
+    show_plan(screen, about)
     assert shown in terminal.getvalue()
 
 
-def test_texts_that_mislead_are_told_before_the_first_epoch(start):
+def test_misleading_texts(start):
     """A few in a line, many in a warning with the command that names them."""
     screen, terminal = start()
-    screen.plan(plan(twins=300), will_be="imdb@1")
-    said = " ".join(terminal.getvalue().split())
-    assert "notice 26 kept-aside texts copy training texts · 0.4% of them" in said
-    assert "warning: 300 training texts contradict a copy (1.7%)" in said
-    assert "lstmctl data check --data 'my reviews.csv' names them" in said
-    assert "have no words" not in said
+    show_plan(screen, plan(conflicts=300))
+    shown = " ".join(terminal.getvalue().split())
+    assert "notice 26 held-out texts are copies of training texts · 0.4%" in shown
+    assert "warning: 300 training texts are conflicting duplicates (1.7%)" in shown
+    assert "lstmctl data check --data 'my reviews.csv' lists them" in shown
+    assert "have no words" not in shown
 
 
-def test_of_uneven_labels_more_is_told_than_accuracy(start):
+def test_imbalanced_labels(start):
     screen, terminal = start()
-    screen.plan(plan(majority=0.95), will_be="imdb@1")
-    said = " ".join(terminal.getvalue().split())
-    assert "to beat naive Bayes 0.790, mean F1 0.480" in said and 'always "neg" 0.950' in said
-    assert "notice the labels are uneven" in said and "--class-weight balanced" in said
+    show_plan(screen, plan(majority=0.95))
+    shown = " ".join(terminal.getvalue().split())
+    assert "baseline naive Bayes 0.790, mean F1 0.480" in shown and 'always "neg" 0.950' in shown
+    assert "notice the labels are imbalanced" in shown and "--class-weight balanced" in shown
 
 
 @pytest.mark.parametrize(
-    ("bayes", "lstm", "said"),
+    ("bayes", "lstm", "expected"),
     [
-        (600, 700, "the LSTM beats naive Bayes by 10.0 points ±"),
-        (700, 600, "naive Bayes beats the LSTM by 10.0 points ±"),
-        (700, 703, "the LSTM is 0.3 points above naive Bayes, ±"),
-        (703, 700, "the LSTM is 0.3 points below naive Bayes, ±"),
-        (700, 700, "the LSTM is level with naive Bayes, ±0.2 · too close to call on 1,000 texts"),
+        (600, 700, r"the LSTM beats naive Bayes by 10\.0 ±\d\.\d points"),
+        (700, 600, r"naive Bayes beats the LSTM by 10\.0 ±\d\.\d points · word counts are enough here"),
+        (700, 703, r"the LSTM is above naive Bayes by 0\.3 ±\d\.\d points · no significant difference on 1,000 texts"),
+        (703, 700, r"the LSTM is below naive Bayes by 0\.3 ±\d\.\d points · no significant difference on 1,000 texts"),
+        (700, 700, r"the LSTM is level with naive Bayes \(±0\.2 points\) · no significant difference on 1,000 texts"),
     ],
 )
-def test_the_verdict(bayes, lstm, said):
-    """Over naive Bayes, on the same 1,000 texts, of which each answers so many right."""
-    places = np.arange(1_000)
-    lead = compare_models(places < bayes, places < lstm)
-    assert verdict(lead).startswith(said)
+def test_verdict(bayes, lstm, expected):
+    """Naive Bayes and the LSTM on the same 1,000 texts, with this many correct predictions each."""
+    texts = np.arange(1_000)
+    assert re.fullmatch(expected, verdict(compare_models(texts < bayes, texts < lstm)))

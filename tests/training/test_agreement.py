@@ -1,4 +1,4 @@
-"""NumPy answers what Keras answers, on real texts of every length."""
+"""NumPy and Keras compute the same probabilities, on real texts of every length."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ LONGEST = 2_000
 
 
 def random_weights(config, *, seed, scale=0.35):
-    """Far from what Keras starts with: gates that open and close, as after long training."""
+    """Larger than the initial weights of Keras: gates that open and close, as after long training."""
     generator = np.random.default_rng(seed)
     return {name: generator.normal(0, scale, shape).astype(np.float32) for name, shape in config.shapes().items()}
 
@@ -75,10 +75,10 @@ def test_a_thousand_reviews(reviews, labels, shape):
     )
 
     assert np.abs(ours - theirs).max() <= 1e-5
-    assert np.ptp(ours[:, 0]) > 0.01  # the comparison would notice: the answers differ
+    assert np.ptp(ours[:, 0]) > 0.01  # the probabilities differ, so the comparison is sharp
 
 
-def test_weights_survive_the_way_into_keras_and_back():
+def test_weights_into_keras_and_back():
     from lstmctl.training import network as networks
 
     config = ModelConfig(labels=THREE, vocab_size=20, embedding_dim=3, units=5, layers=2, bidirectional=True)
@@ -90,7 +90,7 @@ def test_weights_survive_the_way_into_keras_and_back():
         np.testing.assert_array_equal(value, weights[name])
 
 
-def test_a_disagreement_refuses_the_model():
+def test_disagreement_is_an_error():
     from lstmctl.training import finish
     from lstmctl.training import network as networks
     from lstmctl.training.prepare import EncodedPart, Plan
@@ -109,7 +109,7 @@ def test_a_disagreement_refuses_the_model():
             finish.check_agreement(network, Classifier(config, Vocabulary([], []), wrong), plan)
 
 
-def test_the_sample_has_every_length_from_none_to_the_most():
+def test_sample_has_all_lengths():
     from lstmctl.training.finish import sample_texts
 
     texts = [np.ones(length, np.int32) for length in range(200)]

@@ -1,4 +1,4 @@
-"""Training calibrates: the validation loss gets lower, the record says by how much; classic is left as it is."""
+"""Training calibrates: the validation loss falls, and the temperature is recorded; `classic` does not calibrate."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from lstmctl.registry.store import Registry
 pytestmark = pytest.mark.training
 
 
-def answers(folder, part):
+def predict_part(folder, part):
     examples = getattr(load(folder.card.data, home=folder.path), part)
     labels = folder.card.config.labels
     truth = np.array([labels.index(example.label) for example in examples])
@@ -19,14 +19,14 @@ def answers(folder, part):
     return np.array([prediction.probabilities for prediction in predictions]), truth
 
 
-def test_the_default_model_is_calibrated_on_its_validation_part(trained):
+def test_default_model_is_calibrated(trained):
     folder = Registry(trained.home).resolve("imdb@1")
     temperature = folder.card.config.temperature
     assert temperature != 1
-    probabilities, truth = answers(folder, "validation")
+    probabilities, truth = predict_part(folder, "validation")
     before = uncalibrated(probabilities, temperature)
     assert metrics.log_loss(probabilities, truth) < metrics.log_loss(before, truth)
-    # Its history tells the loss of the same epoch before calibration.
+    # The history has the loss of the same epoch before calibration.
     kept = folder.history()[folder.card.epoch - 1]
     assert metrics.log_loss(before, truth) == pytest.approx(kept.val_loss, abs=1e-4)
     stored = folder.metrics()["test"]["metrics"]

@@ -1,4 +1,4 @@
-"""The default model, trained by the README's first command: what a newcomer gets."""
+"""The default model, trained by the first command of the README."""
 
 import json
 import os
@@ -15,41 +15,39 @@ def home(trained, monkeypatch):
     return trained.home
 
 
-def test_the_command_ends_with_a_registered_model_and_its_score(trained):
+def test_command_ends_with_model_and_score(trained):
     assert trained.out == "imdb@1\n"
-    assert re.search(
-        r"^test      0\.8\d\d ±0\.01\d on 2,500 texts kept aside · naive Bayes 0\.\d{3}$", trained.err, re.M
-    )
+    assert re.search(r"^test      0\.8\d\d ±0\.01\d on 2,500 test texts · naive Bayes 0\.\d{3}$", trained.err, re.M)
     assert os.listdir(trained.home / "checkpoints") == []
 
 
-def test_no_chatter_of_tensorflow(trained):
+def test_no_tensorflow_messages(trained):
     known = re.compile(
-        r"|(data|words|model|notice|to beat|test|verdict|next) .*"
+        r"|(data|words|model|notice|baseline|test|verdict|next) .*"
         r"| +train +validation|epoch +loss +acc .*|\d/3 .*"
         r"| +accuracy +loss|[ .\d]*[┤│└].*|[ 123]+| +━━ train .*"
     )
     assert [line for line in trained.err.splitlines() if not known.fullmatch(line)] == []
 
 
-def test_a_great_movie_is_positive_and_a_terrible_one_negative(cli, home):
+def test_great_and_terrible_movie(cli, home):
     assert cli("predict", "--labels-only", "great movie", "terrible movie").lines == ["pos", "neg"]
 
 
-def test_it_is_better_than_guessing_on_sentences_it_never_saw_and_says_what_naive_bayes_does(cli, home):
+def test_accuracy_on_other_data(cli, home):
     measured = json.loads(cli("evaluate", "--data", "rotten-tomatoes", "--json").out)
     assert measured["n"] == 8_530
     assert measured["metrics"]["accuracy"]["value"] > 0.65
     assert 0.70 < measured["baselines"]["naive_bayes"] < 0.76
 
 
-def test_evaluate_repeats_what_training_said(cli, home, trained):
+def test_evaluate_agrees_with_training(cli, home, trained):
     accuracy = json.loads(cli("evaluate", "--json").out)["metrics"]["accuracy"]
     assert f"test      {accuracy['value']:.3f} ±" in trained.err
     assert accuracy["value"] > 0.84
 
 
-def test_the_registry_verifies(home):
+def test_registered_files_verify(home):
     from lstmctl.registry.store import Registry
 
     (entry,) = Registry(home).entries()
@@ -57,7 +55,7 @@ def test_the_registry_verifies(home):
     assert entry.folder.card.config.parameters == 328_353
 
 
-def test_real_reviews_have_the_same_bits_alone_and_together(cli, home):
+def test_real_reviews_in_batches_of_any_size(cli, home):
     from pathlib import Path
 
     from lstmctl.config import DataConfig
@@ -66,8 +64,8 @@ def test_real_reviews_have_the_same_bits_alone_and_together(cli, home):
 
     classifier = Registry(home).resolve("imdb").classifier()
     texts = [example.text for example in load(DataConfig(), home=Path("/nowhere")).test[:150]]
-    together = [answer.probabilities for answer in classifier.predict(texts)]
+    together = [prediction.probabilities for prediction in classifier.predict(texts)]
     assert [classifier.predict([text])[0].probabilities for text in texts] == together
     for size in (2, 7, 31, 100):
-        pieces = [classifier.predict(texts[start : start + size]) for start in range(0, len(texts), size)]
-        assert [answer.probabilities for piece in pieces for answer in piece] == together
+        batches = [classifier.predict(texts[start : start + size]) for start in range(0, len(texts), size)]
+        assert [answer.probabilities for batch in batches for answer in batch] == together

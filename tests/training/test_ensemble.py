@@ -1,4 +1,4 @@
-"""LSTMs side by side: each as if it were alone, the model their mean, and the zeros between them never touched."""
+"""Ensembles: each member as if it were alone, the model their mean, and the zeros between them untouched."""
 
 import numpy as np
 import pytest
@@ -28,7 +28,7 @@ def parts_of(shape, members):
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_the_model_answers_with_the_mean_of_its_members(shape):
+def test_model_is_the_mean_of_its_members(shape):
     config, alone, parts = parts_of(shape, 3)
     together = Classifier(config, WORDS, join_members(config, parts)).logits(TEXTS)
     apart = [Classifier(alone, WORDS, part).logits(TEXTS) for part in parts]
@@ -38,7 +38,7 @@ def test_the_model_answers_with_the_mean_of_its_members(shape):
 
 @pytest.mark.training
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_in_training_a_member_says_what_it_says_alone(shape):
+def test_member_in_training_is_as_alone(shape):
     import tensorflow as tf
 
     from lstmctl.training import forward
@@ -54,13 +54,13 @@ def test_in_training_a_member_says_what_it_says_alone(shape):
     )
     settings = {"read": forward.kernel("fused", parts=1), "dropout": forward.Dropout(0.0), "seed": tf.constant([0, 0])}
     for member, part in enumerate(parts):
-        said = forward.logits(network, config, words, lengths, member=member, ensemble_size=3, **settings)
+        logits = forward.logits(network, config, words, lengths, member=member, ensemble_size=3, **settings)
         expected = Classifier(alone, WORDS, part).logits(TEXTS)[:, -config.outputs :]
-        np.testing.assert_allclose(said, expected, atol=1e-5)
+        np.testing.assert_allclose(logits, expected, atol=1e-5)
 
 
 @pytest.mark.training
-def test_they_are_trained_apart():
+def test_members_are_trained_separately():
     plan = planned(ensemble_size=2, dropout=0.3, word_dropout=0.2, clip_norm=1.0, optimizer="adam")
     fitting = start(plan)
     before = fitting.weights()

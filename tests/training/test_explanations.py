@@ -1,4 +1,4 @@
-"""Every number of a trace is the number inside Keras's own layer."""
+"""Every value of a trace is the value inside Keras's own layer."""
 
 import keras
 import numpy as np
@@ -16,34 +16,34 @@ SHAPES = {
     "classic": {"padding": "pre", "max_len": 60},
     "stacked": {"layers": 3},
     "bidirectional": {"bidirectional": True},
-    "highest states": {"pooling": "last+max", "bidirectional": True},
+    "max pooling": {"pooling": "last+max", "bidirectional": True},
     "stacked and bidirectional, padded": {"layers": 2, "bidirectional": True, "padding": "pre", "max_len": 60},
 }
 
 
 def inside_keras(lstm, inputs):
-    """What the layer's own cell makes of `inputs` (words, inputs), one word at a time."""
+    """Gates, cell state and hidden state from the layer's own cell for `inputs` (words, inputs), word by word."""
     cell, units = lstm.cell, lstm.units
     states = [np.zeros((1, units), np.float32)] * 2
     rows = []
     for word in inputs:
         z = word[None] @ cell.kernel + keras.ops.matmul(states[0], cell.recurrent_kernel) + cell.bias
-        decision, forget, candidate, output = keras.ops.split(z, 4, axis=1)
-        gates = [cell.recurrent_activation(gate) for gate in (forget, decision)]
+        input_gate, forget, candidate, output = keras.ops.split(z, 4, axis=1)
+        gates = [cell.recurrent_activation(gate) for gate in (forget, input_gate)]
         gates += [cell.activation(candidate), cell.recurrent_activation(output)]
-        _, (hidden, belt) = cell(word[None], states)
-        rows.append([np.asarray(value)[0] for value in (*gates, belt, hidden)])
-        states = [hidden, belt]
+        _, (hidden, cell_state) = cell(word[None], states)
+        rows.append([np.asarray(value)[0] for value in (*gates, cell_state, hidden)])
+        states = [hidden, cell_state]
     return [np.stack(values) for values in zip(*rows, strict=True)]
 
 
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
-def test_a_trace_is_what_keras_computes(shape):
+def test_traces_agree_with_keras(shape):
     from lstmctl.training import network as networks
 
     config = ModelConfig(labels=("neg", "pos"), **{"vocab_size": 50, "embedding_dim": 6, "units": 5, **shape})
     generator = np.random.default_rng(4)
-    weights = {name: generator.normal(0, 0.9, each).astype(np.float32) for name, each in config.shapes().items()}
+    weights = {name: generator.normal(0, 0.9, size).astype(np.float32) for name, size in config.shapes().items()}
     network = networks.build(config, dropout=0.2, seed=0)
     networks.assign(network, config, weights)
     classifier = Classifier(config, Vocabulary([], []), weights)
@@ -57,20 +57,20 @@ def test_a_trace_is_what_keras_computes(shape):
         for direction, lstm in layer.items():
             turn = slice(None, None, -1) if direction == "backward" else slice(None)
             theirs = [values[turn] for values in inside_keras(lstm, inputs[turn])]
-            *gates, belt, hidden = (values[-ids.size :] for values in theirs)
+            *gates, cell_state, hidden = (values[-ids.size :] for values in theirs)
             trace = ours[f"lstm.{number}.{direction}"]
             for mine, keras_own in zip((*trace[:4], trace.hidden), (*gates, hidden), strict=True):
                 assert mine.shape == keras_own.shape == (ids.size, config.units)
                 assert np.abs(mine - keras_own).max() <= 1e-5
                 compared += mine.size
-            assert (np.abs(trace.cell - belt) / np.maximum(1, np.abs(belt))).max() <= 1e-5
+            assert (np.abs(trace.cell - cell_state) / np.maximum(1, np.abs(cell_state))).max() <= 1e-5
             outputs.append(theirs[-1])
         inputs = np.concatenate(outputs, axis=1)
     assert compared == 5 * 40 * 5 * config.layers * len(config.directions)
-    # The steps are those of the network as a whole: its answer follows from the last hidden states, and the highest.
+    # The states belong to the whole network: its prediction follows from the last hidden states and their maxima.
     ends = [outputs[0][-1], *(backwards[0] for backwards in outputs[1:])]
     if "max" in config.pools:
-        ends += [np.maximum(0, every.max(axis=0)) for every in outputs]
+        ends += [np.maximum(0, states.max(axis=0)) for states in outputs]
     logits = np.concatenate(ends) @ weights["head.kernel"] + weights["head.bias"]
-    (answer,) = networks.probabilities(network, networks.pad([ids], config))
-    np.testing.assert_allclose(answer[1], 1 / (1 + np.exp(-logits[0])), atol=1e-5)
+    (probabilities,) = networks.probabilities(network, networks.pad([ids], config))
+    np.testing.assert_allclose(probabilities[1], 1 / (1 + np.exp(-logits[0])), atol=1e-5)

@@ -1,4 +1,4 @@
-"""What is exported gives the same probabilities in plain Keras."""
+"""An exported model has the same probabilities in plain Keras."""
 
 import json
 import subprocess
@@ -18,18 +18,18 @@ for path, texts in json.loads(sys.argv[1]):
 """
 
 
-def test_keras(cli, tmp_path):
-    questions, answers = [], []
+def test_keras_export(cli, tmp_path):
+    inputs, expected = [], []
     for number, shape in enumerate((SHAPES[0], SHAPES[5], SHAPES[6]), start=1):
         folder = register_random(tmp_path / "home", shape)
         path = tmp_path / f"{number}.keras"
         assert cli("models", "export", f"it@{number}", "--to", "keras", "-o", path).code == 0
         words, ours = texts_and_answers(folder)
-        questions.append((str(path), words.tolist()))
-        answers.append(ours[:, 1:] if len(folder.card.config.labels) == 2 else ours)
+        inputs.append((str(path), words.tolist()))
+        expected.append(ours[:, 1:] if len(folder.card.config.labels) == 2 else ours)
     done = subprocess.run(
-        [sys.executable, "-c", PLAIN_KERAS, json.dumps(questions)], capture_output=True, text=True, check=False
+        [sys.executable, "-c", PLAIN_KERAS, json.dumps(inputs)], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    for theirs, expected in zip(map(json.loads, done.stdout.splitlines()[-3:]), answers, strict=True):
-        np.testing.assert_allclose(theirs, expected, atol=1e-5)
+    for theirs, ours in zip(map(json.loads, done.stdout.splitlines()[-3:]), expected, strict=True):
+        np.testing.assert_allclose(theirs, ours, atol=1e-5)

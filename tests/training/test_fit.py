@@ -1,4 +1,4 @@
-"""The loop on tiny data: it learns, reports, repeats itself exactly, and says when it diverges."""
+"""The training loop on tiny data: it learns, reports, is reproducible to the bit, and detects divergence."""
 
 from dataclasses import replace
 
@@ -21,7 +21,7 @@ def dataset(train=80, validation=30, test=20, *, good="good film", bad="bad film
     return Dataset("tiny", DataConfig(), "0" * 64, ("neg", "pos"), *map(examples, (train, validation, test)))
 
 
-def test_the_plan_needs_no_tensorflow():
+def test_plan():
     plan = prepare(dataset(), TRAINING, labels=("neg", "pos"))
     assert plan.vocabulary.words == ("film", "bad", "good")
     assert (plan.steps, plan.epochs, plan.unknown, plan.cut) == (10, 2, 0.0, 0.0)
@@ -30,13 +30,13 @@ def test_the_plan_needs_no_tensorflow():
     assert plan.train.truth.tolist() == [0, 1] * 40
 
 
-def test_labels_keep_the_order_they_are_given_in():
+def test_plan_keeps_the_order_of_labels():
     plan = prepare(dataset(), TRAINING, labels=("pos", "neg"))
     assert plan.train.truth.tolist() == [1, 0] * 40
     assert plan.model.positive == "neg"
 
 
-def test_words_beyond_the_vocabulary_are_unknown_and_long_texts_are_cut():
+def test_plan_truncates_vocabulary_and_texts():
     config = TrainConfig(**{**TRAINING.to_dict(), "vocab_size": 4, "max_len": 3})
     plan = prepare(dataset(good="a a a b b c"), config, labels=("neg", "pos"))
     assert plan.vocabulary.words == ("a", "b")
@@ -45,12 +45,31 @@ def test_words_beyond_the_vocabulary_are_unknown_and_long_texts_are_cut():
     assert plan.unknown == pytest.approx(3 / 8)  # c, bad and film
 
 
-def test_texts_without_a_word_cannot_be_learned_from():
+def test_unlabelled_texts_are_tokenized_once(monkeypatch):
+    """They add words to the vocabulary, but leave baselines and findings alone, and no text is tokenized twice."""
+    from collections import Counter
+
+    from lstmctl.data import word_ids
+
+    calls, tokenize = Counter(), word_ids.tokenize
+    monkeypatch.setattr(word_ids, "tokenize", lambda text: calls.update([text]) or tokenize(text))
+    data, more = dataset(), ["new film", "another new bad film"]
+    plain = prepare(data, TRAINING, labels=("neg", "pos"))
+    calls.clear()
+    plan = prepare(data, TRAINING, labels=("neg", "pos"), unlabelled=more)
+    assert sum(calls.values()) == len([*data.train, *data.validation, *data.test, *more])
+    assert plan.vocabulary.words == ("film", "bad", "good", "new", "another")
+    assert plan.vocabulary.counts == (82, 41, 40, 2, 1)
+    assert (plan.baselines.naive_bayes, plan.findings) == (plain.baselines.naive_bayes, plain.findings)
+    assert [ids.tolist() for ids in plan.train.ids[:2]] == [[3, 2], [4, 2]]
+
+
+def test_texts_without_words():
     with pytest.raises(BadData, match="no words"):
         prepare(dataset(good="…", bad="!"), TRAINING, labels=("neg", "pos"))
 
 
-def test_a_dataset_without_a_test_part_has_no_floors_for_it():
+def test_baselines_without_a_test_part():
     plan = prepare(dataset(test=0), TRAINING, labels=("neg", "pos"))
     assert set(plan.baselines.naive_bayes) == {"validation"}
 
@@ -82,7 +101,7 @@ def planned(**changes):
 
 
 @pytest.mark.training
-def test_it_learns_and_one_seed_gives_one_model():
+def test_learning_is_reproducible():
     (records, weights), (again, same) = run(planned()), run(planned())
     assert [record.epoch for record in records] == [1, 2]
     assert records[-1].val_accuracy == 1.0
@@ -108,7 +127,7 @@ ALL = {
     [{}, {"layers": 2, "padding": "pre", "optimizer": "adam", "clip_norm": 1.0, **ALL}],
     ids=["plain", "all"],
 )
-def test_what_it_does_does_not_depend_on_how_it_is_divided(shape, monkeypatch):
+def test_division_into_chunks_changes_nothing(shape, monkeypatch):
     """Chunks of one step, or all steps of an epoch in one: the same bits; and the stock layer: nearly the same."""
     from lstmctl.training import fit
 
@@ -131,7 +150,7 @@ def test_what_it_does_does_not_depend_on_how_it_is_divided(shape, monkeypatch):
 @pytest.mark.parametrize(
     "shape", [{}, {"padding": "pre", "layers": 2, "optimizer": "adam", **ALL}], ids=["plain", "all"]
 )
-def test_a_training_that_goes_on_elsewhere_ends_with_the_same_bits(shape, monkeypatch):
+def test_restored_state_continues_identically(shape, monkeypatch):
     from lstmctl.training import fit
 
     monkeypatch.setattr(fit, "CHUNK_SECONDS", 0.0)
@@ -146,19 +165,19 @@ def test_a_training_that_goes_on_elsewhere_ends_with_the_same_bits(shape, monkey
         list(other)
         for name, value in straight.weights().items():
             np.testing.assert_array_equal(value, other.weights()[name])
-        rows = [[replace(record, seconds=0.0) for record in each.state.history] for each in (straight, other)]
+        rows = [[replace(record, seconds=0.0) for record in fitting.state.history] for fitting in (straight, other)]
         assert rows[0] == rows[1]
 
 
 @pytest.mark.training
-def test_padding_is_never_trained():
+def test_padding_is_not_trained():
     before, (_, weights) = start(planned()).weights()["embedding"][0], run(planned())
     np.testing.assert_array_equal(weights["embedding"][0], before)
 
 
 @pytest.mark.training
 @pytest.mark.parametrize("step", [2, 6])
-def test_divergence_is_said_with_its_step_and_a_hint(step, monkeypatch):
+def test_divergence_is_an_error(step, monkeypatch):
     from lstmctl.training import fit
 
     monkeypatch.setattr(fit, "CHUNK_SECONDS", 100.0)  # chunks of 1, 4 and 5 steps
@@ -172,7 +191,7 @@ def test_divergence_is_said_with_its_step_and_a_hint(step, monkeypatch):
 
 
 @pytest.mark.training
-def test_early_stopping_ends_after_epochs_without_progress():
+def test_early_stopping():
     fitting = start(planned(epochs=30, early_stopping=2, learning_rate=1e-8, schedule="constant", dropout=0.0))
     losses = iter([5.0, 4.0, 4.5, 4.2, 3.0])
     for event in fitting:
@@ -185,7 +204,7 @@ def test_early_stopping_ends_after_epochs_without_progress():
 
 
 @pytest.mark.training
-def test_when_time_is_up_what_was_learned_becomes_an_epoch(monkeypatch):
+def test_time_limit_ends_the_epoch(monkeypatch):
     from lstmctl.training import fit
 
     monkeypatch.setattr(fit, "CHUNK_SECONDS", 0.0)
@@ -198,7 +217,7 @@ def test_when_time_is_up_what_was_learned_becomes_an_epoch(monkeypatch):
 
 
 @pytest.mark.training
-def test_balanced_weights_are_those_of_scikit_learn_and_count():
+def test_balanced_label_weights():
     from sklearn.utils.class_weight import compute_class_weight
 
     from lstmctl.training.steps import label_weights
@@ -218,7 +237,7 @@ def test_balanced_weights_are_those_of_scikit_learn_and_count():
 
 
 @pytest.mark.training
-def test_the_rate_warms_up_and_then_falls_to_zero():
+def test_learning_rate_schedule():
     from lstmctl.training.steps import WarmUp
 
     rate = WarmUp(1.0, warmup=10, total=110)

@@ -87,7 +87,7 @@ class TrainingScreen(PlanScreen):
             if count > 0.01 * total:
                 self.console.warn(f"{count:,} {text} ({count / total:.1%})", hint=hint)
             elif count:
-                self._facts("notice", f"{count:,} {text} ({count / total:.1%})")
+                self._facts("notice", f"{count:,} {text} · {count / total:.1%}")
 
     # --- while training -------------------------------------------------------------------------------------------
 
@@ -244,11 +244,10 @@ def verdict(vs_baseline: "Comparison") -> str:
         if vs_baseline.difference > 0:
             return f"the LSTM beats naive Bayes {by}"
         return f"naive Bayes beats the LSTM {by} · word counts are enough here"
-    relation = (
-        f"{'above' if vs_baseline.difference > 0 else 'below'} naive Bayes {by}"
-        if points >= 0.05
-        else (f"level with naive Bayes (±{half:.1f} points)")
-    )
+    if points >= 0.05:
+        relation = f"{'above' if vs_baseline.difference > 0 else 'below'} naive Bayes {by}"
+    else:
+        relation = f"level with naive Bayes (±{half:.1f} points)"
     return f"the LSTM is {relation} · no significant difference on {vs_baseline.n:,} texts"
 
 

@@ -1,14 +1,11 @@
-"""What training notices of its texts before the first epoch: leaks, twins and empty texts, and nothing else."""
-
-import pytest
+"""The misleading texts that training counts before the first epoch."""
 
 from lstmctl.config import DataConfig, TrainConfig
 from lstmctl.data.datasets import Dataset, Example
 from lstmctl.training.prepare import prepare
 
 
-@pytest.mark.training
-def test_copies_twins_and_empty_texts_are_counted():
+def test_leaks_conflicts_and_empty_texts():
     def part(*rows):
         return tuple(Example(text, label, number) for number, (text, label) in enumerate(rows, start=2))
 
@@ -18,7 +15,7 @@ def test_copies_twins_and_empty_texts_are_counted():
         sha256="0" * 64,
         labels=("a", "b"),
         train=part(("One two.", "a"), ("three four", "b"), ("one, TWO!", "b"), ("…", "a"), ("three four", "b")),
-        validation=part(("one two", "a"), ("three five", "b")),  # five is unknown, as is six: no copies
+        validation=part(("one two", "a"), ("three five", "b")),  # five is unknown, as is six: no duplicates
         test=part(("three six", "a"), ("THREE four", "b"), ("", "b")),
     )
     plan = prepare(data, TrainConfig(vocab_size=4), labels=("a", "b"))
