@@ -1,15 +1,15 @@
 """Time to train the post's model for three epochs: the post's Keras script, PyTorch, and this program.
 
-    pip install torch                        (the only thing needed that the project does not bring)
+    pip install torch                        (the only requirement that the project does not install)
     python tests/benchmarks/training.py --runs 3
 
 All three have the same 18,000 training and 4,500 validation reviews of `imdb`, as the same word ids, and train for
 three epochs. Seconds are counted from the moment the library is loaded and the ids are there, and include building,
-tracing and validation. Each contender runs in a process of its own; rounds are interleaved, each with another seed.
+tracing and validation. Each contender runs in its own process; rounds are interleaved, each with another seed.
 
-  keras    layers, compile and fit as in the post: padded in front to 500 words, validation handed over to fit
-  torch    the same model: nn.LSTM over the same batches by length, last state gathered, dropout as in Keras
-  lstmctl  `train` with all that it does: progress, checkpoints, agreement, test part
+  keras    layers, compile and fit as in the post: padded in front to 500 words, validation data passed to fit
+  torch    the same model: nn.LSTM over the same batches by length, last state selected, dropout as in Keras
+  lstmctl  `train` with everything it does: progress, checkpoints, comparison with Keras, test part
 
 Prints a table in Markdown, then accuracies on the 2,500 test reviews with the paired difference from Keras.
 """
@@ -31,7 +31,7 @@ EPOCHS, BATCH, LONGEST = 3, 32, 500
 
 
 def prepared():
-    """The plan of the default training: ids, truth, vocabulary."""
+    """The plan of the default training: ids, labels, vocabulary."""
     from lstmctl.config import DataConfig, TrainConfig
     from lstmctl.data.datasets import load
     from lstmctl.training.prepare import prepare
@@ -90,7 +90,7 @@ def train_torch(plan, seed):
         states, _ = lstm(embedded)
         return head(states[(lengths - 1).clamp(min=0), torch.arange(len(texts))])[:, 0]
 
-    def answers(texts):
+    def predict(texts):
         by_length = np.argsort([text.size for text in texts])
         result = np.empty(len(texts))
         with torch.no_grad():
@@ -106,37 +106,33 @@ def train_torch(plan, seed):
             truth = torch.from_numpy(plan.train.truth[batch].astype(np.float32))
             loss_of(logits([plan.train.ids[n] for n in batch], training=True), truth).backward()
             optimizer.step()
-        answers(plan.validation.ids)
+        predict(plan.validation.ids)
     seconds = time.perf_counter() - started
-    return seconds, answers(plan.test.ids)
+    return seconds, predict(plan.test.ids)
 
 
 def train_lstmctl(plan, seed):
     from dataclasses import replace
 
-    from lstmctl.model.classifier import Classifier
     from lstmctl.registry.store import Registry
     from lstmctl.training.framework import import_in_background
 
     import_in_background().wait()
+    from lstmctl.training.request import new_request
     from lstmctl.training.train import train
+    from lstmctl.training.watcher import Watcher
 
     plan = replace(plan, training=replace(plan.training, seed=seed))
     with tempfile.TemporaryDirectory() as home:
         started = time.perf_counter()
-        trained = train(plan, Registry(Path(home)), name="imdb", watcher=_Silent())
+        trained = train(plan, new_request(name="imdb"), Registry(Path(home)), watcher=Watcher())
         seconds = time.perf_counter() - started
-        classifier = Classifier.load(Registry(Path(home)).resolve(trained.reference))
+        classifier = Registry(Path(home)).resolve(trained.reference).classifier()
         return seconds, classifier.probabilities(plan.test.ids)[:, 1]
 
 
-class _Silent:
-    def __getattr__(self, name):
-        return lambda *arguments, **settings: None
-
-
 def contend(name, seed):
-    """One contender, in this process: seconds, right answers on the test part, peak memory."""
+    """One contender, in this process: seconds, correct predictions on the test part, peak memory."""
     import resource
 
     plan = prepared()
@@ -146,14 +142,14 @@ def contend(name, seed):
     if name == "keras":
         os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
         import keras  # noqa: F401
-    seconds, answers = contender(plan, seed)
-    right = ((answers >= 0.5) == plan.test.truth).astype(int).tolist()
+    seconds, probabilities = contender(plan, seed)
+    correct = ((probabilities >= 0.5) == plan.test.truth).astype(int).tolist()
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    print(json.dumps({"seconds": seconds, "right": right, "memory": memory}))
+    print(json.dumps({"seconds": seconds, "correct": correct, "memory": memory}))
 
 
 def ratio(results, other, name):
-    """The median over the rounds of how many times as long the other one took; empty where it did not run."""
+    """Median over the rounds of the other's seconds divided by these; empty if it did not run."""
     pairs = zip(results.get(other, ()), results[name], strict=False)
     ratios = [theirs["seconds"] / ours["seconds"] for theirs, ours in pairs]
     return f"{statistics.median(ratios):.2f}" if ratios else ""
@@ -171,11 +167,11 @@ def report(results):
             ratio(results, "keras", name),
             ratio(results, "torch", name),
             f"{max(run['memory'] for run in runs) / 1e9:.2f} GB",
-            " ".join(f"{np.mean(run['right']):.4f}" for run in runs),
+            " ".join(f"{np.mean(run['correct']):.4f}" for run in runs),
         ]
         print(f"| {' | '.join(cells)} |")
     if {"keras", "lstmctl"} <= set(results):
-        ours, theirs = (np.mean([run["right"] for run in results[name]], axis=0) for name in ("lstmctl", "keras"))
+        ours, theirs = (np.mean([run["correct"] for run in results[name]], axis=0) for name in ("lstmctl", "keras"))
         difference = ours - theirs
         half = 1.96 * difference.std(ddof=1) / np.sqrt(difference.size)
         print(f"\naccuracy of lstmctl minus keras, paired over {difference.size} texts: ", end="")

@@ -1,4 +1,4 @@
-"""TensorFlow can be told its number of threads once in a process: here before the first test that computes with it."""
+"""TensorFlow's number of threads can be set only once per process: here, before the first test that uses it."""
 
 import pytest
 

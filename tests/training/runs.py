@@ -1,4 +1,4 @@
-"""Real training processes for the tests that stop, kill and resume them."""
+"""Real training processes for tests that stop, kill and resume them."""
 
 import hashlib
 import os
@@ -7,8 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-# If the tests run in the background, SIGINT is ignored, and a child would rightly go on ignoring it. Each step
-# is saved here, so that many kills fall into the writing of a checkpoint.
+# In background jobs SIGINT is ignored, which children inherit; hence the handlers. This program saves a checkpoint
+# after each step, so that many kills hit the writing of one.
 OFTEN = """
 import signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -35,7 +35,7 @@ sys.exit(main())
 
 
 def write_data(path: Path, *, rows: int = 600) -> Path:
-    """Texts of up to 40 words in two classes, with some noise, so that every epoch changes the weights."""
+    """Texts of up to 40 words in two classes, with some noise, so that each epoch changes the weights."""
     generator = random.Random(0)
     words = [f"w{number}" for number in range(200)]
     lines = ["text,label\n"]
@@ -48,7 +48,7 @@ def write_data(path: Path, *, rows: int = 600) -> Path:
 
 
 def start(home: Path, *arguments: object, program: str = OFTEN) -> subprocess.Popen[str]:
-    """`lstmctl ARGUMENTS` with that home."""
+    """Start `lstmctl ARGUMENTS` with that home."""
     return subprocess.Popen(
         [sys.executable, "-c", program, *map(str, arguments)],
         stdout=subprocess.PIPE,
@@ -59,13 +59,13 @@ def start(home: Path, *arguments: object, program: str = OFTEN) -> subprocess.Po
 
 
 def finish(home: Path, *arguments: object, program: str = OFTEN) -> tuple[int, str, str]:
-    """The same, waited for: exit code, stdout, stderr."""
+    """Run `lstmctl ARGUMENTS` to its end: exit code, stdout, stderr."""
     process = start(home, *arguments, program=program)
     out, err = process.communicate(timeout=240)
     return process.returncode, out, err
 
 
 def weights_sha256(home: Path) -> str:
-    """Of the one model that the home holds."""
+    """Hash of the weights of the only model in the home."""
     (path,) = home.glob("models/*/v000001/weights.safetensors")
     return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -20,7 +20,7 @@ SHAPES = [  # inputs, units, lengths
 @pytest.mark.parametrize("sequences", [False, True], ids=["last", "all"])
 @pytest.mark.parametrize("parts", [1, 2, 3])
 @pytest.mark.parametrize(("inputs", "units", "lengths"), SHAPES, ids=str)
-def test_values_and_gradients_are_those_of_keras(inputs, units, lengths, parts, sequences, backwards):
+def test_values_and_gradients_agree_with_keras(inputs, units, lengths, parts, sequences, backwards):
     import keras
     import tensorflow as tf
 
@@ -50,11 +50,12 @@ def test_values_and_gradients_are_those_of_keras(inputs, units, lengths, parts, 
         np.testing.assert_allclose(fused, stock, atol=1e-5 * scale)
 
 
-def test_a_gpu_gets_the_stock_layer_and_a_cpu_the_fused_one():
+def test_kernel_of_each_device():
     from lstmctl.training.forward import kernel_name
 
     assert kernel_name([]) == "fused"
     assert kernel_name(["GPU:0"]) == "keras"
+    assert kernel_name(["GPU:0"], ensemble_size=2) == "fused"
 
 
 CONFIGS = [{}, {"layers": 3}, {"bidirectional": True}, {"layers": 2, "bidirectional": True}, {"padding": "pre"}]
@@ -94,7 +95,7 @@ def logits_of(network, config, *, dropout=0.0, seed=(0, 0), name="fused"):
 
 @pytest.mark.parametrize("name", ["fused", "keras"])
 @pytest.mark.parametrize("shape", CONFIGS, ids=str)
-def test_without_dropout_the_whole_network_agrees(shape, name):
+def test_network_without_dropout_agrees_with_keras(shape, name):
     from lstmctl.training.network import pad
 
     network, config = network_of(**shape)
@@ -104,26 +105,26 @@ def test_without_dropout_the_whole_network_agrees(shape, name):
 
 
 @pytest.mark.parametrize("shape", CONFIGS, ids=str)
-def test_dropout_is_decided_by_the_seed_alone_whatever_the_kernel(shape):
+def test_dropout_depends_on_the_seed_alone(shape):
     network, config = network_of(**shape)
-    answers = [logits_of(network, config, dropout=0.5, seed=seed) for seed in ([0, 1], [0, 1], [0, 2], [1, 1])]
-    np.testing.assert_array_equal(answers[0], answers[1])
-    assert (answers[0] != answers[2]).any() and (answers[0] != answers[3]).any()
+    logits = [logits_of(network, config, dropout=0.5, seed=seed) for seed in ([0, 1], [0, 1], [0, 2], [1, 1])]
+    np.testing.assert_array_equal(logits[0], logits[1])
+    assert (logits[0] != logits[2]).any() and (logits[0] != logits[3]).any()
     stock = logits_of(network, config, dropout=0.5, seed=[0, 1], name="keras")
-    np.testing.assert_allclose(stock, answers[0], atol=1e-6)
+    np.testing.assert_allclose(stock, logits[0], atol=1e-6)
 
 
-def test_dropout_hides_the_share_asked_for_and_keeps_the_mean():
+def test_dropout_rate_and_mean():
     from lstmctl.training.forward import drop
 
     inputs = np.random.default_rng(0).normal(size=(3, 4, 6)).astype(np.float32)
-    seen = np.array([drop(inputs, share=0.3, seed=np.array([0, number], np.int32)) for number in range(400)])
-    assert (seen == 0).mean() == pytest.approx(0.3, abs=0.02)
-    np.testing.assert_array_equal(seen[:, 0, 0] == 0, seen[:, 0, 3] == 0)  # one mask for all words of a text
-    np.testing.assert_allclose(seen.mean(axis=0), inputs, atol=0.15)
+    dropped = np.array([drop(inputs, rate=0.3, seed=np.array([0, number], np.int32)) for number in range(400)])
+    assert (dropped == 0).mean() == pytest.approx(0.3, abs=0.02)
+    np.testing.assert_array_equal(dropped[:, 0, 0] == 0, dropped[:, 0, 3] == 0)  # one mask for all words of a text
+    np.testing.assert_allclose(dropped.mean(axis=0), inputs, atol=0.15)
 
 
-def test_padding_is_on_the_right_and_an_empty_text_is_all_padding():
+def test_padding():
     from lstmctl.training.network import pad
 
     masked = ModelConfig(labels=("neg", "pos"), max_len=5)

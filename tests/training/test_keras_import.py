@@ -1,4 +1,4 @@
-"""Models that Keras itself saved: the same probabilities afterwards, from text."""
+"""Models saved by Keras have the same probabilities after import, from text."""
 
 import json
 
@@ -13,7 +13,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),  # of Keras, when it saves
 ]
 
-WORDS = 60  # of the index; the model has rows for 40 ids
+WORDS = 60  # in the index; the model has rows for 40 ids
 LENGTH = 12
 
 
@@ -28,7 +28,7 @@ def saved(path, *layers, length=LENGTH, functional=False):
     else:
         model = keras.Sequential([keras.Input((length,)), *layers])
     generator = np.random.default_rng(1)
-    model.set_weights([generator.normal(0, 0.6, each.shape) for each in model.get_weights()])
+    model.set_weights([generator.normal(0, 0.6, array.shape) for array in model.get_weights()])
     model.save(path)
     return model
 
@@ -45,7 +45,7 @@ def as_the_script_would(model, texts, *, start=1, unknown=2, first=3):
 
 
 def texts():
-    """None, one word, as many as fit with and without the mark of the start, and more; words unknown and known."""
+    """Empty, one word, as many as fit with and without the start word, and more; known and unknown words."""
     generator = np.random.default_rng(2)
     return [
         " ".join(f"w{number}" for number in generator.integers(1, WORDS, length))
@@ -63,8 +63,8 @@ def imported(cli, path, tmp_path, *options, vocabulary=None):
     return folder, folder.classifier()
 
 
-def the_posts_own(path):
-    """The post's script in small, up to `model.save`."""
+def save_the_posts_model(path):
+    """The post's script with a smaller model, up to `model.save`."""
     model = keras.Sequential()
     with pytest.warns(UserWarning, match="input_length"):
         model.add(keras.layers.Embedding(40, 8, input_length=LENGTH))
@@ -77,17 +77,17 @@ def the_posts_own(path):
     return model
 
 
-def test_the_posts_own_model(cli, tmp_path):
+def test_the_posts_model(cli, tmp_path):
     path = tmp_path / "post.keras"
-    model = the_posts_own(path)
+    model = save_the_posts_model(path)
     folder, classifier = imported(cli, path, tmp_path)
     assert folder.card.config.labels == ("neg", "pos")
     assert (folder.card.config.max_len, folder.card.config.padding) == (LENGTH, "pre")
-    answers = classifier.predict(texts())
+    predictions = classifier.predict(texts())
     expected = as_the_script_would(model, texts())[:, 0]
     assert np.ptp(expected) > 0.01
-    np.testing.assert_allclose([answer.probabilities[1] for answer in answers], expected, atol=1e-5)
-    assert [answer.reading.cut for answer in answers] == [0] * 6 + [1, 2 * LENGTH]
+    np.testing.assert_allclose([prediction.probabilities[1] for prediction in predictions], expected, atol=1e-5)
+    assert [prediction.reading.cut for prediction in predictions] == [0] * 6 + [1, 2 * LENGTH]
     exported = tmp_path / "again.keras"
     assert cli("models", "export", "post", "--to", "keras", "-o", exported).code == 0
     ids = [np.array(classifier.encode(text).ids, np.int32) for text in texts()]
@@ -137,11 +137,13 @@ def test_other_shapes(cli, tmp_path, layers, options):
     if outputs == 1:
         expected = np.concatenate([1 - expected, expected], axis=1)
     assert np.ptp(expected[:, 0]) > 0.01
-    np.testing.assert_allclose([each.probabilities for each in classifier.predict(texts())], expected, atol=1e-5)
+    np.testing.assert_allclose(
+        [prediction.probabilities for prediction in classifier.predict(texts())], expected, atol=1e-5
+    )
 
 
-def test_ids_without_a_mark_of_the_start(cli, tmp_path):
-    """A vocabulary that names its special words, as TextVectorization's does."""
+def test_ids_without_a_start_word(cli, tmp_path):
+    """A vocabulary that lists its special words, as that of TextVectorization does."""
     path = tmp_path / "it.keras"
     model = saved(
         path,
@@ -153,12 +155,12 @@ def test_ids_without_a_mark_of_the_start(cli, tmp_path):
     folder, classifier = imported(cli, path, tmp_path, vocabulary=vocabulary)
     assert folder.card.config.start_word is None
     expected = as_the_script_would(model, texts(), start=None, unknown=1, first=0)[:, 0]
-    answers = classifier.predict(texts())
-    np.testing.assert_allclose([answer.probabilities[1] for answer in answers], expected, atol=1e-5)
+    predictions = classifier.predict(texts())
+    np.testing.assert_allclose([prediction.probabilities[1] for prediction in predictions], expected, atol=1e-5)
 
 
-def test_our_own_keras_file_comes_back(cli, tmp_path):
-    """With the vocabulary of the model folder it came from."""
+def test_exported_file_can_be_imported(cli, tmp_path):
+    """With the vocabulary of the original model folder."""
     from toy import register_toy
 
     home = tmp_path / "home"

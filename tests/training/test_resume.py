@@ -1,4 +1,4 @@
-"""Runs that are killed, stopped and resumed end with the very same bytes of weights, or say why they cannot."""
+"""Runs that are killed, stopped and resumed end with the same bytes of weights, or explain why they cannot."""
 
 import json
 import random
@@ -50,7 +50,7 @@ def command(folder, kind):
 
 @pytest.fixture(scope="module")
 def straight(folder):
-    """By kind, a run that nothing disturbs: its weights and its history."""
+    """By kind, an uninterrupted run: its weights and its history."""
 
     @cache
     def run(kind):
@@ -74,8 +74,8 @@ def resume_or(arguments, home):
 
 
 def kill(home, arguments, generator):
-    """Start or resume the run, and kill it -9: one time in four at any instant before its first step, else within
-    0.4 seconds after a step, so that the run is never done too soon. False: it was done before.
+    """Start or resume the run, and kill it with -9: one time in four before its first step, else within 0.4 seconds
+    after a checkpoint, so that the run has not ended. False: it had ended.
     """
     process = runs.start(home, *resume_or(arguments, home))
     if generator.random() < 0.25:
@@ -92,7 +92,7 @@ def kill(home, arguments, generator):
 
 
 def check_killed(folder, straight, home, *, kind, kills, generator):
-    """Kill a run again and again, let it end at last, and compare it with the straight one; the number of kills."""
+    """Kill a run repeatedly, let it end, and compare it with the uninterrupted one; returns the number of kills."""
     sha256, epochs = straight(kind)
     arguments, made = command(folder, kind), 0
     while made < kills and kill(home, arguments, generator):
@@ -109,7 +109,7 @@ def check_killed(folder, straight, home, *, kind, kills, generator):
 
 
 @pytest.mark.parametrize("kind", [pytest.param("plain-1", marks=pytest.mark.slow), "deep-2"])
-def test_killed_and_resumed_it_ends_with_the_same_weights(folder, straight, tmp_path, kind):
+def test_killed_and_resumed_run(folder, straight, tmp_path, kind):
     made = check_killed(folder, straight, tmp_path, kind=kind, kills=2, generator=random.Random(kind))
     assert made == 2
 
@@ -118,7 +118,7 @@ def test_killed_and_resumed_it_ends_with_the_same_weights(folder, straight, tmp_
 @pytest.mark.timeout(7200)
 @pytest.mark.parametrize("kind", ["plain-1", "deep-2"])
 def test_twenty_kills(folder, straight, tmp_path, kind):
-    """Of both kinds, forty."""
+    """Forty in all, over both kinds."""
     generator, made = random.Random(kind), []
     while sum(made) < 20:
         home = tmp_path / str(len(made))
@@ -128,10 +128,10 @@ def test_twenty_kills(folder, straight, tmp_path, kind):
 
 
 def stop_at(home, arguments, *, line):
-    """Ctrl-C once that line appears: the finished process's code and messages."""
+    """Ctrl-C when that line appears; the exit code and messages of the process."""
     process = runs.start(home, *arguments)
-    for said in process.stderr:
-        if re.search(line, said):
+    for message in process.stderr:
+        if re.search(line, message):
             break
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
@@ -152,12 +152,12 @@ def stopped(folder):
 
 @pytest.fixture
 def copy(stopped, tmp_path):
-    """A copy of that run's home, to be changed at will."""
+    """A copy of that run's home, for changes."""
     shutil.copytree(stopped[0], tmp_path / "home")
     return tmp_path / "home"
 
 
-def test_the_printed_command_resumes(stopped, straight, copy):
+def test_printed_command_resumes(stopped, straight, copy):
     code, out, err = runs.finish(copy, "train", "--resume", "--run", stopped[1])
     assert (code, out) == (0, "data@1\n"), err
     assert "resumed   epoch" in err
@@ -166,7 +166,7 @@ def test_the_printed_command_resumes(stopped, straight, copy):
 
 
 @pytest.mark.parametrize("damage", ["state.json", "optimizer.safetensors", "model/weights.safetensors", "SHA256SUMS"])
-def test_a_damaged_checkpoint_gives_way_to_the_one_before_it(cli, copy, straight, damage):
+def test_damaged_checkpoint(cli, copy, straight, damage):
     *_, newest = sorted(copy.glob("checkpoints/*/step-*"))
     (newest / damage).write_bytes(b"{}")
     result = cli("train", "--resume", "--home", copy)
@@ -175,7 +175,7 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before_it(cli, copy, straight
     assert runs.weights_sha256(copy) == straight(STOPPED)[0]
 
 
-def test_a_run_whose_model_is_registered_already_is_only_tidied_up(cli, copy, monkeypatch):
+def test_run_with_a_registered_model(cli, copy, monkeypatch):
     """As after a kill between the two."""
     from lstmctl.registry.runs import TrainingRun
 
@@ -187,7 +187,7 @@ def test_a_run_whose_model_is_registered_already_is_only_tidied_up(cli, copy, mo
     assert cli("models", "list", "--runs", "--json", "--home", copy).out == ""
 
 
-def test_without_any_whole_checkpoint_it_refuses(cli, copy):
+def test_all_checkpoints_damaged(cli, copy):
     for path in copy.glob("checkpoints/*/step-*/state.json"):
         path.write_bytes(b"{}")
     result = cli("train", "--resume", "--home", copy)
@@ -195,7 +195,7 @@ def test_without_any_whole_checkpoint_it_refuses(cli, copy):
     assert "no checkpoint of" in result.err
 
 
-def test_changed_data_is_refused(cli, folder, copy):
+def test_changed_data(cli, folder, copy):
     data = folder / "data.csv"
     before = data.read_text()
     try:
@@ -216,28 +216,30 @@ def test_changed_data_is_refused(cli, folder, copy):
         (["--name", "other"], "--name is data, not other"),
         (["--positive", "neg"], "--positive is pos, not neg"),
         (["--data", "imdb"], "--data is "),
-        (["--dry-run"], "does not go with --resume"),
+        (["--dry-run"], "cannot be combined with --resume"),
     ],
 )
-def test_changed_settings_are_refused(cli, copy, options, message):
+def test_changed_settings(cli, copy, options, message):
     result = cli("train", "--resume", "--home", copy, *options)
     assert result.code == 2
     assert message in result.err
     assert list(copy.glob("checkpoints/*/step-*"))
 
 
-def test_other_versions_are_told(cli, copy):
+def test_changed_versions(cli, copy):
     (path,) = copy.glob("checkpoints/*/run.json")
     values = json.loads(path.read_text())
     values["versions"]["numpy"] = "1.0.0"
     path.write_text(json.dumps(values))
-    result = cli("train", "--resume", "--home", copy, "--epochs", EPOCHS, "--units", 8)  # the same settings are fine
+    result = cli(
+        "train", "--resume", "--home", copy, "--epochs", EPOCHS, "--units", 8
+    )  # the same settings may be given
     assert result.code == 0, result.err
     assert "warning: numpy was 1.0.0 and is " in result.err
 
 
 @pytest.mark.parametrize("content", [b"{}", b'{"schema": 1', b"[]", b'{"name": "data", "command": 1}'])
-def test_a_damaged_run_is_refused(cli, copy, content):
+def test_damaged_run_file(cli, copy, content):
     (path,) = copy.glob("checkpoints/*/run.json")
     path.write_bytes(content)
     result = cli("train", "--resume", "--home", copy)
@@ -245,7 +247,7 @@ def test_a_damaged_run_is_refused(cli, copy, content):
     assert "run.json" in result.err
 
 
-def test_a_live_run_is_not_resumed(cli, folder, tmp_path):
+def test_live_run_is_not_resumed(cli, folder, tmp_path):
     home = tmp_path / "home"
     process = runs.start(home, *command(folder, STOPPED), "--epochs", 500)
     for line in process.stderr:

@@ -1,4 +1,4 @@
-"""A real training process that is told to end: the right code, no traceback, and a run that can be resumed."""
+"""A real training process that gets a signal: the right exit code, no traceback, and a run that can be resumed."""
 
 import os
 import random
@@ -29,7 +29,7 @@ def train(folder, home, *, program=runs.PLAIN):
 
 
 def check_stopped(home, number, code, out, err):
-    """The run says what is saved and how to go on, if a step was made; a registered model is the only other end."""
+    """After the first step, the run is saved and the message says how to resume; or the model is registered."""
     assert "Traceback" not in err and "Fatal" not in err, err
     if code == 0:
         assert out == "data@1\n"
@@ -49,7 +49,7 @@ def check_stopped(home, number, code, out, err):
 
 
 def signal_at(folder, home, number, seconds, *, program=runs.PLAIN):
-    """Send the signal after so many seconds; what became of the run, and how long it took to end."""
+    """Send the signal after these seconds; the state of the run, and the seconds it took to end."""
     process = train(folder, home, program=program)
     try:
         out, err = process.communicate(timeout=seconds)
@@ -66,14 +66,14 @@ def signal_at(folder, home, number, seconds, *, program=runs.PLAIN):
     ("number", "seconds"),
     [(signal.SIGINT, 0.4), (signal.SIGTERM, 1.5), (signal.SIGHUP, 3.0), (signal.SIGINT, 5.0), (signal.SIGTERM, 7.0)],
 )
-def test_at_some_instants(folder, tmp_path, number, seconds):
+def test_signals_at_some_moments(folder, tmp_path, number, seconds):
     became, _ = signal_at(folder, tmp_path / "home", number, seconds)
     assert became in ("not begun", "resumable", "done")
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
-def test_thirty_signals_at_random_instants(folder, tmp_path):
+def test_thirty_signals_at_random_moments(folder, tmp_path):
     generator, took, became = random.Random(0), [], []
     started = time.monotonic()
     code, _, err = runs.finish(tmp_path / "straight", "train", "--data", folder / "data.csv", "-e", 40, "--units", 8)
@@ -95,7 +95,7 @@ def test_thirty_signals_at_random_instants(folder, tmp_path):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
-def test_while_training_all_of_it_is_kept(folder, tmp_path, number):
+def test_signal_while_training(folder, tmp_path, number):
     home = tmp_path / "home"
     process = train(folder, home)
     for line in process.stderr:
@@ -104,11 +104,11 @@ def test_while_training_all_of_it_is_kept(folder, tmp_path, number):
     process.send_signal(number)
     out, err = process.communicate(timeout=LIMIT)
     assert check_stopped(home, number, process.returncode, out, err) == "resumable"
-    assert re.search(r"^error: stopped after epoch \d+(, step \d+)?; all of it is saved$", err, re.M)
+    assert re.search(r"^error: stopped after epoch \d+(, step \d+)?; progress is saved$", err, re.M)
 
 
-def test_a_second_signal_ends_it_there_and_then(tmp_path):
-    """Inside a block that must not be interrupted, which a first signal waits for."""
+def test_second_signal_ends_the_process(tmp_path):
+    """Even inside a block that defers the first signal."""
     program = (
         "import os, signal, sys, time\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from lstmctl import process\nprocess.handle_signals()\n"
@@ -124,7 +124,7 @@ def test_a_second_signal_ends_it_there_and_then(tmp_path):
     assert process.returncode == 130
 
 
-def test_a_deferred_signal_comes_at_the_end_of_the_outermost_block():
+def test_deferred_signals_in_nested_blocks():
     program = (
         "import os, signal\nfrom lstmctl import process\nfrom lstmctl.errors import Signalled\n"
         "process.handle_signals()\n"
@@ -143,7 +143,7 @@ def test_a_deferred_signal_comes_at_the_end_of_the_outermost_block():
     assert done.stdout == "['inner', 'outer', 15]\n"
 
 
-def test_an_ignored_hangup_stays_ignored(tmp_path):
+def test_ignored_hangup_stays_ignored(tmp_path):
     """As under nohup."""
     (tmp_path / "run.py").write_text(
         "import os, signal, sys\nsignal.signal(signal.SIGHUP, signal.SIG_IGN)\n"

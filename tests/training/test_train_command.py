@@ -1,4 +1,4 @@
-"""`lstmctl train`, whole: from a file to a registered model, for any labels and scripts, and what can go wrong."""
+"""`lstmctl train` from a file to a registered model, for any labels and scripts, and its errors."""
 
 import csv
 import json
@@ -35,7 +35,7 @@ QUICK = ["--embedding-dim", 8, "--units", 8, "--max-len", 30, "--batch-size", 16
 
 
 def word_order_texts(count, *, seed=0):
-    """Three classes of the same words: `not good`, `good not`, and neither of the two together."""
+    """Three classes with the same words: `not good`, `good not`, and only one of the two."""
     generator = random.Random(seed)
     kinds = {"negated": ["not", "good"], "good": ["good", "not"], "neither": []}
     for number in range(count):
@@ -56,7 +56,7 @@ def write_csv(path, rows):
     return path
 
 
-def test_three_classes_in_mixed_scripts_whose_order_decides(cli, tmp_path):
+def test_word_order_in_mixed_scripts(cli, tmp_path):
     data = write_csv(tmp_path / "order.csv", word_order_texts(900))
     trained = cli("train", "--data", data, *QUICK, "--epochs", 30, "--lr", 0.01)
     assert trained.code == 0, trained.err
@@ -66,9 +66,9 @@ def test_three_classes_in_mixed_scripts_whose_order_decides(cli, tmp_path):
     assert evaluation["n"] >= 80
     assert evaluation["metrics"]["accuracy"]["value"] >= 0.95
     composed, decomposed = ("это не le café not good", unicodedata.normalize("NFD", "это не le café not good"))
-    answers = [json.loads(line) for line in cli("predict", "--json", composed, decomposed).lines]
-    assert answers[0]["probabilities"] == answers[1]["probabilities"]
-    assert answers[0]["label"] == "negated"
+    predictions = [json.loads(line) for line in cli("predict", "--json", composed, decomposed).lines]
+    assert predictions[0]["probabilities"] == predictions[1]["probabilities"]
+    assert predictions[0]["label"] == "negated"
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ def small(tmp_path):
     return write_csv(tmp_path / "Small Reviews.csv", rows)
 
 
-def test_off_a_terminal_there_is_one_plain_line_an_epoch(cli, small):
+def test_plain_line_per_epoch(cli, small):
     result = cli("train", "--data", small, *QUICK, "-e", 2, "-v")
     assert result.code == 0, result.err
     assert result.out == "small-reviews@1\n"
@@ -92,19 +92,19 @@ def test_off_a_terminal_there_is_one_plain_line_an_epoch(cli, small):
     assert "\x1b" not in result.err and "\r" not in result.err
 
 
-def test_json_describes_the_model(cli, small):
+def test_json_output(cli, small):
     described = json.loads(cli("train", "--json", "--data", small, *QUICK, "-e", 1).out)
     assert (described["schema"], described["model"]) == ("lstmctl.model/1", "small-reviews@1")
     assert described == json.loads(cli("models", "list", "--json").out)
     assert 0 <= described["low"] <= described["accuracy"] <= described["high"] <= 1
 
 
-def test_quiet_says_nothing_but_the_reference(cli, small):
+def test_quiet_output(cli, small):
     result = cli("train", "-q", "--data", small, *QUICK, "-e", 1)
     assert (result.code, result.out, result.err) == (0, "small-reviews@1\n", "")
 
 
-def test_the_same_seed_gives_the_same_bytes_and_another_seed_does_not(cli, small, tmp_path):
+def test_seed_determines_the_weights(cli, small, tmp_path):
     for seed in (1, 1, 2):
         assert cli("train", "-q", "--data", small, *QUICK, "-e", 2, "--seed", seed, "--name", "m").code == 0
     first, again, other = (
@@ -113,7 +113,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_does_not(cli, small
     assert first == again != other
 
 
-def test_the_positive_label_is_the_last_unless_told_otherwise(cli, small):
+def test_positive_label(cli, small):
     cli("train", "-q", "--data", small, *QUICK, "-e", 1)
     cli("train", "-q", "--data", small, *QUICK, "-e", 1, "--positive", "no")
     labels = [json.loads(cli("summary", f"small-reviews@{n}", "--json").out)["config"]["labels"] for n in (1, 2)]
@@ -121,28 +121,28 @@ def test_the_positive_label_is_the_last_unless_told_otherwise(cli, small):
     assert cli("evaluate", "small-reviews@2").code == 0
 
 
-def test_a_checkpoint_is_a_model_until_the_run_is_finished(cli, small, tmp_path, monkeypatch):
-    from lstmctl.training import finish
+def test_checkpoint_is_a_model(cli, small, tmp_path, monkeypatch):
+    from lstmctl.training import train
 
     def stop(*arguments, **settings):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(finish, "check", stop)
+    monkeypatch.setattr(train, "finish_model", stop)
     stopped = cli("train", "--data", small, *QUICK, "-e", 3)
     assert stopped.code == 130
     assert stopped.out == ""
-    assert "stopped after epoch 3; all of it is saved" in stopped.err
+    assert "stopped after epoch 3; progress is saved" in stopped.err
     (run,) = [json.loads(line) for line in cli("models", "list", "--runs", "--json").lines]
     assert (run["name"], run["live"]) == ("small-reviews", False)
     assert f"hint: lstmctl train --resume --run {run['run']}\n" in stopped.err
     for command in (["predict", "-m", run["checkpoint"], "good film"], ["summary", run["checkpoint"]]):
         assert cli(*command).code == 0
     assert cli("plot", run["checkpoint"]).code == 0
-    assert cli("predict", "good film").code == 66  # a checkpoint is no registered model
+    assert cli("predict", "good film").code == 66  # a checkpoint is not a registered model
     monkeypatch.undo()
 
 
-def test_a_run_stopped_within_its_first_epoch_can_be_looked_at(cli, small, monkeypatch):
+def test_run_stopped_in_its_first_epoch(cli, small, monkeypatch):
     from lstmctl.training import fit
 
     def stop(self):
@@ -152,7 +152,7 @@ def test_a_run_stopped_within_its_first_epoch_can_be_looked_at(cli, small, monke
         patched.setattr(fit.Fit, "_validate", stop)
         stopped = cli("train", "--data", small, *QUICK, "-e", 3)
     assert stopped.code == 130
-    assert "stopped after epoch 1, step 4; all of it is saved" in stopped.err
+    assert "stopped after epoch 1, step 4; progress is saved" in stopped.err
     (run,) = [json.loads(line) for line in cli("models", "list", "--runs", "--json").lines]
     assert cli("summary", run["checkpoint"]).code == 0
     assert cli("predict", "-m", run["checkpoint"], "good film").code == 0
@@ -162,7 +162,7 @@ def test_a_run_stopped_within_its_first_epoch_can_be_looked_at(cli, small, monke
     assert (resumed.code, resumed.out) == (0, "small-reviews@1\n")
 
 
-def test_the_classic_recipe_pads_in_front_and_keeps_the_last_epoch(cli, small):
+def test_classic_recipe(cli, small):
     trained = cli("train", "-v", "--data", small, *QUICK, "--recipe", "classic", "--epochs", 2)
     assert trained.code == 0, trained.err
     assert "padding = pre (recipe classic)" in trained.err
@@ -175,7 +175,7 @@ def test_the_classic_recipe_pads_in_front_and_keeps_the_last_epoch(cli, small):
 
 
 @pytest.mark.parametrize("shape", ["layers = 2", "bidirectional = true", "layers = 2\nbidirectional = true"])
-def test_deep_and_bidirectional_models_are_trained_checked_and_asked(cli, small, tmp_path, shape):
+def test_deep_and_bidirectional_models(cli, small, tmp_path, shape):
     recipe = tmp_path / "deep.toml"
     recipe.write_text(shape)
     trained = cli("train", "--data", small, *QUICK, "-e", 2, "--recipe", recipe)
@@ -184,21 +184,21 @@ def test_deep_and_bidirectional_models_are_trained_checked_and_asked(cli, small,
         assert cli(*command).code == 0
 
 
-def test_a_time_limit_ends_training_with_a_model(cli, small):
+def test_time_limit(cli, small):
     started = time.monotonic()
     trained = cli("train", "--data", small, *QUICK, "-e", 10_000, "--time-limit", "1s")
     assert (trained.code, trained.out) == (0, "small-reviews@1\n"), trained.err
     assert time.monotonic() - started < 60
 
 
-def test_a_dry_run_prints_a_recipe_that_does_the_same_and_trains_nothing(cli, small, tmp_path):
+def test_dry_run_prints_a_recipe(cli, small, tmp_path):
     options = ["--data", small, *QUICK, "--epochs", 2, "--class-weight", "balanced"]
     dry = cli("train", "--dry-run", *options)
     assert dry.code == 0, dry.err
     assert re.search(r"^# small-reviews · \d+ training texts · [\d,]+ parameters$", dry.out, re.M)
     assert "parameters" in dry.out and " s on this machine" in dry.out and "GB of memory" in dry.out
-    assert re.search(r"^units = 8 +# --units$", dry.out, re.M)
-    assert re.search(r"^dropout = 0.2 +# recipe standard$", dry.out, re.M)
+    assert re.search(r"^units = 8 +# --units · Number of LSTM units\.$", dry.out, re.M)
+    assert re.search(r"^dropout = 0.2 +# recipe standard · Dropout rate on embeddings\.$", dry.out, re.M)
     assert not list(tmp_path.glob("home/*"))
     recipe = tmp_path / "mine.toml"
     recipe.write_text(dry.out)
@@ -209,11 +209,13 @@ def test_a_dry_run_prints_a_recipe_that_does_the_same_and_trains_nothing(cli, sm
     assert planned["parameters"] > 0 and planned["seconds"] > 0 and planned["memory_bytes"] > 0
 
 
-def test_a_dry_run_chooses_the_epochs_for_the_data(cli, small):
-    assert re.search(r"^epochs = 30 +# for \d+ texts$", cli("train", "--dry-run", "--data", small).out, re.M)
+def test_dry_run_chooses_the_epochs(cli, small):
+    assert re.search(
+        r"^epochs = 30 +# for \d+ texts · Number of epochs\.$", cli("train", "--dry-run", "--data", small).out, re.M
+    )
 
 
-def test_nothing_is_left_of_a_finished_run(cli, small, tmp_path):
+def test_finished_run_leaves_nothing(cli, small, tmp_path):
     assert cli("train", "-q", "--data", small, *QUICK, "-e", 2).code == 0
     assert cli("models", "list", "--runs", "--json").out == ""
     assert list((tmp_path / "home" / "checkpoints").iterdir()) == []
@@ -258,7 +260,7 @@ MISTAKES = [
 
 
 @pytest.mark.parametrize(("options", "code", "message"), MISTAKES, ids=lambda value: str(value)[:30])
-def test_mistakes_are_told_before_training(cli, small, tmp_path, options, code, message):
+def test_usage_errors(cli, small, tmp_path, options, code, message):
     result = cli("train", "--data", small, *options)
     assert result.code == code
     assert message in result.err
@@ -273,11 +275,11 @@ def test_mistakes_are_told_before_training(cli, small, tmp_path, options, code, 
         ("", 65, "empty"),
         ("text,label\n", 65, "no rows"),
         ("text,label\ngood,pos\nbad,pos\n", 65, "only one label"),
-        ("text,label\ngood,pos\nbad,neg\n", 65, "label"),  # not every label can be in every part
+        ("text,label\ngood,pos\nbad,neg\n", 65, "label"),  # too few texts for every label in every part
         ("text,label\n…,pos\n!,neg\n", 65, ""),
     ],
 )
-def test_data_that_cannot_be_learned_from(cli, tmp_path, content, code, message):
+def test_unusable_data(cli, tmp_path, content, code, message):
     path = tmp_path / "data.csv"
     path.write_text(content)
     result = cli("train", "--data", path, *QUICK)
@@ -286,13 +288,13 @@ def test_data_that_cannot_be_learned_from(cli, tmp_path, content, code, message)
     assert not list(tmp_path.glob("home/models/*/v*"))
 
 
-def test_unknown_data_has_near_names(cli):
+def test_unknown_data_set(cli):
     result = cli("train", "--data", "imbd")
     assert result.code == 66
     assert "did you mean imdb" in result.err
 
 
-def test_an_unwritable_home_is_told_before_training(cli, small, tmp_path):
+def test_unwritable_home(cli, small, tmp_path):
     (tmp_path / "file").write_text("")
     result = cli("train", "--data", small, *QUICK, "--home", tmp_path / "file")
     assert result.code == 73

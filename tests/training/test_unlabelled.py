@@ -1,4 +1,4 @@
-"""`train --unlabelled` and `--recipe accurate`: words that no labelled text has, from the file to the answer."""
+"""`train --unlabelled` and `--recipe accurate`: words that occur in no labelled text, up to their predictions."""
 
 import json
 import lzma
@@ -18,14 +18,14 @@ BAD = ["bad", "awful", "boring", "dreadful", "tedious", "dismal"]
 
 
 def text(generator, words):
-    """A praise or a pan: its words keep each other company, among others that all texts have."""
+    """A positive or negative text: words of one kind, among words common to all texts."""
     parts = [generator.choice(words) if generator.random() < 0.5 else f"w{generator.randrange(9)}" for _ in range(8)]
     return " ".join(parts)
 
 
 @pytest.fixture
 def files(tmp_path):
-    """Labelled texts know two words of each kind; the unlabelled ones all six."""
+    """Labelled texts have two words of each kind; the unlabelled ones all six."""
     generator = random.Random(0)
     labelled, unlabelled = tmp_path / "few.csv", tmp_path / "many.jsonl.xz"
     rows = [(text(generator, words[:2]), label) for _ in range(60) for words, label in ((GOOD, "yes"), (BAD, "no"))]
@@ -35,31 +35,31 @@ def files(tmp_path):
     return labelled, unlabelled
 
 
-def test_words_without_a_labelled_text_are_understood(cli, files):
+def test_words_without_labelled_texts(cli, files):
     labelled, unlabelled = files
-    questions = [*GOOD[2:], *BAD[2:]]
-    right, beaten = {}, {}
+    words = [*GOOD[2:], *BAD[2:]]
+    correct, baselines = {}, {}
     for name, more in (("alone", []), ("more", ["--unlabelled", unlabelled])):
         result = cli("train", "--data", labelled, *QUICK, "--name", name, *more)
         assert result.code == 0, result.err
-        beaten[name] = re.search(r"to beat.*", result.err).group()
-        answers = [json.loads(line) for line in cli("predict", "--json", "-m", name, *questions).lines]
-        labels = [answer["label"] for answer in answers]
-        right[name] = sum(
-            label == ("yes" if word in GOOD else "no") for label, word in zip(labels, questions, strict=True)
+        baselines[name] = re.search(r"baseline .*", result.err).group()
+        predictions = [json.loads(line) for line in cli("predict", "--json", "-m", name, *words).lines]
+        labels = [prediction["label"] for prediction in predictions]
+        correct[name] = sum(
+            label == ("yes" if word in GOOD else "no") for label, word in zip(labels, words, strict=True)
         )
-        unknown = [answer["unknown"] for answer in answers]
+        unknown = [prediction["unknown"] for prediction in predictions]
         assert all(unknown) if name == "alone" else not any(unknown)
     assert "1,200 unlabelled" in result.err
-    assert right["more"] == len(questions)
-    assert beaten["alone"] == beaten["more"]  # what there is to beat learns from the labelled texts alone
+    assert correct["more"] == len(words)
+    assert baselines["alone"] == baselines["more"]  # they learn from the labelled texts alone
     assert cli("evaluate", "more").code == 0
     unlabelled.unlink()
-    assert cli("evaluate", "more").code == 0  # needs them no more
+    assert cli("evaluate", "more").code == 0  # does not need the file
 
 
-def test_the_accurate_recipe_with_and_without_a_break(cli, files, tmp_path):
-    """Killed in the middle and resumed: the bytes of the run that went through."""
+def test_resumed_run_has_the_same_weights(cli, files, tmp_path):
+    """Killed and resumed, it ends with the bytes of an uninterrupted run."""
     labelled, unlabelled = files
     recipe = tmp_path / "small.toml"
     recipe.write_text('bidirectional = true\npooling = "last+max"\nword_vectors = "cooccurrence"\nword_dropout = 0.4\n')
@@ -88,12 +88,12 @@ def test_the_accurate_recipe_with_and_without_a_break(cli, files, tmp_path):
     assert runs.weights_sha256(straight) == runs.weights_sha256(broken)
 
 
-def test_a_file_that_is_not_there_is_told_before_anything_is_trained(cli, files, tmp_path):
+def test_missing_file(cli, files, tmp_path):
     result = cli("train", "--data", files[0], "--unlabelled", tmp_path / "mani.jsonl.xz")
     assert result.code == 66
     assert "there is no file" in result.err and "many.jsonl.xz" in result.err
 
 
-def test_the_plan_says_what_unlabelled_texts_change(cli, files):
+def test_dry_run_names_the_option(cli, files):
     plan = cli("train", "--data", files[0], "--unlabelled", files[1], "--dry-run").out
-    assert re.search(r'word_vectors = "cooccurrence" +# --unlabelled', plan)
+    assert re.search(r'^word_vectors = "cooccurrence" +# --unlabelled · ', plan, re.M)

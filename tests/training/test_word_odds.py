@@ -1,4 +1,4 @@
-"""The odds of naive Bayes in the embedding: those of all texts in the model, those of all others for each text."""
+"""Naive Bayes log odds in the embedding: of all texts in the model, of all other texts for each training text."""
 
 from dataclasses import replace
 
@@ -16,7 +16,7 @@ texts_and_labels = st.lists(st.tuples(ids, st.integers(0, 2)), min_size=1, max_s
 
 
 def likelihoods(texts, truth, *, labels, vocab_size):
-    """log P(word | label), of words that naive Bayes counts, by the module that the floors come from."""
+    """log P(word | label) of the words that naive Bayes counts, from the module of the baselines."""
     return NaiveBayes.fit(texts, truth, labels=labels, vocab_size=vocab_size).likelihood
 
 
@@ -27,7 +27,7 @@ def odds_of(texts, truth, **shape):
 
 @settings(max_examples=200, deadline=None)
 @given(rows=texts_and_labels, labels=st.sampled_from([2, 3]))
-def test_a_text_sees_what_all_other_texts_tell(rows, labels):
+def test_text_sees_the_odds_of_all_others(rows, labels):
     texts = [np.array(text, np.int32) for text, _ in rows]
     truth = np.array([label % labels for _, label in rows], np.int64)
     odds = odds_of(texts, truth, labels=("a", "b", "c")[:labels])
@@ -46,15 +46,15 @@ def test_a_text_sees_what_all_other_texts_tell(rows, labels):
         start += len(text)
         seen = odds.table[text] + own[:, None] * odds.axes[truth[number]]
         nothing = np.empty(0, np.int32)
-        others = [nothing if place == number else words for place, words in enumerate(texts)]
+        others = [nothing if index == number else words for index, words in enumerate(texts)]
         without = likelihoods(others, truth, labels=labels, vocab_size=7)
         words = text >= FIRST_WORD
         np.testing.assert_allclose(seen[words], expected(without, text[words]), atol=1e-6)
         assert not seen[~words].any()
 
 
-def test_of_many_labels_the_directions_that_tell_most_are_kept():
-    """Twelve labels in three pairs of four that use the same words: three directions tell them apart."""
+def test_largest_contrasts_of_many_labels():
+    """Twelve labels in four groups that use the same words: three directions separate them."""
     generator = np.random.default_rng(0)
     truth = np.repeat(np.arange(12), 20)
     texts = [2 + 10 * (label % 4) + generator.integers(0, 10, 30).astype(np.int32) for label in truth]
@@ -65,13 +65,13 @@ def test_of_many_labels_the_directions_that_tell_most_are_kept():
     assert np.square(few.table).sum() > 0.97 * np.square(full.table).sum()
 
 
-def test_a_recipe_without_them():
+def test_recipe_without_odds():
     assert word_odds([], np.array([]), ModelConfig(labels=("a", "b")), TrainConfig(word_odds="none")) is None
 
 
 @pytest.mark.training
 @pytest.mark.parametrize("optimizer", ["rmsprop", "adam"])
-def test_they_stay_as_they_were_counted_while_the_rest_is_trained(optimizer):
+def test_odds_are_not_trained(optimizer):
     from training.test_fit import planned, start
 
     plan = planned(optimizer=optimizer, epochs=1)
@@ -85,15 +85,17 @@ def test_they_stay_as_they_were_counted_while_the_rest_is_trained(optimizer):
 
 
 @pytest.mark.training
-def test_a_step_is_made_with_what_the_other_texts_tell():
-    """The forward pass of a step, against the same network whose table holds what the text may see."""
+def test_step_sees_the_odds_of_other_texts():
+    """The forward pass of a step, against the same network with the odds that the text may see in its table."""
     import tensorflow as tf
     from training.test_fit import planned, start
 
     from lstmctl.training import forward
 
     plan = planned(dropout=0.0)
-    plan = replace(plan, odds=plan.odds._replace(own=1000 * plan.odds.own))  # or the difference would be lost
+    plan = replace(
+        plan, odds=plan.odds._replace(own=1000 * plan.odds.own)
+    )  # or the difference would be too small to notice
     fitting = start(plan)
     text = 5
     words, lengths, own = fitting._steps._batch(tf.constant([text]))
@@ -118,4 +120,4 @@ def test_a_step_is_made_with_what_the_other_texts_tell():
         fitting.network, plan.model, forward.embed(fitting.network, words, unknown=False), lengths, **settings
     )
     np.testing.assert_allclose(seen, plain, atol=1e-6)
-    assert np.abs(plan.odds.own[begin : begin + len(read)]).min() > 0.1  # the comparison would notice
+    assert np.abs(plan.odds.own[begin : begin + len(read)]).min() > 0.1  # so the comparison is sharp
