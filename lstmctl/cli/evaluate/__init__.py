@@ -93,7 +93,7 @@ def command(
     engine: Engine = "local",
     ray_address: RayAddress = None,
 ) -> int:
-    """Measure models on texts they were not trained on, or compare them."""
+    """Measure models on unseen texts, or compare them."""
     from lstmctl.cli.evaluate.report import build_answer
     from lstmctl.evaluation.job import EvaluationRequest, evaluate_models
 
