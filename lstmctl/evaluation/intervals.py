@@ -64,13 +64,10 @@ def wilson(successes: int, n: int, *, confidence: float = 0.95) -> Interval:
     return Interval(0.0 if successes == 0 else centre - half, 1.0 if successes == n else centre + half)
 
 
-# --- stratified bootstrap -------------------------------------------------------------------------------------------
-
 RESAMPLES, SEED = 1_000, 0
 # More than the 1.96 of a normal distribution, because the bias is an estimate too: the width at which simulated
 # intervals contained the true value 95 times in 100 (tests/benchmarks/intervals.py).
 BIASED_WIDTH = 2.18
-FEWEST = 20  # texts that a bootstrap needs
 
 
 def bootstrap_samples(truth: Integers, *, resamples: int = RESAMPLES, seed: int = SEED) -> Iterator[Weights]:
@@ -83,15 +80,6 @@ def bootstrap_samples(truth: Integers, *, resamples: int = RESAMPLES, seed: int 
             sample = generator.integers(0, indices.size, indices.size, np.int32)  # twice as fast as 64 bits
             weights[indices] = np.bincount(sample, minlength=indices.size)
         yield weights
-
-
-def no_bootstrap_reason(truth: Integers) -> str | None:
-    """Why a bootstrap interval would be misleading, or None."""
-    if truth.size < FEWEST:
-        return f"fewer than {FEWEST} texts"
-    if np.unique(truth, return_counts=True)[1].min() < 2:
-        return "a label with a single text"
-    return None
 
 
 def bootstrap_intervals(
@@ -116,9 +104,6 @@ def bootstrap_intervals(
     high = np.where(biased, np.maximum(0, unbiased + width), high)
     varies = samples.max(axis=0) > samples.min(axis=0)
     return [Interval(float(a), float(b)) if ok else None for a, b, ok in zip(low, high, varies, strict=True)]
-
-
-# --- two models -----------------------------------------------------------------------------------------------------
 
 
 class Comparison(NamedTuple):

@@ -5,7 +5,9 @@ A model is measured on texts that it was not trained on: the test part of its ow
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import combinations
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -22,7 +24,7 @@ from lstmctl.evaluation.intervals import Comparison, compare_models
 from lstmctl.evaluation.metrics import best_f1_threshold
 from lstmctl.evaluation.report import Evaluation, measure
 from lstmctl.evaluation.slices import slice_texts
-from lstmctl.model.classifier import Classifier, Prediction, predicted_indices
+from lstmctl.model.classifier import Classifier, Prediction
 from lstmctl.model.text import normalise
 from lstmctl.registry.artifact import ModelFolder
 from lstmctl.scoring.pool import ParallelMap, map_texts
@@ -30,9 +32,6 @@ from lstmctl.scoring.pool import ParallelMap, map_texts
 Part = Literal["test", "val"]
 AutoF1 = Literal["auto:f1"]
 _PART_NAMES = {"test": "test", "val": "validation"}
-
-
-# --- which texts ----------------------------------------------------------------------------------------------------
 
 
 class LabelledTexts(NamedTuple):
@@ -47,45 +46,34 @@ class LabelledTexts(NamedTuple):
 def select_texts(
     folders: Sequence[ModelFolder], data: DataConfig | None, *, part: Part = "test", home: Path
 ) -> LabelledTexts:
-    """The texts that models are measured on: those of `data`, or where that is None or turns out to be the very data
-    that the first model was trained on, a part of that.
-
-    Of other data, its own test part where it has one, otherwise all texts.
+    """The texts that models are measured on: of `data` its own test part if it has one, otherwise all texts. Where it
+    is None, or the same data that the first model was trained on, a part of that.
 
     Raises:
-        NotFound: there is no such data. BadData: it changed since a model was trained on it, has no such part or labels
-        that a model does not know, or the models were trained on different data.
+        NotFound: the data does not exist. BadData: it changed since training, lacks the part, has labels that a model
+        does not know, or the models were trained on different data.
     """
-    texts = None
+    texts, first = None, folders[0]
     if data is not None:
         config = replace(data, source=resolve_source(data.source))
         examples, sha256 = read_all(config, home=home)
-        if sha256 != folders[0].card.data_sha256:
+        if sha256 != first.card.data_sha256:
             texts = LabelledTexts(examples, data.source, config, None)
     if texts is None:
-        _check_same_data(folders)
-        texts = _own_texts(folders[0], part, home=home)
+        own = first.card.data, first.card.data_sha256
+        if other := next((folder for folder in folders if (folder.card.data, folder.card.data_sha256) != own), None):
+            raise BadData(
+                f"{first.reference} and {other.reference} have different held-out texts",
+                hint="--data names texts that neither was trained on",
+            )
+        texts = _read_part(first, part, home=home)
     for folder in folders:
         check_labels(texts.examples, folder.card.config.labels, model=folder.reference)
     return texts
 
 
-def _check_same_data(folders: Sequence[ModelFolder]) -> None:
-    """
-    Raises:
-        BadData: the models do not share a test part.
-    """
-    first, *others = folders
-    for folder in others:
-        if (folder.card.data, folder.card.data_sha256) != (first.card.data, first.card.data_sha256):
-            raise BadData(
-                f"{first.reference} and {folder.reference} have different test texts",
-                hint="--data names texts that neither was trained on",
-            )
-
-
-def _own_texts(folder: ModelFolder, part: Part, *, home: Path) -> LabelledTexts:
-    """A part of the data that the model was trained on: one that it was not fitted to."""
+def _read_part(folder: ModelFolder, part: Part, *, home: Path) -> LabelledTexts:
+    """The test or validation part of the model's own data."""
     card = folder.card
     hint = f"lstmctl evaluate {folder.reference} --data FILE measures it on other texts"
     if card.data is None:
@@ -121,9 +109,6 @@ def check_labels(examples: Sequence[Example], labels: tuple[str, ...], *, model:
         )
 
 
-# --- predictions ----------------------------------------------------------------------------------------------------
-
-
 class LabelledPredictions(NamedTuple):
     """Predictions for labelled texts."""
 
@@ -133,10 +118,11 @@ class LabelledPredictions(NamedTuple):
 
 
 def predict_examples(
-    classifier: Classifier, examples: Sequence[Example], *, parallel_map: ParallelMap
+    classifier: Classifier, examples: Sequence[Example], *, parallel_map: ParallelMap, threshold: float | None = None
 ) -> LabelledPredictions:
-    """The predictions for examples, one or more, whose labels `check_labels` has checked."""
-    predictions = map_texts(parallel_map, classifier.predict, [example.text for example in examples])
+    """The predictions for examples, one or more, whose labels are the model's."""
+    predict = partial(classifier.predict, threshold=threshold)
+    predictions = map_texts(parallel_map, predict, [example.text for example in examples])
     probabilities = np.array([prediction.probabilities for prediction in predictions])
     return LabelledPredictions(predictions, probabilities, label_indices(examples, classifier.config.labels))
 
@@ -144,18 +130,10 @@ def predict_examples(
 def predictions_on(
     folders: Sequence[ModelFolder], data: DataConfig | None, *, parallel_map: ParallelMap, home: Path
 ) -> tuple[list[LabelledPredictions], str]:
-    """Each model's predictions for `data`, or for the test part that the models share, and a description of the texts.
-
-    Raises:
-        As `select_texts`.
-    """
-    texts = select_texts(folders, data, home=home)
-    return [
-        predict_examples(folder.classifier(), texts.examples, parallel_map=parallel_map) for folder in folders
-    ], texts.description
-
-
-# --- evaluation -----------------------------------------------------------------------------------------------------
+    """Each model's predictions for the texts that `select_texts` chooses, and a description of the texts."""
+    examples, description, *_ = select_texts(folders, data, home=home)
+    models = (folder.classifier() for folder in folders)
+    return [predict_examples(model, examples, parallel_map=parallel_map) for model in models], description
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -237,51 +215,37 @@ def evaluate_models(
 def _evaluate_model(
     folder: ModelFolder, texts: LabelledTexts, request: EvaluationRequest, *, parallel_map: ParallelMap, home: Path
 ) -> ModelEvaluation:
-    config, examples, threshold = folder.card.config, texts.examples, request.threshold
+    classifier, examples, threshold = folder.classifier(), texts.examples, request.threshold
     if isinstance(threshold, str):
-        threshold = _best_threshold(folder, parallel_map=parallel_map, home=home)
+        validation = select_texts([folder], None, part="val", home=home).examples
+        _, probabilities, truth = predict_examples(classifier, validation, parallel_map=parallel_map)
+        threshold = best_f1_threshold(probabilities[:, 1], truth)
     # In a thread: this process is nearly idle while others predict.
     with ThreadPoolExecutor(1) as executor:
-        baseline_task = executor.submit(_naive_bayes_and_overlap, folder, texts, home=home)
-        predictions, probabilities, truth = predict_examples(folder.classifier(), examples, parallel_map=parallel_map)
-    baseline, trained_on = baseline_task.result()
-    predicted = predicted_indices(probabilities, threshold=threshold)
+        task = executor.submit(_naive_bayes_and_overlap, folder, texts, home=home)
+        predictions, probabilities, truth = predict_examples(
+            classifier, examples, parallel_map=parallel_map, threshold=threshold
+        )
+    baseline, trained_on = task.result()
+    pairs = list(zip(examples, predictions, strict=True))
+    mistakes = [
+        Mistake(example.row, example.label, prediction.label, prediction.probability, example.text)
+        for example, prediction in pairs
+        if prediction.label != example.label
+    ]
     slices = {} if request.by is None else slice_texts(request.by, examples, predictions, texts.config, home=home)
+    config = classifier.config
+    evaluate = partial(measure, labels=config.labels, threshold=threshold)
     return ModelEvaluation(
         folder.reference,
-        measure(probabilities, truth, labels=config.labels, threshold=threshold, temperature=config.temperature),
-        correct=predicted == truth,
+        evaluate(probabilities, truth, temperature=config.temperature),
+        correct=np.array([prediction.label == example.label for example, prediction in pairs]),
         threshold=threshold,
         baseline=baseline,
         trained_on=trained_on,
-        slices={
-            name: measure(probabilities[indices], truth[indices], labels=config.labels, threshold=threshold)
-            for name, indices in slices.items()
-        },
-        worst=_find_mistakes(examples, probabilities, predicted, config.labels)[: request.worst],
+        slices={name: evaluate(probabilities[indices], truth[indices]) for name, indices in slices.items()},
+        worst=sorted(mistakes, key=lambda mistake: (-mistake.probability, mistake.row))[: request.worst],
     )
-
-
-def _best_threshold(folder: ModelFolder, *, parallel_map: ParallelMap, home: Path) -> float:
-    """The threshold with the best F1 of the positive label on the model's validation part."""
-    examples = select_texts([folder], None, part="val", home=home).examples
-    _, probabilities, truth = predict_examples(folder.classifier(), examples, parallel_map=parallel_map)
-    return best_f1_threshold(probabilities[:, 1], truth)
-
-
-def _find_mistakes(
-    examples: Sequence[Example],
-    probabilities: NDArray[np.float64],
-    predicted: NDArray[np.intp],
-    labels: tuple[str, ...],
-) -> list[Mistake]:
-    """All mistakes, the most confident first."""
-    mistakes = [
-        Mistake(example.row, example.label, labels[index], float(row[index]), example.text)
-        for example, row, index in zip(examples, probabilities, predicted, strict=True)
-        if labels[index] != example.label
-    ]
-    return sorted(mistakes, key=lambda mistake: (-mistake.probability, mistake.row))
 
 
 def _naive_bayes_and_overlap(folder: ModelFolder, texts: LabelledTexts, *, home: Path) -> tuple[float | None, int]:
@@ -290,17 +254,13 @@ def _naive_bayes_and_overlap(folder: ModelFolder, texts: LabelledTexts, *, home:
     On a part of the model's own data, as measured before training. On other texts, naive Bayes is fitted on the model's
     training texts, if they still exist unchanged.
     """
-    card = folder.card
+    card, dataset = folder.card, None
     if texts.part is not None:
         baselines: dict[str, dict[str, float]] = folder.metrics().get("baselines", {})
         return baselines.get("naive_bayes", {}).get(_PART_NAMES[texts.part]), 0
-    if card.data is None:
-        return None, 0
-    try:
-        dataset = load(card.data, home=home)
-    except LstmctlError:
-        return None, 0
-    if dataset.sha256 != card.data_sha256:
+    with suppress(LstmctlError):
+        dataset = load(card.data, home=home) if card.data is not None else None
+    if dataset is None or dataset.sha256 != card.data_sha256:
         return None, 0
     trained_on = {normalise(example.text) for example in dataset.train}
     overlap = sum(normalise(example.text) in trained_on for example in texts.examples)

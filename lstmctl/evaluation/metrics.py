@@ -8,7 +8,7 @@ Arguments, for n texts and a fixed order of the labels:
   scores         (n,) floats: the probability of label 1, or anything that increases with it
   confusion      (labels, labels) integers, from `confusion`: a row for each true label, a column for each predicted one
 
-Losses are in nats.
+Losses are in nats. Without texts, or with arrays of different lengths, functions raise ValueError.
 """
 
 from typing import Any, NamedTuple
@@ -27,9 +27,6 @@ SMALLEST = float(np.finfo(np.float32).eps)
 CALIBRATION_BINS = 15
 
 
-# --- of predicted labels --------------------------------------------------------------------------------------------
-
-
 class LabelScores(NamedTuple):
     """One label against all others; `n` is its support, the number of texts that truly have it."""
 
@@ -44,9 +41,6 @@ def accuracy(truth: Integers, predicted: Integers) -> float:
 
     >>> accuracy(np.array([0, 1, 1, 0]), np.array([0, 1, 0, 0]))
     0.75
-
-    Raises:
-        ValueError: no texts, or arrays of different lengths.
     """
     check_same_length(truth, predicted)
     return float(np.mean(truth == predicted))
@@ -59,7 +53,7 @@ def confusion(truth: Integers, predicted: Integers, *, labels: int) -> NDArray[n
     [[2, 0], [1, 1]]
 
     Raises:
-        ValueError: no texts, arrays of different lengths, or an index that is not 0…labels-1.
+        ValueError: an index is not 0…labels-1.
     """
     check_same_length(truth, predicted)
     for indices in (truth, predicted):
@@ -76,12 +70,8 @@ def per_label(confusion: Integers) -> list[LabelScores]:
     LabelScores(precision=1.0, recall=0.5, f1=0.6666666666666666, n=2)
     """
     correct, support, predicted_count = np.diagonal(confusion), confusion.sum(axis=1), confusion.sum(axis=0)
-    columns = (
-        _ratio(correct, predicted_count),
-        _ratio(correct, support),
-        _ratio(2 * correct, support + predicted_count),
-        support,
-    )
+    f1 = _ratio(2 * correct, support + predicted_count)
+    columns = _ratio(correct, predicted_count), _ratio(correct, support), f1, support
     return [LabelScores(*scores) for scores in zip(*(column.tolist() for column in columns), strict=True)]
 
 
@@ -100,15 +90,8 @@ def _ratio(numerators: Integers, denominators: Integers) -> NDArray[np.float64]:
     return np.divide(numerators, denominators, out=np.zeros(numerators.shape), where=denominators != 0)
 
 
-# --- of probabilities and scores ------------------------------------------------------------------------------------
-
-
 def log_loss(probabilities: Floats, truth: Integers) -> float:
-    """The mean of -log(probability of the true label); probabilities below `SMALLEST` count as that.
-
-    Raises:
-        ValueError: no texts, or arrays of different lengths.
-    """
+    """The mean of -log(probability of the true label); probabilities below `SMALLEST` count as that."""
     check_same_length(probabilities, truth)
     true_probability = probabilities[np.arange(truth.size), truth].astype(np.float64)
     return float(-np.mean(np.log(np.maximum(true_probability, SMALLEST))))
@@ -157,9 +140,6 @@ def best_f1_threshold(scores: Floats, truth: Integers) -> float:
 
     >>> round(best_f1_threshold(np.array([0.9, 0.7, 0.5, 0.3]), np.array([1, 1, 0, 0])), 3)
     0.6
-
-    Raises:
-        ValueError: no texts, or arrays of different lengths.
     """
     check_same_length(scores, truth)
     thresholds, true_positives, selected = _counts_by_threshold(scores, truth)
@@ -173,9 +153,6 @@ def _counts_by_threshold(scores: Floats, truth: Integers) -> tuple[Floats, Integ
     order = np.argsort(-scores, kind="stable")
     ends = np.flatnonzero(np.r_[scores[order][1:] < scores[order][:-1], True])  # equal scores are selected together
     return scores[order][ends], np.cumsum(truth[order] == 1)[ends], ends + 1
-
-
-# --- of confidence --------------------------------------------------------------------------------------------------
 
 
 class Bin(NamedTuple):
@@ -193,9 +170,6 @@ def calibration_error(probabilities: Floats, truth: Integers, predicted: Integer
     Confidence is the probability of the predicted label. Predictions fall into 15 bins of equal width by confidence;
     the ECE is the mean over all predictions of |accuracy - mean confidence| of their bin. Source: Guo et al., On
     Calibration of Modern Neural Networks (2017). It is biased: above 0 on few texts, however well calibrated the model.
-
-    Raises:
-        ValueError: no texts, or arrays of different lengths.
     """
     check_same_length(probabilities, truth)
     confidence = probabilities[np.arange(truth.size), predicted]

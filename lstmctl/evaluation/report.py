@@ -9,10 +9,13 @@ from numpy.typing import NDArray
 
 from lstmctl.evaluation import metrics
 from lstmctl.evaluation.calibration import uncalibrated
-from lstmctl.evaluation.intervals import bootstrap_intervals, no_bootstrap_reason, wilson
-from lstmctl.evaluation.metrics import LabelScores
+from lstmctl.evaluation.intervals import bootstrap_intervals, wilson
+from lstmctl.evaluation.metrics import Integers, LabelScores
 from lstmctl.model.classifier import predicted_indices
 
+Floats = NDArray[np.float64]
+
+_FEWEST_TEXTS = 20  # that a bootstrap needs
 _MOST_LABELS = 50  # beyond that, bootstrapping the F1 of each label takes too long
 _NO_VARIATION = "no variation across bootstrap samples"
 
@@ -39,20 +42,18 @@ class Evaluation:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready values."""
+        rows = [dict(zip(self.labels, row, strict=True)) for row in self.confusion]
         return {
             "n": self.n,
             "metrics": {name: metric._asdict() for name, metric in self.metrics.items()},
             "labels": {label: scores._asdict() for label, scores in self.per_label.items()},
-            "confusion": {
-                label: dict(zip(self.labels, row, strict=True))
-                for label, row in zip(self.labels, self.confusion, strict=True)
-            },
+            "confusion": dict(zip(self.labels, rows, strict=True)),
         }
 
 
 def measure(
-    probabilities: NDArray[np.float64],
-    truth: NDArray[np.int64],
+    probabilities: Floats,
+    truth: Integers,
     *,
     labels: Sequence[str],
     threshold: float | None = None,
@@ -90,16 +91,12 @@ def measure(
     return Evaluation(tuple(labels), n, results, per_label, confusion.tolist())
 
 
-def _calibration_metrics(
-    probabilities: NDArray[np.float64], predicted: NDArray[np.intp], truth: NDArray[np.int64]
-) -> dict[str, float]:
-    return {
-        "log_loss": metrics.log_loss(probabilities, truth),
-        "ece": metrics.calibration_error(probabilities, truth, predicted),
-    }
+def _calibration_metrics(probabilities: Floats, predicted: Integers, truth: Integers) -> dict[str, float]:
+    ece = metrics.calibration_error(probabilities, truth, predicted)
+    return {"log_loss": metrics.log_loss(probabilities, truth), "ece": ece}
 
 
-def _has_auc(truth: NDArray[np.int64], labels: Sequence[str]) -> bool:
+def _has_auc(truth: Integers, labels: Sequence[str]) -> bool:
     return len(labels) == 2 and bool(0 < np.sum(truth) < len(truth))
 
 
@@ -110,33 +107,33 @@ def _proportion(value: float, successes: np.integer[Any], n: int | np.integer[An
     return Metric(value, *wilson(int(successes), int(n)), int(n))
 
 
+def _no_bootstrap_reason(truth: Integers, labels: Sequence[str]) -> str | None:
+    """Why a bootstrap interval would be misleading or too slow, or None."""
+    if truth.size < _FEWEST_TEXTS:
+        return f"fewer than {_FEWEST_TEXTS} texts"
+    if np.unique(truth, return_counts=True)[1].min() < 2:
+        return "a label with a single text"
+    return f"more than {_MOST_LABELS} labels" if len(labels) > _MOST_LABELS else None
+
+
 def _with_bootstrap(
-    values: Mapping[str, float],
-    probabilities: NDArray[np.float64],
-    predicted: NDArray[np.intp],
-    truth: NDArray[np.int64],
-    *,
-    labels: Sequence[str],
+    values: Mapping[str, float], probabilities: Floats, predicted: Integers, truth: Integers, *, labels: Sequence[str]
 ) -> dict[str, Metric]:
     """`values`, which are names and numbers of `WeightedMetrics`, with intervals."""
-    reason = no_bootstrap_reason(truth)
-    if reason is None and len(labels) > _MOST_LABELS:
-        reason = f"more than {_MOST_LABELS} labels"
-    if reason is not None:
+    if reason := _no_bootstrap_reason(truth, labels):
         return {name: Metric(value, None, None, truth.size, reason) for name, value in values.items()}
     weighted = WeightedMetrics(probabilities, predicted, truth, labels=labels)
 
-    def resample(weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    def resample(weights: Floats) -> Floats:
         by_name = weighted(weights)
         return np.array([by_name[name] for name in values])
 
     intervals = bootstrap_intervals(resample, truth, biased=np.array([name == "ece" for name in values]))
-    return {
-        name: Metric(value, interval.low, interval.high, truth.size)
-        if interval is not None
-        else Metric(value, None, None, truth.size, _NO_VARIATION)
-        for (name, value), interval in zip(values.items(), intervals, strict=True)
-    }
+    results = {}
+    for (name, value), interval in zip(values.items(), intervals, strict=True):
+        low, high = interval or (None, None)
+        results[name] = Metric(value, low, high, truth.size, None if interval else _NO_VARIATION)
+    return results
 
 
 class WeightedMetrics:
@@ -146,14 +143,7 @@ class WeightedMetrics:
     labels that both occur, and the F1 of each label. With weights of 1 they are those of `metrics`.
     """
 
-    def __init__(
-        self,
-        probabilities: NDArray[np.float64],
-        predicted: NDArray[np.intp],
-        truth: NDArray[np.int64],
-        *,
-        labels: Sequence[str],
-    ) -> None:
+    def __init__(self, probabilities: Floats, predicted: Integers, truth: Integers, *, labels: Sequence[str]) -> None:
         self._labels, self._has_auc = labels, _has_auc(truth, labels)
         self._cells = truth * len(labels) + predicted
         true_probability = probabilities[np.arange(truth.size), truth]
@@ -166,7 +156,7 @@ class WeightedMetrics:
             self._starts = np.flatnonzero(np.r_[True, scores[1:] > scores[:-1]])  # of groups of equal scores
             self._positive = (truth == 1)[self._order].astype(np.float64)
 
-    def __call__(self, weights: NDArray[np.float64]) -> dict[str, np.floating[Any]]:
+    def __call__(self, weights: Floats) -> dict[str, np.floating[Any]]:
         n, labels = weights.sum(), len(self._labels)
         confusion = np.bincount(self._cells, weights, labels * labels).reshape(labels, labels)
         correct, support, predicted_count = np.diagonal(confusion), confusion.sum(axis=1), confusion.sum(axis=0)
@@ -184,7 +174,7 @@ class WeightedMetrics:
             values["auc"] = self._auc(weights)
         return values | {f"f1.{label}": score for label, score in zip(self._labels, f1, strict=True)}
 
-    def _auc(self, weights: NDArray[np.float64]) -> np.floating[Any]:
+    def _auc(self, weights: Floats) -> np.floating[Any]:
         ordered = weights[self._order]
         ones = ordered * self._positive
         if self._starts.size < ordered.size:

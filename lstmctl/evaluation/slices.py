@@ -16,13 +16,7 @@ from lstmctl.model.classifier import Prediction
 
 MOST_VALUES = 20  # of a column; texts with rarer values form one slice
 OTHERS = "(others)"
-_UNKNOWN = (
-    (0.0, "unknown words: none"),
-    (0.02, "unknown words: up to 2 %"),
-    (0.05, "unknown words: up to 5 %"),
-    (0.2, "unknown words: up to 20 %"),
-    (1.0, "unknown words: more"),
-)
+_UNKNOWN = {"none": 0.0, "up to 2 %": 0.02, "up to 5 %": 0.05, "up to 20 %": 0.2, "more": 1.0}  # proportion of words
 
 
 def slice_texts(
@@ -40,13 +34,13 @@ def slice_texts(
     if by == "unknown":
         readings = [prediction.reading for prediction in predictions]
         proportions = [len(reading.unknown) / max(1, reading.words) for reading in readings]
-        names = [next(name for most, name in _UNKNOWN if proportion <= most) for proportion in proportions]
-        return _group(names, [name for _, name in _UNKNOWN])
+        names = [next(name for name, most in _UNKNOWN.items() if proportion <= most) for proportion in proportions]
+        return _group("unknown words: ", names, list(_UNKNOWN))
     values = _read_column(by, config, home=home)
     names = [values.get((example.row, example.text), "") for example in examples]
     frequent = [value for value, _ in Counter(names).most_common(MOST_VALUES)]
     names = [name if name in frequent else OTHERS for name in names]
-    return _group([f"{by}={name}" for name in names], [f"{by}={name}" for name in [*sorted(frequent), OTHERS]])
+    return _group(f"{by}=", names, [*sorted(frequent), OTHERS])
 
 
 def _by_length(words: Sequence[int]) -> dict[str, list[int]]:
@@ -56,15 +50,15 @@ def _by_length(words: Sequence[int]) -> dict[str, list[int]]:
     for end in ends:
         names.append(f"{start:,} words" if start == end else f"{start:,}–{end:,} words")
         start = end + 1
-    return _group([names[int(np.searchsorted(ends, count))] for count in words], names)
+    return _group("", [names[int(np.searchsorted(ends, count))] for count in words], names)
 
 
-def _group(names: Sequence[str], order: Sequence[str]) -> dict[str, list[int]]:
-    """The indices of each name, without names that do not occur."""
+def _group(prefix: str, names: Sequence[str], order: Sequence[str]) -> dict[str, list[int]]:
+    """The indices of each name that occurs, by name with a prefix."""
     groups: dict[str, list[int]] = {name: [] for name in order}
     for index, name in enumerate(names):
         groups[name].append(index)
-    return {name: indices for name, indices in groups.items() if indices}
+    return {prefix + name: indices for name, indices in groups.items() if indices}
 
 
 def _read_column(name: str, config: DataConfig, *, home: Path) -> dict[tuple[int, str], str]:

@@ -4,7 +4,7 @@ The only forward pass of the program: prediction, evaluation, validation during 
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -156,14 +156,11 @@ def _matrices(weights: Mapping[str, Floats], prefix: str) -> Matrices:
     return matrices_from_keras(*(weights[f"{prefix}.{part}"] for part in ("kernel", "recurrent_kernel", "bias")))
 
 
-T = TypeVar("T", bound=np.generic)
-
-
-def _reverse(values: NDArray[T], lengths: NDArray[np.int64]) -> NDArray[T]:
+def _reverse(values: NDArray[Any], lengths: NDArray[np.int64]) -> NDArray[Any]:
     """Values (steps, texts, …) with the first `lengths` (texts,) steps of each text in reverse order."""
     step = np.arange(values.shape[0])[:, None]
     source = np.where(step < lengths, lengths - 1 - step, step)
-    result: NDArray[T] = values[source, np.arange(values.shape[1])]
+    result: NDArray[Any] = values[source, np.arange(values.shape[1])]
     return result
 
 
@@ -177,8 +174,5 @@ def predicted_indices(probabilities: NDArray[np.float64], *, threshold: float | 
     [1, 1]
     """
     if threshold is not None:
-        positive: NDArray[np.intp] = (probabilities[:, 1] >= threshold).astype(np.intp)
-        return positive
-    from_the_end: NDArray[np.intp] = np.argmax(probabilities[:, ::-1], axis=1)
-    indices: NDArray[np.intp] = probabilities.shape[1] - 1 - from_the_end
-    return indices
+        return np.asarray(probabilities[:, 1] >= threshold, np.intp)
+    return np.asarray(probabilities.shape[1] - 1 - np.argmax(probabilities[:, ::-1], axis=1), np.intp)

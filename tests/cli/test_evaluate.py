@@ -267,7 +267,7 @@ def test_models_of_different_data(cli, tmp_path, labelled):
     register_toy(tmp_path / "home", **own_data(labelled))
     register_toy(tmp_path / "home")
     result = cli("evaluate", "tiny@1", "tiny@2")
-    assert result.code == 65 and "have different test texts" in result.err
+    assert result.code == 65 and "have different held-out texts" in result.err
 
 
 # --- plot --kind roc, calibration, confusion -------------------------------------------------------------------------

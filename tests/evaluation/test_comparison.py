@@ -51,7 +51,7 @@ def test_distinguishable(table, distinguishable):
     assert compare_models(*paired(*table)).distinguishable is distinguishable
 
 
-def test_test_alone_can_veto():
+def test_p_value_can_veto():
     """With five texts that only one model predicts correctly, the interval excludes 0, but p is above 0.05."""
     comparison = compare_models(*paired(40, 0, 5, 5))
     assert comparison.low > 0 and comparison.p > 0.05 and not comparison.distinguishable
