@@ -16,7 +16,7 @@ from lstmctl.evaluation.calibration import best_temperature, folded
 from lstmctl.evaluation.intervals import Comparison, compare_models
 from lstmctl.evaluation.metrics import log_loss
 from lstmctl.evaluation.report import Evaluation, measure
-from lstmctl.model.classifier import Classifier, predicted_labels, softmax
+from lstmctl.model.classifier import Classifier, predicted_indices, softmax
 from lstmctl.model.lstm import Floats
 from lstmctl.registry.artifact import pack
 from lstmctl.registry.card import ModelCard
@@ -107,8 +107,8 @@ def _measure(classifier: Classifier, plan: Plan, *, temperature: float) -> tuple
     """The evaluation of the test part, and the comparison with naive Bayes; without a test part, on validation."""
     name, part = ("test", plan.test) if plan.test.ids else ("validation", plan.validation)
     probabilities = classifier.probabilities(part.ids)
-    correct = predicted_labels(probabilities) == part.truth
-    vs_baseline = compare_models(plan.baselines.answers[name] == part.truth, correct)
+    correct = predicted_indices(probabilities) == part.truth
+    vs_baseline = compare_models(plan.baselines.predicted[name] == part.truth, correct)
     if name != "test":
         return None, vs_baseline
     return measure(probabilities, part.truth, labels=plan.model.labels, temperature=temperature), vs_baseline
