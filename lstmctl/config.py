@@ -57,17 +57,17 @@ def setting(default: Any, help: str, **definition: Any) -> Any:  # noqa: A002
 
 
 class Config:
-    """Base of the configurations: plain dictionaries in and out."""
+    """Base of dataclasses that are stored as JSON: plain dictionaries in and out."""
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready values; tuples become lists."""
-        return {key: _plain(value) for key, value in vars(self).items()}
+        return {name: _plain(value) for name, value in vars(self).items()}
 
     @classmethod
     def settings(cls) -> Mapping[str, Setting]:
         """The definitions of all settings by name, in order."""
         fields = dataclasses.fields(typing.cast(Any, cls))
-        return {field.name: field.metadata["setting"] for field in fields}
+        return {field.name: field.metadata["setting"] for field in fields if field.metadata}
 
     @classmethod
     def from_dict(cls, values: object) -> Self:
@@ -78,19 +78,15 @@ class Config:
         """
         if not isinstance(values, dict):
             raise ValueError("not an object")
-        fields = {field.name: field for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
-        hints = typing.get_type_hints(cls)
-        values = {RENAMED.get(name, name): value for name, value in values.items()}
-        for name in values:
-            if name not in fields:
+        kinds = typing.get_type_hints(cls)
+        given = {RENAMED.get(str(name), str(name)): value for name, value in values.items()}
+        for name in given:
+            if name not in kinds:
                 raise ValueError(f"unknown field {name!r:.60}")
-        arguments: dict[str, Any] = {}
-        for name, field in fields.items():
-            if name in values:
-                arguments[name] = _typed(name, values[name], hints[name])
-            elif field.default is dataclasses.MISSING:
-                raise ValueError(f"field {name!r} is missing")
-        config = cls(**arguments)
+        for field in dataclasses.fields(typing.cast(Any, cls)):
+            if field.name not in given and field.default is dataclasses.MISSING:
+                raise ValueError(f"field {field.name!r} is missing")
+        config = cls(**{name: _typed(name, value, kinds[name]) for name, value in given.items()})
         if problem := config.problem():
             raise ValueError(" ".join(problem))
         return config
@@ -127,22 +123,27 @@ def option_name(name: str) -> str:
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, Config):
+        return value.to_dict()
     return [_plain(item) for item in value] if isinstance(value, tuple) else value
+
+
+_KIND_NAMES = {int: "a whole number", float: "a finite number", str: "a string", bool: "true or false"}
 
 
 def _typed(name: str, value: Any, kind: Any) -> Any:
     """`value` as the annotated type `kind`, or ValueError naming the field. Strings and bools never become numbers."""
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin in (types.UnionType, typing.Union):  # the latter where one of them is a Literal
-        if value is None:
-            return None
-        return _typed(name, value, arguments[0])
+        return None if value is None else _typed(name, value, arguments[0])
     if origin is Literal:
         if value not in arguments or type(value) is not type(arguments[0]):
             raise ValueError(f"field {name!r} must be one of {', '.join(map(str, arguments))}, not {value!r:.60}")
         return value
-    if origin is tuple:
-        return _typed_tuple(name, value, arguments)
+    if origin in (tuple, dict):
+        return _typed_items(name, value, origin, arguments)
+    if issubclass(kind, Config):
+        return kind.from_dict(value)
     if kind is float and type(value) in (int, float) and abs(value) < 1e300:  # false for infinity and NaN too
         return float(value)
     if type(value) is not kind:
@@ -150,14 +151,13 @@ def _typed(name: str, value: Any, kind: Any) -> Any:
     return value
 
 
-_KIND_NAMES = {int: "a whole number", float: "a finite number", str: "a string", bool: "true or false"}
-
-
-def _typed_tuple(name: str, value: Any, kinds: tuple[Any, ...]) -> tuple[Any, ...]:
-    if not isinstance(value, list):
-        raise ValueError(f"field {name!r} must be a list")
-    if kinds[-1] is ...:
-        return tuple(_typed(name, item, kinds[0]) for item in value)
+def _typed_items(name: str, value: Any, origin: Any, kinds: tuple[Any, ...]) -> Any:
+    """A tuple from a list, or a dictionary with strings as keys."""
+    if not isinstance(value, list if origin is tuple else dict):
+        raise ValueError(f"field {name!r} must be {'a list' if origin is tuple else 'an object'}")
+    if isinstance(value, dict):
+        return {key: _typed(name, item, kinds[1]) for key, item in value.items()}
+    kinds = kinds[:1] * len(value) if kinds[-1] is ... else kinds
     if len(value) != len(kinds):
         raise ValueError(f"field {name!r} must have {len(kinds)} items")
     return tuple(_typed(name, item, kind) for item, kind in zip(value, kinds, strict=True))

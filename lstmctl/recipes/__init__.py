@@ -17,6 +17,7 @@ from lstmctl.storage.filesystem import Directory, os_errors
 DEFAULT = "standard"
 _LIMIT = 65_536  # bytes of a recipe file
 _SUFFIX = ".toml"
+_HINT = "lstmctl train --dry-run prints a recipe to start from"
 
 
 def names() -> list[str]:
@@ -59,8 +60,7 @@ def resolve(recipe: str, options: Mapping[str, Any]) -> TrainConfig:
     try:
         training = TrainConfig.from_dict(read(recipe))
     except ValueError as error:
-        hint = "lstmctl train --dry-run prints a recipe to start from"
-        raise UsageError(f"the recipe {recipe:.200} cannot be used: {error}", hint=hint) from error
+        raise UsageError(f"the recipe {recipe:.200} cannot be used: {error}", hint=_HINT) from error
     return replace(training, **options).validate()
 
 
@@ -95,5 +95,4 @@ def _parse(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(data.decode("utf-8"))
     except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
-        hint = "lstmctl train --dry-run prints a recipe to start from"
-        raise UsageError(f"{path} is not TOML: {error}", hint=hint) from error
+        raise UsageError(f"{path} is not TOML: {error}", hint=_HINT) from error

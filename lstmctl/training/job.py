@@ -39,7 +39,7 @@ def run_training(
         (framework or import_in_background()).wait()
     from lstmctl.training.train import train
 
-    with watcher.training(plan):
+    with watcher.training():
         return train(plan, request, registry, watcher=watcher)
 
 

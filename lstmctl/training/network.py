@@ -15,20 +15,20 @@ from lstmctl.data.word_ids import Ids
 from lstmctl.model.lstm import Floats
 from lstmctl.registry.artifact import ModelFolder
 from lstmctl.training.ensemble import join_members, member_config
+from lstmctl.training.prepare import Plan
 
 
-def start(
-    config: ModelConfig, *, ensemble_size: int, dropout: float, seed: int, embedding: Floats | None
-) -> keras.Model:
-    """The network before its first step: each member has its own random weights, replaced by `embedding` (vocab_size,
-    embedding_dim) where that is not NaN."""
-    network = build(config, dropout=dropout, seed=seed)
-    if ensemble_size > 1:
-        member = member_config(config, ensemble_size)
-        seeds = [(seed + 1_000_003 * number) % 2**31 for number in range(ensemble_size)]
-        parts = [weights(build(member, dropout=dropout, seed=member_seed), member) for member_seed in seeds]
+def start(plan: Plan) -> keras.Model:
+    """The network before its first step: each ensemble member has its own random weights, replaced by the plan's
+    `starting_embedding` where that is not NaN."""
+    config, training = plan.model, plan.training
+    network = build(config, dropout=training.dropout, seed=training.seed)
+    if training.ensemble_size > 1:
+        member = member_config(config, training.ensemble_size)
+        seeds = [(training.seed + 1_000_003 * number) % 2**31 for number in range(training.ensemble_size)]
+        parts = [weights(build(member, dropout=training.dropout, seed=seed), member) for seed in seeds]
         assign(network, config, join_members(config, parts))
-    if embedding is not None:
+    if (embedding := plan.starting_embedding()) is not None:
         embeddings = network.get_layer("embedding").embeddings
         embeddings.assign(np.where(np.isnan(embedding), embeddings.numpy(), embedding))
     return network

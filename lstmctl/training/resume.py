@@ -1,20 +1,20 @@
 """Resuming a run: the settings that it was started with, and checks that data and settings are unchanged."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Self
 
-from lstmctl.config import DataConfig, TrainConfig, option_name
+from lstmctl.config import Config, DataConfig, TrainConfig, option_name
 from lstmctl.data.datasets import Dataset
 from lstmctl.errors import BadData, Busy, NotFound, UsageError
 from lstmctl.registry import runs
 from lstmctl.training.prepare import Plan
 
 
-@dataclass(frozen=True)
-class RunSettings:
+@dataclass(frozen=True, kw_only=True)
+class RunSettings(Config):
     """The settings that a run was started with: the content of its run.json."""
 
     name: str
@@ -24,14 +24,14 @@ class RunSettings:
     data_sha256: str
     vocabulary_sha256: str
     training: TrainConfig  # with the chosen numbers of epochs and threads
-    versions: Mapping[str, str]
+    versions: dict[str, str]
 
     @classmethod
-    def of(cls, plan: Plan, *, name: str, command: Sequence[str], threads: int, versions: Mapping[str, str]) -> Self:
+    def of(cls, plan: Plan, *, name: str, command: tuple[str, ...], threads: int, versions: dict[str, str]) -> Self:
         """The settings of a new run."""
         return cls(
             name=name,
-            command=tuple(command),
+            command=command,
             labels=plan.model.labels,
             data=plan.data.config,
             data_sha256=plan.data.sha256,
@@ -49,34 +49,11 @@ class RunSettings:
             PermissionDenied, StorageError.
         """
         values = runs.read_run_file(home, run_id)
+        known = {field.name: values[field.name] for field in fields(cls) if field.name in values}
         try:
-            if not isinstance(values["versions"], dict):
-                raise ValueError("versions is not an object")
-            return cls(
-                name=runs.model_name_of(run_id),
-                command=_strings(values["command"]),
-                labels=_strings(values["labels"]),
-                data=DataConfig.from_dict(values["data"]),
-                data_sha256=str(values["data_sha256"]),
-                vocabulary_sha256=str(values["vocabulary_sha256"]),
-                training=TrainConfig.from_dict(values["training"]),
-                versions={str(name): str(version) for name, version in values["versions"].items()},
-            )
-        except KeyError as error:
-            raise runs.rejected_file(home / run_id, runs.RUN_FILE, f"lacks {error}") from error
+            return cls.from_dict(known | {"name": runs.model_name_of(run_id)})
         except ValueError as error:
             raise runs.rejected_file(home / run_id, runs.RUN_FILE, f"is not usable: {error}") from error
-
-    def to_dict(self) -> dict[str, Any]:
-        """As JSON values."""
-        return {
-            **vars(self),
-            "command": list(self.command),
-            "labels": list(self.labels),
-            "data": self.data.to_dict(),
-            "training": self.training.to_dict(),
-            "versions": dict(self.versions),
-        }
 
     def check_same(self, settings: Mapping[str, Any]) -> None:
         """Compare settings, by name, with those of the run.
@@ -146,12 +123,6 @@ def choose_run(home: Path, run_id: str | None) -> str:
     if unfinished:
         raise Busy(f"{unfinished[0].run_id} is being trained by another process", hint="lstmctl models list --runs")
     raise NotFound("there is no unfinished run to resume", hint="lstmctl train starts one")
-
-
-def _strings(values: Any) -> tuple[str, ...]:
-    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
-        raise ValueError("a list of strings has other values")
-    return tuple(values)
 
 
 def _sha256_of_words(plan: Plan) -> str:

@@ -114,13 +114,8 @@ class Steps:
         return replace(sums, steps=sums.steps + made, losses=float(losses), right=float(right), seen=seen)
 
     def _run(self, texts: tf.Tensor, ends: tf.Tensor, first: tf.Tensor, sums: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """All batches of a chunk → the number of steps done, and the new sums.
-
-        texts  (texts,): the texts of all batches, concatenated.
-        ends   (batches,): where each batch ends.
-        first  (2,): the random seed, and the number of the first step.
-        sums   (2,): losses and correct predictions so far.
-        """
+        """Run the batches of a chunk, the concatenated `texts` that `ends` divides. `first` is the random seed and the
+        number of the first step, `sums` the losses and correct predictions so far → steps done, new sums."""
 
         def is_finite(step: tf.Tensor, start: tf.Tensor, sums: tf.Tensor) -> tf.Tensor:
             return (step < tf.size(ends)) & tf.math.is_finite(sums[0])

@@ -50,14 +50,7 @@ def train(plan: Plan, request: TrainingRequest, registry: Registry, *, watcher: 
     threads = framework.use_threads(training.threads)
     kernel = forward.kernel_name(framework.gpus(), ensemble_size=training.ensemble_size)
     groups = max(1, min(threads, training.batch_size // 16))  # a smaller group takes as long as one of 16
-    network = networks.start(
-        plan.model,
-        ensemble_size=training.ensemble_size,
-        dropout=training.dropout,
-        seed=training.seed,
-        embedding=plan.starting_embedding(),
-    )
-    fitting = Fit(network, plan, read=forward.kernel(kernel, parts=groups))
+    fitting = Fit(networks.start(plan), plan, read=forward.kernel(kernel, parts=groups))
     card = _card(plan, request)
     with _open_run(plan, request, registry, threads=threads, card=card) as run:
         if request.run_id is not None:
@@ -87,7 +80,9 @@ def _open_run(
     """The run to resume, or a new one."""
     if request.run_id is not None:
         return TrainingRun.resume(registry.home, request.run_id)
-    settings = RunSettings.of(plan, name=request.name, command=request.command, threads=threads, versions=card.versions)
+    settings = RunSettings.of(
+        plan, name=request.name, command=request.command, threads=threads, versions=dict(card.versions)
+    )
     return TrainingRun.start(registry.home, new_run_id(request.name), settings.to_dict())
 
 

@@ -29,7 +29,7 @@ class Watcher:
         """The run is planned. `reference` is what the model will be called; `origins` are those of its settings."""
 
     @contextmanager
-    def training(self, plan: Plan) -> Iterator[None]:
+    def training(self) -> Iterator[None]:
         """A context around training, checking and registering."""
         yield
 

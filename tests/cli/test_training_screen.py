@@ -80,7 +80,7 @@ def show_plan(screen, about=None):
 
 def show(screen):
     show_plan(screen)
-    with screen.training(plan()):
+    with screen.training():
         for record in toy_history():
             screen.epoch(record)
 
@@ -100,7 +100,7 @@ def test_epoch_within_noise_of_the_best(start):
     screen, terminal = start()
     records = toy_history()
     show_plan(screen)
-    with screen.training(plan()):
+    with screen.training():
         for record in (records[2], records[1]):  # the second one is worse, but not by much
             screen.epoch(record)
     assert "≈ epoch 3" in terminal.getvalue()
@@ -109,7 +109,7 @@ def test_epoch_within_noise_of_the_best(start):
 def test_resumed_run_shows_earlier_epochs(start):
     screen, terminal = start()
     show_plan(screen)
-    with screen.training(plan()):
+    with screen.training():
         at = SimpleNamespace(epoch=3, step=4, loss=0.3, accuracy=0.9)
         screen.resumed(toy_history()[:2], at, damaged=["step-24 cannot be used: it is damaged"])
         screen.progress(at)
@@ -122,7 +122,8 @@ def test_resumed_run_shows_earlier_epochs(start):
 def test_resume_hint_names_the_home(start):
     screen, _ = start()
     screen.console.settings.home = "my home"
-    with pytest.raises(Interrupted) as stopped, screen.training(plan()):
+    show_plan(screen)
+    with pytest.raises(Interrupted) as stopped, screen.training():
         raise Interrupted(2, "stopped", hint="lstmctl train --resume --run x")
     assert stopped.value.hint == "lstmctl train --resume --run x --home 'my home'"
 

@@ -79,15 +79,7 @@ def start(plan, *, kernel="fused", parts=2):
     from lstmctl.training import network as networks
     from lstmctl.training.fit import Fit
 
-    training = plan.training
-    network = networks.start(
-        plan.model,
-        ensemble_size=training.ensemble_size,
-        dropout=training.dropout,
-        seed=training.seed,
-        embedding=plan.starting_embedding(),
-    )
-    return Fit(network, plan, read=forward.kernel(kernel, parts=parts))
+    return Fit(networks.start(plan), plan, read=forward.kernel(kernel, parts=parts))
 
 
 def run(plan):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from lstmctl.cli.console import Console
 from lstmctl.errors import Interrupted
 from lstmctl.history import EpochRecord, best
-from lstmctl.plots.text import LABEL, Span, visible
+from lstmctl.plots.text import LABEL, visible
 from lstmctl.training.watcher import Watcher
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class TrainingScreen(PlanScreen):
         super().__init__(console)
         self._facts, self._rich = console.note_facts, console.progress()
         self._bar: Any = None
-        self._plan: Plan | None = None
+        self._plan: Plan  # from `plan` on
         self._started: tuple[float, int] | None = None  # time of the first report, and the steps done by then
         self._history: list[EpochRecord] = []
 
@@ -56,7 +56,7 @@ class TrainingScreen(PlanScreen):
             self._facts("", note)
 
     def plan(self, plan: "Plan", *, reference: str, origins: Mapping[str, str]) -> None:
-        model, baselines = plan.model, plan.baselines
+        self._plan, model, baselines = plan, plan.model, plan.baselines
         cut = f" · {plan.cut:.0%} of texts cut at {model.max_len:,}" if plan.cut else ""
         self._facts("words", f"{len(plan.vocabulary.words):,} known · {plan.unknown:.1%} of the text unknown{cut}")
         self._facts(
@@ -92,13 +92,12 @@ class TrainingScreen(PlanScreen):
     # --- while training -------------------------------------------------------------------------------------------
 
     @contextmanager
-    def training(self, plan: "Plan") -> Iterator[None]:
+    def training(self) -> Iterator[None]:
         """The header and the progress bar; the hint of an interrupted run names the home."""
         if self.console.err.on_terminal:
             self.console.note()
             self.console.note(("              train           validation", "dim"))
             self.console.note(("epoch      loss    acc       loss    acc ±95%       time", "dim"))
-        self._plan = plan
         self._start_bar(1)
         try:
             yield
@@ -114,14 +113,13 @@ class TrainingScreen(PlanScreen):
             self.console.warn(f"{problem}; an older checkpoint is used")
         for record in history:
             self.epoch(record)
-        epochs = self._plan.epochs if self._plan is not None else 0
-        if progress.epoch <= epochs:
+        if progress.epoch <= self._plan.epochs:
             self._stop_bar()
             self.console.note((f"{'resumed':<{LABEL}}epoch {progress.epoch}, after step {progress.step:,}", "dim"))
             self._start_bar(progress.epoch)
 
     def progress(self, progress: "Progress") -> None:
-        if self._bar is None or self._plan is None:
+        if self._bar is None:
             return
         done = (progress.epoch - 1) * self._plan.steps + progress.step
         numbers = f"{progress.loss:.3f}  {progress.accuracy:.3f}"
@@ -138,9 +136,9 @@ class TrainingScreen(PlanScreen):
     def epoch(self, record: EpochRecord) -> None:
         self._stop_bar()
         self._history.append(record)
-        epochs = self._plan.epochs if self._plan is not None else record.epoch
+        epochs = self._plan.epochs
         if self.console.err.on_terminal:
-            self.console.note(*self._row(record, epochs))
+            self.console.note(self._row(record))
         else:
             self.console.note(
                 f"epoch={record.epoch}/{epochs} loss={record.loss:.4f} accuracy={record.accuracy:.4f} "
@@ -183,7 +181,7 @@ class TrainingScreen(PlanScreen):
 
     # --- pieces ---------------------------------------------------------------------------------------------------
 
-    def _row(self, record: EpochRecord, epochs: int) -> list[Span]:
+    def _row(self, record: EpochRecord) -> str:
         half = (record.val_high - record.val_low) / 2
         mark, wide = "", self.console.width >= 76
         leader = best(self._history)
@@ -191,10 +189,10 @@ class TrainingScreen(PlanScreen):
             mark = "   ★ best so far" if wide else " ★"
         elif record.val_low <= leader.val_accuracy <= record.val_high:
             mark = f"   ≈ epoch {leader.epoch}" if wide else f" ≈{leader.epoch}"
-        return [
-            f"{f'{record.epoch}/{epochs}':<8}  {record.loss:.3f}  {record.accuracy:.3f}      "
+        return (
+            f"{f'{record.epoch}/{self._plan.epochs}':<8}  {record.loss:.3f}  {record.accuracy:.3f}      "
             f"{record.val_loss:.3f}  {record.val_accuracy:.3f} ±{half:.3f}  {record.seconds:>6.0f} s{mark}"
-        ]
+        )
 
     def _curves(self, trained: "Trained") -> None:
         from lstmctl.plots.terminal import curves_chart
@@ -210,17 +208,18 @@ class TrainingScreen(PlanScreen):
         self.console.note()
 
     def _start_bar(self, epoch: int) -> None:
-        if self._rich is None or self._plan is None:
+        if self._rich is None:
             return
-        from rich import progress
+        from rich.progress import BarColumn, Progress, TextColumn
 
-        width = self.console.width
-        columns: list[Any] = [progress.TextColumn("{task.description:<8}")]
-        columns += [progress.BarColumn(max(8, min(30, width - 52)))]
-        columns += [progress.TextColumn("{task.completed}/{task.total}")]
-        columns += [progress.TextColumn("{task.fields[numbers]}")]
-        self._bar = progress.Progress(
-            *columns, console=self._rich, transient=True, redirect_stdout=False, redirect_stderr=False
+        self._bar = Progress(
+            TextColumn("{task.description:<8}"),
+            BarColumn(max(8, min(30, self.console.width - 52))),
+            TextColumn("{task.completed}/{task.total} {task.fields[numbers]}"),
+            console=self._rich,
+            transient=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
         )
         self._bar.add_task(f"{epoch}/{self._plan.epochs}", total=self._plan.steps, numbers="")
         self._bar.start()
