@@ -197,14 +197,14 @@ class NetworkConfig(Config):
 class ModelConfig(NetworkConfig):
     """Everything but weights and words that turns a text into probabilities.
 
-    With two labels the output layer has one unit, σ(z) = P(labels[1]): the second label is the positive one. With more
-    labels it has one unit per label and a softmax. `tokenizer` leaves room for others in the file format.
+    With two labels the head, the output layer, has one unit, σ(z) = P(labels[1]): the second label is the positive one.
+    With more labels it has one unit per label and a softmax. `tokenizer` leaves room for others in the file format.
     """
 
     labels: tuple[str, ...] = setting(dataclasses.MISSING, "Labels in the order of the outputs.")
     tokenizer: Literal["words-1"] = setting("words-1", "How texts become words.")
     start_word: str | None = setting(None, "Word that marks the start of every text, as in the IMDB data of Keras.")
-    # A record only: it is already applied to the output layer.
+    # A record only: it is already applied to the head.
     temperature: float = setting(1.0, "Temperature of the calibration.", bounds=(0.01, 100.0))
 
     @property
@@ -219,13 +219,13 @@ class ModelConfig(NetworkConfig):
 
     @property
     def pools(self) -> tuple[str, ...]:
-        """What the output layer sees of the last LSTM layer: "last", each direction's hidden state after the last word
+        """What the head sees of the last LSTM layer: "last", each direction's hidden state after the last word
         it reads, and perhaps "max", each unit's maximum over all words, at least 0."""
         return tuple(self.pooling.split("+"))
 
     @property
     def outputs(self) -> int:
-        """Units of the output layer: 1 for two labels, else one per label."""
+        """Units of the head: 1 for two labels, else one per label."""
         return 1 if len(self.labels) == 2 else len(self.labels)
 
     def shapes(self) -> dict[str, tuple[int, ...]]:

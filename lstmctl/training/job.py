@@ -1,4 +1,4 @@
-"""From a request to a registered model. TensorFlow is not imported before the texts are read and the run is planned."""
+"""From a request to a registered model. Importing this module does not import TensorFlow; `run_training` does."""
 
 from typing import TYPE_CHECKING
 
