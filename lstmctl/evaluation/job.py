@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lstmctl.config import DataConfig
-from lstmctl.data.datasets import Example
+from lstmctl.data.columns import Example
 from lstmctl.evaluation.baselines import naive_bayes_accuracy
 from lstmctl.evaluation.labelled_texts import answers, own_part, training_texts
 from lstmctl.evaluation.metrics import best_f1_threshold

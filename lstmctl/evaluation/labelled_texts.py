@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from lstmctl.data.datasets import Example
+    from lstmctl.data.columns import Example
     from lstmctl.model.classifier import Prediction
     from lstmctl.registry.artifact import ModelFolder
     from lstmctl.scoring.pool import ParallelMap

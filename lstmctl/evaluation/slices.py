@@ -12,7 +12,7 @@ from lstmctl.config import DataConfig
 from lstmctl.errors import UsageError
 
 if TYPE_CHECKING:
-    from lstmctl.data.datasets import Example
+    from lstmctl.data.columns import Example
     from lstmctl.model.classifier import Prediction
 
 MOST_VALUES = 20  # of a column; the others go together
@@ -64,12 +64,12 @@ def _column(name: str, config: DataConfig, *, home: Path) -> dict[int, str]:
 
     if config.test_source is not None:
         config = replace(config, source=config.test_source)
-    source = open_source(config.source, replace(config, group_column=None), home=home, columns=True)
+    source = open_source(config.source, replace(config, group_column=None), home=home, keep_columns=True)
     if not source.has_columns:
         raise UsageError(f"--by {name}: {source.name} has no columns", hint="--by length or --by unknown")
     values = {}
     for _, row in source.rows:
         if name not in (columns := row.columns or {}):
             raise UsageError(f"--by {name}: there is no such column", hint=f"there are {', '.join(columns)}")
-        values[row.number] = column_text(columns[name])
+        values[row.row] = column_text(columns[name])
     return values
