@@ -24,7 +24,7 @@ from lstmctl.errors import ExitCode
 from lstmctl.plots.text import Span, bar, shortened, visible
 
 if TYPE_CHECKING:
-    from lstmctl.data.checks import Findings, Pair, RowRef
+    from lstmctl.data.checks import Findings, Pair
 
 app = typer.Typer(name="data", help="List and check data sets.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -140,12 +140,9 @@ def check_command(
 
 
 def findings_answer(findings: "Findings", *, max_len: int) -> Answer:
-    """All findings as JSON and TSV; on the screen a summary with examples."""
+    """All findings as JSON and TSV; on the screen a summary with the first rows of each kind."""
 
     def objects() -> Iterator[dict[str, Any]]:
-        def pairs(values: "Sequence[Pair]") -> list[dict[str, Any]]:
-            return [{**pair.later._asdict(), "earlier": pair.earlier._asdict(), "exact": pair.exact} for pair in values]
-
         yield {
             "schema": "lstmctl.data_check/1",
             "data": findings.data.name,
@@ -158,27 +155,22 @@ def findings_answer(findings: "Findings", *, max_len: int) -> Answer:
             },
             "unknown": findings.unknown,
             "empty": [row._asdict() for row in findings.empty],
-            "leaks": pairs(findings.leaks),
-            "conflicting_duplicates": pairs(findings.conflicting_duplicates),
-            "duplicates": pairs(findings.duplicates),
+            **{f"{kind}s": [_pair_object(pair) for pair in pairs] for kind, pairs in findings.pairs.items()},
             "suspicious": {kind: [row._asdict() for row in rows] for kind, rows in findings.suspicious.items()},
         }
 
     def rows() -> Iterator[tuple[object, ...]]:
         yield COLUMNS
-        pairs = {
-            "leak": findings.leaks,
-            "conflicting_duplicate": findings.conflicting_duplicates,
-            "duplicate": findings.duplicates,
-        }
-        for name, values in pairs.items():
-            for pair in values:
-                yield name, *pair.later, *pair.earlier, "yes" if pair.exact else "no"
-        for name, refs in {"empty": findings.empty, **findings.suspicious}.items():
-            for row in refs:
-                yield name, *row, "", "", "", ""
+        for kind, pairs in findings.pairs.items():
+            yield from ((kind, *pair.later, *pair.earlier, "yes" if pair.exact else "no") for pair in pairs)
+        for kind, rows in {"empty": findings.empty, **findings.suspicious}.items():
+            yield from ((kind, *row, "", "", "", "") for row in rows)
 
-    return Answer(objects=objects, rows=rows, screen=lambda console: _screen(console, findings, max_len=max_len))
+    return Answer(objects=objects, rows=rows, screen=lambda console: _show_findings(console, findings, max_len=max_len))
+
+
+def _pair_object(pair: "Pair") -> dict[str, Any]:
+    return {**pair.later._asdict(), "earlier": pair.earlier._asdict(), "exact": pair.exact}
 
 
 def quantiles(lengths: Sequence[int]) -> list[int]:
@@ -191,13 +183,12 @@ def quantiles(lengths: Sequence[int]) -> list[int]:
     return [ordered[min(len(ordered) - 1, int(proportion * len(ordered)))] for proportion in QUANTILES]
 
 
-def _screen(console: Console, findings: "Findings", *, max_len: int) -> None:
-    from lstmctl.data.checks import parts_of
+def _show_findings(console: Console, findings: "Findings", *, max_len: int) -> None:
+    from lstmctl.data.checks import PAIR_KINDS, parts_of
 
-    data = findings.data
-    rows = " · ".join(f"{count:,} {part}" for part, count in findings.rows.items() if count)
-    console.show_facts("data", f"{visible(data.name)} · {rows} texts")
-    for note in data.notes:
+    parts = " · ".join(f"{count:,} {part}" for part, count in findings.rows.items() if count)
+    console.show_facts("data", f"{visible(findings.data.name)} · {parts} texts")
+    for note in findings.data.notes:
         console.show_facts("", visible(note))
     unknown = " · ".join(f"{proportion:.1%} {part}" for part, proportion in findings.unknown.items())
     console.show_facts("unknown", f"words not in the vocabulary · {unknown}")
@@ -206,16 +197,39 @@ def _screen(console: Console, findings: "Findings", *, max_len: int) -> None:
     console.show()
     _show_lengths(console, findings.lengths, max_len=max_len)
     console.show()
-    texts = {(part, example.row): example.text for part, examples in parts_of(data).items() for example in examples}
-    _show_rows(console, "leaks", findings.leaks, "texts in two parts: the score is inflated", texts)
-    conflicting = findings.conflicting_duplicates
-    _show_rows(console, "conflicting duplicates", conflicting, "equal texts with different labels", texts)
-    _show_rows(console, "duplicates", findings.duplicates, "equal texts in one part", texts)
-    _show_rows(console, "empty texts", findings.empty, "texts without words", texts)
-    for kind, suspicious in list(findings.suspicious.items())[:_SIGNS_SHOWN]:
-        _show_rows(console, kind, suspicious)
+    texts = {
+        (part, example.row): example.text for part, examples in parts_of(findings.data).items() for example in examples
+    }
+    for kind, meaning in PAIR_KINDS.items():
+        title = kind.replace("_", " ") + "s"
+        rows = [
+            (f"{pair.later} = {pair.earlier}{_different_labels(pair)}", texts[pair.later[:2]])
+            for pair in findings.pairs[kind]
+        ]
+        _show_rows(console, title, rows, meaning)
+    _show_rows(console, "empty texts", [(str(row), texts[row[:2]]) for row in findings.empty], "no words")
+    for kind, refs in list(findings.suspicious.items())[:_SIGNS_SHOWN]:
+        _show_rows(console, kind, [(str(row), "") for row in refs])
     if not findings.problems and not findings.suspicious:
         console.show("no problems found")
+
+
+def _different_labels(pair: "Pair") -> str:
+    labels = pair.later.label, pair.earlier.label
+    return "" if labels[0] == labels[1] else ", {} and {}".format(*map(visible, labels))
+
+
+def _show_rows(console: Console, title: str, rows: Sequence[tuple[str, str]], meaning: str = "") -> None:
+    """The number of findings of one kind, and the first of them, each with its text."""
+    if not rows:
+        return
+    console.show((f"{title}: {len(rows):,}", "bold"), (f"   {meaning}", "dim"))
+    for name, text in rows[:_ROWS_SHOWN]:
+        room = console.width - len(name) - 6
+        shown = shortened(visible(text), room, ellipsis=console.ellipsis) if room > 20 else ""
+        console.show(f"  {name}", (f"  {shown}" if shown else "", "dim"))
+    if len(rows) > _ROWS_SHOWN:
+        console.show((f"  and {len(rows) - _ROWS_SHOWN:,} more (--format tsv lists all)", "dim"))
 
 
 def _show_labels(console: Console, findings: "Findings") -> None:
@@ -250,28 +264,3 @@ def _show_lengths(console: Console, lengths: Sequence[int], *, max_len: int) -> 
             console.show(f"{bounds:>16} {count:>8,}  {bar(count / max(counts), 30, unicode=console.unicode)}")
     cut = sum(length > max_len for length in lengths)
     console.show_facts("truncated", f"{cut:,} texts ({cut / len(lengths):.1%}) · longer than --max-len {max_len:,}")
-
-
-def _show_rows(
-    console: Console,
-    title: str,
-    findings: "Sequence[Pair] | Sequence[RowRef]",
-    meaning: str = "",
-    texts: dict[tuple[str, int], str] | None = None,
-) -> None:
-    """The number of findings of one kind, and the first of them with their texts."""
-    from lstmctl.data.checks import Pair
-
-    if not findings:
-        return
-    console.show((f"{title}: {len(findings):,}", "bold"), (f"   {meaning}", "dim"))
-    for finding in findings[:_ROWS_SHOWN]:
-        row, earlier = (finding.later, finding.earlier) if isinstance(finding, Pair) else (finding, None)
-        start = f"  {row}" + (f" = {earlier}" if earlier else "")
-        if earlier and earlier.label != row.label:
-            start += f", {visible(row.label)} and {visible(earlier.label)}"
-        text = visible((texts or {}).get((row.part, row.row), ""))
-        room = console.width - len(start) - 4
-        console.show(start, ("  " + shortened(text, room, ellipsis=console.ellipsis) if room > 20 else "", "dim"))
-    if len(findings) > _ROWS_SHOWN:
-        console.show((f"  and {len(findings) - _ROWS_SHOWN:,} more (--format tsv lists all)", "dim"))

@@ -19,6 +19,11 @@ from lstmctl.data.columns import Example
 from lstmctl.data.datasets import Dataset, load
 from lstmctl.model.text import tokenize
 
+PAIR_KINDS = {  # of two texts with the same words
+    "leak": "in different parts: the score is inflated",
+    "conflicting_duplicate": "with different labels: one label is wrong",
+    "duplicate": "in one part, with one label",
+}
 _TAG = re.compile(r"</?[A-Za-z][^<>]{0,200}>")
 _LINE_BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)  # which the tokenizer reads as white space
 _ENTITY = re.compile(r"&(?:[A-Za-z]{2,8}|#\d{1,6});")
@@ -54,9 +59,7 @@ class Findings:
     labels: dict[str, dict[str, int]] = field(default_factory=dict)  # rows by part and label
     lengths: list[int] = field(default_factory=list)  # words of each text
     empty: list[RowRef] = field(default_factory=list)  # texts without words
-    leaks: list[Pair] = field(default_factory=list)  # the two rows are in different parts
-    conflicting_duplicates: list[Pair] = field(default_factory=list)  # they have different labels
-    duplicates: list[Pair] = field(default_factory=list)  # they have the same part and label
+    pairs: dict[str, list[Pair]] = field(default_factory=lambda: {kind: [] for kind in PAIR_KINDS})
     suspicious: dict[str, list[RowRef]] = field(default_factory=dict)  # by kind: signs of a damaged file
     unknown: dict[str, float] = field(default_factory=dict)  # by part: proportion of words beyond the vocabulary
     repeated: int = 0  # rows that have the words of an earlier one
@@ -122,14 +125,12 @@ def plain_text(text: str) -> str:
 
 
 def _add_pair(findings: Findings, pair: Pair) -> None:
+    """A pair can be both a leak and a conflict."""
     findings.repeated += 1
     leak, conflict = pair.later.part != pair.earlier.part, pair.later.label != pair.earlier.label
-    if leak:
-        findings.leaks.append(pair)
-    if conflict:
-        findings.conflicting_duplicates.append(pair)
-    if not (leak or conflict):
-        findings.duplicates.append(pair)
+    for kind, applies in zip(PAIR_KINDS, (leak, conflict, not (leak or conflict)), strict=True):
+        if applies:
+            findings.pairs[kind].append(pair)
 
 
 def _digest(text: str) -> bytes:

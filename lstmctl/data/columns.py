@@ -12,19 +12,9 @@ from lstmctl.errors import BadRow, closest_names
 
 # Usual names of these columns, for the hint when the requested one is missing.
 _USUAL_NAMES = {
-    "--text-column": (
-        "review",
-        "content",
-        "body",
-        "sentence",
-        "message",
-        "comment",
-        "description",
-        "tweet",
-        "document",
-    ),
-    "--label-column": ("sentiment", "class", "category", "target", "rating", "polarity", "stars", "y", "tag"),
-    "--group-column": ("group", "id", "product", "title", "user", "author"),
+    "--text-column": "review content body sentence message comment description tweet document",
+    "--label-column": "sentiment class category target rating polarity stars y tag",
+    "--group-column": "group id product title user author",
 }
 
 
@@ -57,7 +47,7 @@ class ColumnNames(NamedTuple):
 
 def _missing_column(option: str, name: str, unused: list[str], names: Collection[str]) -> tuple[str, str]:
     by_usual_name = {other.casefold(): other for other in unused}
-    usual = [by_usual_name[other] for other in _USUAL_NAMES[option] if other in by_usual_name]
+    usual = [by_usual_name[other] for other in _USUAL_NAMES[option].split() if other in by_usual_name]
     guesses = closest_names(name, unused, 1) or usual
     guess = guesses[0] if guesses else unused[0] if len(unused) == 1 else None
     listed = ", ".join(_shorten(other) for other in list(names)[:20]) + (", …" if len(names) > 20 else "")
@@ -91,19 +81,15 @@ def clean_label(label: str) -> str:
     return label
 
 
-class LabelCleaner:
-    """Cleans the labels of one source, each different label once."""
+class ExampleBuilder:
+    """Makes the examples of one source. Each different label is cleaned once."""
 
-    def __init__(self, source: str) -> None:
-        self._source = source
+    def __init__(self, source: str, columns: ColumnNames) -> None:
+        self._source, self._columns = source, columns
         self._cleaned: dict[str, str] = {}
 
-    def clean(self, raw: str, row: int) -> str:
-        """As `clean_label`.
-
-        Raises:
-            BadRow: the label of this row is empty or too long.
-        """
+    def clean_label(self, raw: str, row: int) -> str:
+        """As `clean_label`. Raises BadRow for an empty or too long label."""
         label = self._cleaned.get(raw)
         if label is None:
             try:
@@ -115,26 +101,28 @@ class LabelCleaner:
                 raise bad_row(self._source, row, str(error), hint=hint) from error
         return label
 
+    def from_values(self, values: dict[str, Any], row: int) -> Example:
+        """The example of a row of typed values. Raises BadRow for a text, label or group of another type."""
+        columns, text = self._columns, values[self._columns.text]
+        if not isinstance(text, str):
+            message = f'"{columns.text}" must be a string, not {"null" if text is None else short_repr(text)}'
+            raise bad_row(self._source, row, message, hint="--text-column names another")
+        label = "" if columns.label is None else self.clean_label(self._parse_label(values, columns.label, row), row)
+        group = "" if columns.group is None else self._parse_label(values, columns.group, row)
+        return Example(row, text, label, group, values if columns.keep else None)
 
-def label_text(value: Any) -> str | None:
-    """A label or group of a typed format as text: null as "", whole numbers and booleans as JSON, None for the rest.
-
-    >>> [label_text(value) for value in ("pos", 1, True, None, 0.5)]
-    ['pos', '1', 'true', '', None]
-    """
-    if isinstance(value, str):
-        return value
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if value is None:
-        return ""
-    return str(value) if isinstance(value, int) else None
-
-
-def label_error(name: str, value: Any) -> tuple[str, str]:
-    """Message and hint for a value that `label_text` does not convert."""
-    message = f'"{name}" must be a string, a whole number or a boolean, not {short_repr(value)}'
-    return message, "is it the right column?"
+    def _parse_label(self, values: dict[str, Any], name: str, row: int) -> str:
+        """A label or group as text: null as "", whole numbers and booleans as in JSON."""
+        match values[name]:
+            case str(value):
+                return value
+            case None:
+                return ""
+            case bool() | int() as value:
+                return json.dumps(value)
+            case value:
+                message = f'"{name}" must be a string, a whole number or a boolean, not {short_repr(value)}'
+                raise bad_row(self._source, row, message, hint="is it the right column?")
 
 
 def column_text(value: Any) -> str:

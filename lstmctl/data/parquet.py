@@ -1,10 +1,10 @@
 """Parser of Parquet files, which reads about a thousand rows at a time. Needs pyarrow, from the extra `parquet`."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from lstmctl.data.columns import ColumnNames, Example, LabelCleaner, bad_row, label_error, label_text, short_repr
+from lstmctl.data.columns import ColumnNames, Example, ExampleBuilder, bad_row
 from lstmctl.data.lines import encoding_hint, format_size
 from lstmctl.data.opening import PACKED, Chunk, open_bytes
 from lstmctl.errors import BadData, BadRow, LstmctlError, MissingExtra, UsageError, from_os_error
@@ -60,12 +60,12 @@ def read_parquet(
         message = f"{source}: Parquet is compressed already and not read from {path.suffix} files"
         raise UsageError(message, hint=f"{packing} -d {source}")
     chunk = chunk or Chunk()
-    labels = LabelCleaner(source)
+    builder = ExampleBuilder(source, columns)
     with open_bytes(path) as file:
         table, (pyarrow, _) = open_parquet(file, source), import_pyarrow()
         names = list(table.schema_arrow.names)
         _check_names(names, source, columns)
-        read_names = names if columns.keep else list({name: None for name in columns[:3] if name is not None})
+        read_names = names if columns.keep else list(dict.fromkeys(name for name in columns[:3] if name is not None))
         groups = list(range(chunk.start, table.num_row_groups if chunk.stop is None else chunk.stop))
         batches = table.iter_batches(batch_size=BATCH_ROWS, row_groups=groups, columns=read_names)
         first = chunk.before + 1  # number of the first row of a batch
@@ -76,13 +76,13 @@ def read_parquet(
                 raise _damage_error(error, source) from error
             if batch is None:
                 return
-            values = {
-                name: _read_column(batch.column(name), source, first, columns, strict=strict) for name in read_names
-            }
-            for index in range(batch.num_rows):
-                row = {name: column[index] for name, column in values.items()}
+            read = [_read_column(batch.column(name), source, first, columns, strict=strict) for name in read_names]
+            for number, values in enumerate(zip(*read, strict=True), start=first):
                 try:
-                    yield _example(row, first + index, source, columns, labels, max_text_bytes=max_text_bytes)
+                    _check_values(values)
+                    example = builder.from_values(dict(zip(read_names, values, strict=True)), number)
+                    _check_length(example, source, max_text_bytes)
+                    yield example
                 except BadRow as error:
                     if skip_bad_row is None:
                         raise
@@ -125,34 +125,14 @@ def _read_column(column: Any, source: str, first: int, columns: ColumnNames, *, 
     return values
 
 
-def _example(
-    values: dict[str, Any],
-    number: int,
-    source: str,
-    columns: ColumnNames,
-    labels: LabelCleaner,
-    *,
-    max_text_bytes: int,
-) -> Example:
-    for value in values.values():
+def _check_values(values: Iterable[Any]) -> None:
+    for value in values:
         if isinstance(value, BadRow):
             raise value
-    text = values[columns.text]
-    if not isinstance(text, str):
-        message = f'"{columns.text}" must be a string, not {"null" if text is None else short_repr(text)}'
-        raise bad_row(source, number, message, hint="--text-column names another")
+
+
+def _check_length(example: Example, source: str, limit: int) -> None:
     # A character has at most four bytes, so most texts need not be encoded to be measured.
-    if len(text) * 4 > max_text_bytes and len(text.encode()) > max_text_bytes:
-        raise bad_row(source, number, f"the text is longer than {format_size(max_text_bytes)}", hint="is it one text?")
-    label = "" if columns.label is None else labels.clean(_parse_label(values, columns.label, source, number), number)
-    group = "" if columns.group is None else _parse_label(values, columns.group, source, number)
-    return Example(number, text, label, group, values if columns.keep else None)
-
-
-def _parse_label(values: dict[str, Any], name: str, source: str, number: int) -> str:
-    """A label or group as text."""
-    text = label_text(values[name])
-    if text is None:
-        message, hint = label_error(name, values[name])
-        raise bad_row(source, number, message, hint=hint)
-    return text
+    if len(example.text) * 4 > limit and len(example.text.encode()) > limit:
+        message = f"the text is longer than {format_size(limit)}"
+        raise bad_row(source, example.row, message, hint="is it one text?")

@@ -1,11 +1,14 @@
-"""Parsers of formats with one record a line: JSON Lines, fastText lines, and plain lines."""
+"""Parsers of formats with one record a line: JSON Lines, fastText lines, and plain lines.
+
+All raise BadData or BadRow, which name the line.
+"""
 
 import json
 import re
 from collections.abc import Iterator
 from typing import Any
 
-from lstmctl.data.columns import ColumnNames, Example, LabelCleaner, label_error, label_text, short_repr
+from lstmctl.data.columns import ColumnNames, Example, ExampleBuilder, short_repr
 from lstmctl.data.lines import Lines, strip_line_end
 
 _ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
@@ -26,11 +29,8 @@ def read_fasttext(lines: Lines, columns: ColumnNames) -> Iterator[Example]:
 
     Where labels are read, a line starts with exactly one, and blank lines are skipped; else a line may start with any
     number of labels, which are ignored, and a blank line is an empty text.
-
-    Raises:
-        BadData: naming the line.
     """
-    labels = LabelCleaner(lines.source)
+    builder = ExampleBuilder(lines.source, columns)
     for line in lines:
         text, label, count = strip_line_end(line), "", 0
         if lines.number == 1 and "\r" in text and not line.endswith("\n"):
@@ -40,19 +40,15 @@ def read_fasttext(lines: Lines, columns: ColumnNames) -> Iterator[Example]:
         if columns.label is None:
             yield Example(lines.number, text)
         elif count == 1:
-            yield Example(lines.number, text, labels.clean(label, lines.number))
+            yield Example(lines.number, text, builder.clean_label(label, lines.number))
         elif count or text.strip():
             start = f"it has {count}" if count else f"it starts {short_repr(text[:20])}"
             raise lines.error(f"expected one __label__ at the start of the line; {start}", hint=_FASTTEXT_EXAMPLE)
 
 
 def read_jsonl(lines: Lines, columns: ColumnNames) -> Iterator[Example]:
-    """One JSON object a line. Blank lines are skipped.
-
-    Raises:
-        BadData: naming the line.
-    """
-    labels = LabelCleaner(lines.source)
+    """One JSON object a line. Blank lines are skipped."""
+    builder = ExampleBuilder(lines.source, columns)
     for line in lines:
         if not line.strip(" \t\r\n"):
             continue
@@ -63,13 +59,7 @@ def read_jsonl(lines: Lines, columns: ColumnNames) -> Iterator[Example]:
         if _ESCAPED_SURROGATE.search(line):
             names = values if columns.keep else {name for name in columns[:3] if name is not None}
             values = {name: _check_surrogates(values[name], lines) for name in names}
-        text = values[columns.text]
-        if not isinstance(text, str):
-            message = f'"{columns.text}" must be a string, not {short_repr(text)}'
-            raise lines.error(message, hint="--text-column names another")
-        label = "" if columns.label is None else labels.clean(_parse_label(values, columns.label, lines), lines.number)
-        group = "" if columns.group is None else _parse_label(values, columns.group, lines)
-        yield Example(lines.number, text, label, group, values if columns.keep else None)
+        yield builder.from_values(values, lines.number)
 
 
 def _parse_object(line: str, lines: Lines) -> dict[str, Any]:
@@ -99,15 +89,6 @@ def _dict_of_unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         names = [name for name, _ in pairs]
         raise ValueError(f"duplicate key {short_repr(next(name for name in names if names.count(name) > 1))}")
     return values
-
-
-def _parse_label(values: dict[str, Any], name: str, lines: Lines) -> str:
-    """A label or group as text."""
-    text = label_text(values[name])
-    if text is None:
-        message, hint = label_error(name, values[name])
-        raise lines.error(message, hint=hint)
-    return text
 
 
 def _check_surrogates(value: Any, lines: Lines) -> Any:

@@ -1,6 +1,7 @@
 """Parsers of tables with a header line: CSV, and TSV without quotes.
 
 Blank lines are skipped, except in a table of one column, where a blank line is an empty text.
+The parsers raise BadData or BadRow, which name the line where the row starts.
 """
 
 import csv
@@ -10,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
 
-from lstmctl.data.columns import ColumnNames, Example, LabelCleaner
+from lstmctl.data.columns import ColumnNames, Example, ExampleBuilder
 from lstmctl.data.lines import Lines, format_size, strip_line_end
 from lstmctl.errors import BadData
 
@@ -21,30 +22,18 @@ _QUOTES = 'inside a quoted field, a double quote is written twice: ""'
 
 
 def read_csv(lines: Lines, columns: ColumnNames) -> Iterator[Example]:
-    """Rows of CSV as spreadsheets write it: with commas, double quotes and line breaks inside quotes.
-
-    Raises:
-        BadData: naming the line where the row starts.
-    """
+    """Rows of CSV as spreadsheets write it: with commas, double quotes and line breaks inside quotes."""
     csv.field_size_limit(max(csv.field_size_limit(), lines.max_line_bytes))  # `lines` has a stricter one
     return _examples(_csv_records(lines), lines, columns, separator=",")
 
 
 def read_tsv(lines: Lines, columns: ColumnNames) -> Iterator[Example]:
-    """Rows of TSV: quotes are ordinary characters; `\\t`, `\\n` and `\\\\` stand for tab, line feed and backslash.
-
-    Raises:
-        BadData: naming the line.
-    """
+    """Rows of TSV: quotes are ordinary characters; `\\t`, `\\n` and `\\\\` stand for tab, line feed and backslash."""
     return _examples(_tsv_records(lines), lines, columns, separator="\t")
 
 
 def record_ends(lines: Lines, columns: ColumnNames, *, separator: str) -> Iterator[None]:
-    """Yields after the header and after each record, when `lines` has been read up to its end.
-
-    Raises:
-        BadData: the header cannot be used. BadRow: a record cannot be parsed.
-    """
+    """Yields after the header and after each record, when `lines` has been read up to its end."""
     records = _csv_records(lines) if separator == "," else _tsv_records(lines)
     _read_header(records, lines, columns, separator=separator)
     yield
@@ -104,7 +93,8 @@ def _tsv_records(lines: Lines) -> Iterator[tuple[int, list[str]]]:
 def _examples(
     records: Iterator[tuple[int, list[str]]], lines: Lines, columns: ColumnNames, *, separator: str
 ) -> Iterator[Example]:
-    names, labels = _read_header(records, lines, columns, separator=separator), LabelCleaner(lines.source)
+    builder = ExampleBuilder(lines.source, columns)
+    names = _read_header(records, lines, columns, separator=separator)
     width = len(names)
     text = names.index(columns.text)
     label = None if columns.label is None else names.index(columns.label)
@@ -118,7 +108,7 @@ def _examples(
         yield Example(
             number,
             fields[text],
-            "" if label is None else labels.clean(fields[label], number),
+            "" if label is None else builder.clean_label(fields[label], number),
             "" if group is None else fields[group],
             dict(zip(names, fields, strict=True)) if columns.keep else None,
         )

@@ -23,7 +23,7 @@ def in_pieces(path, kind, *, size, **options):
     assert [piece.number for piece in pieces] == list(range(len(pieces)))
     rows = []
     for piece in pieces:
-        rows += read_rows(path, format=kind, label_column=None, piece=piece, **options)
+        rows += read_rows(path, format=kind, label_column=None, chunk=chunk, **options)
     return rows, pieces
 
 
@@ -71,7 +71,7 @@ def test_row_groups_are_the_pieces_of_parquet(tmp_path):
     parquet.write_table(table, path, row_group_size=70)
     rows, pieces = in_pieces(path, "parquet", size=1_000)
     assert rows == list(read_rows(path, label_column=None))
-    assert [row.number for row in rows] == list(range(1, 1_001))
+    assert [row.row for row in rows] == list(range(1, 1_001))
     assert len(pieces) > 3
 
 
@@ -129,8 +129,8 @@ def test_bad_rows_are_set_aside_and_all_others_read(tmp_path, kind, size):
     header = {"csv": b"text,n\n", "tsv": b"text\tn\n"}.get(kind, b"")
     path.write_bytes(header + b"".join(lines))
     aside = []
-    rows, _ = in_pieces(path, kind, size=size, set_aside=aside.append, max_line_bytes=1_000)
-    assert [row.number for row in rows] == expected
+    rows, _ = in_pieces(path, kind, size=size, skip_bad_row=aside.append, max_line_bytes=1_000)
+    assert [row.row for row in rows] == expected
     assert [error.number for error in aside] == wrong
     assert all(error.message.startswith(f"{path}:{error.number}: ") for error in aside)
 
@@ -139,8 +139,8 @@ def test_an_open_quote_is_set_aside_with_all_that_it_swallowed(tmp_path):
     path = tmp_path / "rows.csv"
     path.write_text('text,n\na,1\n"b,2\n' + "c,3\n" * 100)
     aside = []
-    rows, _ = in_pieces(path, "csv", size=10**6, set_aside=aside.append)
-    assert [row.number for row in rows] == [2]
+    rows, _ = in_pieces(path, "csv", size=10**6, skip_bad_row=aside.append)
+    assert [row.row for row in rows] == [2]
     assert [(error.number, error.last) for error in aside] == [(3, 103)]
 
 
@@ -151,6 +151,6 @@ def test_bad_rows_of_parquet_are_set_aside(tmp_path):
     path = tmp_path / "rows.parquet"
     parquet.write_table(pyarrow.table({"text": ["a", None, "b"]}), path)
     aside = []
-    rows = list(read_rows(path, label_column=None, set_aside=aside.append))
+    rows = list(read_rows(path, label_column=None, skip_bad_row=aside.append))
     assert [row.text for row in rows] == ["a", "b"]
     assert [error.number for error in aside] == [2]

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from lstmctl.config import DataConfig
-from lstmctl.data.datasets import Dataset, Example, load, read_all
+from lstmctl.data.columns import Example
+from lstmctl.data.datasets import Dataset, load, read_all
 from lstmctl.errors import BadData, LstmctlError, NotFound, UsageError
 
 
@@ -58,7 +59,7 @@ def test_a_file() -> None:
     assert (data.name, data.labels, data.notes, data.config) == ("reviews.csv", ("a", "b"), (), config)
     assert sizes(data) == (144, 36, 20)
     everything = sorted((*data.train, *data.validation, *data.test), key=lambda example: example.row)
-    assert everything == [Example(f"text {number}", "ab"[number % 2], number + 2) for number in range(200)]
+    assert everything == [Example(number + 2, f"text {number}", "ab"[number % 2]) for number in range(200)]
 
 
 def test_the_hash_is_of_the_rows_and_not_of_the_file() -> None:
@@ -217,7 +218,7 @@ def test_sources_that_will_not_do(source: str, options: dict[str, str], error: t
 def test_all_rows_of_other_data() -> None:
     config = DataConfig(source=table(labels="a"), rename_label=(("a", "pos"), ("b", "neg")), group_column="film")
     examples, sha256 = read_all(config, home=HOME)
-    assert examples == [Example(f"text {number}", "pos", number + 2) for number in range(40)]
+    assert examples == [Example(number + 2, f"text {number}", "pos") for number in range(40)]
     assert len(sha256) == 64
     examples, _ = read_all(DataConfig(source=folder(train=3, test=2)), home=HOME)
     assert [example.text for example in examples] == ["test neg 0", "test neg 1", "test pos 0", "test pos 1"]

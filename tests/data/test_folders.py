@@ -23,7 +23,7 @@ def tree(*paths: str, root: str = "data") -> Path:
 
 
 def listed(root: Path) -> list[tuple[str, int, str, str | None]]:
-    return [(part, row.number, row.text, row.label) for part, row in read_folder(root).rows]
+    return [(part, row.row, row.text, row.label) for part, row in read_folder(root).rows]
 
 
 def test_files_in_the_order_of_their_names() -> None:

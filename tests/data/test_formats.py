@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lstmctl.data import opening
-from lstmctl.data.columns import Row
-from lstmctl.data.formats import FORMATS, format_of, read_rows
+from lstmctl.data.columns import Example
+from lstmctl.data.formats import FORMATS, find_format, read_rows
 from lstmctl.errors import BadData, LstmctlError, NotFound, PermissionDenied, UsageError
 
 CSV = b"text,label\n"
@@ -53,21 +53,21 @@ def test_all_formats_say_the_same() -> None:
                 (quoted, "pos", "1"),
                 ("café ", "neg", "2"),
             ]
-    assert [row.number for row in read_rows(Path("a.csv"))] == [2, 4]
-    assert [row.number for row in read_rows(Path("a.tsv"))] == [2, 3]
-    assert [row.number for row in read_rows(Path("a.jsonl.gz"))] == [1, 2]
+    assert [row.row for row in read_rows(Path("a.csv"))] == [2, 4]
+    assert [row.row for row in read_rows(Path("a.tsv"))] == [2, 3]
+    assert [row.row for row in read_rows(Path("a.jsonl.gz"))] == [1, 2]
 
 
 def test_columns_are_found_by_name() -> None:
     path = written("a.csv", b"\xef\xbb\xbf film , review ,stars\nx,good,5\ny,bad,1\n")
     options = {"text_column": "review", "label_column": "stars", "group_column": "film"}
     assert list(read_rows(path, keep_columns=False, **options)) == [  # type: ignore[arg-type]
-        Row(2, "good", "5", "x"),
-        Row(3, "bad", "1", "y"),
+        Example(2, "good", "5", "x"),
+        Example(3, "bad", "1", "y"),
     ]
     assert list(read_rows(path, text_column="review", label_column=None, keep_columns=False)) == [
-        Row(2, "good"),
-        Row(3, "bad"),
+        Example(2, "good"),
+        Example(3, "bad"),
     ]
 
 
@@ -75,21 +75,21 @@ def test_labels_are_strings_in_one_form() -> None:
     path = written("a.csv", "text,label\na, 1 \nb,01\nc,cafe\u0301\nd,caf\u00e9\n,\ufeffx\n".encode())
     assert [row.label for row in read_rows(path)] == ["1", "01", "café", "café", "\ufeffx"]
     path = written("a.jsonl", b'{"text":"","label":1}\n\n{"text":"b","label":true}\n{"text":"c","label":"1"}\n')
-    assert [(row.number, row.label) for row in read_rows(path)] == [(1, "1"), (3, "true"), (4, "1")]
+    assert [(row.row, row.label) for row in read_rows(path)] == [(1, "1"), (3, "true"), (4, "1")]
 
 
 def test_fasttext_lines() -> None:
     data = b"__label__pos good  film\r\n\n__label__neg\tbad\n__label__neg\n"
     path = written("a.txt", data)
-    assert list(read_rows(path)) == [Row(1, "good  film", "pos"), Row(3, "bad", "neg"), Row(4, "", "neg")]
+    assert list(read_rows(path)) == [Example(1, "good  film", "pos"), Example(3, "bad", "neg"), Example(4, "", "neg")]
     unlabelled = read_rows(path, format="fasttext", label_column=None)
     assert [row.text for row in unlabelled] == ["good  film", "", "bad", ""]
     assert [row.text for row in read_rows(path, label_column=None)][0] == "__label__pos good  film"
 
 
 def test_blank_lines_of_tables() -> None:
-    assert [row.number for row in read_rows(written("a.csv", CSV + b"\na,b\n\n\nc,d\n\n"))] == [3, 6]
-    assert [row.number for row in read_rows(written("a.tsv", b"text\tlabel\n\na\tb\n"))] == [3]
+    assert [row.row for row in read_rows(written("a.csv", CSV + b"\na,b\n\n\nc,d\n\n"))] == [3, 6]
+    assert [row.row for row in read_rows(written("a.tsv", b"text\tlabel\n\na\tb\n"))] == [3]
     for name in ("b.csv", "b.tsv"):
         rows = read_rows(written(name, b"text\na\n\nb\n"), label_column=None)
         assert [row.text for row in rows] == ["a", "", "b"]
@@ -283,15 +283,15 @@ def test_a_field_longer_than_the_csv_module_likes() -> None:
     ],
 )
 def test_the_name_tells_the_format(name: str, labelled: str, unlabelled: str) -> None:
-    assert format_of(Path(name), labelled=True) == labelled
-    assert format_of(Path(name), labelled=False) == unlabelled
+    assert find_format(Path(name), labelled=True) == labelled
+    assert find_format(Path(name), labelled=False) == unlabelled
     assert {labelled, unlabelled} <= set(FORMATS)
 
 
 @pytest.mark.parametrize("name", ["a", "a.xlsx", "a.gz", ".csv"])
 def test_other_names_tell_none(name: str) -> None:
     with pytest.raises(UsageError) as caught:
-        format_of(Path(name), labelled=True)
+        find_format(Path(name), labelled=True)
     assert ".jsonl" in (caught.value.hint or "")
 
 

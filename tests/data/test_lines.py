@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lstmctl.data.formats import read_rows
-from lstmctl.data.lines import Lines, without_end
+from lstmctl.data.lines import Lines, strip_line_end
 from lstmctl.data.opening import StdinLines
 from lstmctl.errors import BadData
 
@@ -122,14 +122,14 @@ class OneAtATime:
 def test_a_row_comes_before_the_next_line_is_asked_for(format: str, lines: list[bytes]) -> None:
     stream = OneAtATime(lines)
     for row in read_rows(stream, format=format, label_column=None):
-        assert stream.asked == row.number + row.text.count("\n")
+        assert stream.asked == row.row + row.text.count("\n")
     assert stream.asked == len(lines) + 1
     assert stream.limits == {1024**2 + 1}
 
 
 def test_standard_input_can_be_read_through_its_wrapper() -> None:
     rows = read_rows(StdinLines(io.BytesIO(b"a\nb")), format="lines", label_column=None)
-    assert [(row.number, row.text) for row in rows] == [(1, "a"), (2, "b")]
+    assert [(row.row, row.text) for row in rows] == [(1, "a"), (2, "b")]
 
 
 class Broken(io.BytesIO):
@@ -145,4 +145,4 @@ def test_a_failing_device_is_an_error_of_ours() -> None:
 
 
 def test_only_one_end_is_taken_off() -> None:
-    assert [without_end(line) for line in ("a\r\n", "a\n", "a\r\r\n", "a\r", "")] == ["a", "a", "a\r", "a\r", ""]
+    assert [strip_line_end(line) for line in ("a\r\n", "a\n", "a\r\r\n", "a\r", "")] == ["a", "a", "a\r", "a\r", ""]

@@ -15,6 +15,7 @@ import pytest
 
 from lstmctl.config import DataConfig
 from lstmctl.data import named
+from lstmctl.data.columns import Example
 from lstmctl.data.datasets import Dataset, load, read_all
 from lstmctl.data.named import NAMES
 from lstmctl.errors import BadData, MissingExtra, NotFound
@@ -95,7 +96,7 @@ def test_a_package_that_is_missing_or_different(tmp_path: Path, monkeypatch: pyt
             load(DataConfig(), home=HOME)
     monkeypatch.setattr(named, "_FILE_SHA256", hashlib.sha256(text).hexdigest())
     examples, _ = read_all(DataConfig(), home=HOME)
-    assert examples == [("good", "pos", 2)]
+    assert examples == [Example(2, "good", "pos")]
 
 
 # --- keras-imdb ----------------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from lstmctl.data.columns import Row
+from lstmctl.data.columns import Example
 from lstmctl.data.formats import read_rows
 from lstmctl.errors import BadData, MissingExtra, UsageError
 
@@ -22,19 +22,19 @@ def table(path: Path, **columns: object) -> Path:
 def test_rows_with_numbers_and_columns(tmp_path: Path) -> None:
     path = table(tmp_path / "a.parquet", text=["x", "y"], label=[1, 0], extra=[[1, 2], None])
     assert list(read_rows(path)) == [
-        Row(1, "x", "1", None, {"text": "x", "label": 1, "extra": [1, 2]}),
-        Row(2, "y", "0", None, {"text": "y", "label": 0, "extra": None}),
+        Example(1, "x", "1", None, {"text": "x", "label": 1, "extra": [1, 2]}),
+        Example(2, "y", "0", None, {"text": "y", "label": 0, "extra": None}),
     ]
     assert list(read_rows(path, label_column=None, group_column="label", keep_columns=False)) == [
-        Row(1, "x", None, "1"),
-        Row(2, "y", None, "0"),
+        Example(1, "x", None, "1"),
+        Example(2, "y", None, "0"),
     ]
 
 
 def test_more_rows_than_a_batch(tmp_path: Path) -> None:
     path = table(tmp_path / "a.parquet", text=[str(number) for number in range(3000)], label=["a"] * 3000)
     rows = list(read_rows(path, keep_columns=False))
-    assert [row.number for row in rows] == list(range(1, 3001))
+    assert [row.row for row in rows] == list(range(1, 3001))
     assert rows[-1].text == "2999"
 
 
