@@ -71,11 +71,7 @@ class Findings:
 
 
 def check_data(config: DataConfig, *, vocab_size: int, home: Path) -> Findings:
-    """Check every text of all parts, with the vocabulary of the most frequent words of the training part.
-
-    Raises:
-        As `load`.
-    """
+    """Check all texts, with a vocabulary of the most frequent words of the training part. Raises as `load`."""
     data = load(config, home=home)
     findings = Findings(data)
     first: dict[bytes, tuple[RowRef, bytes]] = {}  # of each text, by its words

@@ -9,12 +9,12 @@ is the remainder of a CSV file from a row that cannot be parsed: the error is ra
 import os
 import stat
 from collections.abc import Iterator
+from io import BufferedReader
 from pathlib import Path
-from typing import IO
 
 from lstmctl.data.columns import ColumnNames
 from lstmctl.data.formats import FORMATS, Format
-from lstmctl.data.lines import MAX_LINE_BYTES, Lines
+from lstmctl.data.lines import Lines
 from lstmctl.data.opening import PACKED, Chunk, check_file, display, open_bytes
 from lstmctl.data.tables import record_ends
 from lstmctl.errors import BadRow
@@ -32,7 +32,7 @@ def split_file(path: Path, *, format: str, text_column: str, size: int = CHUNK_B
     """
     check_file(path)
     entry = FORMATS[format]
-    if entry.chunk_end == "row group":
+    if entry.binary:
         return _split_row_groups(path, size)
     status = path.stat()
     if path.suffix.lower() in PACKED or not stat.S_ISREG(status.st_mode):
@@ -42,17 +42,17 @@ def split_file(path: Path, *, format: str, text_column: str, size: int = CHUNK_B
 
 def _split_text(path: Path, entry: Format, columns: ColumnNames, size: int) -> Iterator[Chunk]:
     with open_bytes(path) as file:
-        file_size, counted = os.fstat(file.fileno()).st_size, _CountedFile(file)
-        lines, ends = Lines(counted, display(path), max_line_bytes=MAX_LINE_BYTES), None
+        file_size = os.fstat(file.fileno()).st_size
+        lines, ends = Lines(file, display(path)), None
         if entry.separator is not None:
             ends = record_ends(lines, columns, separator=entry.separator)
             next(ends)  # of the header
-        chunk = Chunk(start=counted.offset, before=lines.number, header=lines.header)
+        chunk = Chunk(start=file.tell(), before=lines.number, header=lines.header)
         while True:
             if entry.chunk_end == "record" and ends is not None:
-                stop = _find_record_end(ends, counted, chunk.start + size)
+                stop = _find_record_end(ends, file, chunk.start + size)
             else:
-                stop = _find_line_end(counted, lines, chunk.start + size)
+                stop = _find_line_end(file, lines, chunk.start + size)
             if stop is None:
                 yield chunk._replace(bytes=file_size - chunk.start)
                 return
@@ -60,56 +60,32 @@ def _split_text(path: Path, entry: Format, columns: ColumnNames, size: int) -> I
             chunk = chunk._replace(number=chunk.number + 1, start=stop, before=lines.number)
 
 
-def _find_record_end(ends: Iterator[None], counted: "_CountedFile", least: int) -> int | None:
+def _find_record_end(ends: Iterator[None], file: BufferedReader, least: int) -> int | None:
     """The first end of a record at byte `least` or later; None at the end of the file or if a record is malformed."""
     try:
         for _ in ends:
-            if counted.offset >= least:
-                return counted.offset if counted.has_more() else None
+            if file.tell() >= least:
+                return file.tell() if file.peek(1) else None
     except BadRow:
         return None
     return None
 
 
-def _find_line_end(counted: "_CountedFile", lines: Lines, least: int) -> int | None:
+def _find_line_end(file: BufferedReader, lines: Lines, least: int) -> int | None:
     """The first end of a line at byte `least` or later; None at the end of the file."""
-    while counted.offset < least:
-        data = counted.read(min(_READ_BYTES, least - counted.offset))
+    while file.tell() < least:
+        data = file.read(min(_READ_BYTES, least - file.tell()))
         if not data:
             return None
         lines.number += data.count(b"\n")
         ended = data.endswith(b"\n")
     while not ended:
-        data = counted.readline(_READ_BYTES)
+        data = file.readline(_READ_BYTES)
         if not data:
             return None
         ended = data.endswith(b"\n")
         lines.number += ended
-    return counted.offset if counted.has_more() else None
-
-
-class _CountedFile:
-    """A file with the number of bytes read from it."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file = file
-        self.offset = 0
-
-    def readline(self, limit: int = -1) -> bytes:
-        line = self._file.readline(limit)
-        self.offset += len(line)
-        return line
-
-    def read(self, size: int) -> bytes:
-        data = self._file.read(size)
-        self.offset += len(data)
-        return data
-
-    def has_more(self) -> bool:
-        """Whether this is not the end of the file."""
-        more = bool(self._file.read(1))
-        self._file.seek(self.offset)
-        return more
+    return file.tell() if file.peek(1) else None
 
 
 def _split_row_groups(path: Path, size: int) -> Iterator[Chunk]:

@@ -76,22 +76,16 @@ def read_all(config: DataConfig, *, home: Path) -> tuple[list[Example], str]:
         As `load`, but any number of labels is allowed, and labels to rename may be missing.
     """
     source = open_source(config.source, replace(config, group_column=None), home=home)
-    parts: defaultdict[str, list[Example]] = defaultdict(list)
-    for part, row in source.rows:
-        parts[part].append(row)
-    rows = _Rows(config)
-    for part in ("test",) if "test" in parts else tuple(parts):
-        for row in parts[part]:
+    all_rows, rows = list(source.rows), _Rows(config)
+    has_test_part = any(part == "test" for part, _ in all_rows)
+    for part, row in all_rows:
+        if part == "test" or not has_test_part:
             rows.add(part, row)
     return [row for part in rows.parts.values() for row in part], rows.sha256()
 
 
 def read_unlabelled(config: DataConfig) -> list[str]:
-    """The texts of the file `config.unlabelled`, from the same text column as the labelled ones; [] if there is none.
-
-    Raises:
-        As `read_rows`.
-    """
+    """The texts of the file `config.unlabelled`, from the same text column as labelled ones; [] if there is none."""
     if config.unlabelled is None:
         return []
     rows = read_rows(Path(config.unlabelled), text_column=config.text_column, label_column=None, keep_columns=False)

@@ -7,7 +7,6 @@ inside them, and links to folders that contain the link.
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 from lstmctl.data.columns import Example, clean_label
 from lstmctl.data.lines import MAX_LINE_BYTES, Lines, format_size
@@ -19,33 +18,21 @@ _PARTS = {"train": "train", "val": "validation", "validation": "validation", "te
 _ORDER = ("", "train", "validation", "test")
 
 
-class ClassFolders(NamedTuple):
-    """Texts, each with its part ("" where the folder has no parts), and notes about ignored files."""
+def read_folder(root: Path) -> tuple[Iterator[tuple[str, Example]], tuple[str, ...]]:
+    """Texts, each with its part ("" where the folder has no parts), and notes about ignored files.
 
-    rows: Iterator[tuple[str, Example]]
-    notes: tuple[str, ...]
-
-
-class _Class(NamedTuple):
-    part: str
-    label: str
-    files: list[Path]
-
-
-def read_folder(root: Path) -> ClassFolders:
-    """Texts in the order of their file names, numbered from 1. All files are listed first, then read one by one.
+    The texts are numbered from 1 in the order of their file names. All files are listed first, then read one by one.
 
     Raises:
-        BadData: naming the file or folder.
-        PermissionDenied, StorageError: from the operating system.
+        BadData: naming the file or folder. PermissionDenied, StorageError: from the operating system.
     """
     ignored: list[Path] = []
     parts = _find_parts(root, ignored)
-    classes = [_list_class(part, folder, ignored) for part in _ORDER if part in parts for folder in parts[part]]
+    classes = [(part, *_list_class(folder, ignored)) for part in _ORDER for folder in parts.get(part, ())]
     if not classes:
         hint = "put each text into a file in the folder of its label: pos/1.txt"
         raise BadData(f"{display(root)} has no class folders", hint=hint)
-    return ClassFolders(_examples(classes), _notes(root, ignored))
+    return _examples(classes), _notes(root, ignored)
 
 
 def _find_parts(root: Path, ignored: list[Path]) -> dict[str, list[Path]]:
@@ -83,7 +70,8 @@ def _contains_itself(link: Path) -> bool:
     return target == parent or target in parent.parents
 
 
-def _list_class(part: str, folder: Path, ignored: list[Path]) -> _Class:
+def _list_class(folder: Path, ignored: list[Path]) -> tuple[str, list[Path]]:
+    """The label of a class folder, and its files."""
     files = []
     for entry in _entries(folder):
         if entry.name.startswith(".") or entry.is_dir():
@@ -103,7 +91,7 @@ def _list_class(part: str, folder: Path, ignored: list[Path]) -> _Class:
         raise BadData(message, hint="rename it") from error
     except ValueError as error:
         raise BadData(f"{display(folder)}: {error}", hint="the folder's name is the label: rename it") from error
-    return _Class(part, label, files)
+    return label, files
 
 
 def _entries(folder: Path) -> "list[os.DirEntry[str]]":
@@ -114,7 +102,7 @@ def _entries(folder: Path) -> "list[os.DirEntry[str]]":
         raise reading_error(error, folder) from error
 
 
-def _examples(classes: list[_Class]) -> Iterator[tuple[str, Example]]:
+def _examples(classes: list[tuple[str, str, list[Path]]]) -> Iterator[tuple[str, Example]]:
     number = 0
     for part, label, files in classes:
         for path in files:

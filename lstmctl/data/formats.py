@@ -10,13 +10,11 @@ from typing import Literal, NamedTuple
 
 from lstmctl.data.columns import ColumnNames, Example
 from lstmctl.data.lines import MAX_LINE_BYTES, Lines
-from lstmctl.data.opening import PACKED, ByteLines, Chunk, check_file, display, open_lines, without_packing
+from lstmctl.data.opening import PACKED, WHOLE_FILE, ByteLines, Chunk, check_file, display, open_lines, without_packing
 from lstmctl.data.parquet import read_parquet
 from lstmctl.data.records import read_fasttext, read_jsonl, read_lines
 from lstmctl.data.tables import read_csv, read_tsv
 from lstmctl.errors import BadData, BadRow, UsageError
-
-__all__ = ["FORMATS", "SUFFIX_HINT", "Format", "find_format", "formats_of_name", "is_data_name", "read_rows"]
 
 
 class Format(NamedTuple):
@@ -85,23 +83,16 @@ def read_rows(
     keep_columns: bool = True,
     encoding_errors: str = "strict",
     max_line_bytes: int = MAX_LINE_BYTES,
-    chunk: Chunk | None = None,
+    chunk: Chunk = WHOLE_FILE,
     skip_bad_row: Callable[[BadRow], None] | None = None,
 ) -> Iterator[Example]:
     """The rows of a file, or of a stream of bytes, in one pass and constant memory.
 
-    A row is yielded as soon as its last line is read.
-
-    Args:
-        source: a file, or a stream, which is read as lines unless `format` says otherwise.
-        name: what errors call the source.
-        format: a key of `FORMATS`; None: find it by the file's name.
-        label_column: None reads texts without labels.
-        keep_columns: whether to fill `Example.columns`.
-        encoding_errors: "replace" reads bytes that are not UTF-8 as U+FFFD instead of raising.
-        max_line_bytes: the most bytes of a line, and of a row of several lines.
-        chunk: the part of the file to read.
-        skip_bad_row: is called with the error of each row that cannot be used, and reading continues after it.
+    A row is yielded as soon as its last line is read. Without `format`, the name of the file says it; a stream has
+    lines. `label_column=None` reads texts without labels. A line, and a row of several lines, has at most
+    `max_line_bytes`. `encoding_errors="replace"` reads bytes that are not UTF-8 as U+FFFD instead of raising. `name` is
+    what errors call the source. `skip_bad_row` is called with the error of each row that cannot be used, and reading
+    continues after it; without it, the error is raised.
 
     Raises:
         NotFound: there is no such file. UsageError: its format is unknown, or has no labels.
@@ -138,12 +129,11 @@ def _read_text(
     entry: Format,
     columns: ColumnNames,
     *,
-    chunk: Chunk | None,
+    chunk: Chunk,
     skip_bad_row: Callable[[BadRow], None] | None,
 ) -> Iterator[Example]:
-    known = {} if chunk is None else {"lines_before": chunk.before, "header": chunk.header}
     with open_lines(source, chunk) as (stream, max_bytes):
-        lines = make_lines(stream, max_bytes=max_bytes, **known)
+        lines = make_lines(stream, max_bytes=max_bytes, number=chunk.before, header=chunk.header)
         while True:
             try:
                 yield from entry.parser(lines, columns)

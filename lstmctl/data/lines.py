@@ -10,6 +10,7 @@ import os
 import shlex
 import zlib
 from collections.abc import Iterator
+from dataclasses import KW_ONLY, dataclass, field
 from pathlib import PurePath
 
 from lstmctl.data.columns import bad_row
@@ -32,6 +33,7 @@ _NOT_TEXT = (
 )
 
 
+@dataclass
 class Lines:
     """The lines of one stream, each decoded and with its end, in one pass.
 
@@ -39,33 +41,17 @@ class Lines:
     continues with the next line.
     """
 
-    def __init__(
-        self,
-        stream: ByteLines,
-        source: str,
-        *,
-        strict: bool = True,
-        labelled: bool = False,
-        max_line_bytes: int = MAX_LINE_BYTES,
-        max_bytes: int | None = None,
-        lines_before: int = 0,
-        header: tuple[str, ...] | None = None,
-    ) -> None:
-        """`source` names the stream in errors; if not `strict`, bytes that are not UTF-8 are read as U+FFFD.
-
-        `labelled` only chooses the hint: where labels are read, there is no --encoding-errors. A later chunk of a file
-        starts after `lines_before` lines, and the `header` of a table is known.
-        """
-        self.source = source
-        self.strict = strict
-        self.labelled = labelled
-        self.max_line_bytes = max_line_bytes
-        self.number = lines_before  # of the line read last; the first is 1
-        self.header = header
-        self._stream = stream
-        self._max_bytes = max_bytes
-        self._total = 0  # bytes read
-        self._too_long = False  # whether the rest of a line that is too long is to be skipped
+    stream: ByteLines
+    source: str  # names the stream in errors
+    _: KW_ONLY
+    strict: bool = True  # otherwise bytes that are not UTF-8 are read as U+FFFD
+    labelled: bool = False  # chooses the hint: where labels are read, there is no --encoding-errors
+    max_line_bytes: int = MAX_LINE_BYTES
+    max_bytes: int | None = None  # of the whole stream
+    number: int = 0  # of the line read last, from 1; a later chunk of a file starts with another number
+    header: tuple[str, ...] | None = None  # the column names of a table, once they are known
+    _total: int = field(default=0, init=False)  # bytes read
+    _skipping: bool = field(default=False, init=False)  # whether the rest of a line that is too long comes next
 
     def __iter__(self) -> Iterator[str]:
         """Decoded lines with their ends.
@@ -74,16 +60,14 @@ class Lines:
             BadRow: a line is too long, not UTF-8 or has a NUL byte. BadData: packed data is damaged or too large.
         """
         while raw := self._read():
-            skip, self._too_long = self._too_long, len(raw) > self.max_line_bytes and not raw.endswith(b"\n")
+            skip, self._skipping = self._skipping, len(raw) > self.max_line_bytes and not raw.endswith(b"\n")
             self.number += not skip
             self._total += len(raw)
             if len(raw) > self.max_line_bytes and not skip:
                 raise self._length_error(raw)
-            if self._max_bytes is not None and self._total > self._max_bytes:
-                raise self.fatal(
-                    f"the file unpacks to more than {self._max_bytes / 1024**3:.3g} GiB; reading stopped",
-                    hint="is this text?",
-                )
+            if self.max_bytes is not None and self._total > self.max_bytes:
+                message = f"the file unpacks to more than {self.max_bytes / 1024**3:.3g} GiB; reading stopped"
+                raise self.fatal(message, hint="is this text?")
             if skip:
                 continue
             if self.number > 1:
@@ -93,9 +77,8 @@ class Lines:
 
     def error(self, message: str, *, hint: str | None = None, number: int | None = None) -> BadRow:
         """An error of the row that starts in line `number`, or of the line read last."""
-        return bad_row(
-            self.source, self.number if number is None else number, message, hint=hint, last=max(1, self.number)
-        )
+        number = self.number if number is None else number
+        return bad_row(self.source, number, message, hint=hint, last=max(1, self.number))
 
     def fatal(self, message: str, *, hint: str | None = None) -> BadData:
         """An error in the line read last, after which nothing more can be read."""
@@ -108,7 +91,7 @@ class Lines:
 
     def _read(self) -> bytes:
         try:
-            return self._stream.readline(self.max_line_bytes + 1)
+            return self.stream.readline(self.max_line_bytes + 1)
         except (EOFError, zlib.error, gzip.BadGzipFile, lzma.LZMAError) as error:
             self.number += 1
             raise self.fatal(self._packing_error(error), hint="copy or pack the file again") from error

@@ -21,7 +21,6 @@ class NamedSet(NamedTuple):
 
     description: str
     rows: int
-    origin: str
     related_neighbours: bool = False  # such as reviews of one film side by side
     labels: tuple[str, ...] = SENTIMENT
 
@@ -31,18 +30,15 @@ NAMES = {
     "imdb": NamedSet(
         "film reviews: the labelled training half of the Large Movie Review Dataset",
         25_000,
-        f"the Python package {_PACKAGE}",
         related_neighbours=True,
     ),
     "rotten-tomatoes": NamedSet(
         "single sentences from film reviews: the training part of the sentence polarity data",
         8_530,
-        f"the Python package {_PACKAGE}",
     ),
     KERAS_IMDB: NamedSet(
         "all 50,000 labelled reviews as in keras.datasets.imdb, in lower case; downloaded once",
         50_000,
-        "storage.googleapis.com, through Keras",
     ),
 }
 

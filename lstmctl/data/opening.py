@@ -12,6 +12,7 @@ import shlex
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
 from typing import IO, BinaryIO, NamedTuple, Protocol
 
@@ -43,6 +44,9 @@ class Chunk(NamedTuple):
     bytes: int = 0  # size in the file
 
 
+WHOLE_FILE = Chunk()
+
+
 class _Head:
     """The first bytes of a file, by lines."""
 
@@ -56,7 +60,7 @@ class _Head:
 
 
 @contextmanager
-def open_lines(source: Path | ByteLines, chunk: Chunk | None = None) -> Iterator[tuple[ByteLines, int | None]]:
+def open_lines(source: Path | ByteLines, chunk: Chunk = WHOLE_FILE) -> Iterator[tuple[ByteLines, int | None]]:
     """The bytes of a source, and the most bytes that may come, None: any number.
 
     A file is decompressed if its name ends in .gz or .xz. `chunk` is a part of a file that is not packed. A stream is
@@ -72,12 +76,9 @@ def open_lines(source: Path | ByteLines, chunk: Chunk | None = None) -> Iterator
     with open_bytes(source) as file:
         packing = PACKED.get(source.suffix.lower())
         if packing is None:
-            if chunk is not None:
+            if chunk.start:  # a pipe cannot be positioned
                 file.seek(chunk.start)
-            if chunk is None or chunk.stop is None:
-                yield file, None
-            else:
-                yield _Head(file, chunk.stop - chunk.start), None
+            yield file if chunk.stop is None else _Head(file, chunk.stop - chunk.start), None
             return
         status = os.fstat(file.fileno())
         limit = MAX_UNPACKED_BYTES
@@ -87,7 +88,7 @@ def open_lines(source: Path | ByteLines, chunk: Chunk | None = None) -> Iterator
             yield unpacked, limit
 
 
-def open_bytes(path: Path) -> IO[bytes]:
+def open_bytes(path: Path) -> BufferedReader:
     """The file as it is. Raises as `open_lines`."""
     try:
         return path.open("rb")
@@ -169,14 +170,6 @@ class StdinLines:
                 self._start += size
                 return line
             self._read()
-
-    def __iter__(self) -> "StdinLines":
-        return self
-
-    def __next__(self) -> bytes:
-        if line := self.readline():
-            return line
-        raise StopIteration
 
     def _has_input(self) -> bool:
         try:

@@ -6,7 +6,7 @@ from typing import IO, Any
 
 from lstmctl.data.columns import ColumnNames, Example, ExampleBuilder, bad_row
 from lstmctl.data.lines import encoding_hint, format_size
-from lstmctl.data.opening import PACKED, Chunk, open_bytes
+from lstmctl.data.opening import PACKED, WHOLE_FILE, Chunk, open_bytes
 from lstmctl.errors import BadData, BadRow, LstmctlError, MissingExtra, UsageError, from_os_error
 
 BATCH_ROWS = 1024
@@ -47,7 +47,7 @@ def read_parquet(
     *,
     strict: bool,
     max_text_bytes: int,
-    chunk: Chunk | None = None,
+    chunk: Chunk = WHOLE_FILE,
     skip_bad_row: Callable[[BadRow], None] | None = None,
 ) -> Iterator[Example]:
     """Rows with their number, 1 for the first. Only the necessary columns are read; of a chunk, its row groups.
@@ -59,7 +59,6 @@ def read_parquet(
     if packing := PACKED.get(path.suffix.lower()):
         message = f"{source}: Parquet is compressed already and not read from {path.suffix} files"
         raise UsageError(message, hint=f"{packing} -d {source}")
-    chunk = chunk or Chunk()
     builder = ExampleBuilder(source, columns)
     with open_bytes(path) as file:
         table, (pyarrow, _) = open_parquet(file, source), import_pyarrow()

@@ -126,24 +126,23 @@ def find_inputs(name: str, *, format: str | None, labelled: bool = False) -> Inp
     if name == "-":
         raise UsageError("standard input cannot be split into chunks", hint="write it to a file and name that")
     path = Path(name)
+    is_folder = path.is_dir()
     if not is_folder_or_pattern(name):
         check_file(path)
-        return Inputs({_absolute(path): format or find_format(path, labelled=labelled)}, [])
-    if path.is_dir():
+        paths = [path]
+    elif is_folder:
         paths = sorted(_list_files(path))
     else:
         paths = sorted(Path(match) for match in glob.glob(name, recursive=True) if os.path.isfile(match))
     files: dict[Path, str] = {}
     ignored = []
     for file in paths:
-        try:
-            files[_absolute(file)] = format or find_format(file, labelled=labelled)
-        except UsageError:
-            if not path.is_dir():
-                raise
+        if is_folder and format is None and not formats_of_name(file):
             ignored.append(file)
+        else:
+            files[Path(os.path.abspath(file))] = format or find_format(file, labelled=labelled)
     if not files:
-        if path.is_dir():
+        if is_folder:
             raise NotFound(f"the folder {display(path)} has no files of a known format", hint=SUFFIX_HINT)
         raise NotFound(f"no file matches {name}", hint=f"check the pattern: ls {name}")
     return Inputs(files, ignored)
@@ -156,7 +155,3 @@ def _list_files(folder: Path) -> Iterator[Path]:
     for parent, folders, names in os.walk(folder, onerror=raise_error):
         folders[:] = [name for name in folders if not name.startswith(".")]
         yield from (path for name in names if not name.startswith(".") and (path := Path(parent, name)).is_file())
-
-
-def _absolute(path: Path) -> Path:
-    return Path(os.path.abspath(path))

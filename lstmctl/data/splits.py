@@ -8,6 +8,7 @@ reviews of one film side by side. The part of a row never depends on rows of oth
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 from lstmctl.data.columns import Example
@@ -15,7 +16,7 @@ from lstmctl.errors import BadData
 from lstmctl.model.text import normalise
 
 BLOCK_ROWS = 250
-_VALIDATION, _TEST = 1, 2  # indices in `Parts`
+_TRAIN, _VALIDATION, _TEST = range(3)  # indices in `Parts`
 
 
 class Parts(NamedTuple):
@@ -51,14 +52,14 @@ def split_units(rows: Sequence[Example], proportions: Proportions, *, seed: int)
     strata: defaultdict[str, list[list[int]]] = defaultdict(list)
     for _, unit in sorted(units.items()):
         strata[_majority_label(rows, unit)].append(unit)
-    part_of_row = [0] * len(rows)
+    indices: list[list[int]] = [[], [], []]
     for stratum in strata.values():
         remaining = stratum
         for part, proportion, parts_after in proportions.in_order:
             taken, remaining = _take_closest(remaining, proportion, keep=parts_after)
-            for index in (index for unit in taken for index in unit):
-                part_of_row[index] = part
-    return _collect(rows, part_of_row)
+            indices[part].extend(chain(*taken))
+        indices[_TRAIN].extend(chain(*remaining))
+    return _select(rows, indices)
 
 
 def unit_key(text: str, group: str = "", *, seed: int) -> bytes:
@@ -103,17 +104,15 @@ def split_blocks(rows: Sequence[Example], proportions: Proportions, *, seed: int
     labels: defaultdict[str, list[int]] = defaultdict(list)
     for index, row in enumerate(rows):
         labels[row.label].append(index)
-    part_of_row = [0] * len(rows)
-    label_shift = seed
-    for _, indices in sorted(labels.items()):
-        remaining = [indices[start : start + size] for start in range(0, len(indices), size)]
-        shift = label_shift
+    indices: list[list[int]] = [[], [], []]
+    for number, (_, rows_of_label) in enumerate(sorted(labels.items())):
+        remaining = [rows_of_label[start : start + size] for start in range(0, len(rows_of_label), size)]
+        shift = seed + number * (seed // 50)  # so that the labels do not shift in step
         for part, proportion, _ in proportions.in_order:
             taken, remaining, shift = _take_evenly(remaining, proportion, shift)
-            for index in (index for block in taken for index in block):
-                part_of_row[index] = part
-        label_shift += seed // 50  # so that the labels do not shift in step
-    return _collect(rows, part_of_row)
+            indices[part].extend(chain(*taken))
+        indices[_TRAIN].extend(chain(*remaining))
+    return _select(rows, indices)
 
 
 def _take_evenly(
@@ -129,11 +128,8 @@ def _take_evenly(
     return taken, others, shift // step
 
 
-def _collect(rows: Sequence[Example], part_of_row: Sequence[int]) -> Parts:
-    parts = Parts([], [], [])
-    for row, part in zip(rows, part_of_row, strict=True):
-        parts[part].append(row)
-    return parts
+def _select(rows: Sequence[Example], indices: Sequence[Iterable[int]]) -> Parts:
+    return Parts(*([rows[index] for index in sorted(part)] for part in indices))
 
 
 def limit_rows(rows: Sequence[Example], limit: int, *, seed: int) -> list[Example]:
