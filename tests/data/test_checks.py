@@ -26,7 +26,7 @@ def test_planted_faults_are_found(cli, planted):
     assert row_numbers(found["empty"]) == planted.empty
     test_leaks = [pair for pair in found["leaks"] if pair["part"] == "test"]
     assert row_numbers(test_leaks) == planted.leaks
-    # Training rows are divided by their exact words, so a disguised duplicate can be in the validation part: a leak too.
+    # Training rows are divided by their exact words, so a disguised duplicate can be in the validation part.
     validation_leaks = [pair for pair in found["leaks"] if pair["part"] == "validation"]
     duplicates = [*validation_leaks, *found["duplicates"], *found["conflicting_duplicates"]]
     pairs = [frozenset((pair["row"], pair["earlier"]["row"])) for pair in duplicates]

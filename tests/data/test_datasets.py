@@ -98,6 +98,13 @@ def test_groups_stay_together() -> None:
     assert data.sha256 != load(DataConfig(source=source), home=HOME).sha256
 
 
+def test_hash_is_stable() -> None:
+    """Models store the hash and recognise their data by it."""
+    source = table(rows=200, film=True)
+    config = DataConfig(source=source, group_column="film", rename_label=(("a", "z"),))
+    assert load(config, home=HOME).sha256 == "e24b52cb83ba47cffa83b77ebc8d4ad0982f698a47370993cd630a00cd221428"
+
+
 def test_rename_and_merge_labels() -> None:
     source = table(rows=90, labels="abc")
     data = load(DataConfig(source=source, rename_label=(("a", "b"), ("b", "a"), ("c", " a "))), home=HOME)

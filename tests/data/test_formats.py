@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from lstmctl.data import opening
 from lstmctl.data.columns import Example
-from lstmctl.data.formats import FORMATS, find_format, read_rows
+from lstmctl.data.formats import FORMATS, find_format, formats_of_name, is_data_name, read_rows
 from lstmctl.errors import BadData, LstmctlError, NotFound, PermissionDenied, UsageError
 
 CSV = b"text,label\n"
@@ -293,6 +293,12 @@ def test_unknown_file_format(name: str) -> None:
     with pytest.raises(UsageError) as caught:
         find_format(Path(name), labelled=True)
     assert ".jsonl" in (caught.value.hint or "")
+
+
+def test_data_names() -> None:
+    assert all(formats_of_name(Path(f"a{suffix}")) for entry in FORMATS.values() for suffix in entry.suffixes)
+    assert formats_of_name(Path("a.txt.gz")) == ["lines", "fasttext"]
+    assert [is_data_name(name) for name in ("a.FT", "a.tab.xz", "a.gz", "imdb", "imdb@3")] == [True] * 3 + [False] * 2
 
 
 def test_missing_files() -> None:

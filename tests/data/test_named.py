@@ -36,6 +36,7 @@ def test_imdb(imdb: Dataset) -> None:
     rows = sorted(example.row for part in parts for example in part)
     assert rows == list(range(2, 25_002))  # the lines of the file, behind its header
     first = next(example for part in parts for example in part if example.row == 2)
+    assert imdb.sha256 == "cec5189ce96f31eff3daa1c4aceb5836bb3d3c2a325bc397b5b974a4b5479183"  # stored in models
     assert first.label == "neg" and first.text.startswith("I rented I AM CURIOUS-YELLOW from my video store")
 
 

@@ -1,4 +1,4 @@
-"""Splits: nothing that belongs together comes apart, sizes are as asked, and only the seed moves them."""
+"""Splits: related rows stay together, sizes are as requested, and only the seed changes them."""
 
 import random
 from collections import Counter, defaultdict
@@ -33,13 +33,13 @@ def test_proportions_within_labels(seed: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("shares", "sizes"),
+    ("proportions", "sizes"),
     [(Proportions(0, 0.2), [80, 20, 0]), (Proportions(0.5, 0), [50, 0, 50]), (Proportions(0, 0), [100, 0, 0])],
 )
-def test_zero_proportions(shares: Proportions, sizes: list[int]) -> None:
+def test_zero_proportions(proportions: Proportions, sizes: list[int]) -> None:
     rows = rows_of(a=50, b=50)
-    assert [len(part) for part in split_units(rows, shares, seed=0)] == sizes
-    assert [len(part) for part in split_blocks(rows, shares, seed=0, size=5)] == sizes
+    assert [len(part) for part in split_units(rows, proportions, seed=0)] == sizes
+    assert [len(part) for part in split_blocks(rows, proportions, seed=0, size=5)] == sizes
 
 
 LABELLED = st.lists(st.tuples(st.sampled_from("abcdefgh"), st.sampled_from("xyz"), st.sampled_from("mno")), max_size=60)
@@ -68,11 +68,11 @@ def test_units_stay_together(
 
 
 def test_disguised_duplicates_stay_together() -> None:
-    copies = ["Un café", "un  CAFÉ\n", "un cafe\u0301", "Un<br/>café"]
-    rows = [Example(number, text, "ab"[number % 2]) for number, text in enumerate(copies)] + rows_of(a=30, b=30)
+    duplicates = ["Un café", "un  CAFÉ\n", "un cafe\u0301", "Un<br/>café"]
+    rows = [Example(number, text, "ab"[number % 2]) for number, text in enumerate(duplicates)] + rows_of(a=30, b=30)
     for seed in range(30):
         parts = split_units(rows, USUAL, seed=seed)
-        assert [sum(row.text in copies for row in part) for part in parts].count(0) == 2
+        assert [sum(row.text in duplicates for row in part) for part in parts].count(0) == 2
 
 
 def test_large_group() -> None:
