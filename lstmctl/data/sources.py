@@ -144,7 +144,7 @@ def find_inputs(name: str, *, format: str | None, labelled: bool = False) -> Inp
     if not files:
         if is_folder:
             raise NotFound(f"the folder {display(path)} has no files of a known format", hint=SUFFIX_HINT)
-        raise NotFound(f"no file matches {name}", hint=f"check the pattern: ls {name}")
+        raise NotFound(f"there is no file {name}", hint=f"check the pattern: ls {name}")
     return Inputs(files, ignored)
 
 
