@@ -20,7 +20,7 @@ from lstmctl.cli.options import (
 from lstmctl.cli.registry_access import open_registry
 from lstmctl.config import DataConfig
 from lstmctl.data.named import NAMES
-from lstmctl.errors import ExitCode
+from lstmctl.errors import ExitCode, UsageError
 from lstmctl.plots.text import Span, bar, shortened, visible
 
 if TYPE_CHECKING:
@@ -102,10 +102,10 @@ def check_command(
     ] = None,
     rename_label: RenameLabel = None,
     max_len: Annotated[
-        int, typer.Option("--max-len", metavar="N", min=1, help="Count texts with more words than this.")
+        int, typer.Option("--max-len", metavar="N", help="Count texts with more words than this.")
     ] = 500,
     vocab_size: Annotated[
-        int, typer.Option("--vocab-size", metavar="N", min=1, help="Vocabulary size, to count unknown words.")
+        int, typer.Option("--vocab-size", metavar="N", help="Vocabulary size, to count unknown words.")
     ] = 10_000,
     strict: Annotated[
         bool, typer.Option("--strict", help="Exit with 1 if there are leaks, duplicates or empty texts.")
@@ -115,11 +115,14 @@ def check_command(
 
     Leaks are texts that are in two parts. Conflicting duplicates are equal texts with different labels.
 
-    The texts are divided as train divides them, or as --val-data and --test-data say.
+    Without --val-data and --test-data, the texts are divided as train divides them.
     """
     from lstmctl.data.checks import check_data
     from lstmctl.data.sources import resolve_source
 
+    for option, value in (("--max-len", max_len), ("--vocab-size", vocab_size)):
+        if value < 1:
+            raise UsageError(f"{option} must be 1 or more, not {value}")
     console = Console.open(output=settings.output)
     config = DataConfig(
         source=resolve_source(source),
