@@ -42,7 +42,7 @@ FORMATS = {  # a suffix of two formats stands for the first, or for the first wi
     "parquet": Format((".parquet",), read_parquet, chunk_end="row group"),
 }
 _SUFFIXES = dict.fromkeys(suffix for entry in FORMATS.values() for suffix in entry.suffixes)
-SUFFIX_HINT = f"known suffixes: {' '.join(_SUFFIXES)}, all also with {' or '.join(PACKED)}"
+SUFFIX_HINT = f"known suffixes: {' '.join(_SUFFIXES)}; text formats also with {' or '.join(PACKED)}"
 
 
 def formats_of_name(path: Path) -> list[str]:
