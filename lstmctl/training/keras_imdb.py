@@ -10,15 +10,13 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+from lstmctl.data.named import SENTIMENT
+from lstmctl.interchange.keras_words import INDEX_FROM
 from lstmctl.storage.filesystem import write_file
-
-# Keras's ids: 0 is padding, 1 the start of a review, 2 an unknown word, and n + 3 the n-th word of the index.
-INDEX_FROM = 3
-LABELS = ("neg", "pos")
 
 
 def words_by_id(word_index: Mapping[str, int]) -> dict[int, str]:
-    """Word id → word.
+    """The word of each id. In Keras 0 pads, 1 starts a review, 2 is an unknown word; word n of the index is n + 3.
 
     >>> words_by_id({"the": 1, "and": 2})
     {4: 'the', 5: 'and'}
@@ -40,7 +38,7 @@ def lines(
 ) -> Iterator[str]:
     """One JSON object per review: the part of the data, text and label."""
     for ids, label in zip(reviews, labels, strict=True):
-        record = {"part": part, "text": decode(ids, words), "label": LABELS[label]}
+        record = {"part": part, "text": decode(ids, words), "label": SENTIMENT[label]}
         yield json.dumps(record, ensure_ascii=False) + "\n"
 
 

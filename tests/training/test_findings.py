@@ -1,13 +1,14 @@
 """The misleading texts that training counts before the first epoch."""
 
 from lstmctl.config import DataConfig, TrainConfig
-from lstmctl.data.datasets import Dataset, Example
+from lstmctl.data.columns import Example
+from lstmctl.data.datasets import Dataset
 from lstmctl.training.prepare import prepare
 
 
 def test_leaks_conflicts_and_empty_texts():
     def part(*rows):
-        return tuple(Example(text, label, number) for number, (text, label) in enumerate(rows, start=2))
+        return tuple(Example(number, text, label) for number, (text, label) in enumerate(rows, start=2))
 
     data = Dataset(
         name="d",
