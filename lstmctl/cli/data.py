@@ -10,9 +10,12 @@ from lstmctl.cli.console import Answer, Console
 from lstmctl.cli.options import (
     DATA,
     Command,
+    GroupColumn,
     LabelColumn,
     RenameLabel,
+    TestData,
     TextColumn,
+    ValData,
     complete_data,
     parse_renames,
     settings,
@@ -85,21 +88,9 @@ def check_command(
     ] = "imdb",
     text_column: TextColumn = "text",
     label_column: LabelColumn = "label",
-    group_column: Annotated[
-        str | None,
-        typer.Option(
-            "--group-column",
-            metavar="NAME",
-            help="Keep rows with the same value here in one part.",
-            rich_help_panel=DATA,
-        ),
-    ] = None,
-    val_source: Annotated[
-        str | None, typer.Option("--val-data", metavar="FILE", help="Validation texts.", rich_help_panel=DATA)
-    ] = None,
-    test_source: Annotated[
-        str | None, typer.Option("--test-data", metavar="FILE", help="Test texts.", rich_help_panel=DATA)
-    ] = None,
+    group_column: GroupColumn = None,
+    val_source: ValData = None,
+    test_source: TestData = None,
     rename_label: RenameLabel = None,
     max_len: Annotated[
         int, typer.Option("--max-len", metavar="N", help="Count texts with more words than this.")
