@@ -1,4 +1,4 @@
-"""What a word is, in many scripts; what the vocabulary keeps."""
+"""Words in many scripts, the vocabulary, and encoding."""
 
 import unicodedata
 
@@ -39,31 +39,31 @@ def test_words(written):
 
 
 @pytest.mark.parametrize("written", WORDS)
-def test_decomposed_copies_are_the_same_text(written):
+def test_decomposed_text(written):
     assert tokenize(unicodedata.normalize("NFD", written)) == WORDS[written]
 
 
 @given(st.text())
-def test_words_survive_being_joined_by_spaces(written):
+def test_joined_words_are_the_same_words(written):
     words = tokenize(written)
     assert tokenize(" ".join(words)) == words
     assert not any(character.isspace() for word in words for character in word)
 
 
 @given(st.text())
-def test_normalising_twice_changes_nothing(written):
+def test_normalising_is_idempotent(written):
     once = normalise(written)
     assert normalise(once) == once or "<br" in once  # taking a tag out can leave another one
 
 
 @given(st.text(alphabet=[chr(code) for code in [*range(0x300), *range(0x2010, 0x2031), 0x20AC]]))
-def test_the_short_cut_for_latin_agrees_with_the_full_rules(written):
+def test_latin_shortcut_agrees_with_full_rules(written):
     prepared = normalise(written)
     if not text._NOT_SIMPLE.search(prepared):
         assert text._SIMPLE_WORD.findall(prepared) == text._any_word().findall(prepared)
 
 
-def test_the_most_frequent_words_come_first_and_the_alphabet_decides_between_equals():
+def test_vocabulary_order():
     vocabulary = Vocabulary.learn({"b": 2, "a": 2, "c": 5, "x" * 101: 9})
     assert vocabulary.words == ("c", "a", "b")
     assert vocabulary.ids == {"c": 2, "a": 3, "b": 4}
@@ -73,7 +73,7 @@ def test_the_most_frequent_words_come_first_and_the_alphabet_decides_between_equ
 
 
 @given(st.dictionaries(st.text("abcé字👍", min_size=1, max_size=5), st.integers(1, 10**6)))
-def test_a_vocabulary_survives_its_file(counts):
+def test_vocabulary_round_trip(counts):
     vocabulary = Vocabulary.learn(counts)
     read = Vocabulary.from_text(vocabulary.to_text())
     assert (read.words, read.counts) == (vocabulary.words, vocabulary.counts)
@@ -82,7 +82,7 @@ def test_a_vocabulary_survives_its_file(counts):
 @pytest.mark.parametrize(
     "damaged", ["a\t1", "a 1\n", "\t1\n", "a\t\n", "a\t-1\n", "a\t1\na\t2\n", "a\t" + "9" * 5000 + "\n", "a\t１\n"]
 )
-def test_a_damaged_vocabulary_is_refused(damaged):
+def test_damaged_vocabulary(damaged):
     with pytest.raises(ValueError):
         Vocabulary.from_text(damaged)
 
@@ -98,11 +98,11 @@ def test_encode_counts_unknown_and_cut_words():
 
 
 @pytest.mark.parametrize(("cut", "kept"), [("start", ["c", "d"]), ("end", ["a", "b"])])
-def test_the_start_of_a_long_text_is_cut_unless_told_otherwise(cut, kept):
+def test_clip(cut, kept):
     assert clip(["a", "b", "c", "d"], 2, cut) == kept
     assert clip(["a"], 2, cut) == ["a"]
 
 
 @given(st.text(st.sampled_from("aZ09'’_ <br/>\t\n\x00.-&"), max_size=40))
-def test_the_short_way_for_ascii_is_the_general_rule(raw):
+def test_ascii_shortcut_agrees_with_full_rules(raw):
     assert tokenize(raw) == text._any_word().findall(normalise(raw))
