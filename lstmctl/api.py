@@ -40,7 +40,7 @@ def load(reference: str | None = None, *, home: Home = None) -> Classifier:
 
 
 def explain(model: Classifier, text: str) -> Explanation:
-    """How a model reads a text: the probability after each word, each word's effect, and every gate."""
+    """How a model reads a text: probability after each word, effect of each word, gates and states of every unit."""
     return explain_text(model, text)
 
 
