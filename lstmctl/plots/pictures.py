@@ -212,7 +212,7 @@ def _draw_heat_map(figure: HeatMap) -> "Figure":
     )
     step = -(-words // 65)  # not every word has room for its label
     axes.set_xticks(range(0, words, step), [_fitting(word) for word in figure.words[::step]], rotation=90)
-    axes.set_title(_fitting(figure.title), loc="left", pad=12)
+    axes.set_title(f"{_fitting(figure.title)}\n{figure.meaning}", loc="left", pad=12)
     axes.set_ylabel("unit")
     axes.grid(visible=False)
     drawn.colorbar(image, ax=axes, fraction=0.05, pad=0.02)

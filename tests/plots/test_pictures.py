@@ -99,5 +99,5 @@ def test_svg_text_of_other_figures():
     matrix = ConfusionMatrix("a@1", "x.csv", ["neg", "pos"], np.array([[1000, 0], [2, 3]]))
     words = texts(pictures.draw(matrix, "svg"))
     assert {"true label", "predicted label", "neg", "pos", "1,000", "0", "2", "3", "a@1 on x.csv"} <= set(words)
-    heat_map = HeatMap("cell state", ["good", "字"], np.array([[0.5, -1.0], [0.0, 0.25]]), "", signed=True)
-    assert {"cell state", "good", "字", "unit"} <= set(texts(pictures.draw(heat_map, "svg")))
+    heat_map = HeatMap("cell state", ["good", "字"], np.array([[0.5, -1.0], [0.0, 0.25]]), "the memory", signed=True)
+    assert {"cell state", "the memory", "good", "字", "unit"} <= set(texts(pictures.draw(heat_map, "svg")))
