@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -22,11 +22,12 @@ from lstmctl.cli.options import (
 from lstmctl.cli.registry_access import named_models, open_model, open_registry
 from lstmctl.config import DataConfig
 from lstmctl.errors import BadData, UsageError
+from lstmctl.plots import pictures, terminal
+from lstmctl.plots.figures import COLORS, ConfusionMatrix, Figure, HeatMap, Line, SquareChart, TrainingCurves
 from lstmctl.plots.text import visible
 
 if TYPE_CHECKING:
-    from lstmctl.evaluation.labelled_texts import Answers
-    from lstmctl.plots.figures import Figure, Line
+    from lstmctl.evaluation.job import LabelledPredictions
     from lstmctl.registry.artifact import ModelFolder
 
 NAME = "plot"
@@ -41,38 +42,21 @@ Examples:
 SUFFIXES = (".png", ".svg", ".txt", ".tsv", ".json", ".jsonl")
 
 
-class Quantity(NamedTuple):
-    """What --show draws: a number of each unit at each word."""
-
-    title: str
-    meaning: str
-    signed: bool = False
-
-
+# What --show draws: title, meaning, and whether the numbers are on both sides of 0.
 QUANTITIES = {
-    "forget": Quantity("forget gate", "0 erases the cell state, 1 keeps it"),
-    "input": Quantity("input gate", "0 writes nothing, 1 the candidate"),
-    "candidate": Quantity("candidate", "what could be written", signed=True),
-    "output": Quantity("output gate", "0 reads nothing, 1 the cell state"),
-    "cell": Quantity("cell state", "the memory after the word", signed=True),
-    "hidden": Quantity("hidden state", "what is read out after the word", signed=True),
+    "forget": ("forget gate", "0 erases the cell state, 1 keeps it", False),
+    "input": ("input gate", "0 writes nothing, 1 the candidate", False),
+    "candidate": ("candidate", "what could be written", True),
+    "output": ("output gate", "0 reads nothing, 1 the cell state", False),
+    "cell": ("cell state", "the memory after the word", True),
+    "hidden": ("hidden state", "what is read out after the word", True),
 }
-# Accepted for --show because the post uses these words.
-ALIASES = {"decision": "input", "new-value": "candidate", "belt": "cell"}
+ALIASES = {"decision": "input", "new-value": "candidate", "belt": "cell"}  # the post's words
 
 
-class Diagram(NamedTuple):
-    """A square chart of predictions: its title and axes, and the keys of its points in JSON and TSV."""
-
-    title: str
-    x_label: str
-    y_label: str
-    keys: tuple[str, ...]
-
-
-DIAGRAMS = {
-    "roc": Diagram("ROC curve", "false positive rate", "true positive rate", ("x", "y")),
-    "calibration": Diagram("reliability diagram", "confidence", "accuracy", ("x", "y", "low", "high", "n")),
+DIAGRAMS = {  # title and axes
+    "roc": ("ROC curve", "false positive rate", "true positive rate"),
+    "calibration": ("reliability diagram", "confidence", "accuracy"),
 }
 
 
@@ -157,23 +141,18 @@ def command(
 
 
 def _answer(
-    figure: "Figure",
+    figure: Callable[[], Figure],
     objects: Callable[[], Iterable[Mapping[str, Any]]],
     rows: Callable[[], Iterable[Sequence[object]]],
 ) -> Answer:
     """A figure and its numbers."""
-
-    def screen(console: Console) -> None:
-        from lstmctl.plots.terminal import draw
-
-        draw(figure, console)
-
-    def picture(format: Literal["png", "svg"]) -> bytes:
-        from lstmctl.plots.pictures import draw
-
-        return draw(figure, format)
-
-    return Answer(objects=objects, rows=rows, screen=screen, picture=picture, drawing=True)
+    return Answer(
+        objects=objects,
+        rows=rows,
+        screen=lambda console: terminal.draw(figure(), console),
+        picture=lambda format: pictures.draw(figure(), format),
+        drawing=True,
+    )
 
 
 def answer_curves(folders: "Sequence[ModelFolder]") -> Answer:
@@ -182,8 +161,6 @@ def answer_curves(folders: "Sequence[ModelFolder]") -> Answer:
     Raises:
         BadData: a model has no history (imported models have none).
     """
-    from lstmctl.plots.figures import TrainingCurves
-
     runs = [(folder.reference, folder.history()) for folder in folders]
     for reference, records in runs:
         if not records:
@@ -199,7 +176,7 @@ def answer_curves(folders: "Sequence[ModelFolder]") -> Answer:
                         yield reference, record.epoch, part, metric, f"{value:.6f}"
 
     return _answer(
-        TrainingCurves(runs),
+        lambda: TrainingCurves(runs),
         lambda: (
             {"schema": "lstmctl.epoch/1", "model": reference, **asdict(record)}
             for reference, records in runs
@@ -219,7 +196,6 @@ def answer_gates(folder: "ModelFolder", text: str, *, show: str, lstm: str | Non
     if show not in QUANTITIES:
         raise UsageError(f"--show must be one of {', '.join(QUANTITIES)}, not {visible(show)}")
     from lstmctl.model.explanation import explain
-    from lstmctl.plots.figures import HeatMap
 
     explanation = explain(folder.classifier(), text)
     names = list(explanation.traces)
@@ -243,7 +219,7 @@ def answer_gates(folder: "ModelFolder", text: str, *, show: str, lstm: str | Non
         for position, (word, row) in enumerate(zip(words, values, strict=True), start=1):
             yield position, word, *(f"{value:.6f}" for value in row)
 
-    return _answer(HeatMap(title, words, values, meaning, signed), objects, rows)
+    return _answer(lambda: HeatMap(title, words, values, meaning, signed), objects, rows)
 
 
 def answer_predictions(folders: "Sequence[ModelFolder]", *, kind: str, data: DataConfig | None) -> Answer:
@@ -252,95 +228,67 @@ def answer_predictions(folders: "Sequence[ModelFolder]", *, kind: str, data: Dat
     Raises:
         UsageError: too many models, or not two labels. BadData: the texts do not fit. NotFound: they are missing.
     """
-    from lstmctl.plots.figures import COLORS
+    from lstmctl.evaluation.job import predictions_on
 
     if len(folders) > (most := 1 if kind == "confusion" else len(COLORS)):
         raise UsageError(f"{len(folders)} models do not fit in one {kind} figure", hint=f"name at most {most}")
-    predictions, name = _predict(folders, data)
+    with engine_of("local", address=None, jobs=None) as parallel_map:
+        home = open_registry().home
+        predictions, description = predictions_on(folders, data, parallel_map=parallel_map, home=home)
     if kind == "confusion":
-        return _answer_confusion(folders[0], predictions[0], data=name)
-    return _answer_square(folders, predictions, kind=kind, data=name)
+        return _answer_confusion(folders[0], predictions[0], data=description)
+    make_line = _roc if kind == "roc" else _reliability
+    lines = [make_line(folder, predicted) for folder, predicted in zip(folders, predictions, strict=True)]
+    return _answer_square(lines, kind=kind, data=description)
 
 
-def _predict(folders: "Sequence[ModelFolder]", config: DataConfig | None) -> "tuple[list[Answers], str]":
-    """The predictions of each model, and the name of the texts."""
-    from lstmctl.evaluation.labelled_texts import answers, check_labels, common_part, other_data, own_part
+def _roc(folder: "ModelFolder", predicted: "LabelledPredictions") -> Line:
+    from lstmctl.evaluation.metrics import roc
 
-    home = open_registry().home
-    other = other_data(config, own_sha256=folders[0].card.data_sha256, home=home) if config is not None else None
-    if other is None:
-        common_part(folders)
-    examples, name = other or own_part(folders[0], part="test", home=home)
-    for folder in folders:
-        check_labels(examples, folder.card.config.labels, reference=folder.reference)
-    with engine_of("local", address=None, jobs=None) as each:
-        return [answers(folder, examples, each=each) for folder in folders], name
-
-
-def _answer_square(
-    folders: "Sequence[ModelFolder]", predictions: "Sequence[Answers]", *, kind: str, data: str
-) -> Answer:
-    from lstmctl.plots.figures import SquareChart
-
-    title, x_label, y_label, keys = DIAGRAMS[kind]
-    series = [
-        (folder.reference, [dict(zip(keys, point, strict=True)) for point in _points(folder, predicted, kind=kind)])
-        for folder, predicted in zip(folders, predictions, strict=True)
-    ]
-
-    def rows() -> Iterable[Sequence[object]]:
-        yield "model", *keys
-        for model, points in series:
-            for point in points:
-                yield model, *(value if key == "n" else f"{value:.6f}" for key, value in point.items())
-
-    return _answer(
-        SquareChart(title, x_label, y_label, data, [_line(model, points) for model, points in series]),
-        lambda: (
-            {"schema": f"lstmctl.{kind}/1", "model": model, "data": data, "points": points} for model, points in series
-        ),
-        rows,
-    )
-
-
-def _line(model: str, points: "Sequence[Mapping[str, float]]") -> "Line":
-    from lstmctl.plots.figures import Line
-
-    x, y = ([point[key] for point in points] for key in ("x", "y"))
-    if not points or "low" not in points[0]:
-        return Line(model, x, y)
-    below = [point["y"] - point["low"] for point in points]
-    return Line(model, x, y, (below, [point["high"] - point["y"] for point in points]))
-
-
-def _points(folder: "ModelFolder", predicted: "Answers", *, kind: str) -> "Iterable[Sequence[float]]":
-    """The points of a model's line, with the values named by the diagram's keys."""
-    from lstmctl.evaluation.metrics import reliability, roc
-    from lstmctl.model.classifier import predicted_labels
-
-    if kind == "calibration":
-        bins = reliability(predicted.probabilities, predicted.truth, predicted_labels(predicted.probabilities))
-        return [(each.confidence, each.accuracy, each.interval.low, each.interval.high, each.n) for each in bins]
     if folder.card.config.positive is None:
         labels = predicted.probabilities.shape[1]
         message = f"a ROC curve needs a model with two labels; {folder.reference} has {labels}"
         raise UsageError(message, hint="--kind confusion and --kind calibration take any number of labels")
     if len(set(predicted.truth.tolist())) < 2:
         raise BadData("a ROC curve needs texts of both labels; these have only one", hint="name others with --data")
-    return zip(*(rates.tolist() for rates in roc(predicted.probabilities[:, 1], predicted.truth)), strict=True)
+    rates = zip(*(rates.tolist() for rates in roc(predicted.probabilities[:, 1], predicted.truth)), strict=True)
+    return Line(folder.reference, [{"x": x, "y": y} for x, y in rates])
 
 
-def _answer_confusion(folder: "ModelFolder", predicted: "Answers", *, data: str) -> Answer:
+def _reliability(folder: "ModelFolder", predicted: "LabelledPredictions") -> Line:
+    from lstmctl.evaluation.metrics import reliability
+    from lstmctl.model.classifier import predicted_indices
+
+    bins = reliability(predicted.probabilities, predicted.truth, predicted_indices(predicted.probabilities))
+    points = [{"x": each.confidence, "y": each.accuracy, **each.interval._asdict(), "n": each.n} for each in bins]
+    return Line(folder.reference, points)
+
+
+def _answer_square(lines: Sequence[Line], *, kind: str, data: str) -> Answer:
+    def rows() -> Iterable[Sequence[object]]:
+        yield "model", *lines[0].points[0]
+        for line in lines:
+            for point in line.points:
+                yield line.model, *(value if key == "n" else f"{value:.6f}" for key, value in point.items())
+
+    about = {"schema": f"lstmctl.{kind}/1"}
+    return _answer(
+        lambda: SquareChart(*DIAGRAMS[kind], data, lines),
+        lambda: ({**about, "model": line.model, "data": data, "points": line.points} for line in lines),
+        rows,
+    )
+
+
+def _answer_confusion(folder: "ModelFolder", predicted: "LabelledPredictions", *, data: str) -> Answer:
     from lstmctl.evaluation.metrics import confusion
-    from lstmctl.model.classifier import predicted_labels
-    from lstmctl.plots.figures import ConfusionMatrix
+    from lstmctl.model.classifier import predicted_indices
 
     model, labels = folder.reference, folder.card.config.labels
-    counts = confusion(predicted.truth, predicted_labels(predicted.probabilities), labels=len(labels))
+    counts = confusion(predicted.truth, predicted_indices(predicted.probabilities), labels=len(labels))
     table = {label: dict(zip(labels, row, strict=True)) for label, row in zip(labels, counts.tolist(), strict=True)}
     cells = [(model, label, other, count) for label, row in table.items() for other, count in row.items()]
     return _answer(
-        ConfusionMatrix(model, data, labels, counts),
+        lambda: ConfusionMatrix(model, data, labels, counts),
         lambda: [{"schema": "lstmctl.confusion/1", "model": model, "data": data, "confusion": table}],
         lambda: [("model", "label", "answer", "n"), *cells],
     )

@@ -211,16 +211,16 @@ def _measure_half_lives(
     console: Console, folder: "ModelFolder", classifier: "Classifier", texts: Sequence[str]
 ) -> tuple[dict[str, list[float]], str]:
     """By LSTM the half-life of each unit in words, and the texts that were read; nothing but a warning on failure."""
-    from lstmctl.evaluation.labelled_texts import own_part
+    from lstmctl.evaluation.job import select_texts
     from lstmctl.model.explanation import half_lives
 
     try:
         with console.waiting("reading texts"):
             name = "the given text" if len(texts) == 1 else f"the {len(texts)} given texts"
             if not texts:
-                examples, part = own_part(folder, part="test", home=open_registry().home)
+                examples, description, *_ = select_texts([folder], None, home=open_registry().home)
                 texts = [example.text for example in examples[:: -(-len(examples) // MOST_TEXTS)]]
-                name = f"{len(texts)} texts of {part}"
+                name = f"{len(texts)} texts of {description}"
             encoded = [classifier.encode(text) for text in texts]
             if not (words := sum(len(text.words) for text in encoded)):
                 raise BadData("the texts have no words")

@@ -69,7 +69,7 @@ def explain(classifier: Classifier, text: str, *, threshold: float | None = None
     # A shorter text has room for the start word, even where the full text has none.
     variants = [clip(start_word + words, config.max_len, config.cut) for words in prefixes + without_word]
     probabilities = classifier.probabilities([encoded.ids, *variants])
-    (prediction,) = classifier.answers([encoded], probabilities[:1], threshold=threshold)
+    (prediction,) = classifier.predictions([encoded], probabilities[:1], threshold=threshold)
     label = config.positive or prediction.label
     full, *shorter = probabilities[:, config.labels.index(label)]
     running = np.array([*shorter[: len(ids)], full])

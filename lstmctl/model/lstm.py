@@ -116,9 +116,9 @@ def step(word: Floats, memory: Memory, matrices: Matrices) -> tuple[Memory, Gate
     return Memory(hidden, cell), Gates(forget, input, candidate, output)
 
 
-# Matrix libraries choose a kernel by the number of rows, and kernels differ in the last bits. Every product here is made
-# of blocks of one size, so the bits of a text depend neither on the other texts in the batch nor on its position among
-# them: OpenBLAS computes 8 rows alike on every processor, but splits 16 into 6 and 10 on Haswell.
+# Matrix libraries choose a kernel by the number of rows, and kernels differ in the last bits. All products here consist
+# of blocks of one size, so the bits of a text depend neither on the other texts in the batch nor on its position there:
+# OpenBLAS computes 8 rows alike on every processor, but splits 16 into 6 and 10 on Haswell.
 BLOCK = 8
 
 

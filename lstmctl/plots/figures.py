@@ -84,21 +84,18 @@ def _points(records: Sequence[EpochRecord], field: str) -> list[Point]:
 
 
 def drawable(points: Iterable[Point]) -> list[Point]:
-    """The points that can be drawn: without NaN, infinity and values beyond `LARGEST`.
-
-    >>> drawable([(1, 0.5), (2, float("nan"))])
-    [(1, 0.5)]
-    """
+    """The points that can be drawn: without NaN, infinity and values beyond `LARGEST`."""
     return [(x, y) for x, y in points if abs(x) <= LARGEST and abs(y) <= LARGEST]  # False for NaN too
 
 
 class Line(NamedTuple):
-    """A model's line through the unit square. `errors`: lengths of the error bars (below, above) at each point."""
+    """A model's line through the unit square.
+
+    Points have "x" and "y"; in a reliability diagram also "low" and "high", a 95 % interval of y, and "n", its texts.
+    """
 
     model: str
-    x: Sequence[float]
-    y: Sequence[float]
-    errors: tuple[Sequence[float], Sequence[float]] | None = None
+    points: Sequence[dict[str, float]]
 
 
 class SquareChart(NamedTuple):

@@ -96,18 +96,15 @@ def _empty(width: float, height: float) -> "Figure":
     return Figure(figsize=(width, height), dpi=150, layout="constrained")
 
 
-# --- training curves -----------------------------------------------------------------------------------------------
-
-
 def _draw_curves(figure: TrainingCurves) -> "Figure":
     """Accuracy and loss side by side, model names above, the meaning of the lines below."""
-    names = _names(figure.curves("loss"))
+    names, lines = _legends(figure.curves("loss"))
     columns = max(1, min(len(names), 90 // max(6 + len(str(handle.get_label())) for handle in names)))
     drawn = _empty(11, 4.5 + 0.3 * -(-len(names) // columns))
     for axes, metric in zip(drawn.subplots(1, 2), ("accuracy", "loss"), strict=True):
         _draw_metric(axes, figure, metric)
     drawn.legend(handles=names, loc="outside upper center", ncols=columns, handlelength=len(names) > 1)
-    drawn.legend(handles=_styles(several=len(names) > 1), loc="outside lower center", ncols=3)
+    drawn.legend(handles=lines, loc="outside lower center", ncols=3)
     return drawn
 
 
@@ -133,31 +130,22 @@ def _columns(points: Sequence[Point]) -> tuple[list[float], list[float]]:
     return [x for x, _ in points], [y for _, y in points]
 
 
-def _styles(*, several: bool) -> list["Line2D"]:
-    """A legend of lines and stars; in neutral colours for several models."""
+def _legends(curves: Sequence[Curve]) -> tuple[list["Line2D"], list["Line2D"]]:
+    """The names of the models, with a patch of their colour if there are several; and the meaning of the lines."""
     from matplotlib.lines import Line2D
 
+    several = len(curves) > 1
+    patch: Style = {"marker": "s", "markersize": 10} if several else {}
     train, validation = (NEUTRAL, NEUTRAL) if several else (rgb(COLORS[0]), rgb(COLORS[1]))
-    return [
+    names = []
+    for curve in curves:
+        label = " " + ending(curve.model, LONGEST_NAME)  # matplotlib hides labels that begin with an underscore
+        names.append(Line2D([], [], color=rgb(curve.train_color), label=label, linestyle="none", **patch))
+    return names, [
         Line2D([], [], color=train, label="train", **TRAIN),
         Line2D([], [], color=validation, label="validation", **VALIDATION),
         Line2D([], [], color=validation, label="best epoch", **STAR),
     ]
-
-
-def _names(curves: Sequence[Curve]) -> list["Line2D"]:
-    """A legend of model names; several have a patch of their colour."""
-    from matplotlib.lines import Line2D
-
-    style: Style = {"linestyle": "none"} if len(curves) == 1 else {"linestyle": "none", "marker": "s", "markersize": 10}
-    handles = []
-    for curve in curves:
-        label = " " + ending(curve.model, LONGEST_NAME)  # matplotlib hides labels that begin with an underscore
-        handles.append(Line2D([], [], color=rgb(curve.train_color), label=label, **style))
-    return handles
-
-
-# --- other figures -------------------------------------------------------------------------------------------------
 
 
 def _draw_square(figure: SquareChart) -> "Figure":
@@ -165,9 +153,15 @@ def _draw_square(figure: SquareChart) -> "Figure":
     axes = drawn.subplots()
     axes.plot([0, 1], [0, 1], color="#bbbbbb", linestyle=":")
     for line, color in zip(figure.lines, COLORS, strict=False):
-        marker = "o" if len(line.x) < 20 else ""
-        label = " " + _fitting(line.model)
-        axes.errorbar(line.x, line.y, yerr=line.errors, color=rgb(color), marker=marker, capsize=3, label=label)
+        x, y = ([point[key] for point in line.points] for key in "xy")
+        errors = None
+        if "low" in line.points[0]:
+            errors = [
+                [point["y"] - point["low"] for point in line.points],
+                [point["high"] - point["y"] for point in line.points],
+            ]
+        label, marker = " " + _fitting(line.model), "o" if len(x) < 20 else ""
+        axes.errorbar(x, y, yerr=errors, color=rgb(color), marker=marker, capsize=3, label=label)
     axes.set(xlabel=figure.x_label, ylabel=figure.y_label, xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal")
     axes.set_title(_fitting(figure.title), loc="left", pad=12)
     axes.legend(loc="lower right")

@@ -60,9 +60,6 @@ def draw(figure: Figure, screen: Screen) -> None:
             _draw_heat_map(figure, screen)
 
 
-# --- panels: plotext -----------------------------------------------------------------------------------------------
-
-
 class Series(NamedTuple):
     """Points of one colour and one marker, joined by a line or not."""
 
@@ -117,8 +114,6 @@ def in_ascii(line: str) -> str:
     """A line with an ASCII frame, and ? for other characters that are not ASCII."""
     return line.translate(_FRAME_IN_ASCII).encode("ascii", "replace").decode()
 
-
-# --- training curves -----------------------------------------------------------------------------------------------
 
 SIDE_BY_SIDE = 56  # columns that two panels beside each other need
 LOWEST, USUAL_HEIGHT = 8, 12  # rows of a panel: title, curves, axis and its labels
@@ -270,13 +265,11 @@ def _numbers(figure: TrainingCurves) -> list[str]:
     return lines
 
 
-# --- square charts and confusion matrices --------------------------------------------------------------------------
-
 SQUARE = 48, 20  # columns and rows of a panel that is about as high as wide
 
 
 def _draw_square(figure: SquareChart, screen: Screen) -> None:
-    """A panel. With error bars, and with several models, a letter marks the points of each."""
+    """A panel. In a reliability diagram, and with several models, a letter marks the points of each."""
     ticks = [0.0, 0.25, 0.5, 0.75, 1.0]
     axis = Axis(ticks, [f"{tick:.2f}".removeprefix("0").rjust(4) for tick in ticks])
     columns = max(NARROWEST, min(screen.width, SQUARE[0]))
@@ -284,11 +277,11 @@ def _draw_square(figure: SquareChart, screen: Screen) -> None:
     layers = [Series([(tick / 25, tick / 25) for tick in range(26)], 102, "braille" if screen.unicode else ".")]
     names = []
     for line, color, letter in zip(figure.lines, COLORS, LETTERS, strict=False):
-        points = list(zip(line.x, line.y, strict=True))
+        points = [(point["x"], point["y"]) for point in line.points]
+        has_bins = "n" in line.points[0]
         layers.append(Series(points, color, "braille" if screen.unicode else "*", joined=True))
-        if line.errors is not None or len(figure.lines) > 1:
-            middle = points[len(points) // 2 :][:1]
-            layers.append(Series(points if line.errors is not None else middle, color, letter))
+        if has_bins or len(figure.lines) > 1:
+            layers.append(Series(points if has_bins else points[len(points) // 2 :][:1], color, letter))
             names.append(f"{letter} {line.model}")
         else:
             names.append(line.model)
@@ -311,8 +304,6 @@ def _draw_confusion(figure: ConfusionMatrix, screen: Screen) -> None:
     for line in align(rows, right=range(1, len(names) + 1)):
         screen.show(*line)
 
-
-# --- heat maps -----------------------------------------------------------------------------------------------------
 
 LABEL_WIDTH = 16  # columns of a word
 # Without colours: low to high in fewer steps.

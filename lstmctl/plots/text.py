@@ -8,8 +8,6 @@ Span = str | tuple[str, str]  # a piece of a line: plain text, or (text, style)
 
 LABEL = 10  # columns of a label and the space behind it
 
-# --- user text -----------------------------------------------------------------------------------------------------
-
 # Control characters, and those that reorder text, must not reach a terminal: a review could repaint the screen.
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
@@ -48,30 +46,19 @@ def shortened(text: str, width: int, *, ellipsis: str = "…") -> str:
 
 
 def beginning(text: str, room: int) -> str:
-    """At most `room` characters from the start of a text, for a figure.
-
-    >>> beginning("wonderful", 6)
-    'wonde…'
-    """
+    """At most `room` characters from the start of a text, for a figure."""
     text = _printable(text)
     return text if len(text) <= room else text[: room - 1] + "…"
 
 
 def ending(path: str, room: int) -> str:
-    """At most `room` characters from the end of a path, for a figure.
-
-    >>> ending("models/imdb", 8)
-    '.../imdb'
-    """
+    """At most `room` characters from the end of a path, for a figure: "models/imdb" becomes ".../imdb"."""
     path = _printable(path)
     return path if len(path) <= room else "..." + path[3 - room :]
 
 
 def _printable(text: str) -> str:
     return "".join(letter if letter.isprintable() else "?" for letter in text)
-
-
-# --- lines of spans ------------------------------------------------------------------------------------------------
 
 
 def span_text(span: Span) -> str:
@@ -123,16 +110,11 @@ def align(rows: Sequence[Sequence[Span]], *, right: Sequence[int] = ()) -> list[
         line: list[Span] = []
         for column, cell in enumerate(row):
             space = " " * (widths[column] - cell_len(span_text(cell)))
-            if column in right:
-                line += [space, cell]
-            else:
-                line += [cell, space if column < len(row) - 1 else ""]
-            line.append("  " if column < len(row) - 1 else "")
+            last = column == len(row) - 1
+            line += [space, cell] if column in right else [cell, "" if last else space]
+            line.append("" if last else "  ")
         lines.append(line)
     return lines
-
-
-# --- bars ----------------------------------------------------------------------------------------------------------
 
 
 def bar(value: float, width: int, *, unicode: bool) -> str:

@@ -69,6 +69,14 @@ def test_plot_formats(cli, home):
     assert len(cli("plot", "--json").lines) == 3
 
 
+def test_only_drawing_limits_the_number_of_models(cli, home):
+    register_toy(home)
+    models = ["tiny@1"] * 9
+    assert len(cli("plot", *models, "--json").lines) == 27
+    drawn = cli("plot", *models)
+    assert drawn.code == 2 and "9 models do not fit" in drawn.err
+
+
 def test_plot_files(cli, home, tmp_path):
     register_toy(home)
     for name, beginning in (("c.png", b"\x89PNG"), ("c.svg", b"<?xml"), ("c.txt", b" ")):

@@ -93,7 +93,7 @@ def test_import_is_light():
 
 
 def test_svg_text_of_other_figures():
-    line = Line("_a@1", [0.5, 0.9], [0.4, 1.0], errors=([0.1, 0.1], [0.1, 0.0]))
+    line = Line("_a@1", [{"x": 0.5, "y": 0.4, "low": 0.3, "high": 0.5, "n": 7}])
     square = SquareChart("reliability diagram", "confidence", "accuracy", "x.csv", [line])
     assert {"confidence", "accuracy", "reliability diagram", "_a@1"} <= set(texts(pictures.draw(square, "svg")))
     matrix = ConfusionMatrix("a@1", "x.csv", ["neg", "pos"], np.array([[1000, 0], [2, 3]]))
