@@ -12,17 +12,8 @@ from collections.abc import Iterable, Sequence
 from itertools import count, groupby
 from typing import NamedTuple, Protocol
 
-from lstmctl.plots.figures import (
-    COLORS,
-    ConfusionMatrix,
-    Curve,
-    Figure,
-    HeatMap,
-    Point,
-    SquareChart,
-    TrainingCurves,
-    drawable,
-)
+from lstmctl.plots import figures
+from lstmctl.plots.figures import COLORS, ConfusionMatrix, Curve, HeatMap, Point, SquareChart, TrainingCurves, drawable
 from lstmctl.plots.text import Span, align, ending, shortened, visible
 
 NARROWEST, WIDEST = 24, 120  # columns of a figure
@@ -47,8 +38,8 @@ class Screen(Protocol):
     def show_from(self, column: int, before: Sequence[Span], after: Sequence[Span]) -> None: ...
 
 
-def draw(figure: Figure, screen: Screen) -> None:
-    """Draw a figure, no wider than the screen if that has at least 48 columns."""
+def draw(figure: figures.Figure, screen: Screen) -> None:
+    """Draw a figure, at least 24 and at most 120 columns wide."""
     match figure:
         case TrainingCurves():
             screen.result(curves_chart(figure, width=screen.width, color=screen.color, unicode=screen.unicode))
@@ -270,10 +261,9 @@ SQUARE = 48, 20  # columns and rows of a panel that is about as high as wide
 
 def _draw_square(figure: SquareChart, screen: Screen) -> None:
     """A panel. In a reliability diagram, and with several models, a letter marks the points of each."""
-    ticks = [0.0, 0.25, 0.5, 0.75, 1.0]
-    axis = Axis(ticks, [f"{tick:.2f}".removeprefix("0").rjust(4) for tick in ticks])
-    columns = max(NARROWEST, min(screen.width, SQUARE[0]))
-    frame = Frame(figure.title, Axis(ticks, [label.strip() for label in axis.labels]), axis, columns, SQUARE[1])
+    x = _value_axis([0.0, 1.0], most=1.0)
+    y = Axis(x.ticks, [label.rjust(4) for label in x.labels])
+    frame = Frame(figure.title, x, y, max(NARROWEST, min(screen.width, SQUARE[0])), SQUARE[1])
     layers = [Series([(tick / 25, tick / 25) for tick in range(26)], 102, "braille" if screen.unicode else ".")]
     names = []
     for line, color, letter in zip(figure.lines, COLORS, LETTERS, strict=False):

@@ -69,10 +69,7 @@ class ExplanationWriter:
             )
             if self.all_units:
                 words[-1]["units"] = {
-                    lstm: {
-                        quantity: [_single(value) for value in values[index].tolist()]
-                        for quantity, values in trace._asdict().items()
-                    }
+                    lstm: {name: list(map(_single, values[index].tolist())) for name, values in trace._asdict().items()}
                     for lstm, trace in explanation.traces.items()
                 }
         return {
