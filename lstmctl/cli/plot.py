@@ -113,7 +113,7 @@ def command(
         ),
     ] = None,
 ) -> None:
-    """Draw training curves, gates at each word of a text, or predictions."""
+    """Draw training curves, gates at each word, or predictions."""
     console = Console.open(output=settings.output)
     suffix = Path(settings.output).suffix.lower() if settings.output else ""
     if suffix and suffix not in SUFFIXES:
