@@ -69,18 +69,18 @@ class TrainingCurves:
 
     def curves(self, metric: str) -> list[Curve]:
         """The curves of "accuracy" or "loss", one for each model."""
+
+        def points(records: Sequence[EpochRecord], field: str) -> list[Point]:
+            return drawable((record.epoch, getattr(record, field)) for record in records)
+
         curves = []
         for (model, records), train_color in zip(self.runs, COLORS, strict=False):
             color = COLORS[1] if len(self.runs) == 1 else train_color
             with_loss = [record for record in records if isfinite(record.val_loss)]
-            best_epoch = [best(with_loss)] if with_loss else []
-            train, validation = _points(records, metric), _points(records, f"val_{metric}")
-            curves.append(Curve(model, train, validation, _points(best_epoch, f"val_{metric}"), train_color, color))
+            star = points([best(with_loss)] if with_loss else [], f"val_{metric}")
+            train, validation = points(records, metric), points(records, f"val_{metric}")
+            curves.append(Curve(model, train, validation, star, train_color, color))
         return curves
-
-
-def _points(records: Sequence[EpochRecord], field: str) -> list[Point]:
-    return drawable((record.epoch, getattr(record, field)) for record in records)
 
 
 def drawable(points: Iterable[Point]) -> list[Point]:

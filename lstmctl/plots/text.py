@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Sequence
+from itertools import zip_longest
 from typing import Any
 
 Span = str | tuple[str, str]  # a piece of a line: plain text, or (text, style)
@@ -84,19 +85,14 @@ def label_lines(label: str, text: str, *, room: int | None) -> list[list[Span]]:
 
     Broken between facts where a line would exceed `room` columns; None: never.
     """
-    lines = [text] if room is None else _broken(text, room - LABEL)
-    return [[(f"{name:<{LABEL}}", "dim"), line] for name, line in zip([label, *[""] * len(lines)], lines, strict=False)]
-
-
-def _broken(text: str, room: int) -> list[str]:
-    lines = [""]
+    lines: list[list[str]] = [[]]
     for fact in text.split(" · "):
-        longer = f"{lines[-1]} · {fact}" if lines[-1] else fact
-        if len(longer) <= room or not lines[-1]:
-            lines[-1] = longer
-        else:
-            lines.append(fact)
-    return lines
+        if room is not None and lines[-1] and len(" · ".join([*lines[-1], fact])) > room - LABEL:
+            lines.append([])
+        lines[-1].append(fact)
+    return [
+        [(f"{name:<{LABEL}}", "dim"), " · ".join(facts)] for name, facts in zip_longest([label], lines, fillvalue="")
+    ]
 
 
 def align(rows: Sequence[Sequence[Span]], *, right: Sequence[int] = ()) -> list[list[Span]]:
