@@ -1,4 +1,4 @@
-"""The explanations of `predict --explain`: a screen of words, TSV with a row a word, or an object of JSON a text."""
+"""The output of `predict --explain`: a table per text, TSV with a row per word, or JSON with an object per text."""
 
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
@@ -9,7 +9,7 @@ from lstmctl.errors import UsageError
 from lstmctl.plots.text import Span, balance, bar, shortened, visible
 
 if TYPE_CHECKING:
-    from lstmctl.data.columns import Row
+    from lstmctl.data.columns import Example
     from lstmctl.model.explanation import Explanation
 
 GATES = ("forget", "input", "output")
@@ -36,24 +36,24 @@ class ExplanationWriter:
         self._first = True
         self._legend: set[str] = set()  # lines of the legend that were shown already
 
-    def write_all(self, explained: "Iterable[tuple[Row, Explanation]]") -> None:
-        """The explanations of rows, in their order."""
-        for row, explanation in explained:
-            self.write(row, explanation)
+    def write_all(self, explained: "Iterable[tuple[Example, Explanation]]") -> None:
+        """The explanations of texts, in order."""
+        for example, explanation in explained:
+            self.write(example, explanation)
 
-    def write(self, row: "Row", explanation: "Explanation") -> None:
-        """The explanation of one row."""
+    def write(self, example: "Example", explanation: "Explanation") -> None:
+        """The explanation of one text."""
         self.labels_given.add(explanation.prediction.label)
         self.console.answer(
             Answer(
-                objects=lambda: [self._object(row, explanation)],
-                rows=lambda: self._rows(row, explanation),
-                screen=lambda console: self._show(console, row, explanation),
+                objects=lambda: [self._object(example, explanation)],
+                rows=lambda: self._rows(example, explanation),
+                screen=lambda console: self._show(console, example, explanation),
             )
         )
         self._first = False
 
-    def _object(self, row: "Row", explanation: "Explanation") -> dict[str, object]:
+    def _object(self, example: "Example", explanation: "Explanation") -> dict[str, object]:
         prediction = explanation.prediction
         means = {name: explanation.mean(name) for name in (*GATES, "cell_change")}
         words: list[dict[str, object]] = []
@@ -74,8 +74,8 @@ class ExplanationWriter:
                 }
         return {
             "schema": "lstmctl.explanation/1",
-            "row": row.number,
-            "text": row.text,
+            "row": example.row,
+            "text": example.text,
             "label": prediction.label,
             "probability": prediction.probability,
             "probabilities": dict(zip(self.labels, prediction.probabilities, strict=True)),
@@ -86,7 +86,7 @@ class ExplanationWriter:
             "model": self.reference,
         }
 
-    def _rows(self, row: "Row", explanation: "Explanation") -> "Iterator[tuple[object, ...]]":
+    def _rows(self, example: "Example", explanation: "Explanation") -> "Iterator[tuple[object, ...]]":
         """One row of fields for each word, after a header in front of the first text."""
         units = {
             f"{lstm}.{quantity}": values
@@ -102,14 +102,14 @@ class ExplanationWriter:
             known = "yes" if explanation.known[index] else "no"
             values = [column[index] for column in numbers]
             values += [value for matrix in units.values() for value in matrix[index].tolist()]
-            yield row.number, index + 1, word, known, *(f"{value:.6f}" for value in values)
+            yield example.row, index + 1, word, known, *(f"{value:.6f}" for value in values)
 
-    def _show(self, console: Console, row: "Row", explanation: "Explanation") -> None:
+    def _show(self, console: Console, example: "Example", explanation: "Explanation") -> None:
         if not self._first:
             console.show()
         prediction = explanation.prediction
         console.show(
-            *answer_line(console, row.text, prediction, label=prediction.label, probability=prediction.probability)
+            *answer_line(console, example.text, prediction, label=prediction.label, probability=prediction.probability)
         )
         if explanation.words:
             console.show()
