@@ -73,7 +73,7 @@ def damage(model, files, dice):
     name = dice.choice(sorted(files))
     changed = files | {name: mutant_of(name, files[name], dice)}
     if name != "SHA256SUMS" and dice.random() < 0.9:
-        changed["SHA256SUMS"] = artifact.sums_of({each: changed[each] for each in files if each != "SHA256SUMS"})
+        changed["SHA256SUMS"] = artifact.format_sums({each: changed[each] for each in files if each != "SHA256SUMS"})
     for each in (name, "SHA256SUMS"):
         (model / each).write_bytes(changed[each])
     return name

@@ -9,13 +9,13 @@ import time
 import pytest
 
 from lstmctl.errors import LstmctlError, NotFound, Rejected
-from lstmctl.interchange import archive
+from lstmctl.interchange import archive, model_files
 from lstmctl.registry.store import Registry
 
 
 @pytest.fixture
 def exported(model_files):
-    return archive.export(model_files)
+    return archive.pack(model_files)
 
 
 def read(tmp_path, data):
@@ -27,10 +27,9 @@ def read(tmp_path, data):
 def test_there_and_back(home, tmp_path, model_files, exported):
     registry = Registry(home)
     registry.register("imdb", model_files)
-    assert archive.export(registry.resolve("imdb").files()) == exported
-    card, files = read(tmp_path, exported)
+    assert archive.pack(registry.resolve("imdb").files()) == exported
+    files = read(tmp_path, exported)
     assert files == model_files
-    assert card.config.labels == ("neg", "pos")
     assert registry.register("copy", files) == "copy@1"
     assert registry.resolve("copy").files() == model_files
 
@@ -139,4 +138,4 @@ def test_what_is_no_file(tmp_path):
     ],
 )
 def test_the_default_name(file, name):
-    assert archive.name_from(file) == name
+    assert model_files.default_name(file) == name

@@ -34,7 +34,7 @@ def test_what_is_said_of_the_network(kind, count):
             refused += 1
         else:
             assert network.config.problem() is None
-            assert set(network.places) == set(network.config.shapes())
+            assert set(network.locations) == set(network.config.shapes())
     assert count / 4 < refused < count
 
 
@@ -80,7 +80,7 @@ for _ in range(count):
         os.dup2(writing, 1)
         os.close(reading), os.close(writing)
         keras_file.give_up_privileges()
-        os.write(1, keras_file._answer(io.BytesIO(mutant))[:7])
+        os.write(1, keras_file._result(io.BytesIO(mutant))[:7])
         os._exit(0)
     os.close(writing)
     with open(reading, "rb") as answer:
@@ -99,7 +99,7 @@ def test_what_is_in_the_file(count, part, tmp_path):
     path.write_bytes(good.keras_file() if part == "archive" else good.weights())
     program = MANY
     if part == "weights":
-        program = MANY.replace("keras_file._answer(io.BytesIO(mutant))", "_of_weights(mutant)").replace(
+        program = MANY.replace("keras_file._result(io.BytesIO(mutant))", "_of_weights(mutant)").replace(
             "ends, dice", f"{OF_WEIGHTS}\nends, dice"
         )
     environment = {
@@ -123,5 +123,5 @@ def test_what_is_in_the_file(count, part, tmp_path):
 OF_WEIGHTS = """
 import keras_files, json
 def _of_weights(mutant):
-    return keras_file._answer(io.BytesIO(keras_files.keras_file(h5=mutant)))
+    return keras_file._result(io.BytesIO(keras_files.keras_file(h5=mutant)))
 """

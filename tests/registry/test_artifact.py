@@ -32,7 +32,7 @@ def replaced(path: Path, name: str, data: bytes) -> None:
     """Change a file and make SHA256SUMS fit, as a stranger would."""
     (path / name).write_bytes(data)
     files = {each: (path / each).read_bytes() for each in FILES if each != "SHA256SUMS"}
-    (path / "SHA256SUMS").write_bytes(artifact.sums_of(files))
+    (path / "SHA256SUMS").write_bytes(artifact.format_sums(files))
 
 
 def edited(path: Path, name: str, change) -> None:

@@ -162,7 +162,7 @@ def test_states_and_runs_that_are_damaged_or_hostile(content, home, model_files)
     (checkpoint / "state.json").write_bytes(content)
     with pytest.raises(Rejected, match=r"state.json"):
         read_state(checkpoint)
-    (checkpoint / "SHA256SUMS").write_bytes(artifact.sums_of({"state.json": content}))
+    (checkpoint / "SHA256SUMS").write_bytes(artifact.format_sums({"state.json": content}))
     (run.path / "run.json").write_bytes(content)
     if content == b'{"step": 11}':
         assert read_state(checkpoint) == read_run_file(home, RUN) == {"step": 11}

@@ -133,7 +133,7 @@ def test_weights_at_the_edge_still_give_probabilities(value, model_path):
 def _replace(path, name, data):
     (path / name).write_bytes(data)
     files = {each: (path / each).read_bytes() for each in FILES if each != "SHA256SUMS"}
-    (path / "SHA256SUMS").write_bytes(artifact.sums_of(files))
+    (path / "SHA256SUMS").write_bytes(artifact.format_sums(files))
 
 
 # Mutants: most of them keep the sums right, so that what is behind them is met.

@@ -18,7 +18,7 @@ from lstmctl.registry.names import (
     parse_reference,
     parse_version,
     version_folder,
-    version_of,
+    parse_version_folder,
 )
 from lstmctl.registry.store import Registry
 
@@ -154,11 +154,11 @@ def test_tags_start_with_a_letter():
 @settings(deadline=None)
 @given(st.integers(1, 10**17), st.booleans())
 def test_folders_of_versions(version, deleted):
-    assert version_of(version_folder(version, deleted=deleted)) == (version, deleted)
+    assert parse_version_folder(version_folder(version, deleted=deleted)) == (version, deleted)
 
 
 @pytest.mark.parametrize(
     "folder", ["v1", "v000000", "v0000001", "000001", "v000001.gone", "v00000a", "v１００００００", ".lock"]
 )
 def test_other_folders_are_no_versions(folder):
-    assert version_of(folder) is None
+    assert parse_version_folder(folder) is None

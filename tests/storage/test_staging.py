@@ -8,14 +8,14 @@ import pytest
 from faults import Killed, killed, recorded
 
 from lstmctl.errors import Busy
-from lstmctl.registry import home as homes
+from lstmctl.registry.home import open_for_writing
 from lstmctl.storage import filesystem, staging
-from lstmctl.storage.staging import ORPHAN_AGE, collect, discard, stage_files
+from lstmctl.storage.staging import ORPHAN_AGE, remove_leftovers, discard, stage_files
 
 
 @pytest.fixture
 def opened(home):
-    with homes.open_for_writing(home) as opened:
+    with open_for_writing(home) as opened:
         yield opened
 
 
@@ -64,7 +64,7 @@ def test_a_single_file_replaces_another(opened, home):
 def test_what_the_dead_left_is_removed_and_what_the_living_write_is_not(opened, home):
     abandoned(opened)
     with stage_files(opened, {"a": b"1"}) as staged:
-        collect(opened)
+        remove_leftovers(opened)
         assert len(os.listdir(home / "tmp")) == 2
         staged.move(opened, "place")
     assert (home / "place" / "a").read_bytes() == b"1"
@@ -74,7 +74,7 @@ def test_what_the_dead_left_is_removed_and_what_the_living_write_is_not(opened, 
 def test_without_locks_that_mean_anything_nothing_young_is_removed(opened, home, monkeypatch):
     left = abandoned(opened)
     monkeypatch.setattr(filesystem.system, "flock", lambda descriptor, kind: None)
-    collect(opened)
+    remove_leftovers(opened)
     assert os.listdir(home / "tmp") == left
 
 
@@ -86,7 +86,7 @@ def test_folders_without_a_lock_file_are_removed_when_they_are_old(opened, home)
     os.utime(old, (time.time() - ORPHAN_AGE - 60,) * 2)
     (home / "tmp" / "cc.dead").mkdir()
     (home / "tmp" / "stray file").touch()
-    collect(opened)
+    remove_leftovers(opened)
     assert sorted(os.listdir(home / "tmp")) == ["aa", "stray file"]
 
 
@@ -104,9 +104,9 @@ def test_a_folder_that_is_gone_takes_no_place(opened, home, move):
 def test_a_folder_that_is_taken_for_rubbish_cannot_take_its_place_half_removed(opened, home, monkeypatch):
     """Locks that do not reach another machine: its clean-up comes while a folder is staged, and dies in the middle."""
     with stage_files(opened, {"a": b"1", "b": b"2"}) as staged:
-        monkeypatch.setattr(staging.locks, "left_behind", _always)
+        monkeypatch.setattr(staging.locks, "lock_abandoned", _always)
         with pytest.raises(Killed), recorded(_killed_at_the_second_unlink()):
-            collect(opened)
+            remove_leftovers(opened)
         with pytest.raises(Busy, match="removed by another process"):
             staged.move(opened, "place")
     assert not (home / "place").exists()
@@ -142,7 +142,7 @@ def test_cleaning_up_never_fails(opened, home):
             raise OSError(5, "i/o error")
 
     with recorded(before):
-        collect(opened)
+        remove_leftovers(opened)
     assert os.listdir(home / "tmp") == left
 
 
