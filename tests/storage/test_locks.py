@@ -43,7 +43,7 @@ def holder(tmp_path):
     process.stdout.close()
 
 
-def test_one_at_a_time(directory):
+def test_one_holder_at_a_time(directory):
     with lock(directory, ".lock", timeout=0, what="imdb is being changed"):
         assert is_locked(directory, ".lock")
         with (
@@ -55,21 +55,21 @@ def test_one_at_a_time(directory):
     assert not is_locked(directory, ".lock")
     with lock(directory, ".lock", timeout=0, what=""):
         pass
-    assert directory.names() == [".lock"]  # it stays
+    assert directory.names() == [".lock"]  # the lock file stays
 
 
-def test_looking_makes_nothing(directory):
+def test_is_locked_writes_nothing(directory):
     assert not is_locked(directory, ".lock")
     with pytest.raises(FileNotFoundError), lock_abandoned(directory, ".lock"):
         pass
     assert directory.names() == []
 
 
-def test_a_holder_that_is_stopped_is_waited_for_and_one_that_is_killed_is_not(directory, holder):
+def test_stopped_and_killed_holders(directory, holder):
     holder.send_signal(signal.SIGSTOP)
     assert is_locked(directory, ".lock")
-    with lock_abandoned(directory, ".lock") as gone:
-        assert not gone
+    with lock_abandoned(directory, ".lock") as abandoned:
+        assert not abandoned
     with pytest.raises(Busy), lock(directory, ".lock", timeout=0.1, what=""):
         pass
     holder.kill()
@@ -77,11 +77,11 @@ def test_a_holder_that_is_stopped_is_waited_for_and_one_that_is_killed_is_not(di
         pass
 
 
-def test_a_program_that_a_holder_starts_does_not_keep_the_lock(directory):
+def test_child_does_not_inherit_lock(directory):
     with lock(directory, ".lock", timeout=0, what=""):
         child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], close_fds=False)
     try:
-        with lock(directory, ".lock", timeout=60, what=""):  # the kernel closes it a moment after the program has begun
+        with lock(directory, ".lock", timeout=60, what=""):  # the kernel closes it after the start
             assert child.poll() is None
     finally:
         child.kill()
@@ -89,8 +89,8 @@ def test_a_program_that_a_holder_starts_does_not_keep_the_lock(directory):
 
 
 @pytest.mark.parametrize("replaced", [True, False])
-def test_a_lock_on_a_file_that_lost_its_name_is_no_lock(directory, monkeypatch, replaced):
-    """Between open and flock someone removes the file: the lock is taken again, on the file that is there."""
+def test_lock_on_unlinked_file_is_retaken(directory, monkeypatch, replaced):
+    """The file is removed between open and flock: the lock is taken again, on the new file."""
     real, taken = fcntl.flock, []
 
     def flock(descriptor, kind):
@@ -109,35 +109,35 @@ def test_a_lock_on_a_file_that_lost_its_name_is_no_lock(directory, monkeypatch, 
 
 def test_lock_abandoned(directory):
     (directory.path / ".lock").touch()
-    with lock_abandoned(directory, ".lock") as gone:
-        assert gone
-        with lock_abandoned(directory, ".lock") as gone_too:
-            assert not gone_too
+    with lock_abandoned(directory, ".lock") as abandoned:
+        assert abandoned
+        with lock_abandoned(directory, ".lock") as abandoned_too:
+            assert not abandoned_too
 
 
-def test_what_was_left_behind_is_let_go(directory):
+def test_abandoned_lock_is_released(directory):
     with lock(directory, ".lock", timeout=0, what="it is held"):
         pass
-    with lock_abandoned(directory, ".lock") as gone:
-        assert gone
+    with lock_abandoned(directory, ".lock") as abandoned:
+        assert abandoned
     assert not is_locked(directory, ".lock")
     with lock(directory, ".lock", timeout=0, what="it is held"):
         assert is_locked(directory, ".lock")
 
 
 @pytest.mark.parametrize("broken", [lambda *_: None, OSError(errno.ENOLCK, "no locks"), OSError(errno.ENOTSUP, "no")])
-def test_where_locks_mean_nothing_nobody_is_thought_dead(directory, monkeypatch, broken):
+def test_locks_without_effect(directory, monkeypatch, broken):
     def flock(descriptor, kind):
         if isinstance(broken, OSError):
             raise broken
 
     monkeypatch.setattr(filesystem.system, "flock", flock)
-    with lock(directory, ".lock", timeout=0, what=""), lock_abandoned(directory, ".lock") as gone:
-        assert not gone
+    with lock(directory, ".lock", timeout=0, what=""), lock_abandoned(directory, ".lock") as abandoned:
+        assert not abandoned
     assert not is_locked(directory, ".lock")
 
 
-def test_other_errors_are_told(directory, monkeypatch):
+def test_other_errors_are_raised(directory, monkeypatch):
     def flock(descriptor, kind):
         raise OSError(errno.EIO, "i/o error")
 
@@ -148,10 +148,10 @@ def test_other_errors_are_told(directory, monkeypatch):
     assert os.listdir("/dev/fd") == before
 
 
-def test_a_pipe_in_the_place_of_a_lock_does_not_hang(directory):
+def test_pipe_as_lock_file_does_not_hang(directory):
     os.mkfifo(directory.path / ".lock")
     started = time.monotonic()
     assert not is_locked(directory, ".lock")
     with lock(directory, ".lock", timeout=0, what=""):
         pass
-    assert time.monotonic() - started < 30  # a guard against hanging, no measurement
+    assert time.monotonic() - started < 30  # only a guard against hanging
