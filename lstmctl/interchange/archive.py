@@ -34,8 +34,7 @@ def read(path: Path) -> dict[str, bytes]:
     """The files of a model in an archive, all of them checked; `-` is stdin.
 
     Raises:
-        NotFound: there is no such file. Rejected: not such an archive, or not a usable model. PermissionDenied,
-        StorageError.
+        NotFound: there is no such file. Rejected: it cannot be used. PermissionDenied, StorageError.
     """
     with os_errors(f"read {path}"):
         if str(path) == "-":

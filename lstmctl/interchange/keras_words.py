@@ -7,7 +7,7 @@
 
 If special words are among them ("", [UNK], <PAD>, <START> and similar), numbers are ids. Otherwise they are ranks by
 frequency, starting at 1, and ids are those of `keras.datasets.imdb.load_data`: the number plus 3, after 0 for padding,
-1 for the start of a text and 2 for unknown words.
+1 for the start of a text and 2 for unknown words. A file of another format is a BadData error.
 
 Source: https://keras.io/api/datasets/imdb/, https://keras.io/api/layers/preprocessing_layers/text/text_vectorization/
 """
@@ -42,11 +42,7 @@ class KerasWords(NamedTuple):
 
 
 def read(path: Path) -> KerasWords:
-    """The vocabulary in a file.
-
-    Raises:
-        NotFound, PermissionDenied. BadData: it is too large, or has none of the formats above.
-    """
+    """The vocabulary in a file."""
     with open_bytes(path) as file:
         data = file.read(_MAX_FILE + 1)
     if len(data) > _MAX_FILE:
@@ -57,8 +53,8 @@ def read(path: Path) -> KerasWords:
 def parse(data: bytes, path: str) -> KerasWords:
     """The vocabulary in the content of the file `path`.
 
-    Raises:
-        BadData: it has none of the formats above.
+    >>> parse(b"the\\nfilm\\n", "words.txt")
+    KerasWords(words={4: 'the', 5: 'film'}, unknown=2, start=1)
     """
     try:
         text = data.decode("utf-8-sig")

@@ -1,14 +1,17 @@
-"""Import of a model from a single file: one that `models export` wrote, or a .keras file."""
+"""Models as single files: ours, which are exported and imported, .keras files and ONNX."""
 
 import re
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from lstmctl.errors import NotFound, UsageError
 from lstmctl.registry.names import make_name
+
+if TYPE_CHECKING:
+    from lstmctl.registry.artifact import ModelFolder
 
 KERAS_IMDB = "keras-imdb"  # in place of a vocabulary file: the word index of keras.datasets.imdb
 _SENTIMENT = ("neg", "pos")  # the labels 0 and 1 of keras.datasets.imdb
@@ -30,6 +33,17 @@ def default_name(file: str) -> str:
     return make_name(re.sub("-[0-9]+$", "", Path(file).stem), default="imported")
 
 
+def export_model(folder: "ModelFolder", kind: Literal["lstmctl", "onnx"]) -> bytes:
+    """The bytes of a model's file. (`training.network.to_keras` makes .keras files.)"""
+    if kind == "onnx":
+        from lstmctl.interchange.onnx import to_onnx
+
+        return to_onnx(folder)
+    from lstmctl.interchange import archive
+
+    return archive.pack(folder.files())
+
+
 def import_file(
     file: str, *, vocab: str | None = None, max_len: int | None = None, labels: Sequence[str] = (), home: Path
 ) -> ImportedModel:
@@ -42,21 +56,16 @@ def import_file(
     """
     if file == "-" and sys.stdin is None:
         raise NotFound("cannot read standard input: it is closed", hint="name a file")
-    if vocab is not None:
-        return _import_keras(file, vocab=vocab, max_len=max_len, labels=labels, home=home)
-    if file.endswith(".keras"):
-        raise UsageError(
-            f"{file} needs its vocabulary: it contains word ids, not words",
-            hint=f"lstmctl models import {file} --vocab FILE, or --vocab {KERAS_IMDB}",
-        )
-    if max_len is not None or labels:
-        raise UsageError("--max-len and --label go with --vocab, for a .keras file", hint="leave them out")
-    from lstmctl.interchange import archive
+    if vocab is None:
+        if file.endswith(".keras"):
+            hint = f"lstmctl models import {file} --vocab FILE, or --vocab {KERAS_IMDB}"
+            raise UsageError(f"{file} needs its vocabulary: it contains word ids, not words", hint=hint)
+        if max_len is not None or labels:
+            raise UsageError("--max-len and --label go with --vocab, for a .keras file", hint="leave them out")
+        from lstmctl.interchange import archive
 
-    return ImportedModel(archive.read(Path(file)))
+        return ImportedModel(archive.read(Path(file)))
 
-
-def _import_keras(file: str, *, vocab: str, max_len: int | None, labels: Sequence[str], home: Path) -> ImportedModel:
     from lstmctl.data.named import keras_imdb_words
     from lstmctl.interchange import from_keras, keras_words
     from lstmctl.registry import artifact
@@ -64,19 +73,20 @@ def _import_keras(file: str, *, vocab: str, max_len: int | None, labels: Sequenc
 
     words = keras_words.read(keras_imdb_words(home) if vocab == KERAS_IMDB else Path(vocab))
     model = from_keras.read(Path(file))
-    count, notes = len(model.config.labels), []
-    if not labels and count == len(_SENTIMENT):
+    label_count, notes = len(model.config.labels), []
+    if not labels and label_count == len(_SENTIMENT):
         labels = _SENTIMENT
         notes.append(f"labels: 0 = {labels[0]}, 1 = {labels[1]}; --label LABEL --label LABEL sets others")
     if not labels:
-        raise UsageError(f"{file} has {count} labels; name them", hint="--label A --label B --label C …")
+        raise UsageError(f"{file} has {label_count} labels; name them", hint="--label A --label B --label C …")
     config, vocabulary, weights = from_keras.convert(model, words, max_len=max_len, labels=labels)
     if model.length is None and max_len is None and config.padding == "pre":
         notes.append(f"texts are padded to {config.max_len} words; --max-len N sets the length that the script used")
-    words_count = len(vocabulary.words) - (config.start_word is not None)
-    notes.append(f"{words_count:,} words, {config.parameters:,} parameters")
+    word_count = len(vocabulary.words) - (config.start_word is not None)
+    notes.append(f"{word_count:,} words, {config.parameters:,} parameters")
     command = ["lstmctl", "models", "import", file, "--vocab", vocab]
     command += [] if max_len is None else ["--max-len", str(max_len)]
+    command += [word for label in labels for word in ("--label", label)]
     card = ModelCard(
         config=config,
         data=None,
@@ -86,7 +96,7 @@ def _import_keras(file: str, *, vocab: str, max_len: int | None, labels: Sequenc
         epoch=0,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         seconds=0.0,
-        command=(*command, *(word for label in labels for word in ("--label", label))),
+        command=tuple(command),
         versions={},
     )
     files = artifact.pack(card, vocabulary=vocabulary, weights=weights, metrics={}, history=())

@@ -24,11 +24,7 @@ _OPSET, _IR = 17, 8  # supported by runtimes since 2022
 
 
 def to_onnx(folder: "ModelFolder") -> bytes:
-    """The bytes of the .onnx file.
-
-    Raises:
-        MissingExtra: the package onnx is not installed. Rejected: the model cannot be used.
-    """
+    """The bytes of the .onnx file. MissingExtra: the package onnx is not installed."""
     try:
         from onnx import TensorProto, helper
     except ImportError as error:

@@ -8,7 +8,7 @@
     SHA256SUMS           checksums of the others, for `sha256sum -c SHA256SUMS`
 
 The maximum size of each file follows from the card. A file is read once, and its checksum is computed from the very
-bytes that are used. Other files in the folder are ignored.
+bytes that are used. Other files in the folder are ignored. A file that cannot be used is a Rejected error.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from lstmctl.config import BOUNDS, FIRST_WORD, ModelConfig
 from lstmctl.errors import NotFound, Rejected
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from lstmctl.model.classifier import Classifier
 
+T = TypeVar("T")
 CARD, WEIGHTS, VOCABULARY = "model.json", "weights.safetensors", "vocab.txt"
 METRICS, HISTORY, SUMS = "metrics.json", "history.jsonl", "SHA256SUMS"
 FILES = (CARD, WEIGHTS, VOCABULARY, METRICS, HISTORY, SUMS)
@@ -43,25 +44,21 @@ _SUMS_LINE = re.compile(r"([0-9a-f]{64})  ([A-Za-z0-9_-][A-Za-z0-9._/-]{0,199})"
 
 
 class ModelFolder:
-    """A model on disk. `reference` is the user's name for it, `card` its model.json.
+    """A model on disk. `reference` is the user's name for it, `card` its model.json. No file stays open between calls.
 
-    Methods raise the errors of the constructor. No file stays open between calls.
+    Methods raise NotFound if there is no such folder, Rejected if the model is damaged, hostile or of a newer format,
+    PermissionDenied and StorageError.
     """
 
     def __init__(self, path: Path, reference: str, *, inside: tuple[str, ...] = ()) -> None:
-        """Read the card of the model in the subfolder `inside`, following no links, of `path`, following links.
-
-        Raises:
-            NotFound: there is no such folder. Rejected: damaged, hostile, or of a newer format. PermissionDenied,
-            StorageError.
-        """
+        """Read the card of the model in the subfolder `inside`, following no links, of `path`, following links."""
         self.path = path.joinpath(*inside)
         self.reference = reference
         self._base, self._inside = path, inside
         with rejecting(reference, SUMS):
             self._sums = parse_sums(self._read(SUMS, SUMS_LIMIT))
-        self.card: ModelCard = self._parse(CARD, CARD_LIMIT, ModelCard.from_json)
-        self._limits, self._parsers = file_limits(self.card.config), _parsers(self.card.config)
+        self.card = self._parse(CARD, CARD_LIMIT, ModelCard.from_json)
+        self._limits = file_limits(self.card.config)
 
     @cached_property
     def size(self) -> int:
@@ -81,23 +78,19 @@ class ModelFolder:
 
     @cached_property
     def _metrics(self) -> dict[str, Any]:
-        metrics: dict[str, Any] = self._load(METRICS)
-        return metrics
+        return self._load(METRICS, parse_metrics)
 
     def history(self) -> tuple[EpochRecord, ...]:
         """The epochs of its training; none for an imported model."""
-        records: tuple[EpochRecord, ...] = self._load(HISTORY)
-        return records
+        return self._load(HISTORY, _parse_history)
 
     def vocabulary(self) -> Vocabulary:
         """Its vocabulary: one word for each row of its embedding."""
-        vocabulary: Vocabulary = self._load(VOCABULARY)
-        return vocabulary
+        return self._load(VOCABULARY, _parse_vocabulary)
 
     def weights(self) -> "dict[str, NDArray[np.float32]]":
         """Its tensors, by the names of `card.config.shapes()`: finite and read-only."""
-        weights: dict[str, NDArray[np.float32]] = self._load(WEIGHTS)
-        return weights
+        return self._load(WEIGHTS, _parse_weights)
 
     def classifier(self) -> "Classifier":
         """The model in memory, ready to predict."""
@@ -125,7 +118,7 @@ class ModelFolder:
     def files(self) -> dict[str, bytes]:
         """The bytes of all its files, checked."""
         files = {name: self._read(name, self._limits[name]) for name in FILES}
-        check_files(files, self.reference)  # these very bytes
+        check_files(files, self.reference)
         return files
 
     def is_same_run(self, files: Mapping[str, bytes]) -> bool:
@@ -137,10 +130,10 @@ class ModelFolder:
         for read in (self.metrics, self.history, self.vocabulary, self.weights):
             read()
 
-    def _load(self, name: str) -> Any:
-        return self._parse(name, self._limits[name], self._parsers[name])
+    def _load(self, name: str, parse: Callable[[bytes, ModelConfig], T]) -> T:
+        return self._parse(name, self._limits[name], lambda data: parse(data, self.card.config))
 
-    def _parse(self, name: str, limit: int, parse: Callable[[bytes], Any]) -> Any:
+    def _parse(self, name: str, limit: int, parse: Callable[[bytes], T]) -> T:
         with rejecting(self.reference, name):
             data = self._read(name, limit)
             _check_sum(self._sums, name, data)
@@ -177,11 +170,8 @@ def pack(
 ) -> dict[str, bytes]:
     """The files of a model folder, SHA256SUMS last. The same model gives the same bytes.
 
-    `weights` are float32, with the names and shapes of `card.config.shapes()`.
-
-    Raises:
-        Rejected: the files could not be read back: for example, weights have other shapes or are not finite, or the
-            size of the vocabulary is not that of the card.
+    `weights` are float32, with the names and shapes of `card.config.shapes()`. Rejected: the files could not be read
+    back, for example because of other shapes, or a vocabulary of another size.
     """
     config = card.config
     writers: dict[str, Callable[[], bytes]] = {
@@ -191,40 +181,32 @@ def pack(
         VOCABULARY: lambda: vocabulary.to_text().encode(),
         WEIGHTS: lambda: tensors.pack(weights, config.shapes()),
     }
-    limits, parsers, files = file_limits(config), _parsers(config), {}
+    limits, files = file_limits(config), {}
     for name, write in writers.items():
         with rejecting("the model", name):
             files[name] = write()
             if len(files[name]) > limits[name]:
                 raise ValueError(f"would have {len(files[name]):,} bytes, over the limit of {limits[name]:,}")
             if name != WEIGHTS:  # `tensors.pack` has checked every number
-                parsers[name](files[name])
+                _PARSERS[name](files[name], config)
     return files | {SUMS: format_sums(files)}
 
 
 def parse_card(data: bytes, reference: str) -> ModelCard:
-    """The card in an untrusted model.json.
-
-    Raises:
-        Rejected: it cannot be used.
-    """
+    """The card in an untrusted model.json."""
     with rejecting(reference, CARD):
         return ModelCard.from_json(data)
 
 
 def check_files(files: Mapping[str, bytes], reference: str) -> None:
-    """Check the files of an untrusted model folder, every byte of them.
-
-    Raises:
-        Rejected: one of them cannot be used.
-    """
+    """Check every byte of the files of an untrusted model folder."""
     card = parse_card(files[CARD], reference)
     with rejecting(reference, SUMS):
         sums = parse_sums(files[SUMS])
-    for name, parse in _parsers(card.config).items():
+    for name, parse in _PARSERS.items():
         with rejecting(reference, name):
             _check_sum(sums, name, files[name])
-            parse(files[name])
+            parse(files[name], card.config)
 
 
 def file_limits(config: ModelConfig) -> dict[str, int]:
@@ -239,15 +221,12 @@ def file_limits(config: ModelConfig) -> dict[str, int]:
     }
 
 
-def _parsers(config: ModelConfig) -> dict[str, Callable[[bytes], Any]]:
-    """The parser of each file of a model, except SHA256SUMS."""
-    return {
-        CARD: ModelCard.from_json,
-        HISTORY: from_jsonl,
-        METRICS: lambda data: parse_metrics(data, config),
-        VOCABULARY: lambda data: _parse_vocabulary(data, config),
-        WEIGHTS: lambda data: tensors.unpack(data, config.shapes()),
-    }
+def _parse_history(data: bytes, config: ModelConfig) -> tuple[EpochRecord, ...]:
+    return from_jsonl(data)
+
+
+def _parse_weights(data: bytes, config: ModelConfig) -> "dict[str, NDArray[np.float32]]":
+    return tensors.unpack(data, config.shapes())
 
 
 def _parse_vocabulary(data: bytes, config: ModelConfig) -> Vocabulary:
@@ -258,6 +237,15 @@ def _parse_vocabulary(data: bytes, config: ModelConfig) -> Vocabulary:
     if config.start_word is not None and config.start_word not in vocabulary.ids:
         raise ValueError("lacks the start word of the model")
     return vocabulary
+
+
+_PARSERS: dict[str, Callable[[bytes, ModelConfig], Any]] = {
+    CARD: lambda data, config: ModelCard.from_json(data),
+    HISTORY: _parse_history,
+    METRICS: parse_metrics,
+    VOCABULARY: _parse_vocabulary,
+    WEIGHTS: _parse_weights,
+}
 
 
 @contextmanager
@@ -283,11 +271,7 @@ def format_sums(files: Mapping[str, bytes]) -> bytes:
 
 
 def parse_sums(data: bytes) -> dict[str, str]:
-    """File name → SHA-256 in hexadecimal.
-
-    Raises:
-        ValueError: with the reason.
-    """
+    """File name → SHA-256 in hexadecimal. ValueError: with the reason."""
     lines = data.decode("ascii").split("\n")
     if lines.pop():
         raise ValueError("has an unfinished last line")

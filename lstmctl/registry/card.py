@@ -5,7 +5,7 @@
               "confusion": {"pos": {"pos": 4, …}, …}},
      "baselines": {"majority_label": "pos", "majority": {"test": .5, …}, "naive_bayes": {"test": .8, …}}}
 
-Both parts of metrics.json are optional, and it may have more.
+Both parts of metrics.json are optional, and it may have more. Invalid files raise ValueError with the reason.
 """
 
 import re
@@ -59,11 +59,7 @@ class ModelCard:
 
     @classmethod
     def from_json(cls, data: bytes) -> Self:
-        """The card in an untrusted model.json.
-
-        Raises:
-            NewerFormat: it has a higher format number. ValueError: with the reason.
-        """
+        """The card in a model.json. NewerFormat: it has a higher format number."""
         values = strictjson.parse_object(data)
         number = values.pop("format", None)
         if type(number) is int and number > _FORMAT:
@@ -127,11 +123,7 @@ def metrics_limit(config: ModelConfig) -> int:
 
 
 def parse_metrics(data: bytes, config: ModelConfig) -> dict[str, Any]:
-    """The content of an untrusted metrics.json.
-
-    Raises:
-        ValueError: with the reason.
-    """
+    """The content of a metrics.json."""
     values = strictjson.parse_object(data)
     if "floors" in values:  # the key's name in models made before 0.2
         values["baselines"] = values.pop("floors")

@@ -1,4 +1,8 @@
-"""The home: the folder that contains models, checkpoints and staged files, and the number of its format."""
+"""The home: the folder that contains models, checkpoints and staged files, and the number of its format.
+
+Functions raise Rejected for a newer format or a folder of another program, CannotCreate for a path that cannot be a
+folder, PermissionDenied and StorageError.
+"""
 
 import errno
 import os
@@ -7,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from lstmctl.errors import CannotCreate, LstmctlError, Rejected, UsageError, from_os_error
+from lstmctl.errors import CannotCreate, Rejected, UsageError, from_os_error
 from lstmctl.storage import staging
 from lstmctl.storage.filesystem import Directory
 
@@ -18,11 +22,7 @@ _HINT = "choose another home with --home DIR or LSTMCTL_HOME=DIR"
 
 
 def default_home(option: str | None, environ: Mapping[str, str]) -> Path:
-    """The absolute path of the home: --home, else LSTMCTL_HOME, else the user's data folder.
-
-    Raises:
-        UsageError: the option is empty.
-    """
+    """The absolute path of the home: --home, else LSTMCTL_HOME, else the user's data folder."""
     if option == "":
         raise UsageError("--home is empty", hint="--home DIR, or leave it out")
     if chosen := option or environ.get("LSTMCTL_HOME"):
@@ -33,11 +33,7 @@ def default_home(option: str | None, environ: Mapping[str, str]) -> Path:
 
 
 def check_home(path: Path) -> None:
-    """Check that the home can be read, if it exists.
-
-    Raises:
-        Rejected: the format is newer, or not ours. CannotCreate: it is a file. PermissionDenied, StorageError.
-    """
+    """Check that the home can be read, if it exists."""
     with _home_errors("read", path):
         try:
             home = Directory.open(path)
@@ -51,9 +47,6 @@ def check_home(path: Path) -> None:
 def open_for_writing(path: Path) -> Iterator[Directory]:
     """The home, created if needed, without the leftovers of writers that ended early. Nothing is written before its
     format is known to be ours.
-
-    Raises:
-        Rejected: the format is newer, or not ours. CannotCreate, PermissionDenied, StorageError.
     """
     with _home_errors("write to", path):
         _make(path)
@@ -112,14 +105,10 @@ def _home_errors(action: str, path: Path) -> Iterator[None]:
     """Translate operating-system errors, with the hint to choose another home."""
     try:
         yield
+    except NotADirectoryError as error:
+        raise CannotCreate(f"cannot {action} {path}: a part of the path is not a folder", hint=_HINT) from error
     except OSError as error:
-        raise _translate(error, action, path) from error
-
-
-def _translate(error: OSError, action: str, path: Path) -> LstmctlError:
-    if error.errno == errno.ENOTDIR:
-        return CannotCreate(f"cannot {action} {path}: a part of the path is not a folder", hint=_HINT)
-    translated = from_os_error(error, f"{action} {path}")
-    if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-        translated.hint = _HINT
-    return translated
+        translated = from_os_error(error, f"{action} {path}")
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            translated.hint = _HINT
+        raise translated from error

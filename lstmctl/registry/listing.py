@@ -1,4 +1,8 @@
-"""The models on disk: versions and tags of a name, lists of models, and the model that a MODEL refers to."""
+"""The models on disk: versions and tags of a name, lists of models, and the model that a MODEL refers to.
+
+Functions raise UsageError for an invalid MODEL, NotFound for a missing model, with the most similar names in the hint,
+Rejected for a damaged one, PermissionDenied and StorageError.
+"""
 
 import errno
 import math
@@ -26,11 +30,7 @@ _DATA_SUFFIXES = (".csv", ".tsv", ".txt", ".json", ".jsonl", ".parquet", ".gz", 
 
 
 def resolve_model(home: Path, text: str | None) -> ModelFolder:
-    """The model that the user's MODEL refers to; None: the newest that was not trained with --limit.
-
-    Raises:
-        UsageError: not a reference. NotFound, Rejected, PermissionDenied, StorageError.
-    """
+    """The model that the user's MODEL refers to; None: the newest that was not trained with --limit."""
     if text is None:
         check_home(home)
         return _newest_model(home)
@@ -105,11 +105,7 @@ def _read_tag(home: Path, name: str, tag: str) -> int | None:
 
 
 def find_version(home: Path, reference: Reference) -> int:
-    """The version that a reference means. Opens no model.
-
-    Raises:
-        NotFound: there is none; the hint names similar ones. Rejected: the tag is damaged.
-    """
+    """The version that a reference means. Opens no model. Rejected: the tag is damaged."""
     name, version, tag = reference
     versions = read_versions(home, name)
     if not versions.live and not versions.deleted:
@@ -156,11 +152,7 @@ def _unknown_name(home: Path, name: str) -> NotFound:
 
 
 def open_version(home: Path, name: str, version: int, *, deleted: bool = False) -> ModelFolder:
-    """A version of a name, or a deleted one.
-
-    Raises:
-        As `ModelFolder`.
-    """
+    """A version of a name, or a deleted one."""
     return ModelFolder(home, f"{name}@{version}", inside=(MODELS, name, version_folder(version, deleted=deleted)))
 
 
@@ -284,10 +276,7 @@ def select_entries(
     entries: Sequence[Entry], *, sort: str, tag: str | None, minimums: Sequence[tuple[str, float]]
 ) -> list[Entry]:
     """The readable entries, given newest first, with a tag and with at least the minimum of each metric. `sort` is one
-    of SORT_KEYS or a metric; names ascend, everything else descends.
-
-    Raises:
-        UsageError: no model has the metric to sort by.
+    of SORT_KEYS or a metric; names ascend, everything else descends. UsageError: no model has that metric.
     """
     selected = [entry for entry in entries if entry.folder is not None and (tag is None or tag in entry.tags)]
     selected = [entry for entry in selected if all(entry.value(metric) >= low for metric, low in minimums)]

@@ -1,4 +1,4 @@
-"""Names of models, tags and versions, and MODEL, the reference that users write."""
+"""Names of models, tags and versions, and MODEL, the reference that users write. Invalid ones raise UsageError."""
 
 import glob
 import os
@@ -34,10 +34,7 @@ class Reference(NamedTuple):
 
 
 def parse_reference(text: str) -> Reference | Path:
-    """What the user's MODEL means: with a slash a path, otherwise a reference.
-
-    Raises:
-        UsageError: it is neither.
+    """The meaning of the user's MODEL: with a slash a path, otherwise a reference.
 
     >>> parse_reference("imdb@3")
     Reference(name='imdb', version=3, tag=None)
@@ -61,11 +58,7 @@ def parse_reference(text: str) -> Reference | Path:
 
 
 def parse_registered(text: str, *, command: str) -> Reference:
-    """A reference to a model of the registry, for the command `lstmctl models COMMAND`.
-
-    Raises:
-        UsageError: it is a path, or not a reference.
-    """
+    """A reference to a model of the registry, not a path, for `lstmctl models COMMAND`."""
     reference = parse_reference(text)
     if isinstance(reference, Path):
         raise UsageError(f"{command} takes a model of the registry, not a path", hint="lstmctl models list")
@@ -87,11 +80,7 @@ def is_tag(text: str) -> bool:
 
 
 def check_name(name: str) -> str:
-    """The name itself.
-
-    Raises:
-        UsageError: no model can have it.
-    """
+    """The name itself, if a model can have it."""
     if is_name(name):
         return name
     hint = "a name has 1 to 64 of a-z 0-9 . _ - and begins and ends with a letter or digit"
@@ -103,11 +92,7 @@ def check_name(name: str) -> str:
 
 
 def check_tag(tag: str) -> str:
-    """The tag itself.
-
-    Raises:
-        UsageError: no version can have it.
-    """
+    """The tag itself, if a version can have it."""
     if is_tag(tag):
         return tag
     hint = "a tag has 1 to 64 of a-z 0-9 . _ -, begins with a letter and ends with a letter or digit"

@@ -7,6 +7,9 @@ checkpoints/<run>/step-00001234/           a checkpoint, which one rename puts h
     state.json                             the state of the training
     optimizer.safetensors                  the state of the optimizer
     SHA256SUMS                             of the two files and model/SHA256SUMS
+
+Functions raise UsageError for an invalid id or name, NotFound for a missing run or checkpoint, Rejected for damaged
+files and a home of a newer format, PermissionDenied and StorageError.
 """
 
 import os
@@ -16,7 +19,6 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from lstmctl.errors import CannotCreate, LstmctlError, NotFound, Rejected, UsageError
@@ -48,50 +50,41 @@ class TrainingRun:
 
     @classmethod
     def start(cls, home: Path, run_id: str, settings: Mapping[str, Any]) -> Self:
-        """Begin a run. `settings` become run.json: all that is needed to repeat the run.
-
-        Raises:
-            CannotCreate: the run exists. Rejected: the home has a newer format. PermissionDenied, StorageError.
-        """
+        """Begin a run. `settings` become run.json: all that is needed to repeat the run. CannotCreate: it exists."""
         model_name_of(run_id)
         files = {RUN_FILE: strictjson.dump({"schema": "lstmctl.run/1", **settings}, indent=2)}
-        with os_errors(f"write to {home}"), open_for_writing(home) as opened, ExitStack() as held:
-            with opened.enter(CHECKPOINTS) as checkpoints, staging.stage_files(opened, files) as staged:
+        with os_errors(f"write to {home}"), open_for_writing(home) as opened, opened.enter(CHECKPOINTS) as checkpoints:
+            with staging.stage_files(opened, files) as staged:
                 try:
                     staged.move(checkpoints, run_id)
                 except FileExistsError as error:
                     raise CannotCreate(f"the run {run_id} exists already", hint="try again") from error
                 checkpoints.sync()
-                run = held.enter_context(checkpoints.enter(run_id))
-            held.enter_context(locks.lock(run, _LOCK, timeout=_LOCK_TIMEOUT, what=f"{run_id} is being trained"))
-            return cls(home, run_id, held.pop_all())
+            return cls._lock(home, checkpoints, run_id, timeout=_LOCK_TIMEOUT)
 
     @classmethod
     def resume(cls, home: Path, run_id: str) -> Self:
-        """Continue a run that stopped.
-
-        Raises:
-            UsageError: not the id of a run. NotFound: no such run. Busy: it is still live. Rejected: the home has a
-            newer format. PermissionDenied, StorageError.
-        """
+        """Continue a run that stopped. Busy: it is still live."""
         model_name_of(run_id)
-        with os_errors(f"write to {home}"), open_for_writing(home) as opened, ExitStack() as held:
-            with opened.enter(CHECKPOINTS) as checkpoints:
-                try:
-                    run = held.enter_context(checkpoints.enter(run_id))
-                except FileNotFoundError as error:
-                    raise unknown_run(run_id) from error
-            held.enter_context(locks.lock(run, _LOCK, timeout=0, what=f"{run_id} is being trained"))
-            resumed = cls(home, run_id, held.pop_all())
-            resumed._saved = bool(_checkpoint_steps(run))
-            return resumed
+        with os_errors(f"write to {home}"), open_for_writing(home) as opened, opened.enter(CHECKPOINTS) as checkpoints:
+            return cls._lock(home, checkpoints, run_id, timeout=0)
+
+    @classmethod
+    def _lock(cls, home: Path, checkpoints: Directory, run_id: str, *, timeout: float) -> Self:
+        with ExitStack() as held:
+            try:
+                directory = held.enter_context(checkpoints.enter(run_id))
+            except FileNotFoundError as error:
+                raise unknown_run(run_id) from error
+            held.enter_context(locks.lock(directory, _LOCK, timeout=timeout, what=f"{run_id} is being trained"))
+            run = cls(home, run_id, held.pop_all())
+            run._saved = bool(_checkpoint_steps(directory))
+            return run
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         if not self._saved:
             with suppress(LstmctlError):  # there is nothing to resume from
                 self.finish()
@@ -113,10 +106,7 @@ class TrainingRun:
     ) -> Path:
         """Save a checkpoint after `step` steps, on disk when this returns. Its folder, which can be used as a MODEL.
 
-        The newest two are kept, and those after the steps in `keep`; others are removed.
-
-        Raises:
-            PermissionDenied, StorageError: earlier checkpoints are still there.
+        The newest two are kept, and those after the steps in `keep`; others are removed. A failure removes none.
         """
         name = step_folder(step)
         files = {f"{MODEL_FOLDER}/{file}": data for file, data in model_files.items()}
@@ -150,20 +140,13 @@ class TrainingRun:
 
 
 def new_run_id(name: str, now: datetime | None = None) -> str:
-    """An id such as 20261123-140233-imdb-3f2a: sorted by time (UTC), different for runs of the same second.
-
-    Raises:
-        UsageError: no model can have that name.
-    """
+    """An id such as 20261123-140233-imdb-3f2a: sorted by time (UTC), different for runs of the same second."""
     now = now if now is not None else datetime.now(UTC)
     return f"{now:%Y%m%d-%H%M%S}-{check_name(name)}-{os.urandom(2).hex()}"
 
 
 def model_name_of(run_id: str) -> str:
     """The model name in a run's id.
-
-    Raises:
-        UsageError: not the id of a run.
 
     >>> model_name_of("20261123-140233-imdb-3f2a")
     'imdb'
@@ -196,11 +179,7 @@ class UnfinishedRun:
 
 
 def unfinished_runs(home: Path) -> list[UnfinishedRun]:
-    """The unfinished runs, newest first. Writes nothing.
-
-    Raises:
-        Rejected: the home has a newer format. PermissionDenied, StorageError.
-    """
+    """The unfinished runs, newest first. Writes nothing."""
     check_home(home)
     runs = []
     for run_id in reversed(list_names(home, CHECKPOINTS)):
@@ -231,31 +210,19 @@ def _read_run(directory: Directory, name: str) -> UnfinishedRun:
 
 
 def list_checkpoints(home: Path, run_id: str) -> list[Path]:
-    """The checkpoints of a run, newest first.
-
-    Raises:
-        UsageError: not the id of a run. NotFound: no such run. PermissionDenied, StorageError.
-    """
+    """The checkpoints of a run, newest first."""
     with _open_run(home, run_id) as run:
         return [run.path / step_folder(step) for step in reversed(_checkpoint_steps(run))]
 
 
 def read_run_file(home: Path, run_id: str) -> dict[str, Any]:
-    """The settings of a run: its run.json.
-
-    Raises:
-        UsageError: not the id of a run. NotFound: no such run. Rejected: it is damaged. PermissionDenied, StorageError.
-    """
+    """The settings of a run: its run.json."""
     with _open_run(home, run_id) as run:
         return _parse_object(run, RUN_FILE, _read(run, RUN_FILE))
 
 
 def read_state(checkpoint: Path) -> dict[str, Any]:
-    """The state of the training: the state.json of a checkpoint, checked against its SHA-256.
-
-    Raises:
-        NotFound: no such checkpoint. Rejected: it is damaged. PermissionDenied, StorageError.
-    """
+    """The state of the training: the state.json of a checkpoint, checked against its SHA-256."""
     with os_errors(f"read {checkpoint}"):
         try:
             directory = Directory.open(checkpoint)
@@ -266,11 +233,7 @@ def read_state(checkpoint: Path) -> dict[str, Any]:
 
 
 def read_optimizer(checkpoint: Path, *, limit: int) -> bytes:
-    """The optimizer.safetensors of a checkpoint, checked against its SHA-256.
-
-    Raises:
-        Rejected: it is damaged. PermissionDenied, StorageError.
-    """
+    """The optimizer.safetensors of a checkpoint, checked against its SHA-256."""
     with os_errors(f"read {checkpoint}"), Directory.open(checkpoint) as directory:
         return _read_checked(directory, OPTIMIZER_FILE, limit=limit)
 

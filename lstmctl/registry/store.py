@@ -28,8 +28,9 @@ _LOCK_TIMEOUT = 10.0  # seconds
 class Registry:
     """The models of one home. The constructor touches no file; `lock_timeout` is how many seconds a writer waits.
 
-    All methods raise Rejected for a home of a newer format, PermissionDenied and StorageError; those that write also
-    CannotCreate, and Busy if other writers take too long.
+    Methods raise UsageError for an invalid name, tag or MODEL, NotFound for a missing model, Rejected for a home of a
+    newer format, PermissionDenied and StorageError; those that write also CannotCreate, and Busy if other writers take
+    too long.
     """
 
     def __init__(self, home: Path, *, lock_timeout: float = _LOCK_TIMEOUT) -> None:
@@ -37,11 +38,7 @@ class Registry:
         self.lock_timeout = lock_timeout
 
     def resolve(self, model: str | None) -> ModelFolder:
-        """The model that a MODEL refers to; None: the newest that was not trained with --limit.
-
-        Raises:
-            UsageError: not a reference. NotFound: there is no such model.
-        """
+        """The model that a MODEL refers to; None: the newest that was not trained with --limit."""
         return listing.resolve_model(self.home, model)
 
     def references(self) -> list[str]:
@@ -56,11 +53,7 @@ class Registry:
         return sorted(entries, key=lambda entry: entry.age, reverse=True)
 
     def verify(self, models: Sequence[str] | None = None) -> Iterator[tuple[str, Rejected | None]]:
-        """Read and check every byte of the given models, or of all: each MODEL, and the error if it is broken.
-
-        Raises:
-            UsageError: not a reference. NotFound: there is no such model.
-        """
+        """Read and check every byte of the given models, or of all: each MODEL, and the error if it is broken."""
         for model in models or [entry.reference for entry in self.entries()]:
             error = None
             try:
@@ -70,11 +63,7 @@ class Registry:
             yield model, error
 
     def next_reference(self, name: str) -> str:
-        """The reference of the next model with this name, if no other process registers one first.
-
-        Raises:
-            UsageError: no model can have that name.
-        """
+        """The reference of the next model with this name, if no other process registers one first."""
         check_name(name)
         check_home(self.home)
         return f"{name}@{read_versions(self.home, name).next_version}"
@@ -89,9 +78,6 @@ class Registry:
 
         When this returns, the model survives a power cut; when it raises, there is no new model, unless the message
         says so.
-
-        Raises:
-            UsageError: no model can have that name.
         """
         check_name(name)
         if missing := set(FILES) - set(files):
@@ -118,11 +104,7 @@ class Registry:
         return None
 
     def remove(self, model: str, *, every: bool = False) -> list[str]:
-        """Remove a version, or with `every` all versions of a bare name; their references. `restore` undoes it.
-
-        Raises:
-            UsageError: a path, or a bare name without `every`. NotFound.
-        """
+        """Remove a version, or with `every` all versions of a bare name; their references. `restore` undoes it."""
         reference = parse_registered(model, command="rm")
         name, is_bare = reference.name, "@" not in model
         if every and not is_bare:
@@ -140,12 +122,7 @@ class Registry:
         return [f"{name}@{version}" for version in versions]
 
     def restore(self, model: str) -> str:
-        """Bring back a removed version; its reference.
-
-        Raises:
-            UsageError: not of the form name@3. NotFound: it was not removed, or was pruned. CannotCreate: its number
-            is taken.
-        """
+        """Bring back a removed version, `name@3`; its reference. NotFound: it was not removed, or was pruned."""
         name, version, _ = parse_registered(model, command="restore")
         if version is None:
             raise UsageError("restore takes a version", hint=f"lstmctl models restore {name}@1")
@@ -158,11 +135,7 @@ class Registry:
         return f"{name}@{version}"
 
     def prune(self, name: str | None = None) -> list[str]:
-        """Delete removed versions permanently, of one name or of all; their references. Their numbers stay used.
-
-        Raises:
-            UsageError: no model can have that name. NotFound: there is no such name.
-        """
+        """Delete removed versions permanently, of one name or of all; their references. Their numbers stay used."""
         if name is not None:
             check_name(name)
         check_home(self.home)
@@ -178,11 +151,7 @@ class Registry:
         return pruned
 
     def tag(self, model: str, tag: str) -> str:
-        """Make `name@tag` refer to a version, whatever it referred to before; `name@tag`.
-
-        Raises:
-            UsageError: no version can have that tag, or a path. NotFound: there is no such model.
-        """
+        """Make `name@tag` refer to a version, whatever it referred to before; `name@tag`."""
         reference = parse_registered(model, command="tag")
         check_tag(tag)
         check_home(self.home)
@@ -202,11 +171,7 @@ class Registry:
         return f"{name}@{tag}"
 
     def untag(self, model: str) -> str:
-        """Remove the tag `name@tag`; the reference it stood for, or the name if the tag is damaged.
-
-        Raises:
-            UsageError: not of that form. NotFound: there is no such tag.
-        """
+        """Remove the tag `name@tag`; the reference it stood for, or the name if the tag is damaged."""
         name, _, tag = parse_registered(model, command="untag")
         if tag is None:
             raise UsageError("untag takes a tag", hint=f"lstmctl models untag {name}@TAG")

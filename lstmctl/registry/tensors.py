@@ -2,7 +2,8 @@
 
 Written with the safetensors library; read here, more strictly than by the library: the tensors are known from the
 model's configuration, so anything else is rejected. Layout: the length of the header in 8 bytes, little endian; the
-header in JSON; the bytes of the tensors without gaps.
+header in JSON; the bytes of the tensors without gaps. Both functions raise ValueError with the reason if the tensors
+are not exactly those of `shapes`, float32, with finite values up to `maximum`.
 """
 
 import math
@@ -29,11 +30,7 @@ def limit(shapes: Shapes) -> int:
 
 
 def pack(tensors: "Tensors", shapes: Shapes, *, maximum: float = MAX_VALUE) -> bytes:
-    """The bytes of a file with exactly the tensors of `shapes`, with absolute values up to `maximum`.
-
-    Raises:
-        ValueError: a tensor is missing, unknown, of another shape or type, or has a value that is NaN or too large.
-    """
+    """The bytes of a file with these tensors."""
     import numpy as np
     from safetensors.numpy import save
 
@@ -48,11 +45,7 @@ def pack(tensors: "Tensors", shapes: Shapes, *, maximum: float = MAX_VALUE) -> b
 
 
 def unpack(data: bytes, shapes: Shapes, *, maximum: float = MAX_VALUE) -> "dict[str, NDArray[np.float32]]":
-    """The tensors of a file, in the order of `shapes`: read-only views of `data`.
-
-    Raises:
-        ValueError: how the file differs from one with exactly these tensors, of finite float32 values.
-    """
+    """The tensors of a file, in the order of `shapes`: read-only views of `data`."""
     import numpy as np
 
     start = 8 + int.from_bytes(data[:8], "little")

@@ -15,7 +15,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from types import TracebackType
 from typing import IO, Self
 
 from lstmctl.errors import CannotCreate, Rejected, from_os_error
@@ -91,9 +90,7 @@ class Directory:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         os.close(self.descriptor)
 
     def enter(self, name: str) -> Self:
@@ -152,11 +149,7 @@ class Directory:
             system.mkdir(name, dir_fd=self.descriptor)
 
     def rename(self, name: str, target: "Directory", new_name: str) -> None:
-        """Move an entry to `target`.
-
-        Raises:
-            FileExistsError: the entry is a directory, and a non-empty directory has the new name.
-        """
+        """Move an entry to `target`. FileExistsError: it is a directory, and a non-empty one has the new name."""
         try:
             system.rename(name, new_name, src_dir_fd=self.descriptor, dst_dir_fd=target.descriptor)
         except OSError as error:

@@ -23,29 +23,24 @@ _LOCK_TIMEOUT = 10.0
 
 
 class Staged:
-    """A directory of files that are complete and on disk, but do not have their final name yet."""
+    """A directory of files that are complete and on disk, but do not have their final name yet.
+
+    Methods raise Busy if the directory is gone, and OSError.
+    """
 
     def __init__(self, tmp: Directory, name: str) -> None:
         self._tmp = tmp
         self._name = name
 
     def move(self, target: Directory, name: str) -> None:
-        """Move the directory to its final name. To be durable, `target` must be synced next.
-
-        Raises:
-            FileExistsError: the name is taken. Busy: the staged directory is gone. OSError.
-        """
+        """Move the directory to its final name; FileExistsError: it is taken. Sync `target` next to make it durable."""
         self._check()
         with self._tmp.enter(self._name) as directory:
             directory.sync()  # its names belong to the complete data
         self._tmp.rename(self._name, target, name)
 
     def move_file(self, file: str, target: Directory, name: str) -> None:
-        """Move one file to its final name, replacing what has it. `target` must be synced next.
-
-        Raises:
-            Busy: the staged directory is gone. OSError.
-        """
+        """Move one file to its final name, replacing what has it. Sync `target` next to make it durable."""
         self._check()
         with self._tmp.enter(self._name) as directory:
             directory.rename(file, target, name)
@@ -98,11 +93,7 @@ def _write_files(directory: Directory, files: Mapping[str, bytes]) -> None:
 
 
 def make_durable(directory: Directory, warning: str) -> None:
-    """Flush the new names in `directory` to disk. A failure undoes nothing: the error says so with `warning`.
-
-    Raises:
-        StorageError: its message begins with `warning`.
-    """
+    """Flush the new names in `directory` to disk. A failure undoes nothing: the StorageError begins with `warning`."""
     try:
         directory.sync()
     except OSError as error:

@@ -1,7 +1,7 @@
 """`lstmctl models`: the registry."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
@@ -11,9 +11,6 @@ from lstmctl.cli.options import Command, complete_model, settings
 from lstmctl.cli.registry_access import open_registry
 from lstmctl.errors import Rejected, UsageError
 from lstmctl.plots.text import tsv
-
-if TYPE_CHECKING:
-    from lstmctl.registry.artifact import ModelFolder
 
 app = typer.Typer(
     name="models",
@@ -189,27 +186,6 @@ def verify_command(
         raise Rejected(f"{broken} of {len(errors)} cannot be used", hint="lstmctl models rm MODEL removes a model")
 
 
-def _export_lstmctl(folder: "ModelFolder") -> bytes:
-    from lstmctl.interchange import archive
-
-    return archive.pack(folder.files())
-
-
-def _export_keras(folder: "ModelFolder") -> bytes:
-    from lstmctl.training.framework import import_in_background
-
-    import_in_background().wait()
-    from lstmctl.training.network import to_keras
-
-    return to_keras(folder)
-
-
-def _export_onnx(folder: "ModelFolder") -> bytes:
-    from lstmctl.interchange.onnx import to_onnx
-
-    return to_onnx(folder)
-
-
 @app.command("export", cls=Command, epilog=EXPORT_EXAMPLES)
 def export_command(
     model: Model,
@@ -227,8 +203,17 @@ def export_command(
     if settings.output is None and console.out.on_terminal:
         name = folder.reference.rstrip("/").rpartition("/")[2].replace("@", "-")
         raise UsageError("export writes bytes", hint=f"lstmctl models export {model} --to {to} -o {name}.{to}")
-    export = {"lstmctl": _export_lstmctl, "keras": _export_keras, "onnx": _export_onnx}[to]
-    console.write_bytes(export(folder))
+    if to == "keras":
+        from lstmctl.training.framework import import_in_background
+
+        import_in_background().wait()
+        from lstmctl.training.network import to_keras
+
+        console.write_bytes(to_keras(folder))
+    else:
+        from lstmctl.interchange.model_files import export_model
+
+        console.write_bytes(export_model(folder, to))
 
 
 @app.command("import", cls=Command, epilog=IMPORT_EXAMPLES)

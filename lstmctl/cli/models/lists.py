@@ -72,18 +72,10 @@ def _show_models(console: Console, models: list[dict[str, Any]]) -> None:
 
 def runs_answer(runs: "Sequence[UnfinishedRun]") -> Answer:
     """The unfinished training runs."""
-    objects = [
-        {
-            "schema": "lstmctl.run/1",
-            "run": run.run_id,
-            "name": run.name,
-            "step": run.step,
-            "live": run.live,
-            "checkpoint": str(run.checkpoint) if run.checkpoint else None,
-        }
-        for run in runs
-    ]
-    rows = ((run.run_id, run.name, run.step, str(run.live).lower(), run.checkpoint or "") for run in runs)
+    columns = ("run", "name", "step", "live", "checkpoint")
+    values = [(run.run_id, run.name, run.step, run.live, run.checkpoint and str(run.checkpoint)) for run in runs]
+    objects = [{"schema": "lstmctl.run/1", **dict(zip(columns, row, strict=True))} for row in values]
+    rows = [(*row[:3], str(row[3]).lower(), row[4]) for row in values]
 
     def screen(console: Console) -> None:
         if not runs:
@@ -98,6 +90,4 @@ def runs_answer(runs: "Sequence[UnfinishedRun]") -> Answer:
             if stopped.checkpoint:
                 console.hint(f'lstmctl predict -m {stopped.checkpoint}/ "great movie"')
 
-    return Answer(
-        objects=lambda: objects, rows=lambda: [("run", "name", "step", "live", "checkpoint"), *rows], screen=screen
-    )
+    return Answer(objects=lambda: objects, rows=lambda: [columns, *rows], screen=screen)
