@@ -55,7 +55,7 @@ class ModelFolder:
         self.path = path.joinpath(*inside)
         self.reference = reference
         self._base, self._inside = path, inside
-        with rejecting(reference, SUMS):
+        with _rejecting(reference, SUMS):
             self._sums = parse_sums(self._read(SUMS, SUMS_LIMIT))
         self.card = self._parse(CARD, CARD_LIMIT, ModelCard.from_json)
         self._limits = file_limits(self.card.config)
@@ -134,7 +134,7 @@ class ModelFolder:
         return self._parse(name, self._limits[name], lambda data: parse(data, self.card.config))
 
     def _parse(self, name: str, limit: int, parse: Callable[[bytes], T]) -> T:
-        with rejecting(self.reference, name):
+        with _rejecting(self.reference, name):
             data = self._read(name, limit)
             _check_sum(self._sums, name, data)
             return parse(data)
@@ -183,7 +183,7 @@ def pack(
     }
     limits, files = file_limits(config), {}
     for name, write in writers.items():
-        with rejecting("the model", name):
+        with _rejecting("the model", name):
             files[name] = write()
             if len(files[name]) > limits[name]:
                 raise ValueError(f"would have {len(files[name]):,} bytes, over the limit of {limits[name]:,}")
@@ -194,17 +194,17 @@ def pack(
 
 def parse_card(data: bytes, reference: str) -> ModelCard:
     """The card in an untrusted model.json."""
-    with rejecting(reference, CARD):
+    with _rejecting(reference, CARD):
         return ModelCard.from_json(data)
 
 
 def check_files(files: Mapping[str, bytes], reference: str) -> None:
     """Check every byte of the files of an untrusted model folder."""
     card = parse_card(files[CARD], reference)
-    with rejecting(reference, SUMS):
+    with _rejecting(reference, SUMS):
         sums = parse_sums(files[SUMS])
     for name, parse in _PARSERS.items():
-        with rejecting(reference, name):
+        with _rejecting(reference, name):
             _check_sum(sums, name, files[name])
             parse(files[name], card.config)
 
@@ -249,7 +249,7 @@ _PARSERS: dict[str, Callable[[bytes, ModelConfig], Any]] = {
 
 
 @contextmanager
-def rejecting(reference: str, name: str) -> Iterator[None]:
+def _rejecting(reference: str, name: str) -> Iterator[None]:
     """Turn a problem found in the file `name` into a Rejected error."""
     try:
         yield

@@ -117,8 +117,8 @@ def find_version(home: Path, reference: Reference) -> int:
     if version in versions.live:
         return version
     if version in versions.deleted:
-        found = f'{name}@{version}, which has the tag "{tag}",' if tag else f"{name}@{version}"
-        raise NotFound(f"{found} was removed", hint=f"lstmctl models restore {name}@{version}")
+        removed = f'{name}@{version}, which has the tag "{tag}",' if tag else f"{name}@{version}"
+        raise NotFound(f"{removed} was removed", hint=f"lstmctl models restore {name}@{version}")
     raise NotFound(f"{name} has no version {version}", hint=_versions_hint(versions, name))
 
 

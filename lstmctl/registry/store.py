@@ -103,19 +103,19 @@ class Registry:
                     return f"{name}@{version}"
         return None
 
-    def remove(self, model: str, *, every: bool = False) -> list[str]:
-        """Remove a version, or with `every` all versions of a bare name; their references. `restore` undoes it."""
+    def remove(self, model: str, *, all_versions: bool = False) -> list[str]:
+        """Remove a version, or with `all_versions` all of a bare name; their references. `restore` undoes it."""
         reference = parse_registered(model, command="rm")
         name, is_bare = reference.name, "@" not in model
-        if every and not is_bare:
+        if all_versions and not is_bare:
             raise UsageError("--all goes with a bare name", hint=f"lstmctl models rm {name} --all")
         check_home(self.home)
         version = find_version(self.home, reference)
-        if is_bare and not every:
+        if is_bare and not all_versions:
             hint = f"lstmctl models rm {name}@{version} · lstmctl models rm {name} --all"
             raise UsageError(f'"{name}" can mean several models', hint=hint)
         with self._open_name(name, f"remove {model}") as directory:
-            versions = read_versions(self.home, name).live if every else (find_version(self.home, reference),)
+            versions = read_versions(self.home, name).live if all_versions else (find_version(self.home, reference),)
             for version in versions:
                 directory.rename(version_folder(version), directory, version_folder(version, deleted=True))
             make_durable(directory, f"{model} is removed, but a power cut may undo that")
@@ -139,11 +139,11 @@ class Registry:
         if name is not None:
             check_name(name)
         check_home(self.home)
-        names = listing.model_names(self.home)
-        if name is not None and name not in names:
+        names = [used for used in listing.model_names(self.home) if name in (None, used)]
+        if name is not None and not names:
             raise NotFound(f'no model "{name}"', hint="lstmctl models list")
         pruned = []
-        for current in names if name is None else [name]:
+        for current in names:
             if read_versions(self.home, current).deleted:
                 with self._open_name(current, f"prune {current}") as directory:
                     versions = Versions.parse(directory.names()).deleted

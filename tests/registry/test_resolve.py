@@ -82,7 +82,7 @@ def test_missing_models(registry, model_files, home, tmp_path, monkeypatch):
     assert refusal(registry, "imdb@best") == ('imdb has no tag "best"', "its versions: imdb@1 imdb@2 imdb@3")
     registry.remove("imdb@2")
     assert refusal(registry, "imdb@2") == ("imdb@2 was removed", "lstmctl models restore imdb@2")
-    registry.remove("imdb", every=True)
+    registry.remove("imdb", all_versions=True)
     assert refusal(registry, "imdb") == ("imdb@3 was removed", "lstmctl models restore imdb@3")
     assert refusal(registry, "imbd") == ('no model "imbd"', "lstmctl train makes one")
     assert refusal(Registry(tmp_path / "empty"), "imdb") == ('no model "imdb"', "lstmctl train makes one")

@@ -83,7 +83,7 @@ def test_remove_and_restore(home, model_files):
     assert registry.register("imdb", model_files) == "imdb@4"
     assert registry.restore("imdb@3") == "imdb@3"
     registry.resolve("imdb@3").verify()
-    assert registry.remove("imdb", every=True) == ["imdb@1", "imdb@2", "imdb@3", "imdb@4"]
+    assert registry.remove("imdb", all_versions=True) == ["imdb@1", "imdb@2", "imdb@3", "imdb@4"]
     assert registry.entries() == []
     assert registry.register("imdb", model_files) == "imdb@5"
 
@@ -109,14 +109,14 @@ def test_remove_needs_a_version(home, model_files):
         registry.remove("imdb")
     assert caught.value.hint == "lstmctl models rm imdb@2 · lstmctl models rm imdb --all"
     with pytest.raises(UsageError, match="bare name"):
-        registry.remove("imdb@1", every=True)
+        registry.remove("imdb@1", all_versions=True)
     with pytest.raises(UsageError, match="not a path"):
         registry.remove("./imdb")
     for missing in ("imdb@9", "imdb@best", "imbd@1"):
         with pytest.raises(NotFound):
             registry.remove(missing)
     with pytest.raises(NotFound, match='no model "other"'):
-        registry.remove("other", every=True)
+        registry.remove("other", all_versions=True)
     assert tree(home) == before
     assert registry.remove("imdb@latest") == ["imdb@2"]
     with pytest.raises(NotFound, match="was removed") as caught:
@@ -206,7 +206,7 @@ def test_writers_wait_for_the_lock(home, model_files):
             with pytest.raises(Busy, match="imdb is being changed by another process"):
                 action()
         assert registry.register("other", model_files) == "other@1"
-        registry.remove("other", every=True)
+        registry.remove("other", all_versions=True)
     assert {path: data for path, data in tree(home).items() if "other" not in path} == before
 
 

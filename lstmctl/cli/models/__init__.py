@@ -102,11 +102,11 @@ def list_command(
 
 @app.command("rm", cls=Command, epilog=REMOVE_EXAMPLES)
 def remove_command(
-    model: Model, every: Annotated[bool, typer.Option("--all", help="Remove all versions of the name.")] = False
+    model: Model, all_versions: Annotated[bool, typer.Option("--all", help="Remove all versions of the name.")] = False
 ) -> None:
     """Remove a model; restore brings it back."""
     console = Console.open(output=settings.output)
-    for reference in open_registry().remove(model, every=every):
+    for reference in open_registry().remove(model, all_versions=all_versions):
         console.result(reference)
         console.note((f"undo: lstmctl models restore {reference}", "dim"))
 
@@ -224,15 +224,10 @@ def import_command(
     ] = None,
     vocab: Annotated[
         str | None,
-        typer.Option(
-            "--vocab", metavar="FILE", help="The vocabulary of a .keras file; keras-imdb: Keras's own for IMDB."
-        ),
+        typer.Option("--vocab", metavar="FILE", help="Vocabulary of a .keras file; keras-imdb: Keras's word index."),
     ] = None,
     max_len: Annotated[
-        int | None,
-        typer.Option(
-            "--max-len", metavar="N", help="The length in words to which a .keras file's script padded texts."
-        ),
+        int | None, typer.Option("--max-len", metavar="N", help="Words that a .keras model pads texts to.")
     ] = None,
     label: Annotated[
         list[str] | None,
