@@ -7,14 +7,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from lstmctl.data.named import KERAS_IMDB, SENTIMENT, keras_imdb_words
 from lstmctl.errors import NotFound, UsageError
 from lstmctl.registry.names import make_name
 
 if TYPE_CHECKING:
     from lstmctl.registry.artifact import ModelFolder
-
-KERAS_IMDB = "keras-imdb"  # in place of a vocabulary file: the word index of keras.datasets.imdb
-_SENTIMENT = ("neg", "pos")  # the labels 0 and 1 of keras.datasets.imdb
 
 
 class ImportedModel(NamedTuple):
@@ -66,7 +64,6 @@ def import_file(
 
         return ImportedModel(archive.read(Path(file)))
 
-    from lstmctl.data.named import keras_imdb_words
     from lstmctl.interchange import from_keras, keras_words
     from lstmctl.registry import artifact
     from lstmctl.registry.card import ModelCard
@@ -74,8 +71,8 @@ def import_file(
     words = keras_words.read(keras_imdb_words(home) if vocab == KERAS_IMDB else Path(vocab))
     model = from_keras.read(Path(file))
     label_count, notes = len(model.config.labels), []
-    if not labels and label_count == len(_SENTIMENT):
-        labels = _SENTIMENT
+    if not labels and label_count == len(SENTIMENT):
+        labels = SENTIMENT
         notes.append(f"labels: 0 = {labels[0]}, 1 = {labels[1]}; --label LABEL --label LABEL sets others")
     if not labels:
         raise UsageError(f"{file} has {label_count} labels; name them", hint="--label A --label B --label C …")

@@ -14,6 +14,7 @@ from pathlib import Path
 from stat import S_ISDIR
 from typing import NamedTuple, Self
 
+from lstmctl.data.formats import is_data_name
 from lstmctl.errors import LstmctlError, NotFound, Rejected, UsageError, closest_names
 from lstmctl.registry.artifact import CARD, SUMS, ModelFolder
 from lstmctl.registry.home import MODELS, check_home, list_names
@@ -26,7 +27,6 @@ SORT_KEYS = ("created", "name", "bytes", "parameters")
 _TAG_LIMIT = 64  # bytes of the file of a tag
 _SHOWN = 10  # versions that a hint lists
 _ATTEMPTS = 3
-_DATA_SUFFIXES = (".csv", ".tsv", ".txt", ".json", ".jsonl", ".parquet", ".gz", ".xz")
 
 
 def resolve_model(home: Path, text: str | None) -> ModelFolder:
@@ -194,7 +194,7 @@ def _model_at(path: Path, text: str) -> ModelFolder:
 
 def _data_hint(text: str) -> str | None:
     """The hint for a file of texts in place of a MODEL."""
-    if text.lower().endswith(_DATA_SUFFIXES):
+    if is_data_name(text):
         return f"that looks like data: --data {text} in train and evaluate, -i {text} in predict"
     return None
 

@@ -7,7 +7,7 @@ import unicodedata
 from pathlib import Path
 from typing import NamedTuple
 
-from lstmctl.data.formats import SUFFIXES
+from lstmctl.data.formats import formats_of_name
 from lstmctl.data.named import NAMES
 from lstmctl.data.opening import without_packing
 from lstmctl.errors import UsageError
@@ -121,7 +121,7 @@ def default_model_name(source: str) -> str:
     path = without_packing(Path(source))
     while glob.has_magic(path.name) and not os.path.isfile(source):
         path = path.parent
-    return make_name(path.stem if path.suffix.lower() in (*SUFFIXES, ".txt") else path.name, default="model")
+    return make_name(path.stem if formats_of_name(path) else path.name, default="model")
 
 
 def version_folder(version: int, *, deleted: bool = False) -> str:

@@ -29,7 +29,7 @@ from typing import IO, Any, NamedTuple
 
 from lstmctl.data import parquet as parquets
 from lstmctl.data.chunks import CHUNK_BYTES, split_file
-from lstmctl.data.columns import Row
+from lstmctl.data.columns import Example
 from lstmctl.data.formats import read_rows
 from lstmctl.data.opening import Chunk, display
 from lstmctl.errors import BadRow, CannotCreate, LstmctlError
@@ -124,10 +124,10 @@ class Scoring:
                 keep_columns=self.keep_columns,
                 encoding_errors=self.encoding_errors,
                 max_line_bytes=self.max_line_bytes,
-                piece=task.piece,
-                set_aside=set_aside if self.skip_bad_rows else None,
+                chunk=task.piece,
+                skip_bad_row=set_aside if self.skip_bad_rows else None,
             )
-            bulk = WorkerPool[Row, Prediction](answer, jobs=1)
+            bulk = WorkerPool[Example, Prediction](answer, jobs=1)
             with _writer(self.kind, answers, self.classifier.config.labels) as write, bulk:
                 for row in rows:
                     count += 1
@@ -139,7 +139,7 @@ class Scoring:
             write_file(target / f"{task.name}.{self.kind}", answers, force=True)
         return Scored(count, bad, task.piece.bytes)
 
-    def _objects(self, answered: list[tuple[Row, Prediction]]) -> Objects:
+    def _objects(self, answered: list[tuple[Example, Prediction]]) -> Objects:
         labels = self.classifier.config.labels
         column = self.text_column if self.keep_columns else None
         return [
@@ -172,7 +172,7 @@ def _writer(kind: str, file: IO[bytes], labels: tuple[str, ...]) -> Iterator[Cal
 
         yield write_lines
         return
-    pyarrow, parquet = parquets.modules()
+    pyarrow, parquet = parquets.import_pyarrow()
     schema = _schema(pyarrow, labels)
     with parquet.ParquetWriter(file, schema) as writer:
         group: Objects = []

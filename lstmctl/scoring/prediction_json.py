@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from lstmctl.data.columns import Row
+    from lstmctl.data.columns import Example
     from lstmctl.model.classifier import Prediction
 
 SCHEMA = "lstmctl.prediction/1"
@@ -18,13 +18,13 @@ def ranked(prediction: "Prediction", labels: Sequence[str], *, top_k: int | None
     return sorted(pairs, key=lambda pair: (-pair[1], pair[0] != prediction.label))[:top_k]
 
 
-def other_columns(row: "Row", text_column: str) -> dict[str, Any]:
+def other_columns(row: "Example", text_column: str) -> dict[str, Any]:
     """All columns of a table's row but the text."""
     return {name: value for name, value in (row.columns or {}).items() if name != text_column}
 
 
 def answer_object(
-    row: "Row",
+    row: "Example",
     prediction: "Prediction",
     labels: Sequence[str],
     *,
@@ -35,7 +35,7 @@ def answer_object(
     """The answer to a row. `text_column` is named where the other columns are to be passed through."""
     answer: dict[str, Any] = {
         "schema": SCHEMA,
-        "row": row.number,
+        "row": row.row,
         "text": row.text,
         "label": prediction.label,
         "probability": prediction.probability,

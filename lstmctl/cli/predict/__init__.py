@@ -17,7 +17,7 @@ from lstmctl.cli.registry_access import note_default_model, open_model, open_reg
 from lstmctl.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
-    from lstmctl.data.columns import Row
+    from lstmctl.data.columns import Example
     from lstmctl.registry.artifact import ModelFolder
     from lstmctl.scoring.pool import WorkerPool
 
@@ -187,12 +187,12 @@ def _is_folder(output: str | None) -> bool:
 
 
 def _is_several(named: str) -> bool:
-    from lstmctl.data.sources import is_several
+    from lstmctl.data.sources import is_folder_or_pattern
 
-    return named != "-" and is_several(named)
+    return named != "-" and is_folder_or_pattern(named)
 
 
-def _bulk(folder: "ModelFolder", *, jobs: int, threshold: float | None, explain: bool) -> "WorkerPool[Row, Any]":
+def _bulk(folder: "ModelFolder", *, jobs: int, threshold: float | None, explain: bool) -> "WorkerPool[Example, Any]":
     """What answers the texts, or explains the answers."""
     from lstmctl.scoring.pool import WorkerPool
 

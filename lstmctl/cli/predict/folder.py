@@ -85,14 +85,14 @@ def _score(
             "answers to several files, or from a cluster, go to a folder", hint="-o DIR, such as -o scored/"
         )
     if kind == "parquet":
-        from lstmctl.data.parquet import modules
+        from lstmctl.data.parquet import import_pyarrow
 
-        modules()  # rather now than in a process far away
+        import_pyarrow()  # rather now than in a process far away
     inputs = find_inputs(source, format=input_format)
-    if inputs.left_out:
-        example = display(inputs.left_out[0])
+    if inputs.ignored:
+        example = display(inputs.ignored[0])
         console.note(
-            f"left out, as the name tells no format: {_counted(len(inputs.left_out), 'file')}, such as {example}"
+            f"left out, as the name tells no format: {_counted(len(inputs.ignored), 'file')}, such as {example}"
         )
     scoring = Scoring(
         classifier=folder.classifier(),

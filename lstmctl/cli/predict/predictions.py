@@ -9,7 +9,7 @@ from lstmctl.plots.text import Span, shortened, tsv, visible
 from lstmctl.scoring.prediction_json import answer_object, other_columns, ranked
 
 if TYPE_CHECKING:
-    from lstmctl.data.columns import Row
+    from lstmctl.data.columns import Example
     from lstmctl.model.classifier import Prediction
 
 
@@ -49,12 +49,12 @@ class PredictionWriter:
         self._label_width = max(len(visible(label)) for label in labels)
         self._columns: list[str] | None = None
 
-    def write_all(self, answered: "Iterable[tuple[Row, Prediction]]") -> None:
+    def write_all(self, answered: "Iterable[tuple[Example, Prediction]]") -> None:
         """The answers to rows, in their order."""
         for row, prediction in answered:
             self.write(row, prediction)
 
-    def write(self, row: "Row", prediction: "Prediction") -> None:
+    def write(self, row: "Example", prediction: "Prediction") -> None:
         """The answer to one row."""
         self.labels_given.add(prediction.label)
         if self.console.format == "json":
@@ -73,7 +73,7 @@ class PredictionWriter:
             return [label for label, _ in ranked]
         return [field for label, probability in ranked for field in (label, f"{probability:.4f}")]
 
-    def _object(self, row: "Row", prediction: "Prediction") -> dict[str, Any]:
+    def _object(self, row: "Example", prediction: "Prediction") -> dict[str, Any]:
         return answer_object(
             row,
             prediction,
@@ -83,7 +83,7 @@ class PredictionWriter:
             text_column=self.text_column,
         )
 
-    def _passed_on(self, row: "Row") -> list[str]:
+    def _passed_on(self, row: "Example") -> list[str]:
         """The other columns as text, the same ones in every row."""
         if self.text_column is None:
             return []
@@ -93,10 +93,10 @@ class PredictionWriter:
         if self._columns is None:
             self._columns = list(others)
         if list(others) != self._columns:
-            raise BadData(f"row {row.number} has other columns than the first", hint="--json keeps them by name")
+            raise BadData(f"row {row.row} has other columns than the first", hint="--json keeps them by name")
         return [column_text(value) for value in others.values()]
 
-    def _line(self, row: "Row", prediction: "Prediction") -> None:
+    def _line(self, row: "Example", prediction: "Prediction") -> None:
         for label, probability in self._ranked(prediction):
             drawn = None if self.labels_only else probability
             self.console.show(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 from lstmctl.errors import LstmctlError, NotFound, UsageError
 
 if TYPE_CHECKING:
-    from lstmctl.data.columns import Row
+    from lstmctl.data.columns import Example
     from lstmctl.data.opening import StdinLines
     from lstmctl.scoring.pool import WorkerPool
 
@@ -19,10 +19,10 @@ A = TypeVar("A")  # an answer
 
 
 def answer_rows(
-    bulk: "WorkerPool[Row, A]",
-    rows: "Iterator[Row]",
+    bulk: "WorkerPool[Example, A]",
+    rows: "Iterator[Example]",
     waiting: "StdinLines | None",
-    write: "Callable[[list[tuple[Row, A]]], None]",
+    write: "Callable[[list[tuple[Example, A]]], None]",
     flush: Callable[[], None],
 ) -> None:
     """Answer all rows, and write each answer before more rows are waited for."""
@@ -52,7 +52,7 @@ def read_input_rows(
     encoding_errors: str,
     keep_columns: bool,
     max_line_bytes: int | None,
-) -> "tuple[Iterator[Row], StdinLines | None]":
+) -> "tuple[Iterator[Example], StdinLines | None]":
     """The rows, and for standard input the stream, which can tell when nothing more is there.
 
     Raises:
@@ -102,21 +102,21 @@ def check_reading(input_format: str | None, encoding_errors: str, max_line_bytes
     return MAX_LINE_BYTES if max_line_bytes is None else max_line_bytes
 
 
-def _of_arguments(texts: list[str], *, source: str | None, keep_columns: bool) -> "Iterator[Row]":
-    from lstmctl.data.columns import Row
+def _of_arguments(texts: list[str], *, source: str | None, keep_columns: bool) -> "Iterator[Example]":
+    from lstmctl.data.columns import Example
 
     if source is not None:
         raise UsageError("texts and --input together: which one?", hint="leave out one of the two")
     if keep_columns:
         raise UsageError("--keep-columns is for tables: --input FILE")
-    return (Row(number, text) for number, text in enumerate(texts, start=1))
+    return (Example(number, text) for number, text in enumerate(texts, start=1))
 
 
 def _format(path: Path | None, wanted: str | None, *, keep_columns: bool) -> str:
     """How the input is to be read: as asked for, else as the file's name says."""
-    from lstmctl.data.formats import format_of
+    from lstmctl.data.formats import FORMATS, find_format
 
-    kind = wanted or ("lines" if path is None else format_of(path, labelled=False))
-    if keep_columns and kind in ("lines", "fasttext"):
+    kind = wanted or ("lines" if path is None else find_format(path, labelled=False))
+    if keep_columns and not FORMATS[kind].has_columns:
         raise UsageError(f"--keep-columns is for tables; {kind} has no columns", hint="--input-format csv")
     return kind
