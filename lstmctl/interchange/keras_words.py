@@ -25,7 +25,7 @@ from lstmctl.model.text import MAX_WORD_LENGTH, Vocabulary
 
 _MAX_FILE = 2**28  # bytes
 _FORMATS = "a vocabulary is a JSON object of word: number, a list of words, or a text file with a word on each line"
-_INDEX_FROM, _START, _OUT_OF_VOCABULARY = 3, 1, 2  # of keras.datasets.imdb
+INDEX_FROM, START, OUT_OF_VOCABULARY = 3, 1, 2  # of keras.datasets.imdb
 _JSON = re.compile(r'\s*(?:\{\s*["}]|\[\s*["\[\]{0-9])')  # but not a line such as [UNK]
 _SPECIAL = {
     "": "padding", "pad": "padding", "unk": "unknown", "oov": "unknown", "start": "start", "sos": "start",
@@ -102,8 +102,8 @@ def _number_words(pairs: list[tuple[str, int]], path: str) -> KerasWords:
     if len(words) != kinds.count(None):
         raise BadData(f"{path} gives the same number to two words", hint=_FORMATS)
     if not special:
-        shifted = {number + _INDEX_FROM: word for number, word in words.items()}
-        result = KerasWords(shifted, _OUT_OF_VOCABULARY, _START)
+        shifted = {number + INDEX_FROM: word for number, word in words.items()}
+        result = KerasWords(shifted, OUT_OF_VOCABULARY, START)
     elif "unknown" not in special:
         raise BadData(f"{path} has special words but none for unknown words, such as [UNK]", hint=_FORMATS)
     else:
