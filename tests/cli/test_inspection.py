@@ -113,7 +113,7 @@ def test_list_rm_and_restore(cli, home):
 def test_default_model_is_never_a_trial(cli, home, monkeypatch):
     trial = DataConfig(source="imdb", limit=10)
     register_toy(home, data=trial)
-    assert "All are trials" in cli("models", "list", terminal=True).err
+    assert "All are trial models" in cli("models", "list", terminal=True).err
     assert cli("predict", "good").code == 66
     register_toy(home)
     register_toy(home, data=trial, created="2027-01-01T00:00:00+00:00")
