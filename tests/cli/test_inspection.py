@@ -117,7 +117,7 @@ def test_default_model_is_never_a_trial(cli, home, monkeypatch):
     assert cli("predict", "good").code == 66
     register_toy(home)
     register_toy(home, data=trial, created="2027-01-01T00:00:00+00:00")
-    assert "commands use tiny@2." in cli("models", "list", terminal=True).err
+    assert "Default model: tiny@2." in cli("models", "list", terminal=True).err
     assert json.loads(cli("predict", "--json", "good").out)["model"] == "tiny@2"
     monkeypatch.setenv("LSTMCTL_MODEL", "tiny@3")
     assert json.loads(cli("predict", "--json", "good").out)["model"] == "tiny@3"
