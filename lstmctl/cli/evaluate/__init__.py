@@ -17,7 +17,6 @@ from lstmctl.cli.options import (
     TextColumn,
     complete_data,
     complete_model,
-    engine_of,
     parse_renames,
     settings,
 )
@@ -25,6 +24,7 @@ from lstmctl.cli.registry_access import named_models, open_model, open_registry
 from lstmctl.config import DataConfig
 from lstmctl.errors import ExitCode, UsageError
 from lstmctl.evaluation.labelled_texts import check_labels, common_part, other_data, own_part
+from lstmctl.scoring import open_pool
 
 NAME = "evaluate"
 EXAMPLES = """
@@ -119,7 +119,7 @@ def command(
         for folder in folders:
             check_labels(examples, folder.card.config.labels, reference=folder.reference)
     measured = []
-    with engine_of(engine, address=ray_address, jobs=jobs) as each:
+    with open_pool(engine, address=ray_address, jobs=jobs) as each:
         for folder, wanted in zip(folders, chosen, strict=True):
             with console.waiting(f"measuring {folder.reference}"):
                 one, known = measure_model(

@@ -4,12 +4,13 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lstmctl.cli.console import Console
-from lstmctl.cli.options import engine_of, settings
+from lstmctl.cli.options import settings
 from lstmctl.cli.registry_access import open_registry
 from lstmctl.errors import BadData, UsageError
 from lstmctl.evaluation.labelled_texts import answers, check_labels, common_part, other_data, own_part
 from lstmctl.plots.terminal import COLORS, LETTERS, Series, square_chart
 from lstmctl.plots.text import Span, tsv, visible
+from lstmctl.scoring import open_pool
 
 if TYPE_CHECKING:
     import numpy as np
@@ -54,7 +55,7 @@ def plot_diagram(console: Console, folders: "Sequence[ModelFolder]", *, kind: st
         examples, what = other or own_part(folders[0], part="test", home=home)
         for folder in folders:
             check_labels(examples, folder.card.config.labels, reference=folder.reference)
-        with engine_of("local", address=None, jobs=None) as each:
+        with open_pool() as each:
             answered = [Answered(folder, *answers(folder, examples, each=each)[1:]) for folder in folders]
     if kind == "confusion":
         _confusion(console, answered[0], what=what)

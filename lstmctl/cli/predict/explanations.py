@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from lstmctl.cli.console import Console
-from lstmctl.cli.predict.predictions import answer_line
+from lstmctl.cli.predict.predictions import prediction_line
 from lstmctl.errors import UsageError
 from lstmctl.plots.text import Span, shortened, tsv, visible
 
@@ -103,7 +103,7 @@ class ExplanationWriter:
             self.console.show()
         answer = explanation.prediction
         self.console.show(
-            *answer_line(self.console, row.text, answer, label=answer.label, probability=answer.probability)
+            *prediction_line(self.console, row.text, answer, label=answer.label, probability=answer.probability)
         )
         if explanation.words:
             self.console.show()
