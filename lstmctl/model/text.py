@@ -123,7 +123,7 @@ class Vocabulary:
         return cls([word for word, _ in chosen], [count for _, count in chosen])
 
     def first(self, size: int, *, min_count: int = 1) -> "Vocabulary":
-        """The most frequent words: at most `size` ids, counted like Keras's `num_words`, and none rarer than `min_count`.
+        """The most frequent words: at most `size` ids (like Keras's `num_words`), none rarer than `min_count`.
 
         Ids keep their words.
         """
