@@ -28,7 +28,6 @@ from typing import IO, Any, NamedTuple
 from lstmctl.data import parquet as parquets
 from lstmctl.data.chunks import CHUNK_BYTES, split_file
 from lstmctl.data.columns import Row
-from lstmctl.data.formats import read_rows
 from lstmctl.data.opening import Chunk, display
 from lstmctl.errors import BadRow, CannotCreate, Interrupted, LstmctlError, Signalled
 from lstmctl.model.classifier import Classifier, Prediction
@@ -113,18 +112,13 @@ class Scoring:
 
     def settings(self) -> dict[str, Any]:
         """What the predictions depend on besides the input: the content of scoring.json."""
-        request = self.request
+        options = ("text_column", "keep_columns", "threshold", "top_k", "encoding_errors", "max_line_bytes")
         return {
             "schema": SCORING_SCHEMA,
             "model": self.reference,
             "model_sha256": self.model_sha256,
             "kind": self.kind,
-            "text_column": request.text_column,
-            "keep_columns": request.keep_columns,
-            "threshold": request.threshold,
-            "top_k": request.top_k,
-            "encoding_errors": request.encoding_errors,
-            "max_line_bytes": request.max_line_bytes,
+            **{option: getattr(self.request, option) for option in options},
             "chunk_bytes": CHUNK_BYTES,
         }
 
@@ -149,30 +143,17 @@ class Scoring:
                 bad += 1
                 bad_rows.write(_json_line(_bad_row_object(task.path, error)))
 
-            rows = read_rows(
-                Path(task.path),
-                name=task.path,
-                format=task.format,
-                text_column=request.text_column,
-                label_column=None,
-                keep_columns=request.keep_columns,
-                encoding_errors=request.encoding_errors,
-                max_line_bytes=request.max_line_bytes,
-                piece=task.chunk,
-                set_aside=skip if self.skip_bad_rows else None,
-            )
+            set_aside = skip if self.skip_bad_rows else None
+            path = Path(task.path)
+            rows = request.read(path, format=task.format, name=task.path, piece=task.chunk, set_aside=set_aside)
             pool = WorkerPool[Row, Prediction](partial(self.classifier.predict, threshold=request.threshold), jobs=1)
             with _open_writer(self.kind, predictions, labels) as write_objects:
+                make_object = partial(prediction_object, request=request, labels=labels, reference=self.reference)
 
                 def write(predicted: list[tuple[Row, Prediction]]) -> None:
                     nonlocal count
                     count += len(predicted)
-                    write_objects(
-                        [
-                            prediction_object(*pair, request, labels=labels, reference=self.reference)
-                            for pair in predicted
-                        ]
-                    )
+                    write_objects([make_object(row, prediction) for row, prediction in predicted])
 
                 predict_rows(InputRows(rows), pool, write)
             if bad:

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, Self, TypeVar
+from typing import Any, NamedTuple, Self, TypeVar
 
 from lstmctl.data.columns import Row
 from lstmctl.data.formats import FORMATS, format_of, read_rows
@@ -61,9 +61,22 @@ class PredictionRequest:
         if self.threshold is not None and not 0 <= self.threshold <= 1:
             raise UsageError(f"--threshold must be between 0 and 1, not {self.threshold:g}")
 
+    def read(self, source: Path | StdinLines, *, format: str, **options: Any) -> Iterator[Row]:  # noqa: A002
+        """The rows of one source. `options` are the other ones of `read_rows`, which says what this raises."""
+        return read_rows(
+            source,
+            format=format,
+            text_column=self.text_column,
+            label_column=None,
+            keep_columns=self.keep_columns,
+            encoding_errors=self.encoding_errors,
+            max_line_bytes=self.max_line_bytes,
+            **options,
+        )
+
 
 class InputRows(NamedTuple):
-    """Rows to predict. `stdin` is the stream that they come from, if they can keep the reader waiting."""
+    """Rows to predict. `stdin` is their stream if they come from standard input, which can make the reader wait."""
 
     rows: Iterator[Row]
     stdin: StdinLines | None = None
@@ -73,8 +86,8 @@ def open_rows(request: PredictionRequest) -> InputRows:
     """The rows of a valid request: its texts, its file, or standard input.
 
     Raises:
-        UsageError: nothing to read, or options that do not go with this input. NotFound: no such file, or stdin is
-        closed. And, while rows are read, what `read_rows` raises.
+        UsageError: there is no input, or an option does not apply to it. NotFound: no such file, or stdin is closed.
+        While the rows are read, what `read_rows` raises.
     """
     texts, source = list(request.texts), request.source
     if texts and texts != ["-"]:
@@ -96,16 +109,7 @@ def open_rows(request: PredictionRequest) -> InputRows:
         raise NotFound("cannot read standard input: it is closed", hint="-i FILE reads a file")
     if request.keep_columns and format in ("lines", "fasttext"):
         raise UsageError(f"--keep-columns is for tables; {format} has no columns", hint="--input-format csv")
-    rows = read_rows(
-        stream,
-        format=format,
-        text_column=request.text_column,
-        label_column=None,
-        keep_columns=request.keep_columns,
-        encoding_errors=request.encoding_errors,
-        max_line_bytes=request.max_line_bytes,
-    )
-    return InputRows(rows, stream if isinstance(stream, StdinLines) else None)
+    return InputRows(request.read(stream, format=format), stream if isinstance(stream, StdinLines) else None)
 
 
 def predict_rows(
@@ -115,9 +119,10 @@ def predict_rows(
     *,
     flush: Callable[[], None] = lambda: None,
 ) -> None:
-    """Run all rows through a pool and write the results in order, in batches.
+    """Put all rows through a pool and write the results in order, in batches.
 
-    Results are written and flushed before standard input is waited for, and before an error of a later row is raised.
+    All results are written and flushed before it waits for standard input, and before it raises the error of a later
+    row.
 
     Raises:
         LstmctlError: what reading the rows, the pool or `write` raises.
