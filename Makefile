@@ -5,6 +5,7 @@ check:
 	ruff format --check .
 	ruff check .
 	mypy
+	lint-imports
 
 fix:
 	ruff check --fix .

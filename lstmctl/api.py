@@ -50,20 +50,18 @@ def evaluate(model: Classifier, texts: Sequence[str], labels: Sequence[str]) -> 
     """Measure a model on texts whose labels are known: `.metrics["accuracy"]` has value, low and high.
 
     Raises:
-        UsageError: a label is not one of the model's, or there are no texts, or not as many labels.
+        UsageError: no texts, or not one label for each text. BadData: a label that is not one of the model's.
     """
-    known = model.config.labels
+    from lstmctl.data.datasets import Example
+    from lstmctl.evaluation.job import check_labels, predict_examples
+
     if not texts or len(texts) != len(labels):
         raise UsageError(f"{len(texts)} texts and {len(labels)} labels", hint="give one label for each text")
-    if foreign := sorted(set(labels) - set(known)):
-        raise UsageError(
-            f'the model does not know the label "{foreign[0]}"; it knows {", ".join(known)}', hint="rename it"
-        )
-    import numpy as np
-
-    probabilities = model.probabilities([model.encode(text).ids for text in texts])
-    truth = np.array([known.index(label) for label in labels], np.int64)
-    return measure(probabilities, truth, labels=known, temperature=model.config.temperature)
+    examples = [Example(text, label, row) for row, (text, label) in enumerate(zip(texts, labels, strict=True), start=1)]
+    config = model.config
+    check_labels(examples, config.labels, model="the model")
+    _, probabilities, truth = predict_examples(model, examples, parallel_map=map)
+    return measure(probabilities, truth, labels=config.labels, temperature=config.temperature)
 
 
 def train(

@@ -9,7 +9,7 @@ import pytest
 from toy import register_toy
 
 import lstmctl
-from lstmctl.errors import NotFound, UsageError
+from lstmctl.errors import BadData, NotFound, UsageError
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def test_evaluate(home):
     model = lstmctl.load("toy", home=home)
     evaluation = lstmctl.evaluate(model, ["good", "bad", "good film", "bad film"], ["pos", "neg", "pos", "pos"])
     assert evaluation.metrics["accuracy"].value == 0.75
-    with pytest.raises(UsageError, match='label "positive"; it knows neg, pos'):
+    with pytest.raises(BadData, match='row 1: the model does not know the label "positive"; it knows neg, pos'):
         lstmctl.evaluate(model, ["good"], ["positive"])
     with pytest.raises(UsageError, match="1 texts and 2 labels"):
         lstmctl.evaluate(model, ["good"], ["pos", "neg"])

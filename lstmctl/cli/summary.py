@@ -17,7 +17,6 @@ from lstmctl.cli.options import MODEL_HELP, Model, complete_model, settings
 from lstmctl.cli.registry_access import open_model, open_registry
 from lstmctl.config import FIRST_WORD, ModelConfig
 from lstmctl.errors import BadData, ExitCode, LstmctlError, NotFound, UsageError
-from lstmctl.evaluation.labelled_texts import own_part
 from lstmctl.plots.text import Span, tsv, visible
 
 if TYPE_CHECKING:
@@ -250,10 +249,12 @@ def _matrices(classifier: "Classifier") -> list[dict[str, Any]]:
 
 def _own_texts(folder: "ModelFolder") -> tuple[list[str], str]:
     """Texts spread over the test part, and what they are."""
-    examples, name = own_part(folder, part="test", home=open_registry().home)
-    step = -(-len(examples) // MOST_TEXTS)
-    texts = [example.text for example in examples[::step]]
-    return texts, f"{len(texts)} texts of {name}"
+    from lstmctl.evaluation.job import select_texts
+
+    test = select_texts([folder], None, home=open_registry().home)
+    step = -(-len(test.examples) // MOST_TEXTS)
+    texts = [example.text for example in test.examples[::step]]
+    return texts, f"{len(texts)} texts of {test.description}"
 
 
 def _half_lives(classifier: "Classifier", texts: Sequence[str]) -> tuple[dict[str, list[float]], int]:

@@ -1,12 +1,10 @@
-"""What a model has to beat: the most frequent label, and naive Bayes on word counts.
+"""What a model has to beat: always predicting the most frequent label, and naive Bayes on word counts.
 
-Both take milliseconds and know nothing of word order. An LSTM that is no better has learned nothing from it.
+Both take milliseconds and ignore the order of words, so an LSTM that does no better has learned nothing from it.
 
 Source: multinomial naive Bayes with add-one smoothing, as in Manning, Raghavan and Schütze, "Introduction to
 Information Retrieval" (2008), chapter 13, and as scikit-learn's MultinomialNB(alpha=1), with which the tests compare.
 Left out: word weights, bigrams, calibrated probabilities.
-
-What needs no LSTM: the accuracies of the most frequent label and of naive Bayes, learned from the same texts.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,20 +22,27 @@ from lstmctl.evaluation.metrics import accuracy, confusion, f1_macro
 Integers = NDArray[np.integer[Any]]
 
 
-def majority(truth: Integers, *, labels: int) -> int:
-    """The place of the most frequent label; of equals, the first.
+def label_indices(examples: Sequence[Example], labels: tuple[str, ...]) -> NDArray[np.int64]:
+    """(examples,): the index of each one's label among `labels`."""
+    indices = {label: index for index, label in enumerate(labels)}
+    return np.array([indices[example.label] for example in examples], np.int64)
 
-    truth (texts,): the place of each training text's label.
+
+def majority(truth: Integers, *, labels: int) -> int:
+    """The index of the most frequent label; of equally frequent ones the first.
+
+    >>> majority(np.array([2, 1, 2, 0]), labels=3)
+    2
     """
     return int(np.argmax(np.bincount(truth, minlength=labels)))
 
 
 @dataclass(frozen=True)
 class NaiveBayes:
-    """log P(label | text) = prior + the sum of its words' likelihoods + a constant.
+    """log P(label | text) = the label's prior + the sum of the likelihoods of the text's words + a constant.
 
-    A text is an array of word ids. Padding and unknown words say nothing, so a text of nothing else is decided by the
-    prior alone. Takes 8 bytes for each pair of label and word.
+    A text is an array of word ids. Padding and unknown words are ignored, so a text of nothing else gets the label with
+    the highest prior. Takes 8 bytes for each pair of label and word.
     """
 
     prior: NDArray[np.float64]  # (labels,) log P(label); -inf for a label without training texts
@@ -47,17 +52,17 @@ class NaiveBayes:
     def fit(cls, ids: Sequence[Integers], truth: Integers, *, labels: int, vocab_size: int) -> Self:
         """Count the words of each label.
 
-        ids of each text, below `vocab_size`, which counts the ids for padding and unknown too; truth (texts,).
+        ids: the word ids of each text, below `vocab_size`, which includes padding and unknown; truth (texts,).
 
         Raises:
-            ValueError: there are no texts, not as many labels, or an id or label is out of range.
+            ValueError: no texts, not one label for each text, or an id or label out of range.
         """
         if len(ids) != len(truth) or len(ids) == 0:
             raise ValueError(f"{len(ids)} texts and {len(truth)} labels")
         texts = np.bincount(truth, minlength=labels)
-        words, text = _flat(ids)
+        words, text = _concatenate(ids)
         if texts.size > labels or words.max(initial=0) >= vocab_size:
-            raise ValueError(f"a label is not below {labels} or a word is not below {vocab_size}")
+            raise ValueError(f"labels must be below {labels} and word ids below {vocab_size}")
         cells = truth.astype(np.int64)[text] * vocab_size + words
         counts = np.bincount(cells, minlength=labels * vocab_size).reshape(labels, vocab_size) + 1
         likelihood = np.log(counts)
@@ -67,73 +72,58 @@ class NaiveBayes:
         return cls(prior, likelihood)
 
     def predict(self, ids: Sequence[Integers]) -> NDArray[np.int64]:
-        """(texts,) the place of each text's likeliest label; of equals, the first. Ids as in `fit`."""
-        words, text = _flat(ids)
+        """(texts,) the index of each text's most likely label; of equally likely ones the first. Ids as in `fit`."""
+        words, text = _concatenate(ids)
         scores = np.empty((len(self.prior), len(ids)))
         for row, prior, likelihood in zip(scores, self.prior, self.likelihood, strict=True):
             row[:] = prior + np.bincount(text, weights=likelihood[words], minlength=len(ids))
         likeliest: NDArray[np.int64] = scores.argmax(axis=0)
         return likeliest
 
-    def accuracy(self, ids: Sequence[Integers], truth: Integers) -> float:
-        """The share of texts (ids, and the places of their labels) that `predict` answers right.
 
-        Raises:
-            ValueError: there are no texts, or not as many labels.
-        """
-        return accuracy(truth, self.predict(ids))
-
-
-def _flat(ids: Sequence[Integers]) -> tuple[Integers, NDArray[np.int64]]:
-    """All known words of all texts, one after the other, and for each of them which text it is from."""
+def _concatenate(ids: Sequence[Integers]) -> tuple[Integers, NDArray[np.int64]]:
+    """The known words of all texts in one array, and for each of them the index of its text."""
     words = np.concatenate([np.empty(0, np.int64), *ids])
-    text = np.repeat(np.arange(len(ids)), [len(one) for one in ids])
+    text = np.repeat(np.arange(len(ids)), [len(row) for row in ids])
     known = words >= FIRST_WORD
     return words[known], text[known]
 
 
-Texts = tuple[Sequence[Ids], NDArray[np.int64]]  # texts as word ids, and the place of each one's label
+Texts = tuple[Sequence[Ids], NDArray[np.int64]]  # word ids of each text, and the indices of their labels
 
 
 @dataclass(frozen=True)
 class Baselines:
-    """What each gets right, by part."""
+    """The scores of both baselines, by part."""
 
     majority_label: str
     majority: dict[str, float]  # accuracies
-    naive_bayes: dict[str, float]
-    naive_bayes_f1: dict[str, float]  # means over the labels
-    answers: dict[str, NDArray[np.int64]]  # (texts,) of naive Bayes: the places of the labels
+    naive_bayes: dict[str, float]  # accuracies
+    naive_bayes_f1: dict[str, float]  # macro F1
+    predicted: dict[str, NDArray[np.int64]]  # by naive Bayes: (texts,) label indices
 
 
 def measure_baselines(
     train: Texts, parts: Mapping[str, Texts], *, labels: tuple[str, ...], vocab_size: int
 ) -> Baselines:
-    """Learn both from `train`, and measure them on `parts`; parts without texts are left out."""
+    """Fit both on `train` and measure them on `parts`; parts without texts are left out."""
     bayes = NaiveBayes.fit(*train, labels=len(labels), vocab_size=vocab_size)
     most_frequent = majority(train[1], labels=len(labels))
-    measured = {name: part for name, part in parts.items() if part[1].size}
-    answers = {name: bayes.predict(ids) for name, (ids, _) in measured.items()}
+    truths = {name: truth for name, (_, truth) in parts.items() if truth.size}
+    predicted = {name: bayes.predict(parts[name][0]) for name in truths}
     return Baselines(
         majority_label=labels[most_frequent],
-        majority={name: float(np.mean(truth == most_frequent)) for name, (_, truth) in measured.items()},
-        naive_bayes={name: accuracy(truth, answers[name]) for name, (_, truth) in measured.items()},
+        majority={name: float(np.mean(truth == most_frequent)) for name, truth in truths.items()},
+        naive_bayes={name: accuracy(truth, predicted[name]) for name, truth in truths.items()},
         naive_bayes_f1={
-            name: f1_macro(confusion(truth, answers[name], labels=len(labels))) for name, (_, truth) in measured.items()
+            name: f1_macro(confusion(truth, predicted[name], labels=len(labels))) for name, truth in truths.items()
         },
-        answers=answers,
+        predicted=predicted,
     )
 
 
-def naive_bayes_accuracy(train: Sequence[Example], examples: Sequence[Example], *, labels: tuple[str, ...]) -> float:
-    """How naive Bayes, learned from `train`, does on other examples: the baseline for a model of the same texts."""
+def naive_bayes_accuracy(train: Sequence[Example], test: Sequence[Example], *, labels: tuple[str, ...]) -> float:
+    """The accuracy on `test` of naive Bayes fitted on `train`."""
     vocabulary, ids = learn_vocabulary([example.text for example in train])
-    parts = {"other": (texts_to_ids(examples, vocabulary), label_indices(examples, labels))}
-    baselines = measure_baselines((ids, label_indices(train, labels)), parts, labels=labels, vocab_size=len(vocabulary))
-    return baselines.naive_bayes["other"]
-
-
-def label_indices(examples: Sequence[Example], labels: tuple[str, ...]) -> NDArray[np.int64]:
-    """(examples,): the place of each one's label among `labels`."""
-    place = {label: number for number, label in enumerate(labels)}
-    return np.array([place[example.label] for example in examples], np.int64)
+    bayes = NaiveBayes.fit(ids, label_indices(train, labels), labels=len(labels), vocab_size=len(vocabulary))
+    return accuracy(label_indices(test, labels), bayes.predict(texts_to_ids(test, vocabulary)))

@@ -1,7 +1,7 @@
-"""One number that makes a model as sure as it is right: the temperature, by which its logits are divided.
+"""Temperature scaling: one number that divides a model's logits, so that its confidence matches its accuracy.
 
-It is fitted on validation texts after training and folded into the head's weights and bias, so the model that is
-stored, explained and exported is the calibrated one; no answer changes, only its probability.
+It is fitted on validation texts after training and folded into the weights and bias of the head, so the model that is
+stored, explained and exported is the calibrated one. Only probabilities change, never which label is most probable.
 
 Source: Guo, Pleiss, Sun and Weinberger, On Calibration of Modern Neural Networks (2017), section 4.2.
 """
@@ -16,63 +16,69 @@ from lstmctl.evaluation.metrics import log_loss
 from lstmctl.model.classifier import softmax
 from lstmctl.model.lstm import Floats
 
-FEWEST = 100  # validation texts: fewer say too little, above all where none is answered wrong
+FEWEST = 100  # validation texts that a temperature is fitted on
 LOWEST, HIGHEST = 0.1, 10.0
-_HALVINGS = 60
+_BISECTIONS = 60
 
 
 def best_temperature(logits: NDArray[np.float64], truth: NDArray[np.integer[Any]]) -> float:
-    """The temperature with the lowest log loss of softmax(logits / temperature), at most 10. It is 1 for fewer than 100
-    texts, and where the log loss still falls at 0.1: without mistakes, nothing says how sure is too sure.
+    """The temperature, at most 10, with the lowest log loss of softmax(logits / temperature).
 
-    logits (texts, labels); truth (texts,). The log loss is convex in 1 / temperature, so halving finds it.
+    1 for fewer than 100 texts, and where the log loss still falls at 0.1: without mistakes, overconfidence cannot be
+    measured.
+
+    logits (texts, labels); truth (texts,): indices of the true labels.
     """
     if len(truth) < FEWEST:
         return 1.0
-    temperature = _lowest(logits, truth)
+    temperature = _minimize_log_loss(logits, truth)
     return temperature if temperature > LOWEST else 1.0
 
 
 def calibrated_log_loss(logits: NDArray[np.float64], truth: NDArray[np.integer[Any]]) -> float:
-    """The lowest log loss of softmax(logits / temperature), with a temperature of 0.1 or more, of however few texts.
+    """The lowest log loss of softmax(logits / temperature) with a temperature of 0.1 or more, on any number of texts.
 
-    At most log(labels), which says that the logits tell nothing: an infinite temperature has it.
+    At most log(labels), the log loss of an infinite temperature, which ignores the logits.
     """
-    tempered = log_loss(softmax(logits / _lowest(logits, truth)), truth)
+    tempered = log_loss(softmax(logits / _minimize_log_loss(logits, truth)), truth)
     return min(tempered, math.log(logits.shape[1]))
 
 
-def _lowest(logits: NDArray[np.float64], truth: NDArray[np.integer[Any]]) -> float:
-    """The temperature between LOWEST and HIGHEST with the lowest log loss."""
-    of_truth = logits[np.arange(len(truth)), truth]
+def _minimize_log_loss(logits: NDArray[np.float64], truth: NDArray[np.integer[Any]]) -> float:
+    """The temperature between LOWEST and HIGHEST with the lowest log loss, which is convex in 1 / temperature."""
+    true_logits = logits[np.arange(len(truth)), truth]
 
-    def slope(sharpness: float) -> float:
-        """Of the log loss, with respect to 1 / temperature."""
-        scaled = sharpness * logits
+    def slope(inverse_temperature: float) -> float:
+        """The derivative of the log loss with respect to 1 / temperature."""
+        scaled = inverse_temperature * logits
         weights = np.exp(scaled - scaled.max(axis=1, keepdims=True))
         expected = (weights * logits).sum(axis=1) / weights.sum(axis=1)
-        return float(np.mean(expected - of_truth))
+        return float(np.mean(expected - true_logits))
 
     low, high = 1 / HIGHEST, 1 / LOWEST
     if slope(high) < 0:
         return LOWEST
-    for _ in range(_HALVINGS):
+    for _ in range(_BISECTIONS):
         middle = (low * high) ** 0.5
         low, high = (low, middle) if slope(middle) > 0 else (middle, high)
     return float(1 / (low * high) ** 0.5)
 
 
 def folded(weights: dict[str, Floats], temperature: float) -> dict[str, Floats]:
-    """The weights with the head divided by the temperature."""
+    """The weights of a model with its head divided by the temperature."""
     head = {name: (weights[name] / np.float32(temperature)).astype(np.float32) for name in ("head.kernel", "head.bias")}
     return {**weights, **head}
 
 
 def uncalibrated(probabilities: NDArray[np.float64], temperature: float) -> NDArray[np.float64]:
-    """What the model would say with a temperature of 1: probabilities (texts, labels) before they were calibrated."""
+    """The probabilities (texts, labels) that the model would give with a temperature of 1.
+
+    >>> uncalibrated(np.array([[0.25, 0.75]]), 2.0).round(3).tolist()
+    [[0.1, 0.9]]
+    """
     with np.errstate(divide="ignore"):
         logits = temperature * np.log(probabilities)
     logits -= logits.max(axis=1, keepdims=True)
-    raised = np.exp(logits)
-    result: NDArray[np.float64] = raised / raised.sum(axis=1, keepdims=True)
+    exponentials = np.exp(logits)
+    result: NDArray[np.float64] = exponentials / exponentials.sum(axis=1, keepdims=True)
     return result

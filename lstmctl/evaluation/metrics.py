@@ -1,18 +1,14 @@
-"""How right a set of answers is: numbers in, numbers out.
+"""Metrics of predictions, with the definitions of scikit-learn: numbers in, numbers out.
 
-What goes in, for n texts and a fixed order of the labels:
+Arguments, for n texts and a fixed order of the labels:
 
-  truth          (n,) integers: the place of each text's true label
-  predicted      (n,) integers: the place of the label that was answered
+  truth          (n,) integers: the index of each text's true label
+  predicted      (n,) integers: the index of each text's predicted label
   probabilities  (n, labels) float64: each row sums to 1
-  confusion      (labels, labels) integers, from `confusion`: a row for each true label, a column for each answer
+  scores         (n,) floats: the probability of label 1, or anything that increases with it
+  confusion      (labels, labels) integers, from `confusion`: a row for each true label, a column for each predicted one
 
-Definitions are those of scikit-learn, with which the tests compare. Shares are of 1, losses in nats. Intervals are
-Wilson's (1927), for shares alone.
-
-Curves behind single numbers: the ROC curve behind an AUC, and the reliability diagram behind a calibration error.
-
-Definitions are those of scikit-learn's roc_curve and calibration_curve, with which the tests compare.
+Losses are in nats. Without texts, or with arrays of different lengths, functions raise ValueError.
 """
 
 from typing import Any, NamedTuple
@@ -25,13 +21,14 @@ from lstmctl.evaluation.intervals import Interval, check_same_length, wilson
 Floats = NDArray[np.floating[Any]]
 Integers = NDArray[np.integer[Any]]
 
-# The smallest probability that a log loss believes in. Models answer in float32, which cannot tell a probability from 1
-# any closer than this; one sure mistake therefore costs at most 15.9 nats, and never infinity.
+# Smaller probabilities count as this in a log loss: near 1, float32 is no more precise. A confident mistake therefore
+# costs at most 15.9 nats, and never infinity.
 SMALLEST = float(np.finfo(np.float32).eps)
+CALIBRATION_BINS = 15
 
 
 class LabelScores(NamedTuple):
-    """One label against all others; `n` is the number of texts that truly have it."""
+    """One label against all others; `n` is its support, the number of texts that truly have it."""
 
     precision: float
     recall: float
@@ -40,67 +37,73 @@ class LabelScores(NamedTuple):
 
 
 def accuracy(truth: Integers, predicted: Integers) -> float:
-    """The share of texts answered right.
+    """The proportion of texts whose predicted label is the true one.
 
-    Raises:
-        ValueError: there are no texts, or not as many answers.
+    >>> accuracy(np.array([0, 1, 1, 0]), np.array([0, 1, 0, 0]))
+    0.75
     """
     check_same_length(truth, predicted)
     return float(np.mean(truth == predicted))
 
 
 def confusion(truth: Integers, predicted: Integers, *, labels: int) -> NDArray[np.int64]:
-    """Counts (labels, labels): a row for each true label, a column for each answer.
+    """The confusion matrix (labels, labels): counts, a row for each true label, a column for each predicted one.
+
+    >>> confusion(np.array([0, 1, 1, 0]), np.array([0, 1, 0, 0]), labels=2).tolist()
+    [[2, 0], [1, 1]]
 
     Raises:
-        ValueError: there are no texts, not as many answers, or a place that is not 0…labels-1.
+        ValueError: an index is not 0…labels-1.
     """
     check_same_length(truth, predicted)
-    for places in (truth, predicted):
-        if places.min() < 0 or places.max() >= labels:
-            raise ValueError(f"labels have the places 0 to {labels - 1}, not {places.min()} to {places.max()}")
+    for indices in (truth, predicted):
+        if indices.min() < 0 or indices.max() >= labels:
+            raise ValueError(f"label indices must be 0 to {labels - 1}, not {indices.min()} to {indices.max()}")
     cells = truth.astype(np.int64) * labels + predicted
     return np.bincount(cells, minlength=labels * labels).reshape(labels, labels)
 
 
 def per_label(confusion: Integers) -> list[LabelScores]:
-    """Precision, recall and F1 of every label, in order.
+    """Precision, recall and F1 of every label, in order; 0/0 counts as 0, as with zero_division=0 in scikit-learn.
 
-    Where nothing was there to be found or nothing was answered, 0/0 counts as 0, as with zero_division=0 in
-    scikit-learn.
+    >>> per_label(np.array([[2, 0], [1, 1]]))[1]
+    LabelScores(precision=1.0, recall=0.5, f1=0.6666666666666666, n=2)
     """
-    right, there, answered = np.diagonal(confusion), confusion.sum(axis=1), confusion.sum(axis=0)
-    columns = _ratio(right, answered), _ratio(right, there), _ratio(2 * right, there + answered), there
+    correct, support, predicted_count = np.diagonal(confusion), confusion.sum(axis=1), confusion.sum(axis=0)
+    f1 = _ratio(2 * correct, support + predicted_count)
+    columns = _ratio(correct, predicted_count), _ratio(correct, support), f1, support
     return [LabelScores(*scores) for scores in zip(*(column.tolist() for column in columns), strict=True)]
 
 
 def balanced_accuracy(confusion: Integers) -> float:
-    """The mean recall of the labels that occur in the truth: accuracy as if each were equally frequent."""
+    """The mean recall of the labels that occur in the truth: the accuracy if all labels were equally frequent."""
     return float(np.mean([scores.recall for scores in per_label(confusion) if scores.n]))
 
 
 def f1_macro(confusion: Integers) -> float:
-    """The mean F1 of the labels that occur in the truth or among the answers."""
+    """The mean F1 of the labels that occur in the truth or among the predictions."""
     occurs = confusion.sum(axis=0) + confusion.sum(axis=1) > 0
-    return float(np.mean([scores.f1 for scores, there in zip(per_label(confusion), occurs, strict=True) if there]))
+    return float(np.mean([scores.f1 for scores, ok in zip(per_label(confusion), occurs, strict=True) if ok]))
+
+
+def _ratio(numerators: Integers, denominators: Integers) -> NDArray[np.float64]:
+    return np.divide(numerators, denominators, out=np.zeros(numerators.shape), where=denominators != 0)
 
 
 def log_loss(probabilities: Floats, truth: Integers) -> float:
-    """The mean of -log(probability of the true label), in nats; probabilities under `SMALLEST` count as that.
-
-    Raises:
-        ValueError: there are no texts, or not as many rows of probabilities.
-    """
+    """The mean of -log(probability of the true label); probabilities below `SMALLEST` count as that."""
     check_same_length(probabilities, truth)
-    of_truth = probabilities[np.arange(truth.size), truth].astype(np.float64)
-    return float(-np.mean(np.log(np.maximum(of_truth, SMALLEST))))
+    true_probability = probabilities[np.arange(truth.size), truth].astype(np.float64)
+    return float(-np.mean(np.log(np.maximum(true_probability, SMALLEST))))
 
 
 def auc(scores: Floats, truth: Integers) -> float:
-    """How often a text of label 1 scores higher than one of label 0, over all such pairs; a tie counts half.
+    """The area under the ROC curve: how often a text of label 1 scores higher than one of label 0; a tie counts half.
 
-    scores (n,) are probabilities of label 1, or anything that rises with them. This is the area under the ROC curve,
-    by ranks (Mann-Whitney), so it costs one sort.
+    Computed from ranks (Mann-Whitney), at the cost of one sort.
+
+    >>> auc(np.array([0.8, 0.5, 0.2, 0.5]), np.array([1, 1, 0, 0]))
+    0.875
 
     Raises:
         ValueError: a score is NaN, or `truth` does not hold both 0 and 1 and nothing else.
@@ -113,58 +116,47 @@ def auc(scores: Floats, truth: Integers) -> float:
     if np.isnan(scores).any():
         raise ValueError("an AUC needs scores, not NaN")
     _, group, sizes = np.unique(scores, return_inverse=True, return_counts=True)
-    ranks = np.cumsum(sizes) - (sizes - 1) / 2  # equal scores share the mean of their ranks, counted from 1
+    ranks = np.cumsum(sizes) - (sizes - 1) / 2  # equal scores share their mean rank, counted from 1
     return float((ranks[group][positive].sum() - ones * (ones + 1) / 2) / (ones * zeros))
 
 
-def best_f1_threshold(scores: Floats, truth: Integers) -> float:
-    """The score (n,) from which on answering label 1 gives label 1 the best F1; of equals, the highest.
-
-    Between two scores the middle is taken, so that a little noise does not change answers.
+def roc(scores: Floats, truth: Integers) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """False and true positive rates (k,) from (0, 0) to (1, 1), one point for each distinct score.
 
     Raises:
-        ValueError: there are no texts, or not as many labels.
+        ValueError: `truth` does not hold both 0 and 1.
+    """
+    _, true_positives, selected = _counts_by_threshold(scores, truth)
+    false_positives = selected - true_positives
+    if not true_positives[-1] or not false_positives[-1]:
+        raise ValueError("a ROC curve needs texts of both labels")
+    return np.r_[0, false_positives / false_positives[-1]], np.r_[0, true_positives / true_positives[-1]]
+
+
+def best_f1_threshold(scores: Floats, truth: Integers) -> float:
+    """The threshold with the best F1 of label 1, which is predicted where score ≥ threshold; of equals the highest.
+
+    It lies midway between two scores, so that small differences in scores do not change predictions.
+
+    >>> round(best_f1_threshold(np.array([0.9, 0.7, 0.5, 0.3]), np.array([1, 1, 0, 0])), 3)
+    0.6
     """
     check_same_length(scores, truth)
+    thresholds, true_positives, selected = _counts_by_threshold(scores, truth)
+    best = int(np.argmax(2 * true_positives / (selected + np.sum(truth == 1))))
+    return float(np.mean(thresholds[best : best + 2], dtype=np.float64))
+
+
+def _counts_by_threshold(scores: Floats, truth: Integers) -> tuple[Floats, Integers, Integers]:
+    """For each distinct score, highest first: the score, and of the texts that score at least that, how many are of
+    label 1 and how many there are; each (k,)."""
     order = np.argsort(-scores, kind="stable")
-    found = np.cumsum(truth[order] == 1)
-    ends = np.flatnonzero(np.r_[scores[order][1:] < scores[order][:-1], True])  # equal scores are answered alike
-    f1 = 2 * found[ends] / (ends + 1 + np.sum(truth == 1))
-    end = ends[int(np.argmax(f1))]
-    here = float(scores[order][end])
-    return here if end + 1 == scores.size else (here + float(scores[order][end + 1])) / 2
-
-
-CALIBRATION_BINS = 15
-
-
-def calibration_error(probabilities: Floats, truth: Integers, predicted: Integers) -> float:
-    """The expected calibration error (ECE): by how much the confidence in the answers misses their accuracy.
-
-    Answers fall into 15 bins of equal width by their confidence, the probability of the label that was answered; the
-    mean over all answers of |accuracy - mean confidence| of their bin. Source: Guo et al., On Calibration of Modern
-    Neural Networks (2017). It is biased: never 0 for few texts, however well calibrated the model.
-
-    Raises:
-        ValueError: there are no texts, or not as many rows of probabilities.
-    """
-    check_same_length(probabilities, truth)
-    confidence = probabilities[np.arange(truth.size), predicted]
-    gaps = np.bincount(calibration_bin(confidence), confidence - (truth == predicted), CALIBRATION_BINS)
-    return float(np.abs(gaps).sum() / truth.size)
-
-
-def calibration_bin(confidence: Floats) -> NDArray[np.intp]:
-    """(n,) the place of each one's bin."""
-    return np.minimum((confidence * CALIBRATION_BINS).astype(np.intp), CALIBRATION_BINS - 1)
-
-
-def _ratio(parts: Integers, wholes: Integers) -> NDArray[np.float64]:
-    return np.divide(parts, wholes, out=np.zeros(parts.shape), where=wholes != 0)
+    ends = np.flatnonzero(np.r_[scores[order][1:] < scores[order][:-1], True])  # equal scores are selected together
+    return scores[order][ends], np.cumsum(truth[order] == 1)[ends], ends + 1
 
 
 class Bin(NamedTuple):
-    """Answers of similar confidence: its mean, the share that is right with its 95 % interval, and how many."""
+    """Predictions of similar confidence: mean confidence, accuracy with its 95 % interval, and number of texts."""
 
     confidence: float
     accuracy: float
@@ -172,29 +164,31 @@ class Bin(NamedTuple):
     n: int
 
 
-def roc(scores: Floats, truth: Integers) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """False and true positive rates (k,) from (0, 0) to (1, 1), a point for each different score (n,).
+def calibration_error(probabilities: Floats, truth: Integers, predicted: Integers) -> float:
+    """The expected calibration error (ECE): how far confidence is from accuracy.
 
-    Raises:
-        ValueError: `truth` (n,) does not hold both 0 and 1.
+    Confidence is the probability of the predicted label. Predictions fall into 15 bins of equal width by confidence;
+    the ECE is the mean over all predictions of |accuracy - mean confidence| of their bin. Source: Guo et al., On
+    Calibration of Modern Neural Networks (2017). It is biased: above 0 on few texts, however well calibrated the model.
     """
-    order = np.argsort(-scores, kind="stable")
-    ends = np.flatnonzero(np.r_[scores[order][1:] < scores[order][:-1], True])
-    positive = np.cumsum(truth[order] == 1)[ends]
-    negative = ends + 1 - positive
-    if not positive[-1] or not negative[-1]:
-        raise ValueError("a ROC curve needs texts of both labels")
-    return np.r_[0, negative / negative[-1]], np.r_[0, positive / positive[-1]]
+    check_same_length(probabilities, truth)
+    confidence = probabilities[np.arange(truth.size), predicted]
+    gaps = np.bincount(calibration_bin(confidence), confidence - (truth == predicted), CALIBRATION_BINS)
+    return float(np.abs(gaps).sum() / truth.size)
 
 
 def reliability(probabilities: Floats, truth: Integers, predicted: Integers) -> list[Bin]:
-    """The bins of the calibration error that have answers, from unsure to sure."""
+    """The reliability diagram: those bins of the calibration error that are not empty, by increasing confidence."""
     confidence = probabilities[np.arange(truth.size), predicted]
-    right, bins = truth == predicted, calibration_bin(confidence)
-    found = []
-    for number in range(CALIBRATION_BINS):
-        inside = bins == number
-        if n := int(inside.sum()):
-            count = int(right[inside].sum())
-            found.append(Bin(float(confidence[inside].mean()), count / n, wilson(count, n), n))
-    return found
+    correct, indices = truth == predicted, calibration_bin(confidence)
+    bins = []
+    for index in np.unique(indices):
+        inside = indices == index
+        n, successes = int(inside.sum()), int(correct[inside].sum())
+        bins.append(Bin(float(confidence[inside].mean()), successes / n, wilson(successes, n), n))
+    return bins
+
+
+def calibration_bin(confidence: Floats) -> NDArray[np.intp]:
+    """(n,) the index of each prediction's bin."""
+    return np.minimum((confidence * CALIBRATION_BINS).astype(np.intp), CALIBRATION_BINS - 1)

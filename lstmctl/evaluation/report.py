@@ -1,24 +1,27 @@
-"""How good a model is on labelled texts: the numbers that `evaluate` shows and that training stores with a model."""
+"""The evaluation of one set of predictions: what `evaluate` shows and what training stores with a model."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lstmctl.evaluation import intervals, metrics
+from lstmctl.evaluation import metrics
 from lstmctl.evaluation.calibration import uncalibrated
-from lstmctl.evaluation.intervals import wilson
-from lstmctl.evaluation.metrics import LabelScores
-from lstmctl.model.classifier import predicted_labels
+from lstmctl.evaluation.intervals import bootstrap_intervals, wilson
+from lstmctl.evaluation.metrics import Integers, LabelScores
+from lstmctl.model.classifier import predicted_indices
 
-_MOST_LABELS = 50  # for whose F1 intervals are drawn
-_ALL_ALIKE = "every drawn set of texts gives the same"
+Floats = NDArray[np.float64]
+
+_FEWEST_TEXTS = 20  # that a bootstrap needs
+_MOST_LABELS = 50  # beyond that, bootstrapping the F1 of each label takes too long
+_NO_VARIATION = "no variation across bootstrap samples"
 
 
 class Metric(NamedTuple):
-    """A number, with its 95 % interval or the reason why it has none, and how many texts it rests on."""
+    """A number, its 95 % interval or the reason why it has none, and the number of texts it is computed from."""
 
     value: float
     low: float | None
@@ -29,7 +32,7 @@ class Metric(NamedTuple):
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Everything measured on one set of texts. `confusion` has a row for each true label, a column for each answer."""
+    """All metrics of n texts. `confusion` has a row for each true label and a column for each predicted one."""
 
     labels: tuple[str, ...]
     n: int
@@ -39,136 +42,143 @@ class Evaluation:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready values."""
+        rows = [dict(zip(self.labels, row, strict=True)) for row in self.confusion]
         return {
             "n": self.n,
             "metrics": {name: metric._asdict() for name, metric in self.metrics.items()},
             "labels": {label: scores._asdict() for label, scores in self.per_label.items()},
-            "confusion": {
-                label: dict(zip(self.labels, row, strict=True))
-                for label, row in zip(self.labels, self.confusion, strict=True)
-            },
+            "confusion": dict(zip(self.labels, rows, strict=True)),
         }
 
 
 def measure(
-    probabilities: NDArray[np.float64],
-    truth: NDArray[np.int64],
+    probabilities: Floats,
+    truth: Integers,
     *,
     labels: Sequence[str],
     threshold: float | None = None,
     temperature: float = 1.0,
 ) -> Evaluation:
-    """Compare answers (texts, labels) with the truth (texts,).
+    """Compare probabilities (texts, labels) with the indices of the true labels (texts,).
 
-    Shares have Wilson's interval; the rest that of a stratified bootstrap (`bootstrap`, seed 0), or a reason why not.
-    Of a model that was calibrated with a `temperature`, log loss and calibration error are also given as they were
-    before. With two labels `auc` is that of the second, positive one; it is left out where only one label occurs.
+    Proportions have Wilson's interval, other metrics that of a stratified bootstrap, or the reason why there is none.
+    `auc` is that of the second of two labels, the positive one; it is left out where only one label occurs. If the
+    model was calibrated with a `temperature`, log loss and calibration error are also given as they were before.
     """
-    predicted, n = predicted_labels(probabilities, threshold=threshold), len(truth)
+    predicted, n = predicted_indices(probabilities, threshold=threshold), len(truth)
     confusion = metrics.confusion(truth, predicted, labels=len(labels))
     per_label = dict(zip(labels, metrics.per_label(confusion), strict=True))
-    share = wilson(int(np.trace(confusion)), n)
     values = {
         "balanced_accuracy": metrics.balanced_accuracy(confusion),
         "f1_macro": metrics.f1_macro(confusion),
-        "log_loss": metrics.log_loss(probabilities, truth),
-        "ece": metrics.calibration_error(probabilities, truth, predicted),
+        **_calibration_metrics(probabilities, predicted, truth),
     }
-    if len(labels) == 2 and 0 < np.sum(truth) < n:
+    if _has_auc(truth, labels):
         values["auc"] = metrics.auc(probabilities[:, 1], truth)
     values |= {f"f1.{label}": scores.f1 for label, scores in per_label.items()}
-    drawn = _drawn(probabilities, predicted, truth, values, labels=labels)
-    measured = {"accuracy": Metric(metrics.accuracy(truth, predicted), share.low, share.high, n)}
-    measured |= {name: Metric(value, *drawn[name][:2], n, drawn[name][2]) for name, value in values.items()}
-    for place, (label, scores) in enumerate(per_label.items()):
-        answered = confusion[:, place].sum()
-        measured[f"precision.{label}"] = Metric(scores.precision, *_share(confusion[place, place], answered))
-        measured[f"recall.{label}"] = Metric(scores.recall, *_share(confusion[place, place], scores.n))
-        measured[f"f1.{label}"] = measured.pop(f"f1.{label}")._replace(n=scores.n)
+    results = {"accuracy": _proportion(metrics.accuracy(truth, predicted), np.trace(confusion), n)}
+    results |= _with_bootstrap(values, probabilities, predicted, truth, labels=labels)
+    for index, (label, scores) in enumerate(per_label.items()):
+        correct = confusion[index, index]
+        results[f"precision.{label}"] = _proportion(scores.precision, correct, confusion[:, index].sum())
+        results[f"recall.{label}"] = _proportion(scores.recall, correct, scores.n)
+        results[f"f1.{label}"] = results.pop(f"f1.{label}")._replace(n=scores.n)
     if temperature != 1:
         before = uncalibrated(probabilities, temperature)
-        values = {
-            "log_loss": metrics.log_loss(before, truth),
-            "ece": metrics.calibration_error(before, truth, predicted),
-        }
-        drawn = _drawn(before, predicted, truth, values, labels=labels, only=slice(2, 4))
-        measured |= {
-            f"{name}_uncalibrated": Metric(value, *drawn[name][:2], n, drawn[name][2]) for name, value in values.items()
-        }
-    return Evaluation(tuple(labels), n, measured, per_label, confusion.tolist())
+        values = _calibration_metrics(before, predicted, truth)
+        bootstrapped = _with_bootstrap(values, before, predicted, truth, labels=labels)
+        results |= {f"{name}_uncalibrated": metric for name, metric in bootstrapped.items()}
+    return Evaluation(tuple(labels), n, results, per_label, confusion.tolist())
 
 
-def _share(successes: np.integer[Any], n: int | np.integer[Any]) -> tuple[float | None, float | None, int, str | None]:
-    """(low, high, n, reason) of a share; without texts there is no interval."""
+def _calibration_metrics(probabilities: Floats, predicted: Integers, truth: Integers) -> dict[str, float]:
+    ece = metrics.calibration_error(probabilities, truth, predicted)
+    return {"log_loss": metrics.log_loss(probabilities, truth), "ece": ece}
+
+
+def _has_auc(truth: Integers, labels: Sequence[str]) -> bool:
+    return len(labels) == 2 and bool(0 < np.sum(truth) < len(truth))
+
+
+def _proportion(value: float, successes: np.integer[Any], n: int | np.integer[Any]) -> Metric:
+    """A metric with Wilson's interval; without one if there are no texts."""
     if n == 0:
-        return None, None, 0, "no texts"
-    interval = wilson(int(successes), int(n))
-    return interval.low, interval.high, int(n), None
+        return Metric(value, None, None, 0, "no texts")
+    return Metric(value, *wilson(int(successes), int(n)), int(n))
 
 
-def _drawn(
-    probabilities: NDArray[np.float64],
-    predicted: NDArray[np.intp],
-    truth: NDArray[np.int64],
-    values: dict[str, float],
-    *,
-    labels: Sequence[str],
-    only: slice = slice(None),
-) -> dict[str, tuple[float | None, float | None, str | None]]:
-    """(low, high, reason) of each of `values`, which are in the order of `_Weighted`, or some `only` of its numbers."""
-    reason = intervals.refusal(truth)
-    if reason is None and len(labels) > _MOST_LABELS:
-        reason = f"more than {_MOST_LABELS} labels"
-    if reason is not None:
-        return dict.fromkeys(values, (None, None, reason))
-    weighted = _Weighted(probabilities, predicted, truth, labels=len(labels), auc="auc" in values)
-    biased = np.array([name == "ece" for name in values])
-    found = intervals.bootstrap_intervals(lambda weights: weighted(weights)[only], truth, biased=biased)
-    return {
-        name: (interval.low, interval.high, None) if interval else (None, None, _ALL_ALIKE)
-        for name, interval in zip(values, found, strict=True)
-    }
+def _no_bootstrap_reason(truth: Integers, labels: Sequence[str]) -> str | None:
+    """Why a bootstrap interval would be misleading or too slow, or None."""
+    if truth.size < _FEWEST_TEXTS:
+        return f"fewer than {_FEWEST_TEXTS} texts"
+    if np.unique(truth, return_counts=True)[1].min() < 2:
+        return "a label with a single text"
+    return f"more than {_MOST_LABELS} labels" if len(labels) > _MOST_LABELS else None
 
 
-class _Weighted:
-    """The metrics of a set in which each text is as often as its weight says: balanced accuracy, mean F1, log loss,
-    calibration error, AUC if wanted, and the F1 of each label. With weights of 1 they are those of `metrics`."""
+def _with_bootstrap(
+    values: Mapping[str, float], probabilities: Floats, predicted: Integers, truth: Integers, *, labels: Sequence[str]
+) -> dict[str, Metric]:
+    """`values`, which are names and numbers of `WeightedMetrics`, with intervals."""
+    if reason := _no_bootstrap_reason(truth, labels):
+        return {name: Metric(value, None, None, truth.size, reason) for name, value in values.items()}
+    weighted = WeightedMetrics(probabilities, predicted, truth, labels=labels)
 
-    def __init__(
-        self,
-        probabilities: NDArray[np.float64],
-        predicted: NDArray[np.intp],
-        truth: NDArray[np.int64],
-        *,
-        labels: int,
-        auc: bool,
-    ) -> None:
-        self._labels, self._auc = labels, auc
-        self._cells = truth * labels + predicted
-        of_truth = probabilities[np.arange(truth.size), truth]
-        self._losses = -np.log(np.maximum(of_truth, metrics.SMALLEST))
+    def resample(weights: Floats) -> Floats:
+        by_name = weighted(weights)
+        return np.array([by_name[name] for name in values])
+
+    intervals = bootstrap_intervals(resample, truth, biased=np.array([name == "ece" for name in values]))
+    results = {}
+    for (name, value), interval in zip(values.items(), intervals, strict=True):
+        low, high = interval or (None, None)
+        results[name] = Metric(value, low, high, truth.size, None if interval else _NO_VARIATION)
+    return results
+
+
+class WeightedMetrics:
+    """The metrics of texts that each count as often as their weight says, such as those of a bootstrap sample.
+
+    Called with weights (texts,), it returns values by name: balanced accuracy, macro F1, log loss, ECE, the AUC of two
+    labels that both occur, and the F1 of each label. With weights of 1 they are those of `metrics`.
+    """
+
+    def __init__(self, probabilities: Floats, predicted: Integers, truth: Integers, *, labels: Sequence[str]) -> None:
+        self._labels, self._has_auc = labels, _has_auc(truth, labels)
+        self._cells = truth * len(labels) + predicted
+        true_probability = probabilities[np.arange(truth.size), truth]
+        self._losses = -np.log(np.maximum(true_probability, metrics.SMALLEST))
         confidence = probabilities[np.arange(truth.size), predicted]
         self._bins, self._gaps = metrics.calibration_bin(confidence), confidence - (truth == predicted)
-        if auc:
+        if self._has_auc:
             self._order = np.argsort(probabilities[:, 1], kind="stable")
             scores = probabilities[self._order, 1]
             self._starts = np.flatnonzero(np.r_[True, scores[1:] > scores[:-1]])  # of groups of equal scores
             self._positive = (truth == 1)[self._order].astype(np.float64)
 
-    def __call__(self, weights: NDArray[np.float64]) -> NDArray[np.float64]:
-        n, labels = weights.sum(), self._labels
+    def __call__(self, weights: Floats) -> dict[str, np.floating[Any]]:
+        n, labels = weights.sum(), len(self._labels)
         confusion = np.bincount(self._cells, weights, labels * labels).reshape(labels, labels)
-        right, there, answered = np.diagonal(confusion), confusion.sum(axis=1), confusion.sum(axis=0)
-        occurs = there + answered > 0
-        f1 = np.divide(2 * right, there + answered, out=np.zeros(labels), where=occurs)
-        recall = right[there > 0] / there[there > 0]
+        correct, support, predicted_count = np.diagonal(confusion), confusion.sum(axis=1), confusion.sum(axis=0)
+        occurs = support + predicted_count > 0
+        f1 = np.divide(2 * correct, support + predicted_count, out=np.zeros(labels), where=occurs)
+        recall = correct[support > 0] / support[support > 0]
         gaps = np.bincount(self._bins, weights * self._gaps, metrics.CALIBRATION_BINS)
-        values = [recall.mean(), f1[occurs].mean(), weights @ self._losses / n, np.abs(gaps).sum() / n]
-        if self._auc:
-            ordered = weights[self._order]
-            ones = ordered * self._positive
-            if self._starts.size < ordered.size:
-                ordered, ones = (np.add.reduceat(each, self._starts) for each in (ordered, ones))
-            zeros = ordered - ones
-            values.append(ones @ (np.cumsum(zeros) - zeros / 2) / (ones.sum() * zeros.sum()))
-        return np.array([*values, *f1])
+        values = {
+            "balanced_accuracy": recall.mean(),
+            "f1_macro": f1[occurs].mean(),
+            "log_loss": weights @ self._losses / n,
+            "ece": np.abs(gaps).sum() / n,
+        }
+        if self._has_auc:
+            values["auc"] = self._auc(weights)
+        return values | {f"f1.{label}": score for label, score in zip(self._labels, f1, strict=True)}
+
+    def _auc(self, weights: Floats) -> np.floating[Any]:
+        ordered = weights[self._order]
+        ones = ordered * self._positive
+        if self._starts.size < ordered.size:
+            ordered, ones = (np.add.reduceat(values, self._starts) for values in (ordered, ones))
+        zeros = ordered - ones
+        area: np.floating[Any] = ones @ (np.cumsum(zeros) - zeros / 2) / (ones.sum() * zeros.sum())
+        return area

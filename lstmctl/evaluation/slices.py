@@ -1,75 +1,75 @@
-"""The slices of `evaluate --by`: which texts belong together, by length, by unknown words, or by a column's value."""
+"""The slices of `evaluate --by`: texts grouped by length, by unknown words, or by a column of the data."""
 
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lstmctl.config import DataConfig
+from lstmctl.data.columns import column_text
+from lstmctl.data.datasets import Example
+from lstmctl.data.sources import open_source
 from lstmctl.errors import UsageError
+from lstmctl.model.classifier import Prediction
 
-if TYPE_CHECKING:
-    from lstmctl.data.datasets import Example
-    from lstmctl.model.classifier import Prediction
-
-MOST_VALUES = 20  # of a column; the others go together
+MOST_VALUES = 20  # of a column; texts with rarer values form one slice
 OTHERS = "(others)"
-_UNKNOWN = tuple(
-    (most, f"unknown words: {name}")
-    for most, name in ((0.0, "none"), (0.02, "up to 2 %"), (0.05, "up to 5 %"), (0.2, "up to 20 %"), (1.0, "more"))
-)
+_UNKNOWN = {"none": 0.0, "up to 2 %": 0.02, "up to 5 %": 0.05, "up to 20 %": 0.2, "more": 1.0}  # proportion of words
 
 
-def slices(
-    by: str, examples: "Sequence[Example]", predictions: "Sequence[Prediction]", config: DataConfig, *, home: Path
-) -> "dict[str, list[int]]":
-    """Names of slices and the places of their texts, in the order in which they are to be read."""
+def slice_texts(
+    by: str, examples: Sequence[Example], predictions: Sequence[Prediction], config: DataConfig, *, home: Path
+) -> dict[str, list[int]]:
+    """The name of each slice and the indices of its texts, in the order in which slices are shown.
+
+    by      "length", "unknown", or a column of `config.source`, where the examples come from.
+
+    Raises:
+        UsageError: the source has no columns, or not this one.
+    """
     if by == "length":
         return _by_length([prediction.reading.words for prediction in predictions])
     if by == "unknown":
-        shares = [len(each.reading.unknown) / max(1, each.reading.words) for each in predictions]
-        names = [next(name for most, name in _UNKNOWN if share <= most) for share in shares]
-        return _grouped(names, [name for _, name in _UNKNOWN])
-    values = _column(by, config, home=home)
-    names = [values.get(example.row, "") for example in examples]
+        readings = [prediction.reading for prediction in predictions]
+        proportions = [len(reading.unknown) / max(1, reading.words) for reading in readings]
+        names = [next(name for name, most in _UNKNOWN.items() if proportion <= most) for proportion in proportions]
+        return _group("unknown words: ", names, list(_UNKNOWN))
+    values = _read_column(by, config, home=home)
+    names = [values.get((example.row, example.text), "") for example in examples]
     frequent = [value for value, _ in Counter(names).most_common(MOST_VALUES)]
     names = [name if name in frequent else OTHERS for name in names]
-    return _grouped([f"{by}={name}" for name in names], [f"{by}={name}" for name in [*sorted(frequent), OTHERS]])
+    return _group(f"{by}=", names, [*sorted(frequent), OTHERS])
 
 
 def _by_length(words: Sequence[int]) -> dict[str, list[int]]:
-    """Quarters of the texts, as far as their lengths differ."""
+    """Quartiles of the number of words; fewer slices where quartiles coincide."""
     ends = sorted({int(end) for end in np.quantile(words, [0.25, 0.5, 0.75, 1], method="lower")})
     names, start = [], 0
     for end in ends:
         names.append(f"{start:,} words" if start == end else f"{start:,}–{end:,} words")
         start = end + 1
-    return _grouped([names[int(np.searchsorted(ends, count))] for count in words], names)
+    return _group("", [names[int(np.searchsorted(ends, count))] for count in words], names)
 
 
-def _grouped(names: Sequence[str], order: Sequence[str]) -> dict[str, list[int]]:
+def _group(prefix: str, names: Sequence[str], order: Sequence[str]) -> dict[str, list[int]]:
+    """The indices of each name that occurs, by name with a prefix."""
     groups: dict[str, list[int]] = {name: [] for name in order}
-    for place, name in enumerate(names):
-        groups[name].append(place)
-    return {name: places for name, places in groups.items() if places}
+    for index, name in enumerate(names):
+        groups[name].append(index)
+    return {prefix + name: indices for name, indices in groups.items() if indices}
 
 
-def _column(name: str, config: DataConfig, *, home: Path) -> dict[int, str]:
-    """By row number the value of another column of the data."""
-    from lstmctl.data.columns import column_text
-    from lstmctl.data.sources import open_source
-
-    if config.test_source is not None:
-        config = replace(config, source=config.test_source)
+def _read_column(name: str, config: DataConfig, *, home: Path) -> dict[tuple[int, str], str]:
+    """The value of another column, by row number and text: rows of several files can share a number."""
     source = open_source(config.source, replace(config, group_column=None), home=home, columns=True)
     if not source.has_columns:
         raise UsageError(f"--by {name}: {source.name} has no columns", hint="--by length or --by unknown")
     values = {}
     for _, row in source.rows:
-        if name not in (columns := row.columns or {}):
-            raise UsageError(f"--by {name}: there is no such column", hint=f"there are {', '.join(columns)}")
-        values[row.number] = column_text(columns[name])
+        columns = row.columns or {}
+        if name not in columns:
+            raise UsageError(f"--by {name}: no such column", hint=f"the columns are {', '.join(columns)}")
+        values[row.number, row.text] = column_text(columns[name])
     return values

@@ -1,10 +1,10 @@
-"""A trained model that answers: text → word ids → embedding → LSTM → head → probabilities, in NumPy.
+"""A trained model: text → word ids → embedding → LSTM → head → probabilities, in NumPy.
 
-The one forward pass of the program: prediction, evaluation, validation while training, and explanation all use it.
+The only forward pass of the program: prediction, evaluation, validation during training and explanation all use it.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,14 +13,14 @@ from lstmctl.config import PADDING, ModelConfig
 from lstmctl.model.lstm import Floats, Matrices, matrices_from_keras, pack, product, run
 from lstmctl.model.text import Encoded, Reading, Vocabulary, encode
 
-WINDOW = 1024  # texts that are sorted by length and read together
+WINDOW = 1024  # texts that are sorted by length and processed together
 DEEP_WINDOW = 128  # the same with several layers, which keep a row for every word of every text
 
-Ids = Sequence[int] | NDArray[np.int32]  # of the words of a text
+Ids = Sequence[int] | NDArray[np.int32]  # the word ids of a text
 
 
 class Prediction(NamedTuple):
-    """The answer for one text. `probabilities` are in the order of the model's labels and sum to 1."""
+    """The predicted label of a text. `probabilities` are in the order of the model's labels and sum to 1."""
 
     label: str
     probability: float  # of `label`
@@ -29,7 +29,7 @@ class Prediction(NamedTuple):
 
 
 class Classifier:
-    """A model in memory. Cheap to build: the word table fills as words are first seen."""
+    """A model in memory. Cheap to build: what the LSTM gets of a word is computed when it first occurs."""
 
     def __init__(self, config: ModelConfig, vocabulary: Vocabulary, weights: Mapping[str, Floats]) -> None:
         self.config = config
@@ -46,7 +46,7 @@ class Classifier:
         self._in_tables = np.zeros(config.vocab_size, np.bool_)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """For another process: what it is made of, which can be read-only there, not what it has worked out."""
+        """For another process: the parts, which may be read-only there, without the tables computed from them."""
         return type(self), (self.config, self.vocabulary, self._weights)
 
     def encode(self, text: str) -> Encoded:
@@ -55,30 +55,30 @@ class Classifier:
         return encode(text, self.vocabulary, max_len=config.max_len, cut=config.cut, start_word=config.start_word)
 
     def predict(self, texts: Sequence[str], *, threshold: float | None = None) -> list[Prediction]:
-        """One answer a text, in order. Without a threshold the most probable label wins; with one (two labels only)
-        the positive label wins from that probability on."""
+        """One prediction for each text, in order: the most probable label; or, with a threshold (two labels only), the
+        positive label where its probability is at least that."""
         encoded = [self.encode(text) for text in texts]
-        return self.answers(encoded, self.probabilities([text.ids for text in encoded]), threshold=threshold)
+        return self.predictions(encoded, self.probabilities([text.ids for text in encoded]), threshold=threshold)
 
-    def answers(
+    def predictions(
         self, encoded: Sequence[Encoded], probabilities: NDArray[np.float64], *, threshold: float | None = None
     ) -> list[Prediction]:
-        """What probabilities (texts, labels) say about texts. See `predict` for the threshold."""
-        chosen = predicted_labels(probabilities, threshold=threshold)
+        """The predictions that follow from probabilities (texts, labels). See `predict` for the threshold."""
+        indices = predicted_indices(probabilities, threshold=threshold)
         return [
-            Prediction(self.config.labels[place], float(row[place]), tuple(map(float, row)), text.reading)
-            for place, row, text in zip(chosen, probabilities, encoded, strict=True)
+            Prediction(self.config.labels[index], float(row[index]), tuple(map(float, row)), text.reading)
+            for index, row, text in zip(indices, probabilities, encoded, strict=True)
         ]
 
     def probabilities(self, texts: Sequence[Ids]) -> NDArray[np.float64]:
-        """(texts, labels). Every text is word ids below the vocabulary's size, at most `max_len` of them; 0 is allowed.
+        """(texts, labels). Each text is at most `max_len` word ids below the vocabulary's size; it may be empty.
 
-        A text's bits do not depend on the other texts, nor on their number.
+        A text's probabilities are the same to the bit whatever other texts are given.
         """
         return softmax(self.logits(texts))
 
     def logits(self, texts: Sequence[Ids]) -> NDArray[np.float64]:
-        """(texts, labels), of which the softmax is `probabilities`; with two labels the first one's are 0."""
+        """(texts, labels), whose softmax is `probabilities`; with two labels the logits of the first one are 0."""
         result = np.zeros((len(texts), len(self.config.labels)))
         window = WINDOW if self.config.layers == 1 else DEEP_WINDOW
         for start in range(0, len(texts), window):
@@ -88,47 +88,47 @@ class Classifier:
         return result
 
     def _pooled(self, texts: Sequence[Ids]) -> Floats:
-        """(texts, inputs of the head): what it sees of the last layer, as `ModelConfig.pools` says."""
+        """(texts, inputs of the head): the hidden states of the last layer, pooled as `ModelConfig.pools` says."""
         if self.config.padding == "pre":
             texts = [np.pad(np.asarray(text, np.int32), (self.config.max_len - len(text), 0)) for text in texts]
         lengths = np.fromiter((len(text) for text in texts), np.int64, len(texts))
         longest_first = np.argsort(-lengths, kind="stable")
         words = np.full((len(texts), lengths.max(initial=0)), PADDING, np.int32)
-        for place, number in enumerate(longest_first):
-            words[place, : lengths[number]] = texts[number]
+        for row, number in enumerate(longest_first):
+            words[row, : lengths[number]] = texts[number]
         self._fill_tables(words)
         hidden = np.empty((len(texts), len(self._head_kernel)), np.float32)
-        hidden[longest_first] = self._read(np.ascontiguousarray(words.T), lengths[longest_first])
+        hidden[longest_first] = self._run_layers(np.ascontiguousarray(words.T), lengths[longest_first])
         return hidden
 
-    def _read(self, words: NDArray[np.int32], lengths: NDArray[np.int64]) -> Floats:
-        """All layers, for words (longest, texts) and lengths, longest first. See `_pooled`."""
+    def _run_layers(self, words: NDArray[np.int32], lengths: NDArray[np.int64]) -> Floats:
+        """`_pooled` for words (steps, texts) and lengths (texts,), the longest text first."""
         tables, rows = self._tables, words
         for number, layer in enumerate(self._packed):
             last_states, all_states, max_states = [], [], []
-            on_top = number + 1 == len(self._packed)
+            is_last = number + 1 == len(self._packed)
             for name, packed in layer.items():
-                read = rows if name == "forward" else _backwards(rows, lengths)
-                states = None if on_top else np.zeros((*rows.shape, self.config.units), np.float32)
+                inputs = rows if name == "forward" else _reverse(rows, lengths)
+                states = None if is_last else np.zeros((*rows.shape, self.config.units), np.float32)
                 maximum = None
-                if on_top and "max" in self.config.pools:
+                if is_last and "max" in self.config.pools:
                     max_states.append(maximum := np.zeros((lengths.size, self.config.units), np.float32))
                 last_states.append(
-                    run(tables[name], read, lengths, packed.recurrent, all_states=states, max_state=maximum)
+                    run(tables[name], inputs, lengths, packed.recurrent, all_states=states, max_state=maximum)
                 )
                 if states is not None:
-                    all_states.append(states if name == "forward" else _backwards(states, lengths))
+                    all_states.append(states if name == "forward" else _reverse(states, lengths))
             if all_states:
-                # The layer above reads hidden states instead of words: a table with one row for each place.
-                states_below = np.concatenate(all_states, axis=-1)
-                inputs = states_below.reshape(-1, states_below.shape[-1])
-                above = self._packed[number + 1]
-                tables = {name: product(inputs, packed.kernel) + packed.bias for name, packed in above.items()}
+                # The next layer reads hidden states instead of words: a table with one row for each step of each text.
+                hidden = np.concatenate(all_states, axis=-1)
+                hidden = hidden.reshape(-1, hidden.shape[-1])
+                next_layer = self._packed[number + 1]
+                tables = {name: product(hidden, packed.kernel) + packed.bias for name, packed in next_layer.items()}
                 rows = np.arange(rows.size, dtype=np.int32).reshape(rows.shape)
         return np.concatenate([*last_states, *max_states], axis=-1)
 
     def _fill_tables(self, words: NDArray[np.int32]) -> None:
-        """Compute the tables' rows for words that were not seen before."""
+        """Compute the rows of the tables for words that occur for the first time."""
         needed = np.zeros_like(self._in_tables)
         needed[words] = True
         missing = np.flatnonzero(needed & ~self._in_tables)
@@ -139,7 +139,11 @@ class Classifier:
 
 
 def softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The softmax of (texts, labels), of which with two labels the first is 0."""
+    """The softmax of logits (texts, labels); with two labels those of the first must be 0.
+
+    >>> softmax(np.array([[0.0, 0.0], [0.0, np.log(3)]])).round(3).tolist()
+    [[0.5, 0.5], [0.25, 0.75]]
+    """
     if logits.shape[1] == 2:
         positive = 0.5 + 0.5 * np.tanh(0.5 * logits[:, 1:])
         return np.concatenate([1 - positive, positive], axis=1)
@@ -152,22 +156,23 @@ def _matrices(weights: Mapping[str, Floats], prefix: str) -> Matrices:
     return matrices_from_keras(*(weights[f"{prefix}.{part}"] for part in ("kernel", "recurrent_kernel", "bias")))
 
 
-T = TypeVar("T", bound=np.generic)
+def _reverse(values: NDArray[Any], lengths: NDArray[np.int64]) -> NDArray[Any]:
+    """Values (steps, texts, …) with the first `lengths` (texts,) steps of each text in reverse order."""
+    step = np.arange(values.shape[0])[:, None]
+    source = np.where(step < lengths, lengths - 1 - step, step)
+    result: NDArray[Any] = values[source, np.arange(values.shape[1])]
+    return result
 
 
-def _backwards(places: NDArray[T], lengths: NDArray[np.int64]) -> NDArray[T]:
-    """(longest, texts, …) with the first `lengths` places of each text in reverse; what follows them is kept."""
-    place = np.arange(places.shape[0])[:, None]
-    reverse = np.where(place < lengths, lengths - 1 - place, place)
-    reversed_places: NDArray[T] = places[reverse, np.arange(places.shape[1])]
-    return reversed_places
+def predicted_indices(probabilities: NDArray[np.float64], *, threshold: float | None = None) -> NDArray[np.intp]:
+    """(texts,) the index of the predicted label: the most probable one, or with a threshold 1 where its probability is
+    at least that. Of equally probable labels the later one, so P(positive) = ½ is positive.
 
-
-def predicted_labels(probabilities: NDArray[np.float64], *, threshold: float | None = None) -> NDArray[np.intp]:
-    """(texts,): the label's place for each text; of equals the later label, so P(positive) = ½ is positive."""
+    >>> predicted_indices(np.array([[0.5, 0.5], [0.6, 0.4]])).tolist()
+    [1, 0]
+    >>> predicted_indices(np.array([[0.5, 0.5], [0.6, 0.4]]), threshold=0.3).tolist()
+    [1, 1]
+    """
     if threshold is not None:
-        positive: NDArray[np.intp] = (probabilities[:, 1] >= threshold).astype(np.intp)
-        return positive
-    from_the_end: NDArray[np.intp] = np.argmax(probabilities[:, ::-1], axis=1)
-    chosen: NDArray[np.intp] = probabilities.shape[1] - 1 - from_the_end
-    return chosen
+        return np.asarray(probabilities[:, 1] >= threshold, np.intp)
+    return np.asarray(probabilities.shape[1] - 1 - np.argmax(probabilities[:, ::-1], axis=1), np.intp)

@@ -70,7 +70,7 @@ def explain(classifier: Classifier, text: str, *, threshold: float | None = None
     # A shorter text has room for the start word, even where there was none in this one.
     others = [clip(start_word + words, config.max_len, config.cut) for words in beginnings + without]
     probabilities = classifier.probabilities([encoded.ids, *others])
-    (prediction,) = classifier.answers([encoded], probabilities[:1], threshold=threshold)
+    (prediction,) = classifier.predictions([encoded], probabilities[:1], threshold=threshold)
     label = config.positive or prediction.label
     whole, *rest = probabilities[:, config.labels.index(label)]
     running = np.array([*rest[: len(ids)], whole])

@@ -16,7 +16,7 @@ from lstmctl.evaluation.calibration import best_temperature, folded
 from lstmctl.evaluation.intervals import Comparison, compare_models
 from lstmctl.evaluation.metrics import log_loss
 from lstmctl.evaluation.report import Evaluation, measure
-from lstmctl.model.classifier import Classifier, predicted_labels, softmax
+from lstmctl.model.classifier import Classifier, predicted_indices, softmax
 from lstmctl.model.lstm import Floats
 from lstmctl.registry.artifact import pack
 from lstmctl.registry.card import ModelCard
@@ -79,7 +79,7 @@ def _measured(classifier: Classifier, plan: Plan, *, temperature: float) -> tupl
     """The test part's evaluation, and the comparison with naive Bayes; on validation where there is no test part."""
     name, part = ("test", plan.test) if plan.test.ids else ("validation", plan.validation)
     answers = classifier.probabilities(part.ids)
-    vs_baseline = compare_models(plan.baselines.answers[name] == part.truth, predicted_labels(answers) == part.truth)
+    vs_baseline = compare_models(plan.baselines.predicted[name] == part.truth, predicted_indices(answers) == part.truth)
     if name != "test":
         return None, vs_baseline
     return measure(answers, part.truth, labels=plan.model.labels, temperature=temperature), vs_baseline

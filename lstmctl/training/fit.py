@@ -13,7 +13,7 @@ from lstmctl.evaluation.calibration import calibrated_log_loss
 from lstmctl.evaluation.intervals import wilson
 from lstmctl.evaluation.metrics import accuracy, log_loss
 from lstmctl.history import EpochRecord, best
-from lstmctl.model.classifier import Classifier, predicted_labels, softmax
+from lstmctl.model.classifier import Classifier, predicted_indices, softmax
 from lstmctl.model.lstm import Floats
 from lstmctl.process import signals_deferred
 from lstmctl.training import forward
@@ -151,7 +151,7 @@ class Fit:
         classifier, truth = Classifier(plan.model, plan.vocabulary, self.weights()), plan.validation.truth
         logits = classifier.logits(plan.validation.ids)
         answers = softmax(logits)
-        predicted = predicted_labels(answers)
+        predicted = predicted_indices(answers)
         calibrated = None
         if plan.training.calibration == "temperature":
             calibrated = calibrated_log_loss(logits, truth)

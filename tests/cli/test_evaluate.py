@@ -1,10 +1,11 @@
-"""evaluate: on the texts that were kept aside, or on others; never a number from the wrong rows."""
+"""evaluate: on the test part of a model's own data, or on other data; never a number from the wrong rows."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, log_loss
-from toy import register_toy
+from toy import CONFIG, register_toy
 
 from lstmctl.config import DataConfig
 from lstmctl.data.datasets import load
@@ -20,25 +21,25 @@ def labelled(tmp_path):
     return path
 
 
-def test_numbers_are_those_of_scikit_learn(cli, tmp_path, labelled):
+def test_numbers_agree_with_sklearn(cli, tmp_path, labelled):
     register_toy(tmp_path / "home")
     result = cli("evaluate", "--data", labelled, "--json")
     assert result.code == 0, result.err
     measured = json.loads(result.out)
     predictions = [json.loads(line) for line in cli("predict", "--json", "-i", labelled).lines]
-    truth, answers = [label for _, label in ROWS], [each["label"] for each in predictions]
-    matrix = confusion_matrix(truth, answers, labels=["neg", "pos"])
+    truth, predicted = [label for _, label in ROWS], [prediction["label"] for prediction in predictions]
+    matrix = confusion_matrix(truth, predicted, labels=["neg", "pos"])
     assert measured["schema"] == "lstmctl.evaluation/1"
     assert measured["n"] == len(ROWS)
-    assert measured["metrics"]["accuracy"]["value"] == pytest.approx(accuracy_score(truth, answers))
-    assert measured["metrics"]["f1_macro"]["value"] == pytest.approx(f1_score(truth, answers, average="macro"))
-    probabilities = [[each["probabilities"]["neg"], each["probabilities"]["pos"]] for each in predictions]
+    assert measured["metrics"]["accuracy"]["value"] == pytest.approx(accuracy_score(truth, predicted))
+    assert measured["metrics"]["f1_macro"]["value"] == pytest.approx(f1_score(truth, predicted, average="macro"))
+    probabilities = [[row["probabilities"]["neg"], row["probabilities"]["pos"]] for row in predictions]
     assert measured["metrics"]["log_loss"]["value"] == pytest.approx(log_loss(truth, probabilities))
     assert [list(row.values()) for row in measured["confusion"].values()] == matrix.tolist()
     assert measured["metrics"]["accuracy"]["low"] < 0.8 < measured["metrics"]["accuracy"]["high"]
 
 
-def test_tsv_has_a_header_and_a_metric_a_line(cli, tmp_path, labelled):
+def test_tsv(cli, tmp_path, labelled):
     register_toy(tmp_path / "home")
     header, *rows = [line.split("\t") for line in cli("evaluate", "--data", labelled).lines]
     assert header == ["metric", "value", "low", "high", "n", "slice", "model"]
@@ -48,7 +49,7 @@ def test_tsv_has_a_header_and_a_metric_a_line(cli, tmp_path, labelled):
 
 
 @pytest.mark.parametrize("columns", [60, 80, 200])
-def test_the_screen_fits(cli, tmp_path, labelled, monkeypatch, columns):
+def test_screen_fits(cli, tmp_path, labelled, monkeypatch, columns):
     monkeypatch.setenv("COLUMNS", str(columns))
     register_toy(tmp_path / "home")
     result = cli("evaluate", "tiny@1", "--data", labelled, terminal=True)
@@ -62,7 +63,7 @@ def own_data(labelled):
     return {"data": config, "data_sha256": load(config, home=labelled.parent).sha256}
 
 
-def test_its_own_test_part_is_the_default(cli, tmp_path, labelled):
+def test_own_test_part_is_default(cli, tmp_path, labelled):
     register_toy(tmp_path / "home", **own_data(labelled))
     result = cli("evaluate", "--json")
     assert result.code == 0, result.err
@@ -71,19 +72,19 @@ def test_its_own_test_part_is_the_default(cli, tmp_path, labelled):
     assert json.loads(cli("evaluate", "--part", "val", "--json").out)["n"] == len(data.validation)
 
 
-def test_its_own_data_by_name_is_still_only_the_part_it_has_not_seen(cli, tmp_path, labelled):
+def test_own_data_by_name(cli, tmp_path, labelled):
     register_toy(tmp_path / "home", **own_data(labelled))
     assert cli("evaluate", "--data", labelled, "--json").out == cli("evaluate", "--json").out
 
 
-def test_a_threshold_is_not_judged_where_it_was_chosen_however_that_part_is_named(cli, tmp_path, labelled):
+def test_threshold_not_measured_on_validation(cli, tmp_path, labelled):
     register_toy(tmp_path / "home", **own_data(labelled))
     result = cli("evaluate", "--data", labelled, "--part", "val", "--threshold", "auto:f1")
     assert result.code == 2
-    assert "must not be judged on it" in result.err
+    assert "must not be measured there" in result.err
 
 
-def test_texts_it_was_trained_on_are_counted_in_a_warning(cli, tmp_path, labelled):
+def test_training_texts_are_counted(cli, tmp_path, labelled):
     register_toy(tmp_path / "home", **own_data(labelled))
     copy = tmp_path / "copy.csv"
     copy.write_text(labelled.read_text().upper().replace("TEXT,LABEL", "text,label") + "new,pos\n")
@@ -95,7 +96,7 @@ def test_texts_it_was_trained_on_are_counted_in_a_warning(cli, tmp_path, labelle
     assert "warning" not in cli("evaluate", "--json").err
 
 
-def test_changed_data_is_65_and_missing_data_66(cli, tmp_path, labelled):
+def test_changed_or_missing_data(cli, tmp_path, labelled):
     register_toy(tmp_path / "home", **own_data(labelled))
     with labelled.open("a") as file:
         file.write("one more,pos\n")
@@ -108,7 +109,7 @@ def test_changed_data_is_65_and_missing_data_66(cli, tmp_path, labelled):
     assert "--data" in missing.err
 
 
-def test_a_label_that_the_model_does_not_know_is_65_with_the_option_filled_in(cli, tmp_path):
+def test_unknown_label_hints_rename(cli, tmp_path):
     register_toy(tmp_path / "home")
     (tmp_path / "stars.csv").write_text("text,label\ngood,5\nbad,neg\n")
     result = cli("evaluate", "--data", tmp_path / "stars.csv")
@@ -125,7 +126,7 @@ def test_a_label_that_the_model_does_not_know_is_65_with_the_option_filled_in(cl
         (["--data", "missing.csv"], 66, "missing.csv"),
         (["--data", "imbd"], 66, "did you mean imdb"),
         (["--threshold", "2"], 2, "--threshold"),
-        (["--threshold", "auto:f1", "--part", "val"], 2, "must not be judged on it"),
+        (["--threshold", "auto:f1", "--part", "val"], 2, "must not be measured there"),
         (["--worst", "-1"], 2, "--worst must be 0 or more"),
         (["--fail-under", "accuracy"], 2, "METRIC=X"),
         (["--fail-under", "accuracy=1.5"], 2, "between 0 and 1"),
@@ -134,7 +135,7 @@ def test_a_label_that_the_model_does_not_know_is_65_with_the_option_filled_in(cl
         (["--part", "train"], 2, "train"),
     ],
 )
-def test_mistakes(cli, tmp_path, arguments, code, message):
+def test_usage_errors(cli, tmp_path, arguments, code, message):
     register_toy(tmp_path / "home")
     result = cli("evaluate", *arguments)
     assert result.code == code
@@ -147,84 +148,126 @@ def test_mistakes(cli, tmp_path, arguments, code, message):
 
 @pytest.fixture
 def table(tmp_path):
-    """60 texts, right but for every fifth; the shop is a column."""
+    """60 texts, of which the model gets every fifth wrong; the shop is a column."""
     path = tmp_path / "table.csv"
     rows = [f"{text} {'film ' * (n % 4)}w{n},{label},{'ab'[n % 2]}" for n, (text, label) in enumerate(ROWS * 3)]
     path.write_text("text,label,shop\n" + "\n".join(rows) + "\n")
     return path
 
 
-def test_fail_under_ends_with_1_and_the_reason(cli, tmp_path, table):
+def test_fail_under(cli, tmp_path, table):
     register_toy(tmp_path / "home")
     passed = cli("evaluate", "--data", table, "--fail-under", "accuracy=0.8", "--fail-under", "auc=0.5")
     assert (passed.code, passed.err) == (0, "")
     missed = cli("evaluate", "--data", table, "--fail-under", "accuracy=0.8,low", "--fail-under", "recall.neg=0.9")
     assert missed.code == 1 and missed.out == passed.out
-    assert "tiny@1: accuracy is 0.8000; the lower end of its interval must be 0.8 or more, and is 0.68" in missed.err
-    assert "tiny@1: recall.neg is 0.6667; it must be 0.9 or more" in missed.err
+    assert "tiny@1: accuracy, lower end of the interval, is 0.6822, below 0.8" in missed.err
+    assert "tiny@1: recall.neg is 0.6667, below 0.9" in missed.err
     unknown = cli("evaluate", "--data", table, "--fail-under", "beauty=0.5")
-    assert unknown.code == 2 and "there are accuracy" in unknown.err
+    assert unknown.code == 2 and "the metrics are accuracy" in unknown.err
 
 
 @pytest.mark.parametrize("by", ["length", "unknown", "shop"])
-def test_slices_divide_the_texts(cli, tmp_path, table, by):
+def test_slices(cli, tmp_path, table, by):
     register_toy(tmp_path / "home")
-    whole = json.loads(cli("evaluate", "--data", table, "--by", by, "--json").out)
-    parts = whole["slices"]
-    assert len(parts) >= 2 and sum(part["n"] for part in parts.values()) == whole["n"] == 60
-    right = sum(part["metrics"]["accuracy"]["value"] * part["n"] for part in parts.values())
-    assert right == pytest.approx(48)
+    measured = json.loads(cli("evaluate", "--data", table, "--by", by, "--json").out)
+    slices = measured["slices"]
+    assert len(slices) >= 2 and sum(part["n"] for part in slices.values()) == measured["n"] == 60
+    correct = sum(part["metrics"]["accuracy"]["value"] * part["n"] for part in slices.values())
+    assert correct == pytest.approx(48)
     rows = [line.split("\t") for line in cli("evaluate", "--data", table, "--by", by).lines]
-    assert {row[5] for row in rows[1:]} == {"all", *parts}
+    assert {row[5] for row in rows[1:]} == {"all", *slices}
     if by == "shop":
-        assert list(parts) == ["shop=a", "shop=b"] and parts["shop=a"]["n"] == 30
+        assert list(slices) == ["shop=a", "shop=b"] and slices["shop=a"]["n"] == 30
 
 
-def test_a_slice_by_no_column(cli, tmp_path, table):
+def test_slices_by_missing_column(cli, tmp_path, table):
     register_toy(tmp_path / "home")
     result = cli("evaluate", "--data", table, "--by", "price")
-    assert result.code == 2 and "there are text, label, shop" in result.err
+    assert result.code == 2 and "the columns are text, label, shop" in result.err
 
 
-def test_the_most_confident_mistakes(cli, tmp_path, table):
+def test_slices_of_validation_file(cli, tmp_path, table):
+    """The values of the column are those of the file that the part comes from."""
+    validation = tmp_path / "validation.csv"
+    validation.write_text(table.read_text().replace(",a\n", ",v\n").replace(",b\n", ",w\n"))
+    data = DataConfig(source=str(table), val_source=str(validation), test_source=str(table))
+    register_toy(tmp_path / "home", data=data, data_sha256=load(data, home=tmp_path).sha256)
+    slices = json.loads(cli("evaluate", "--part", "val", "--by", "shop", "--json").out)["slices"]
+    assert {name: part["n"] for name, part in slices.items()} == {"shop=v": 30, "shop=w": 30}
+
+
+def test_slices_of_several_files(cli, tmp_path):
+    """Rows of two files have the same numbers."""
     register_toy(tmp_path / "home")
-    whole = json.loads(cli("evaluate", "--data", table, "--worst", 100, "--json").out)
-    assert len(whole["worst"]) == 12
-    probabilities = [mistake["probability"] for mistake in whole["worst"]]
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    for shop, n in (("a", 3), ("b", 5)):
+        rows = [f"good {shop}{row},pos,{shop}\nbad {shop}{row},neg,{shop}\n" for row in range(n)]
+        (folder / f"{shop}.csv").write_text("text,label,shop\n" + "".join(rows))
+    slices = json.loads(cli("evaluate", "--data", folder, "--by", "shop", "--json").out)["slices"]
+    assert {name: part["n"] for name, part in slices.items()} == {"shop=a": 6, "shop=b": 10}
+
+
+def test_worst_mistakes(cli, tmp_path, table):
+    register_toy(tmp_path / "home")
+    worst = json.loads(cli("evaluate", "--data", table, "--worst", 100, "--json").out)["worst"]
+    assert len(worst) == 12
+    probabilities = [mistake["probability"] for mistake in worst]
     assert probabilities == sorted(probabilities, reverse=True) and min(probabilities) >= 0.5
-    assert all(mistake["answer"] == "pos" and mistake["label"] == "neg" for mistake in whole["worst"])
+    assert all(mistake["predicted"] == "pos" and mistake["label"] == "neg" for mistake in worst)
     rows = [line.split("\t") for line in cli("evaluate", "--data", table, "--worst", 3).lines]
-    assert rows[0] == ["model", "row", "label", "answer", "probability", "text"] and len(rows) == 4
+    assert rows[0] == ["model", "row", "label", "predicted", "probability", "text"] and len(rows) == 4
     screen = cli("evaluate", "--data", table, "--worst", 1, terminal=True)
-    assert f"row {whole['worst'][0]['row']}: pos" in screen.out
+    assert f"row {worst[0]['row']}: predicted pos" in screen.out
 
 
-def test_a_threshold_is_chosen_on_validation_and_said(cli, tmp_path, labelled):
+def test_auto_threshold(cli, tmp_path, labelled):
     register_toy(tmp_path / "home", **own_data(labelled))
     answer = json.loads(cli("evaluate", "--threshold", "auto:f1", "--json").out)
     assert 0 < answer["threshold"] < 1
     fixed = json.loads(cli("evaluate", "--threshold", answer["threshold"], "--json").out)
     assert fixed["confusion"] == answer["confusion"]
+    screen = cli("evaluate", "--threshold", "0.4", terminal=True).out
+    assert "predicts pos at probability ≥ 0.400" in screen
 
 
-def test_models_are_compared_on_the_same_texts(cli, tmp_path, table):
+def test_compares_models(cli, tmp_path, table):
+    """tiny@2 reads the last two words only. Of the texts labelled neg it gets those right that end in "bad" and a word
+    it does not know: 3 of the 12 "bad …" and 3 of the 12 "good good bad …", which tiny@1 gets wrong."""
+    register_toy(tmp_path / "home")
+    register_toy(tmp_path / "home", config=replace(CONFIG, max_len=2))
+    command = ["evaluate", "tiny@1", "tiny@2", "--data", table]
+    first, second, comparison = map(json.loads, cli(*command, "--json").lines)
+    assert (first["model"], second["model"]) == ("tiny@1", "tiny@2")
+    assert (first["metrics"]["accuracy"]["value"], second["metrics"]["accuracy"]["value"]) == (48 / 60, 30 / 60)
+    assert (comparison["only_first"], comparison["only_second"], comparison["n"]) == (21, 3, 60)
+    assert comparison["difference"] == pytest.approx(-18 / 60)
+    assert comparison["low"] < -18 / 60 < comparison["high"] < 0
+    assert comparison["p"] == pytest.approx(2 * (1 + 24 + 276 + 2024) / 2**24)
+    assert comparison["in_words"] == "the first is better"
+    screen = cli(*command, terminal=True).out
+    assert "tiny@2 compared with tiny@1" in screen and "tiny@1 is better" in screen
+    assert "only tiny@2 correct: 3 · only tiny@1: 21" in screen
+    rows = [line.split("\t") for line in cli(*command).lines]
+    assert rows[-2][:2] == ["accuracy.difference", "-0.300000"] and rows[-1][:2] == ["mcnemar.p", "0.000277"]
+    swapped = json.loads(cli("evaluate", "tiny@2", "tiny@1", "--data", table, "--json").lines[-1])
+    assert swapped["in_words"] == "the second is better" and swapped["difference"] == pytest.approx(18 / 60)
+
+
+def test_identical_models_are_not_distinguishable(cli, tmp_path, table):
     for _ in range(2):
         register_toy(tmp_path / "home")
-    first, second, comparison = map(json.loads, cli("evaluate", "tiny@1", "tiny@2", "--data", table, "--json").lines)
-    assert (first["model"], second["model"]) == ("tiny@1", "tiny@2")
+    comparison = json.loads(cli("evaluate", "tiny@1", "tiny@2", "--data", table, "--json").lines[-1])
     assert (comparison["difference"], comparison["p"]) == (0, 1)
     assert comparison["in_words"] == "not distinguishable at n = 60"
-    screen = cli("evaluate", "tiny@1", "tiny@2", "--data", table, terminal=True)
-    assert "tiny@2 against tiny@1" in screen.out and "not distinguishable at n = 60" in screen.out
-    rows = [line.split("\t") for line in cli("evaluate", "tiny@1", "tiny@2", "--data", table).lines]
-    assert [row[0] for row in rows[-2:]] == ["accuracy.difference", "mcnemar.p"]
 
 
-def test_models_of_different_data_need_texts_that_neither_has_seen(cli, tmp_path, labelled):
+def test_models_of_different_data(cli, tmp_path, labelled):
     register_toy(tmp_path / "home", **own_data(labelled))
     register_toy(tmp_path / "home")
     result = cli("evaluate", "tiny@1", "tiny@2")
-    assert result.code == 65 and "kept away from different texts" in result.err
+    assert result.code == 65 and "have different held-out texts" in result.err
 
 
 # --- plot --kind roc, calibration, confusion -------------------------------------------------------------------------
@@ -232,7 +275,7 @@ def test_models_of_different_data_need_texts_that_neither_has_seen(cli, tmp_path
 
 @pytest.mark.parametrize("columns", [40, 80, 200])
 @pytest.mark.parametrize("kind", ["roc", "calibration", "confusion"])
-def test_diagrams_are_drawn(cli, tmp_path, table, monkeypatch, kind, columns):
+def test_diagrams(cli, tmp_path, table, monkeypatch, kind, columns):
     monkeypatch.setenv("COLUMNS", str(columns))
     for _ in range(2):
         register_toy(tmp_path / "home")
@@ -247,14 +290,14 @@ def test_diagrams_are_drawn(cli, tmp_path, table, monkeypatch, kind, columns):
     assert (two.code == 2) == (kind == "confusion")
 
 
-def test_the_numbers_of_diagrams(cli, tmp_path, table):
+def test_diagram_numbers(cli, tmp_path, table):
     register_toy(tmp_path / "home")
     measured = json.loads(cli("evaluate", "--data", table, "--json").out)
     confusion = json.loads(cli("plot", "--kind", "confusion", "--data", table, "--json").out)
     assert confusion["confusion"] == measured["confusion"]
     rows = [line.split("\t") for line in cli("plot", "--kind", "confusion", "--data", table, "--format", "tsv").lines]
     assert {(row[1], row[2]): int(row[3]) for row in rows[1:]} == {
-        (label, answer): n for label, row in measured["confusion"].items() for answer, n in row.items()
+        (label, predicted): n for label, row in measured["confusion"].items() for predicted, n in row.items()
     }
     points = json.loads(cli("plot", "--kind", "roc", "--data", table, "--json").out)["points"]
     area = sum((b["x"] - a["x"]) * (a["y"] + b["y"]) / 2 for a, b in zip(points, points[1:], strict=False))
@@ -265,7 +308,7 @@ def test_the_numbers_of_diagrams(cli, tmp_path, table):
     assert rows[0] == ["model", "x", "y", "low", "high", "n"] and len(rows) == len(bins) + 1
 
 
-def test_a_roc_needs_both_labels_and_data_a_diagram(cli, tmp_path):
+def test_roc_needs_both_labels(cli, tmp_path):
     register_toy(tmp_path / "home")
     (tmp_path / "one.csv").write_text("text,label\ngood,pos\nbad,pos\n")
     result = cli("plot", "--kind", "roc", "--data", tmp_path / "one.csv")

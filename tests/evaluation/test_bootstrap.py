@@ -1,15 +1,15 @@
-"""Intervals of the stratified bootstrap: prepared metrics are the plain ones, intervals those of a slow one."""
+"""Stratified bootstrap: weighted metrics agree with scikit-learn, intervals with a slow bootstrap."""
 
 import numpy as np
 import pytest
 import sklearn.metrics
 
 from lstmctl.evaluation import intervals, metrics
-from lstmctl.evaluation.report import _Weighted, measure
-from lstmctl.model.classifier import predicted_labels
+from lstmctl.evaluation.report import WeightedMetrics, measure
+from lstmctl.model.classifier import predicted_indices
 
 
-def answers(n, *, labels=2, seed=0, sharp=2.0, decimals=9):
+def predictions(n, *, labels=2, seed=0, sharp=2.0, decimals=9):
     """Truth (n,) and probabilities (n, labels) that know something of it; few decimals make ties."""
     generator = np.random.default_rng(seed)
     truth = generator.integers(0, labels, n)
@@ -20,12 +20,12 @@ def answers(n, *, labels=2, seed=0, sharp=2.0, decimals=9):
 
 
 def plain(truth, probabilities):
-    """All that `_Weighted` gives, from scikit-learn on the texts themselves."""
-    predicted, labels = predicted_labels(probabilities), range(probabilities.shape[1])
-    there = sorted(set(truth) | set(predicted))
+    """The same numbers as `WeightedMetrics`, from scikit-learn, for texts that are repeated."""
+    predicted, labels = predicted_indices(probabilities), range(probabilities.shape[1])
+    occurring = sorted(set(truth) | set(predicted))
     values = [
         sklearn.metrics.balanced_accuracy_score(truth, predicted),
-        sklearn.metrics.f1_score(truth, predicted, average="macro", labels=there, zero_division=0),
+        sklearn.metrics.f1_score(truth, predicted, average="macro", labels=occurring, zero_division=0),
         sklearn.metrics.log_loss(truth, probabilities, labels=list(labels)),
         metrics.calibration_error(probabilities, truth, predicted),
     ]
@@ -35,49 +35,51 @@ def plain(truth, probabilities):
 
 
 def weighted(truth, probabilities):
-    labels = probabilities.shape[1]
-    return _Weighted(probabilities, predicted_labels(probabilities), truth, labels=labels, auc=labels == 2)
+    metric = WeightedMetrics(
+        probabilities, predicted_indices(probabilities), truth, labels=[str(n) for n in range(probabilities.shape[1])]
+    )
+    return lambda weights: list(metric(weights).values())
 
 
 @pytest.mark.filterwarnings("ignore:y_pred contains classes not in y_true")
 @pytest.mark.parametrize("decimals", [9, 1])
 @pytest.mark.parametrize("labels", [2, 3, 7])
-def test_a_weighted_metric_is_that_of_the_texts_repeated(labels, decimals):
-    truth, probabilities = answers(90, labels=labels, decimals=decimals)
+def test_weights_repeat_texts(labels, decimals):
+    truth, probabilities = predictions(90, labels=labels, decimals=decimals)
     prepared = weighted(truth, probabilities)
     np.testing.assert_allclose(prepared(np.ones(90)), plain(truth, probabilities), atol=1e-9)
-    for weights in intervals.resampled(truth, resamples=5):
+    for weights in intervals.bootstrap_samples(truth, resamples=5):
         repeated = np.repeat(np.arange(90), weights.astype(int))
         np.testing.assert_allclose(prepared(weights), plain(truth[repeated], probabilities[repeated]), atol=1e-9)
 
 
-def test_drawn_sets_have_as_many_texts_of_each_label():
+def test_samples_are_stratified():
     truth = np.array([0] * 7 + [2] * 5 + [1] * 30)
-    for weights in intervals.resampled(truth, resamples=20):
+    for weights in intervals.bootstrap_samples(truth, resamples=20):
         assert [weights[truth == label].sum() for label in range(3)] == [7, 30, 5]
-    first, again, other = (next(intervals.resampled(truth, seed=seed)).tolist() for seed in (3, 3, 4))
+    first, again, other = (next(intervals.bootstrap_samples(truth, seed=seed)).tolist() for seed in (3, 3, 4))
     assert first == again != other
 
 
-def test_intervals_are_those_of_a_slow_bootstrap():
-    """Drawn with other numbers, one label after the other, by another's hand: equal within bootstrap error."""
-    truth, probabilities = answers(400)
+def test_agrees_with_slow_bootstrap():
+    """Another random generator, one label after the other: equal within bootstrap error."""
+    truth, probabilities = predictions(400)
     measured = measure(probabilities, truth, labels=("a", "b")).metrics
     generator = np.random.default_rng(99)
-    drawn = []
+    samples = []
     for _ in range(600):
-        places = np.concatenate(
+        indices = np.concatenate(
             [generator.choice(np.flatnonzero(truth == label), np.sum(truth == label)) for label in (0, 1)]
         )
-        drawn.append(plain(truth[places], probabilities[places]))
-    drawn = np.array(drawn)
-    low, high = np.percentile(drawn, [2.5, 97.5], axis=0)
+        samples.append(plain(truth[indices], probabilities[indices]))
+    samples = np.array(samples)
+    low, high = np.percentile(samples, [2.5, 97.5], axis=0)
     names = ["balanced_accuracy", "f1_macro", "log_loss", "ece", "auc", "f1.a", "f1.b"]
-    for place, name in enumerate(names):
-        metric, width = measured[name], high[place] - low[place]
-        expected = (low[place], high[place])
-        if name == "ece":  # less what drawing again adds
-            unbiased, width = 2 * metric.value - drawn[:, place].mean(), 2.18 * 2 * drawn[:, place].std()
+    for index, name in enumerate(names):
+        metric, width = measured[name], high[index] - low[index]
+        expected = (low[index], high[index])
+        if name == "ece":  # minus the bias of resampling
+            unbiased, width = 2 * metric.value - samples[:, index].mean(), 2.18 * 2 * samples[:, index].std()
             expected = (max(0, unbiased - width / 2), unbiased + width / 2)
         assert metric.low == pytest.approx(expected[0], abs=0.15 * width), name
         assert metric.high == pytest.approx(expected[1], abs=0.15 * width), name
@@ -93,26 +95,26 @@ def test_intervals_are_those_of_a_slow_bootstrap():
         ([0], "fewer than 20 texts"),
     ],
 )
-def test_no_interval_where_none_would_be_honest(truth, reason):
+def test_reason_without_interval(truth, reason):
     truth = np.array(truth)
     probabilities = np.tile([0.6, 0.4], (truth.size, 1))
     measured = measure(probabilities, truth, labels=("a", "b")).metrics
     assert measured["log_loss"][1:] == (None, None, truth.size, reason)
-    assert measured["accuracy"].low is not None  # Wilson's is honest for any number
+    assert measured["accuracy"].low is not None  # Wilson's interval holds for any number
 
 
-def test_certainty_is_not_feigned():
-    """All right: every drawn set is all right, and says nothing of the next text."""
+def test_no_interval_without_variation():
+    """Without mistakes, every bootstrap sample is without mistakes."""
     truth = np.array([0, 1] * 20)
     probabilities = np.where(truth[:, None] == np.arange(2), 0.9, 0.1)
     measured = measure(probabilities, truth, labels=("a", "b")).metrics
     for name in ("balanced_accuracy", "f1_macro", "auc", "f1.a"):
         assert measured[name].value == 1
-        assert (measured[name].low, measured[name].reason) == (None, "every drawn set of texts gives the same")
+        assert (measured[name].low, measured[name].reason) == (None, "no variation across bootstrap samples")
     assert measured["accuracy"].low == pytest.approx(0.9124, abs=1e-4) and measured["accuracy"].high == 1
 
 
-def test_one_label_has_no_auc_and_the_rest_is_measured():
+def test_single_label_has_no_auc():
     truth = np.zeros(40, int)
     probabilities = np.random.default_rng(0).dirichlet([3, 1], 40)
     measured = measure(probabilities, truth, labels=("a", "b")).metrics

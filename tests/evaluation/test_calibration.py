@@ -1,4 +1,4 @@
-"""Calibration: the temperature is the best one, and folding it in changes how sure a model is and nothing else."""
+"""Calibration: the temperature minimizes the log loss, and folding it in changes probabilities only."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from toy import CONFIG, WORDS, toy_weights
 
 from lstmctl.evaluation import metrics
 from lstmctl.evaluation.calibration import HIGHEST, LOWEST, best_temperature, calibrated_log_loss, folded, uncalibrated
-from lstmctl.model.classifier import Classifier, predicted_labels
+from lstmctl.model.classifier import Classifier, predicted_indices
 
 
 def softmax(logits):
@@ -17,8 +17,8 @@ def softmax(logits):
     return raised / raised.sum(axis=1, keepdims=True)
 
 
-def drawn(seed, labels, sharpness, n=400):
-    """Logits and labels that are drawn from what the logits, times a sharpness, say."""
+def sample(seed, labels, sharpness, n=400):
+    """Random logits, and labels with the probabilities softmax(sharpness * logits)."""
     generator = np.random.default_rng(seed)
     logits = generator.normal(0, 2, (n, labels))
     if labels == 2:
@@ -29,8 +29,8 @@ def drawn(seed, labels, sharpness, n=400):
 
 @given(st.integers(0, 2**32 - 1), st.integers(2, 5), st.floats(0.2, 3))
 @settings(max_examples=40, deadline=None)
-def test_it_is_the_best_one_by_scipy(seed, labels, sharpness):
-    logits, truth = drawn(seed, labels, sharpness)
+def test_agrees_with_scipy(seed, labels, sharpness):
+    logits, truth = sample(seed, labels, sharpness)
 
     def loss(log_temperature):
         return metrics.log_loss(softmax(logits / np.exp(log_temperature)), truth)
@@ -42,13 +42,13 @@ def test_it_is_the_best_one_by_scipy(seed, labels, sharpness):
     assert loss(ours) <= loss(0) + 1e-12
 
 
-def test_it_finds_the_temperature_that_was_there():
-    logits, truth = drawn(0, 3, 1.0, n=20_000)
+def test_recovers_known_temperature():
+    logits, truth = sample(0, 3, 1.0, n=20_000)
     assert best_temperature(logits * 2.5, truth) == pytest.approx(2.5, rel=0.05)
 
 
 @pytest.mark.parametrize(("n", "mistakes", "calibrated"), [(99, 9, False), (100, 9, True), (1_000, 0, False)])
-def test_few_texts_and_texts_without_mistakes_say_too_little(n, mistakes, calibrated):
+def test_needs_texts_and_mistakes(n, mistakes, calibrated):
     truth = np.arange(n) % 2
     logits = np.stack([np.zeros(n), np.where(truth == 1, 9.0, -9.0)], axis=1)
     logits[:mistakes] *= -1
@@ -56,30 +56,30 @@ def test_few_texts_and_texts_without_mistakes_say_too_little(n, mistakes, calibr
 
 
 @pytest.mark.parametrize("n", [20, 400])
-def test_an_epoch_counts_with_its_best_temperature_and_at_worst_as_one_that_knows_nothing(n):
-    logits, truth = drawn(0, 3, 1.0, n=n)
+def test_calibrated_log_loss(n):
+    logits, truth = sample(0, 3, 1.0, n=n)
     best = min(metrics.log_loss(softmax(logits / t), truth) for t in np.geomspace(LOWEST, HIGHEST, 2_000))
     assert calibrated_log_loss(logits, truth) == pytest.approx(best, abs=1e-5)
     assert calibrated_log_loss(-logits, truth) == np.log(3)
 
 
-def test_a_worthless_model_becomes_as_unsure_as_it_may():
-    logits, truth = drawn(0, 2, 1.0)
+def test_reversed_logits_give_highest_temperature():
+    logits, truth = sample(0, 2, 1.0)
     assert best_temperature(-logits, truth) == pytest.approx(HIGHEST)
 
 
 @pytest.mark.parametrize("temperature", [0.3, 1.7, 8.0])
-def test_folding_changes_no_answer_and_can_be_undone(temperature):
+def test_folding_and_undoing(temperature):
     before, after = (
         Classifier(CONFIG, WORDS, weights) for weights in (toy_weights(), folded(toy_weights(), temperature))
     )
     texts = [[2], [3], [4, 2], [], [2, 2, 3], [3] * 9, [1, 4]]
     logits, probabilities = before.logits(texts), after.probabilities(texts)
     np.testing.assert_allclose(probabilities, softmax(logits / temperature), atol=1e-6)
-    assert predicted_labels(probabilities).tolist() == predicted_labels(before.probabilities(texts)).tolist()
+    assert predicted_indices(probabilities).tolist() == predicted_indices(before.probabilities(texts)).tolist()
     np.testing.assert_allclose(uncalibrated(probabilities, temperature), before.probabilities(texts), atol=1e-6)
 
 
-def test_undoing_certainty_stays_finite():
-    sure = np.array([[0.0, 1.0], [1.0, 0.0], [0.5, 0.5]])
-    np.testing.assert_allclose(uncalibrated(sure, 2.0), sure)
+def test_uncalibrated_extremes_stay_finite():
+    certain = np.array([[0.0, 1.0], [1.0, 0.0], [0.5, 0.5]])
+    np.testing.assert_allclose(uncalibrated(certain, 2.0), certain)

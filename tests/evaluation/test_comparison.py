@@ -1,4 +1,4 @@
-"""Comparing two models: published numbers, agreement with scipy, and when a difference counts."""
+"""Comparing two models: published numbers, agreement with scipy, and when a difference is significant."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ def paired(both, only_first, only_second, neither):
 
 
 @pytest.mark.parametrize(("table", "low", "high"), [((36, 2, 12, 0), 0.0569, 0.3404), ((36, 0, 14, 0), 0.1528, 0.4167)])
-def test_the_paired_interval_has_newcombes_numbers(table, low, high):
+def test_newcombe_golden_numbers(table, low, high):
     """Examples of Newcombe (1998), "Improved confidence intervals for the difference between binomial proportions based
     on paired data", method 10."""
     comparison = compare_models(*paired(*table))
@@ -25,7 +25,7 @@ def test_the_paired_interval_has_newcombes_numbers(table, low, high):
 
 @given(*[st.integers(0, 60)] * 4)
 @settings(max_examples=100, deadline=None)
-def test_comparison_agrees_with_scipy_and_is_antisymmetric(both, only_first, only_second, neither):
+def test_comparison_agrees_with_scipy(both, only_first, only_second, neither):
     if both + only_first + only_second + neither == 0:
         return
     first, second = paired(both, only_first, only_second, neither)
@@ -38,39 +38,39 @@ def test_comparison_agrees_with_scipy_and_is_antisymmetric(both, only_first, onl
     assert (mirrored.low, mirrored.high) == pytest.approx((-comparison.high, -comparison.low), abs=1e-12)
 
 
-def test_a_very_uneven_comparison_does_not_overflow():
+def test_large_counts_do_not_overflow():
     comparison = compare_models(*paired(10, 20_000, 30_000, 5))
     assert 0 <= comparison.p < 1e-300 and comparison.low > 0
 
 
 @pytest.mark.parametrize(
-    ("table", "sure"),
+    ("table", "distinguishable"),
     [((80, 0, 0, 20), False), ((80, 2, 7, 11), False), ((80, 0, 15, 5), True), ((80, 15, 0, 5), True)],
 )
-def test_a_difference_counts_when_interval_and_test_say_so(table, sure):
-    assert compare_models(*paired(*table)).distinguishable is sure
+def test_distinguishable(table, distinguishable):
+    assert compare_models(*paired(*table)).distinguishable is distinguishable
 
 
-def test_a_difference_does_not_count_when_the_test_alone_doubts_it():
-    """With five texts on one side alone, the interval leaves 0 out before the exact test is sure."""
+def test_p_value_can_veto():
+    """With five texts that only one model predicts correctly, the interval excludes 0, but p is above 0.05."""
     comparison = compare_models(*paired(40, 0, 5, 5))
     assert comparison.low > 0 and comparison.p > 0.05 and not comparison.distinguishable
 
 
 @pytest.mark.parametrize(("first", "second"), [([], []), ([True], [True, False])])
-def test_models_are_compared_on_the_same_texts(first, second):
-    with pytest.raises(ValueError, match="nothing to compare"):
+def test_comparison_needs_same_texts(first, second):
+    with pytest.raises(ValueError, match="same length"):
         compare_models(np.array(first, bool), np.array(second, bool))
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "p", "sure"),
+    ("low", "high", "p", "distinguishable"),
     [(0.1, 0.2, 0.049, True), (-0.2, -0.1, 0.049, True), (0.1, 0.2, 0.05, False), (0, 0.2, 0.01, False),
      (-0.2, 0, 0.01, False), (-0.1, 0.1, 0.01, False)],
 )  # fmt: skip
-def test_where_a_difference_begins_to_count(low, high, p, sure):
-    assert Comparison(0.1, low, high, p, only_first=1, only_second=2, n=100).distinguishable is sure
+def test_distinguishable_at_limits(low, high, p, distinguishable):
+    assert Comparison(0.1, low, high, p, only_first=1, only_second=2, n=100).distinguishable is distinguishable
 
 
-def test_models_that_never_differ_are_equally_good():
+def test_identical_models_have_p_1():
     assert compare_models(np.array([True, False]), np.array([True, False])).p == 1

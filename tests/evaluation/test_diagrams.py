@@ -13,7 +13,7 @@ from lstmctl.evaluation.metrics import CALIBRATION_BINS, auc, calibration_error,
 
 @given(st.lists(st.tuples(st.integers(0, 6), st.integers(0, 1)), min_size=2, max_size=40))
 @settings(max_examples=80, deadline=None)
-def test_roc_agrees_with_scikit_learn(rows):
+def test_roc_agrees_with_sklearn(rows):
     scores, truth = np.array([score / 6 for score, _ in rows]), np.array([label for _, label in rows])
     if len(set(truth)) < 2:
         with pytest.raises(ValueError, match="texts of both labels"):
@@ -28,16 +28,16 @@ def test_roc_agrees_with_scikit_learn(rows):
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 200), st.integers(2, 4))
 @settings(max_examples=40, deadline=None)
-def test_reliability_agrees_with_scikit_learn_and_with_the_calibration_error(seed, n, labels):
+def test_reliability_agrees_with_sklearn(seed, n, labels):
     generator = np.random.default_rng(seed)
     probabilities, truth = generator.dirichlet(np.ones(labels), n), generator.integers(0, labels, n)
     predicted = probabilities.argmax(axis=1)
     bins = reliability(probabilities, truth, predicted)
-    right, confidence = truth == predicted, probabilities.max(axis=1)
-    accuracies, means = calibration_curve(right, confidence, n_bins=CALIBRATION_BINS)
-    np.testing.assert_allclose([each.accuracy for each in bins], accuracies, atol=1e-12)
-    np.testing.assert_allclose([each.confidence for each in bins], means, atol=1e-12)
-    assert sum(each.n for each in bins) == n
-    assert all(each.interval == wilson(round(each.accuracy * each.n), each.n) for each in bins)
-    gap = sum(each.n * abs(each.accuracy - each.confidence) for each in bins) / n
+    correct, confidence = truth == predicted, probabilities.max(axis=1)
+    accuracies, means = calibration_curve(correct, confidence, n_bins=CALIBRATION_BINS)
+    np.testing.assert_allclose([bin.accuracy for bin in bins], accuracies, atol=1e-12)
+    np.testing.assert_allclose([bin.confidence for bin in bins], means, atol=1e-12)
+    assert sum(bin.n for bin in bins) == n
+    assert all(bin.interval == wilson(round(bin.accuracy * bin.n), bin.n) for bin in bins)
+    gap = sum(bin.n * abs(bin.accuracy - bin.confidence) for bin in bins) / n
     assert gap == pytest.approx(calibration_error(probabilities, truth, predicted), abs=1e-9)

@@ -1,4 +1,4 @@
-"""Metrics: cases small enough for paper, properties, and agreement with scipy and scikit-learn."""
+"""Metrics: examples worked by hand, properties, and agreement with scipy and scikit-learn."""
 
 import math
 
@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from lstmctl.evaluation import metrics
 from lstmctl.evaluation.intervals import wilson
 
-# Five texts, three labels: 0 is found once of two, 1 always and once too often, 2 never.
+# Five texts, three labels: recall 1/2, 1 and 0; label 1 has one false positive.
 TRUTH = np.array([0, 0, 1, 1, 2])
 PREDICTED = np.array([0, 1, 1, 1, 0])
 
 
 def pairs(labels):
-    """Truth and answers, one to thirty texts."""
+    """True and predicted labels of one to thirty texts."""
     text = st.tuples(st.integers(0, labels - 1), st.integers(0, labels - 1))
     return st.lists(text, min_size=1, max_size=30).map(lambda rows: np.array(rows).T)
 
@@ -68,23 +68,23 @@ def test_wilson_ends_are_exact(n):
         (1, 2, 1.0, "between 0 and 1"), (1, 2, 1.5, "between 0 and 1"), (1, 2, 0.0, "between 0 and 1"),
     ],
 )  # fmt: skip
-def test_wilson_refuses_what_is_no_share(successes, n, confidence, reason):
+def test_wilson_rejects_bad_input(successes, n, confidence, reason):
     with pytest.raises(ValueError, match=reason):
         wilson(successes, n, confidence=confidence)
 
 
-@pytest.mark.parametrize(("places", "found"), [([0, 3], "0 to 3"), ([-1, 2], "-1 to 2")])
-def test_confusion_refuses_other_places(places, found):
-    right = np.array([0, 2])
-    for truth, predicted in ((np.array(places), right), (right, np.array(places))):
-        with pytest.raises(ValueError, match=f"labels have the places 0 to 2, not {found}"):
+@pytest.mark.parametrize(("indices", "message"), [([0, 3], "0 to 3"), ([-1, 2], "-1 to 2")])
+def test_confusion_rejects_other_indices(indices, message):
+    valid = np.array([0, 2])
+    for truth, predicted in ((np.array(indices), valid), (valid, np.array(indices))):
+        with pytest.raises(ValueError, match=f"label indices must be 0 to 2, not {message}"):
             metrics.confusion(truth, predicted, labels=3)
 
 
 # --- counts ---------------------------------------------------------------------------------------------------------
 
 
-def test_confusion_has_a_row_for_each_true_label():
+def test_confusion_by_hand():
     assert metrics.confusion(TRUTH, PREDICTED, labels=3).tolist() == [[1, 1, 0], [0, 2, 0], [1, 0, 0]]
 
 
@@ -108,14 +108,14 @@ def test_scores_are_plain_numbers():
 
 @given(pairs(4))
 @settings(max_examples=60, deadline=None)
-def test_counts_agree_with_scikit_learn(case):
+def test_counts_agree_with_sklearn(case):
     truth, predicted = case
     names, confusion = range(4), metrics.confusion(truth, predicted, labels=4)
     assert (confusion == sklearn.metrics.confusion_matrix(truth, predicted, labels=names)).all()
     expected = sklearn.metrics.precision_recall_fscore_support(truth, predicted, labels=names, zero_division=0)
     np.testing.assert_allclose(np.array(metrics.per_label(confusion)), np.array(expected).T, rtol=1e-12)
     assert metrics.accuracy(truth, predicted) == pytest.approx(sklearn.metrics.accuracy_score(truth, predicted))
-    # scikit-learn warns of answers that no text truly has; restricted to the labels of the truth it is the same number.
+    # scikit-learn warns of predicted labels that no text has; restricted to the true labels it is the same number.
     recalls = sklearn.metrics.recall_score(truth, predicted, labels=np.unique(truth), average="macro", zero_division=0)
     assert metrics.balanced_accuracy(confusion) == pytest.approx(recalls)
     macro = sklearn.metrics.f1_score(truth, predicted, average="macro", zero_division=0)
@@ -125,12 +125,12 @@ def test_counts_agree_with_scikit_learn(case):
 @pytest.mark.parametrize(
     ("truth", "predicted"), [([], []), ([0, 1], [0]), ([0], [0, 1]), ([0, 2], [0, 1]), ([0, 1], [-1, 1])]
 )
-def test_confusion_refuses_what_it_cannot_count(truth, predicted):
+def test_confusion_rejects_bad_input(truth, predicted):
     with pytest.raises(ValueError):
         metrics.confusion(np.array(truth, int), np.array(predicted, int), labels=2)
 
 
-def test_no_texts_have_no_accuracy():
+def test_accuracy_rejects_no_texts():
     with pytest.raises(ValueError):
         metrics.accuracy(np.array([], int), np.array([], int))
 
@@ -138,9 +138,9 @@ def test_no_texts_have_no_accuracy():
 # --- probabilities --------------------------------------------------------------------------------------------------
 
 
-def test_there_must_be_a_row_of_probabilities_for_each_text():
+def test_log_loss_rejects_other_lengths():
     for rows in (0, 1, 3):
-        with pytest.raises(ValueError, match="rows|texts"):
+        with pytest.raises(ValueError, match="same length"):
             metrics.log_loss(np.full((rows, 2), 0.5), np.array([0, 1]))
 
 
@@ -149,15 +149,15 @@ def test_log_loss_by_hand():
     assert metrics.log_loss(probabilities, np.array([0, 0])) == pytest.approx((math.log(2) + math.log(4)) / 2)
 
 
-def test_a_sure_mistake_costs_a_finite_loss():
-    sure = np.array([[1.0, 0.0]])
-    assert metrics.log_loss(sure, np.array([1])) == pytest.approx(15.9424, abs=1e-4)
-    assert metrics.log_loss(sure, np.array([0])) == 0.0
+def test_log_loss_is_finite():
+    certain = np.array([[1.0, 0.0]])
+    assert metrics.log_loss(certain, np.array([1])) == pytest.approx(15.9424, abs=1e-4)
+    assert metrics.log_loss(certain, np.array([0])) == 0.0
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 40), st.integers(2, 5))
 @settings(max_examples=40, deadline=None)
-def test_log_loss_agrees_with_scikit_learn(seed, n, labels):
+def test_log_loss_agrees_with_sklearn(seed, n, labels):
     generator = np.random.default_rng(seed)
     probabilities = generator.dirichlet(np.full(labels, 0.3), n)
     probabilities = np.clip(probabilities, metrics.SMALLEST, None)
@@ -172,7 +172,7 @@ def test_auc_by_hand():
     assert metrics.auc(np.array([0.8, 0.5, 0.2, 0.5]), np.array([1, 1, 0, 0])) == pytest.approx(3.5 / 4)
 
 
-def test_auc_of_order_reversed_and_of_no_order():
+def test_auc_extremes():
     truth = np.array([0, 0, 1])
     assert metrics.auc(np.array([1.0, 2.0, 3.0]), truth) == 1.0
     assert metrics.auc(np.array([3.0, 2.0, 1.0]), truth) == 0.0
@@ -181,7 +181,7 @@ def test_auc_of_order_reversed_and_of_no_order():
 
 @given(st.lists(st.tuples(st.integers(0, 6), st.integers(0, 1)), min_size=2, max_size=40))
 @settings(max_examples=60, deadline=None)
-def test_auc_agrees_with_scikit_learn_with_ties(case):
+def test_auc_agrees_with_sklearn(case):
     scores, truth = np.array(case).T
     scores = scores / 6
     if truth.min() == truth.max():
@@ -195,7 +195,7 @@ def test_auc_agrees_with_scikit_learn_with_ties(case):
 
 
 @pytest.mark.parametrize(("scores", "truth"), [([0.1, 0.2, 0.3], [0, 1, 2]), ([0.1, math.nan], [0, 1]), ([], [])])
-def test_auc_refuses_what_has_none(scores, truth):
+def test_auc_rejects_bad_input(scores, truth):
     with pytest.raises(ValueError):
         metrics.auc(np.array(scores), np.array(truth, int))
 
@@ -205,14 +205,14 @@ def test_auc_refuses_what_has_none(scores, truth):
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 60), st.integers(2, 4))
 @settings(max_examples=60, deadline=None)
-def test_calibration_error_agrees_with_scikit_learn(seed, n, labels):
+def test_calibration_error_agrees_with_sklearn(seed, n, labels):
     from sklearn.calibration import calibration_curve
 
     generator = np.random.default_rng(seed)
     probabilities = generator.dirichlet(np.ones(labels), n)
     truth, predicted = generator.integers(0, labels, n), probabilities.argmax(axis=1)
-    confidence, right = probabilities.max(axis=1), truth == predicted
-    accuracies, means = calibration_curve(right, confidence, n_bins=metrics.CALIBRATION_BINS)
+    confidence, correct = probabilities.max(axis=1), truth == predicted
+    accuracies, means = calibration_curve(correct, confidence, n_bins=metrics.CALIBRATION_BINS)
     counts, _ = np.histogram(confidence, np.linspace(0, 1, metrics.CALIBRATION_BINS + 1))
     expected = np.abs(accuracies - means) @ counts[counts > 0] / n
     assert metrics.calibration_error(probabilities, truth, predicted) == pytest.approx(expected, abs=1e-9)
@@ -220,18 +220,18 @@ def test_calibration_error_agrees_with_scikit_learn(seed, n, labels):
 
 @given(st.lists(st.tuples(st.integers(0, 8), st.integers(0, 1)), min_size=1, max_size=25))
 @settings(max_examples=100, deadline=None)
-def test_the_best_threshold_is_the_best(rows):
+def test_best_threshold_is_best(rows):
     scores, truth = np.array([score / 8 for score, _ in rows]), np.array([label for _, label in rows])
 
     def f1(threshold):
         return sklearn.metrics.f1_score(truth, scores >= threshold, zero_division=0)
 
-    chosen = metrics.best_f1_threshold(scores, truth)
-    assert f1(chosen) == pytest.approx(max(f1(score) for score in scores))
+    best = metrics.best_f1_threshold(scores, truth)
+    assert f1(best) == pytest.approx(max(f1(score) for score in scores))
 
 
-def test_the_surest_answers_share_a_bin_with_the_nearly_sure_ones():
-    """One sure and wrong, one nearly sure and right: they make up for each other."""
+def test_highest_confidence_has_no_bin_of_its_own():
+    """Confidence 1 and 0.95 share the last bin, so one mistake and one correct prediction partly cancel."""
     probabilities = np.array([[0.0, 1.0], [0.05, 0.95]])
     error = metrics.calibration_error(probabilities, np.array([0, 1]), np.array([1, 1]))
     assert error == pytest.approx(abs((1 - 0) + (0.95 - 1)) / 2)
@@ -249,13 +249,13 @@ def test_the_surest_answers_share_a_bin_with_the_nearly_sure_ones():
     ],
 )
 @pytest.mark.parametrize(("first", "second"), [([], []), ([0, 1], [0, 1, 1]), ([0, 1, 1], [0, 1])])
-def test_one_answer_for_each_text(measure, first, second):
-    with pytest.raises(ValueError, match="nothing to compare: "):
+def test_metrics_reject_other_lengths(measure, first, second):
+    with pytest.raises(ValueError, match="same length"):
         measure(np.array(first, int), np.array(second, int))
 
 
-def test_of_equally_good_thresholds_the_highest_is_taken_between_two_scores():
-    """From 0.9 on one of two is found and nothing else, F1 2/3; from 0.3 on all four, of which two are right: 2/3."""
+def test_best_threshold_takes_highest_of_equals():
+    """F1 is 2/3 at threshold 0.9 (precision 1, recall 1/2) and at 0.3 (precision 1/2, recall 1)."""
     scores, truth = np.array([0.9, 0.7, 0.5, 0.3]), np.array([1, 0, 0, 1])
     assert metrics.best_f1_threshold(scores, truth) == pytest.approx(0.8)
     assert metrics.best_f1_threshold(scores[:1], truth[:1]) == 0.9

@@ -7,7 +7,6 @@ from lstmctl.cli.console import Console
 from lstmctl.cli.options import settings
 from lstmctl.cli.registry_access import open_registry
 from lstmctl.errors import BadData, UsageError
-from lstmctl.evaluation.labelled_texts import answers, check_labels, common_part, other_data, own_part
 from lstmctl.plots.terminal import COLORS, LETTERS, Series, square_chart
 from lstmctl.plots.text import Span, tsv, visible
 from lstmctl.scoring import open_pool
@@ -47,16 +46,14 @@ def plot_diagram(console: Console, folders: "Sequence[ModelFolder]", *, kind: st
     """
     if len(folders) > (most := 1 if kind == "confusion" else len(LETTERS)):
         raise UsageError(f"--kind {kind} does not draw {len(folders)} models in one", hint=f"name at most {most}")
+    from lstmctl.evaluation.job import predictions_on
+
     home = open_registry().home
-    with console.waiting("answering the texts"):
-        other = other_data(config, own_sha256=folders[0].card.data_sha256, home=home) if config is not None else None
-        if other is None:
-            common_part(folders)
-        examples, what = other or own_part(folders[0], part="test", home=home)
-        for folder in folders:
-            check_labels(examples, folder.card.config.labels, reference=folder.reference)
-        with open_pool() as each:
-            answered = [Answered(folder, *answers(folder, examples, each=each)[1:]) for folder in folders]
+    with console.waiting("answering the texts"), open_pool() as parallel_map:
+        predictions, what = predictions_on(folders, config, parallel_map=parallel_map, home=home)
+    answered = [
+        Answered(folder, each.probabilities, each.truth) for folder, each in zip(folders, predictions, strict=True)
+    ]
     if kind == "confusion":
         _confusion(console, answered[0], what=what)
     else:
@@ -74,7 +71,7 @@ class Curve(NamedTuple):
 
 def _curve(answered: Answered, kind: str) -> Curve:
     from lstmctl.evaluation.metrics import reliability, roc
-    from lstmctl.model.classifier import predicted_labels
+    from lstmctl.model.classifier import predicted_indices
 
     if kind == "roc":
         if answered.folder.card.config.positive is None:
@@ -86,7 +83,7 @@ def _curve(answered: Answered, kind: str) -> Curve:
         except ValueError as error:
             raise BadData(f"{error}; these have only one", hint="--data names texts of both") from error
         return Curve(answered.name, x.tolist(), y.tolist())
-    bins = reliability(answered.probabilities, answered.truth, predicted_labels(answered.probabilities))
+    bins = reliability(answered.probabilities, answered.truth, predicted_indices(answered.probabilities))
     return Curve(answered.name, [each.confidence for each in bins], [each.accuracy for each in bins], bins)
 
 
@@ -145,10 +142,10 @@ def _square_screen(console: Console, curves: Sequence[Curve], *, kind: str, what
 
 def _confusion(console: Console, answered: Answered, *, what: str) -> None:
     from lstmctl.evaluation.metrics import confusion
-    from lstmctl.model.classifier import predicted_labels
+    from lstmctl.model.classifier import predicted_indices
 
     labels = answered.folder.card.config.labels
-    counts = confusion(answered.truth, predicted_labels(answered.probabilities), labels=len(labels))
+    counts = confusion(answered.truth, predicted_indices(answered.probabilities), labels=len(labels))
     if console.picture_format is not None:
         from lstmctl.plots.pictures import confusion_image
 
