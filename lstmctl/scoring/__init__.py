@@ -28,5 +28,5 @@ def open_pool(
 
         return connect(address, jobs=jobs)
     if address is not None:
-        raise UsageError("--ray-address belongs to --engine ray")
+        raise UsageError("--ray-address needs --engine ray")
     return nullcontext(partial(parallel_map, jobs=workers))

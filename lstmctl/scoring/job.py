@@ -89,7 +89,7 @@ class Progress:
         """
         if result.error is not None:
             if isinstance(result.error, BadRow):
-                hints = (result.error.hint, "--bad-rows skip skips bad rows")
+                hints = (result.error.hint, "skip bad rows with --bad-rows skip")
                 result.error.hint = "; or ".join(hint for hint in hints if hint)
             raise result.error
         self.rows += result.rows

@@ -39,7 +39,7 @@ class PredictionRequest:
             UsageError: they do not.
         """
         if self.source is not None and self.texts:
-            raise UsageError("texts and --input together: which one?", hint="leave out one of the two")
+            raise UsageError("both texts and --input were given", hint="leave out one of them")
         if self.input_format is not None and self.input_format not in FORMATS:
             raise UsageError(f"--input-format must be one of {', '.join(FORMATS)}, not {self.input_format}")
         if self.encoding_errors not in ("strict", "replace"):

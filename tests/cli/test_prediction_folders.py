@@ -186,7 +186,7 @@ def test_stopped_run_continues_and_skips_bad_rows(cli, bad_rows, tmp_path):
     target = tmp_path / "scored"
     cli("predict", "-i", bad_rows, "-o", target)
     done = cli("predict", "-i", bad_rows, "-o", target, "--bad-rows", "skip")
-    assert done.code == 0 and "skipped: 2 bad rows, listed in" in done.err
+    assert done.code == 0 and "skipped 2 bad rows, listed in" in done.err
     assert {row for _, row in rows_in(target)} == set(range(1, 1_001)) - {501, 901}
     skipped = [json.loads(line) for path in (target / "bad-rows").iterdir() for line in path.read_text().splitlines()]
     assert sorted(row["row"] for row in skipped) == [501, 901]
@@ -278,7 +278,7 @@ def test_second_concurrent_run_is_busy(cli, reviews, tmp_path):
         (["-i", "{folder}/*.nothing", "-o", "scored"], 66, "there is no file"),
         (["-i", "{folder}", "-o", "no/such/scored"], 73, "mkdir -p"),
         (["-i", "{folder}", "-o", "scored", "--explain"], 2, "one file at a time"),
-        (["-i", "{folder}", "-o", "scored", "a text"], 2, "which one"),
+        (["-i", "{folder}", "-o", "scored", "a text"], 2, "both texts and --input"),
         (["-i", "{folder}/a.jsonl", "--bad-rows", "skip"], 2, "predictions in a folder"),
         (["-i", "{folder}", "-o", "scored", "--ray-address", "auto"], 2, "--engine ray"),
         (["-i", "-", "-o", "scored", "--engine", "ray"], 2, "standard input"),

@@ -51,7 +51,7 @@ def test_open_pool_runs_locally():
 
 
 def test_ray_address_needs_ray():
-    with pytest.raises(UsageError, match="--ray-address belongs to --engine ray"):
+    with pytest.raises(UsageError, match="--ray-address needs --engine ray"):
         open_pool("local", address="auto")
 
 

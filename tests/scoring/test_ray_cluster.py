@@ -133,9 +133,7 @@ def test_bad_row_is_named(reviews, tmp_path):
     assert process.returncode == 65
     assert f"{reviews}:{ROWS // 2 + 1}: not JSON" in err
     assert "Traceback" not in err
-    assert "skipped: 1 bad row, listed in" in score(
-        "-i", reviews, "-o", tmp_path / "scored", *RAY, "--bad-rows", "skip"
-    )
+    assert "skipped 1 bad row, listed in" in score("-i", reviews, "-o", tmp_path / "scored", *RAY, "--bad-rows", "skip")
     rows = [json.loads(line)["row"] for line in read_predictions(tmp_path / "scored").splitlines()]
     assert rows == [row for row in range(1, ROWS + 1) if row != ROWS // 2 + 1]
 

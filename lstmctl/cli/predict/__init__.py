@@ -156,7 +156,7 @@ def command(
         option = "-k" if top_k is not None else "--labels-only" if labels_only else "--keep-columns"
         raise UsageError(f"--explain and {option} do not go together: an explanation has its own columns")
     if all_units and not explain:
-        raise UsageError("--all-units belongs to --explain")
+        raise UsageError("--all-units needs --explain")
     console = Console.open(output=settings.output)
     inputs = open_rows(request)
     folder = open_model(model)

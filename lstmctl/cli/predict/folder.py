@@ -32,7 +32,7 @@ def predict_to_folder(
     target = settings.output
     if target is None:
         raise UsageError(
-            "predictions for several files, or from a cluster, go to a folder", hint="-o DIR, such as -o scored/"
+            "predictions for several files, or from a cluster, need a folder", hint="-o DIR, such as -o scored/"
         )
     folder = open_model(model)
     request.check_labels(folder.card.config.labels)
@@ -58,7 +58,7 @@ def predict_to_folder(
     with ProgressDisplay(console, total=sum(path.stat().st_size for path in inputs.files)) as shown:
         progress = score_to_folder(scoring, inputs.files, pool=pool, force=settings.force, report=shown.update)
     if progress.bad_rows:
-        console.warn(f"skipped: {_counted(progress.bad_rows, 'bad row')}, listed in {os.path.join(target, BAD_ROWS)}")
+        console.warn(f"skipped {_counted(progress.bad_rows, 'bad row')}, listed in {os.path.join(target, BAD_ROWS)}")
     console.note(shown.summary(progress, files=len(inputs.files)))
     result = {
         "schema": "lstmctl.scored/1",
