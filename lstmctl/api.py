@@ -52,12 +52,12 @@ def evaluate(model: Classifier, texts: Sequence[str], labels: Sequence[str]) -> 
     Raises:
         UsageError: no texts, or not one label for each text. BadData: a label that is not one of the model's.
     """
-    from lstmctl.data.datasets import Example
+    from lstmctl.data.columns import Example
     from lstmctl.evaluation.job import check_labels, predict_examples
 
     if not texts or len(texts) != len(labels):
         raise UsageError(f"{len(texts)} texts and {len(labels)} labels", hint="give one label for each text")
-    examples = [Example(text, label, row) for row, (text, label) in enumerate(zip(texts, labels, strict=True), start=1)]
+    examples = [Example(row, text, label) for row, (text, label) in enumerate(zip(texts, labels, strict=True), start=1)]
     config = model.config
     check_labels(examples, config.labels, model="the model")
     _, probabilities, truth = predict_examples(model, examples, parallel_map=map)

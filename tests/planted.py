@@ -1,4 +1,4 @@
-"""Labelled texts with faults planted in them, and where those are: for the test of `data check` and its benchmark."""
+"""Labelled texts with known faults: for the test of `data check` and its benchmark."""
 
 import csv
 import random
@@ -7,13 +7,13 @@ from typing import NamedTuple
 
 
 class Planted(NamedTuple):
-    """Two files, and the rows with each fault: of the training file, but for leaks, which are of the test file."""
+    """Two files, and the rows with each fault: of the training file; leaks are rows of the test file."""
 
     train: Path
     test: Path
     leaks: set[int]
-    twins: set[int]
-    copies: set[int]
+    conflicting: set[int]
+    duplicates: set[int]
     empty: set[int]
 
 
@@ -33,7 +33,7 @@ def disguised(text: str, dice: random.Random) -> str:
 
 def plant(folder: Path, rows: int, *, seed: int = 0) -> Planted:
     """`rows` training texts, and a tenth as many test texts: 1 % of those leak from training, half of them disguised;
-    0.5 % of training texts are twins with the other label, 2 % copies (half of them disguised), 3 % are empty."""
+    0.5 % of training texts are conflicting duplicates, 2 % duplicates (half of them disguised), 3 % are empty."""
     dice = random.Random(seed)
     vocabulary = [f"word{number}" for number in range(5_000)]
 
@@ -50,13 +50,13 @@ def plant(folder: Path, rows: int, *, seed: int = 0) -> Planted:
             text = dice.choice(["", " ", "...", "<br />", "<p></p>", "&nbsp;"])
             found.empty.add(row)
         elif fate < 0.055 and originals:
-            text, label = originals.pop(dice.randrange(len(originals)))  # each is copied once only
+            text, label = originals.pop(dice.randrange(len(originals)))  # each is repeated once
             text = disguised(text, dice) if dice.random() < 0.5 else text
             if fate < 0.035:
                 label = "b" if label == "a" else "a"
-                found.twins.add(row)
+                found.conflicting.add(row)
             else:
-                found.copies.add(row)
+                found.duplicates.add(row)
         else:
             originals.append((text, label))
         train.append((text, label))

@@ -1,15 +1,12 @@
-"""`lstmctl data`: what there is to train on, and what is wrong with it.
-
-What `lstmctl data check` says: counts, lengths, and the rows that would mislead a training or a score.
-"""
+"""`lstmctl data`: the named data sets, and checks of labelled texts."""
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lstmctl.cli.console import Console
+from lstmctl.cli.console import Answer, Console
 from lstmctl.cli.options import (
     DATA,
     Command,
@@ -22,17 +19,16 @@ from lstmctl.cli.options import (
 )
 from lstmctl.cli.registry_access import open_registry
 from lstmctl.config import DataConfig
-from lstmctl.data.checks import Pair
+from lstmctl.data.named import NAMES
 from lstmctl.errors import ExitCode, UsageError
-from lstmctl.plots.text import Span, bar, shortened, tsv, visible
+from lstmctl.plots.text import Span, bar, shortened, visible
 
 if TYPE_CHECKING:
-    from lstmctl.data.checks import Findings, RowRef
-    from lstmctl.data.datasets import Dataset
+    from lstmctl.data.checks import Findings, Pair
 
-app = typer.Typer(name="data", help="Look at data sets.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(name="data", help="List and check data sets.", no_args_is_help=True, rich_markup_mode=None)
 
-EXAMPLES = """
+LIST_EXAMPLES = """
 Examples:
   lstmctl data list
   lstmctl data check --data reviews.csv --text-column review --label-column stars
@@ -44,29 +40,35 @@ Examples:
   lstmctl data check --data train.csv --test-data test.csv --strict
   lstmctl data check --data train.csv --json | jq .leaks
 """
+COLUMNS = ("finding", "part", "row", "label", "earlier_part", "earlier_row", "earlier_label", "exact")
+QUANTILES = (0.0, 0.25, 0.5, 0.75, 0.95, 1.0)
+_ROWS_SHOWN = 3  # of each finding on a terminal; TSV and JSON have all
+_SIGNS_SHOWN = 6
+_LABELS_SHOWN = 20
 
 
-@app.command("list", cls=Command, epilog=EXAMPLES)
+@app.command("list", cls=Command, epilog=LIST_EXAMPLES)
 def list_command() -> None:
     """List the named data sets."""
-    from lstmctl.data.named import NAMES
 
-    console = Console.open(output=settings.output)
-    if console.format == "json":
-        for name, about in NAMES.items():
-            answer: dict[str, Any] = {"schema": "lstmctl.data/1", "name": name, "rows": about.rows}
-            console.json(answer | {"labels": list(about.labels), "description": about.description})
-    elif console.format == "tsv":
-        console.result(tsv(("name", "rows", "labels", "description")))
-        for name, about in NAMES.items():
-            console.result(tsv((name, about.rows, ",".join(about.labels), about.description)))
-    else:
-        for name, about in NAMES.items():
-            console.show((f"{name:<16}", "bold"), f" {about.rows:>6,} texts   labels {' '.join(about.labels)}")
-            for line in textwrap.wrap(about.description, max(20, console.width - 4)):
+    def objects() -> Iterator[dict[str, Any]]:
+        for name, entry in NAMES.items():
+            values = {"rows": entry.rows, "labels": list(entry.labels), "description": entry.description}
+            yield {"schema": "lstmctl.data/1", "name": name, **values}
+
+    def rows() -> Iterator[tuple[object, ...]]:
+        yield "name", "rows", "labels", "description"
+        yield from ((name, entry.rows, ",".join(entry.labels), entry.description) for name, entry in NAMES.items())
+
+    def screen(console: Console) -> None:
+        for name, entry in NAMES.items():
+            console.show((f"{name:<16}", "bold"), f" {entry.rows:>6,} texts   labels {' '.join(entry.labels)}")
+            for line in textwrap.wrap(entry.description, max(20, console.width - 4)):
                 console.show(f"  {line}")
         console.note()
         console.note(("Your own texts: lstmctl train --data FILE, or a folder", "dim"))
+
+    Console.open(output=settings.output).answer(Answer(objects=objects, rows=rows, screen=screen))
 
 
 @app.command("check", cls=Command, epilog=CHECK_EXAMPLES)
@@ -86,48 +88,41 @@ def check_command(
     group_column: Annotated[
         str | None,
         typer.Option(
-            "--group-column", metavar="NAME", help="Rows with one value here stay together.", rich_help_panel=DATA
+            "--group-column",
+            metavar="NAME",
+            help="Keep rows with the same value here in one part.",
+            rich_help_panel=DATA,
         ),
     ] = None,
     val_source: Annotated[
-        str | None,
-        typer.Option(
-            "--val-data",
-            metavar="FILE",
-            help="Validation texts.",
-            rich_help_panel=DATA,
-        ),
+        str | None, typer.Option("--val-data", metavar="FILE", help="Validation texts.", rich_help_panel=DATA)
     ] = None,
     test_source: Annotated[
-        str | None,
-        typer.Option(
-            "--test-data",
-            metavar="FILE",
-            help="Test texts.",
-            rich_help_panel=DATA,
-        ),
+        str | None, typer.Option("--test-data", metavar="FILE", help="Test texts.", rich_help_panel=DATA)
     ] = None,
     rename_label: RenameLabel = None,
-    max_len: Annotated[int, typer.Option("--max-len", metavar="N", help="Words that a model would read.")] = 500,
-    vocab_size: Annotated[int, typer.Option("--vocab-size", metavar="N", help="Words that it would know.")] = 10_000,
+    max_len: Annotated[
+        int, typer.Option("--max-len", metavar="N", help="Count texts with more words than this.")
+    ] = 500,
+    vocab_size: Annotated[
+        int, typer.Option("--vocab-size", metavar="N", help="Vocabulary size, to count unknown words.")
+    ] = 10_000,
     strict: Annotated[
-        bool, typer.Option("--strict", help="End with 1 if there are copies, twins, leaks or empty texts.")
+        bool, typer.Option("--strict", help="Exit with 1 if there are leaks, duplicates or empty texts.")
     ] = False,
 ) -> int:
-    """Look for what misleads: leaks, twins, copies, empty texts.
+    """Find leaks, duplicates, conflicting duplicates and empty texts.
 
-    Leaks are texts in two parts, twins one text under two labels.
+    Leaks are texts that are in two parts. Conflicting duplicates are equal texts with different labels.
 
-    The texts are divided as train would divide them, or as --val-data and --test-data say.
+    Without --val-data and --test-data, the texts are divided as train divides them.
     """
-    pass
-    from lstmctl.data.checks import check
-    from lstmctl.data.datasets import load
+    from lstmctl.data.checks import check_data
     from lstmctl.data.sources import resolve_source
 
-    for name, value in (("--max-len", max_len), ("--vocab-size", vocab_size)):
+    for option, value in (("--max-len", max_len), ("--vocab-size", vocab_size)):
         if value < 1:
-            raise UsageError(f"{name} must be 1 or more, not {value}")
+            raise UsageError(f"{option} must be 1 or more, not {value}")
     console = Console.open(output=settings.output)
     config = DataConfig(
         source=resolve_source(source),
@@ -138,163 +133,137 @@ def check_command(
         test_source=resolve_source(test_source) if test_source is not None else None,
         rename_label=parse_renames(rename_label),
     )
-    with console.waiting("reading the texts"):
-        data = load(config, home=open_registry().home)
-    with console.waiting("looking at them"):
-        findings = check(data, vocab_size=vocab_size)
-    report_findings(console, data, findings, max_len=max_len)
+    with console.waiting("checking the texts"):
+        findings = check_data(config, vocab_size=vocab_size, home=open_registry().home)
+    console.answer(findings_answer(findings, max_len=max_len))
     if strict and findings.problems:
-        console.error(f"{findings.problems:,} rows of {data.name} are copies or empty")
+        console.error(f"{findings.problems:,} rows of {findings.data.name} are duplicates or empty")
         return int(ExitCode.NO)
     return int(ExitCode.DONE)
 
 
-SHOWN = 3  # rows of each kind on a terminal; TSV and JSON have all
-_ODD_SHOWN = 6
-COLUMNS = ("finding", "part", "row", "label", "earlier_part", "earlier_row", "earlier_label", "exact")
-SHARES = (0.0, 0.25, 0.5, 0.75, 0.95, 1.0)
+def findings_answer(findings: "Findings", *, max_len: int) -> Answer:
+    """All findings as JSON and TSV; on the screen a summary with the first rows of each kind."""
+
+    def objects() -> Iterator[dict[str, Any]]:
+        yield {
+            "schema": "lstmctl.data_check/1",
+            "data": findings.data.name,
+            "rows": findings.rows,
+            "labels": findings.labels,
+            "length": {
+                "quantiles": dict(zip(map(str, QUANTILES), quantiles(findings.lengths), strict=True)),
+                "max_len": max_len,
+                "cut": sum(length > max_len for length in findings.lengths),
+            },
+            "unknown": findings.unknown,
+            "empty": [row._asdict() for row in findings.empty],
+            **{f"{kind}s": [_pair_object(pair) for pair in pairs] for kind, pairs in findings.pairs.items()},
+            "suspicious": {kind: [row._asdict() for row in rows] for kind, rows in findings.suspicious.items()},
+        }
+
+    def rows() -> Iterator[tuple[object, ...]]:
+        yield COLUMNS
+        for kind, pairs in findings.pairs.items():
+            yield from ((kind, *pair.later, *pair.earlier, "yes" if pair.exact else "no") for pair in pairs)
+        for kind, rows in {"empty": findings.empty, **findings.suspicious}.items():
+            yield from ((kind, *row, "", "", "", "") for row in rows)
+
+    return Answer(objects=objects, rows=rows, screen=lambda console: _show_findings(console, findings, max_len=max_len))
 
 
-def report_findings(console: Console, data: "Dataset", findings: "Findings", *, max_len: int) -> None:
-    """Say all of it."""
-    if console.format == "json":
-        console.json(_object(data, findings, max_len=max_len))
-    elif console.format == "tsv":
-        console.result(tsv(COLUMNS))
-        for name, pairs in _pairs(findings).items():
-            for pair in pairs:
-                exact = "yes" if pair.exact else "no"
-                console.result(tsv((name, *_fields(pair.place), *_fields(pair.earlier), exact)))
-        for name, places in {"empty": findings.empty, **findings.odd}.items():
-            for place in places:
-                console.result(tsv((name, *_fields(place), "", "", "", "")))
-    else:
-        _screen(console, data, findings, max_len=max_len)
+def _pair_object(pair: "Pair") -> dict[str, Any]:
+    return {**pair.later._asdict(), "earlier": pair.earlier._asdict(), "exact": pair.exact}
 
 
-def quantiles(words: Sequence[int]) -> list[int]:
-    """The lengths that the `SHARES` of the texts do not exceed."""
-    ordered = sorted(words)
-    return [ordered[min(len(ordered) - 1, int(share * len(ordered)))] for share in SHARES]
+def quantiles(lengths: Sequence[int]) -> list[int]:
+    """The lengths at the proportions `QUANTILES`.
+
+    >>> quantiles(range(101))
+    [0, 25, 50, 75, 95, 100]
+    """
+    ordered = sorted(lengths)
+    return [ordered[min(len(ordered) - 1, int(proportion * len(ordered)))] for proportion in QUANTILES]
 
 
-def _pairs(findings: "Findings") -> "dict[str, list[Pair]]":
-    """Leaks and twins, which a copy can be both of, and the copies that are neither."""
-    worse = {id(pair) for pair in [*findings.leaks, *findings.twins]}
-    return {
-        "leak": findings.leaks,
-        "twin": findings.twins,
-        "copy": [pair for pair in findings.copies if id(pair) not in worse],
-    }
+def _show_findings(console: Console, findings: "Findings", *, max_len: int) -> None:
+    from lstmctl.data.checks import PAIR_KINDS, parts_of
 
-
-def _fields(place: "RowRef") -> tuple[str, int, str]:
-    return place.part, place.row, place.label
-
-
-def _object(data: "Dataset", findings: "Findings", *, max_len: int) -> dict[str, Any]:
-    def pairs(found: "Sequence[Pair]") -> list[dict[str, Any]]:
-        return [{**each.place._asdict(), "earlier": each.earlier._asdict(), "exact": each.exact} for each in found]
-
-    return {
-        "schema": "lstmctl.data_check/1",
-        "data": data.name,
-        "rows": findings.rows,
-        "labels": findings.labels,
-        "length": {
-            "quantiles": dict(zip(map(str, SHARES), quantiles(findings.words), strict=True)),
-            "max_len": max_len,
-            "cut": sum(count > max_len for count in findings.words),
-        },
-        "unknown": findings.unknown,
-        "empty": [place._asdict() for place in findings.empty],
-        **{f"{name}s" if name != "copy" else "copies": pairs(found) for name, found in _pairs(findings).items()},
-        "odd": {name: [place._asdict() for place in places] for name, places in findings.odd.items()},
-    }
-
-
-def _screen(console: Console, data: "Dataset", findings: "Findings", *, max_len: int) -> None:
-    rows = " · ".join(f"{count:,} {part}" for part, count in findings.rows.items() if count)
-    console.show_facts("data", f"{visible(data.name)} · {rows} texts")
-    for note in data.notes:
+    parts = " · ".join(f"{count:,} {part}" for part, count in findings.rows.items() if count)
+    console.show_facts("data", f"{visible(findings.data.name)} · {parts} texts")
+    for note in findings.data.notes:
         console.show_facts("", visible(note))
-    unknown = " · ".join(f"{share:.1%} {part}" for part, share in findings.unknown.items())
-    console.show_facts("unknown", f"words beyond the vocabulary · {unknown}")
+    unknown = " · ".join(f"{proportion:.1%} {part}" for part, proportion in findings.unknown.items())
+    console.show_facts("unknown", f"words not in the vocabulary · {unknown}")
     console.show()
-    _label_table(console, findings)
+    _show_labels(console, findings)
     console.show()
-    _lengths(console, findings.words, max_len=max_len)
+    _show_lengths(console, findings.lengths, max_len=max_len)
     console.show()
     texts = {
-        (part, example.row): example.text
-        for part, examples in (("train", data.train), ("validation", data.validation), ("test", data.test))
-        for example in examples
+        (part, example.row): example.text for part, examples in parts_of(findings.data).items() for example in examples
     }
-    found = _pairs(findings)
-    _kind(console, "copies in another part", found["leak"], texts, "the score flatters")
-    _kind(console, "twins under two labels", found["twin"], texts, "one of the labels is wrong")
-    _kind(console, "other copies", found["copy"], texts, "they count twice")
-    _kind(console, "texts without words", findings.empty, texts, "there is nothing to learn from")
-    for name, places in list(findings.odd.items())[:_ODD_SHOWN]:
-        _kind(console, name, places, {}, "")
-    if not findings.problems and not findings.odd:
-        console.show("nothing wrong was found")
+    for kind, meaning in PAIR_KINDS.items():
+        title = kind.replace("_", " ") + "s"
+        rows = [
+            (f"{pair.later} = {pair.earlier}{_different_labels(pair)}", texts[pair.later[:2]])
+            for pair in findings.pairs[kind]
+        ]
+        _show_rows(console, title, rows, meaning)
+    _show_rows(console, "empty texts", [(str(row), texts[row[:2]]) for row in findings.empty], "no words")
+    for kind, refs in list(findings.suspicious.items())[:_SIGNS_SHOWN]:
+        _show_rows(console, kind, [(str(row), "") for row in refs])
+    if not findings.problems and not findings.suspicious:
+        console.show("no problems found")
 
 
-def _label_table(console: Console, findings: "Findings") -> None:
+def _different_labels(pair: "Pair") -> str:
+    labels = pair.later.label, pair.earlier.label
+    return "" if labels[0] == labels[1] else ", {} and {}".format(*map(visible, labels))
+
+
+def _show_rows(console: Console, title: str, rows: Sequence[tuple[str, str]], meaning: str = "") -> None:
+    """The number of findings of one kind, and the first of them, each with its text."""
+    if not rows:
+        return
+    console.show((f"{title}: {len(rows):,}", "bold"), (f"   {meaning}", "dim"))
+    for name, text in rows[:_ROWS_SHOWN]:
+        room = console.width - len(name) - 6
+        shown = shortened(visible(text), room, ellipsis=console.ellipsis) if room > 20 else ""
+        console.show(f"  {name}", (f"  {shown}" if shown else "", "dim"))
+    if len(rows) > _ROWS_SHOWN:
+        console.show((f"  and {len(rows) - _ROWS_SHOWN:,} more (--format tsv lists all)", "dim"))
+
+
+def _show_labels(console: Console, findings: "Findings") -> None:
     parts = [part for part, count in findings.rows.items() if count]
     labels = sorted({label for part in parts for label in findings.labels[part]})
     total = sum(findings.rows.values())
     table: list[list[Span]] = []
-    for label in labels[:20]:
+    for label in labels[:_LABELS_SHOWN]:
         counts = [findings.labels[part].get(label, 0) for part in parts]
-        share = sum(counts) / total
-        drawn = bar(share, 14, unicode=console.unicode)
-        table.append([visible(label), *(f"{count:,}" for count in counts), f"{share:.1%}", drawn])
-    console.table(["label", *parts, "share", ""], table, right=range(1, len(parts) + 2))
-    if len(labels) > 20:
-        console.show((f"and {len(labels) - 20:,} more labels", "dim"))
+        proportion = sum(counts) / total
+        bars = bar(proportion, 14, unicode=console.unicode)
+        table.append([visible(label), *(f"{count:,}" for count in counts), f"{proportion:.1%}", bars])
+    console.table(["label", *parts, "all", ""], table, right=range(1, len(parts) + 2))
+    if len(labels) > _LABELS_SHOWN:
+        console.show((f"and {len(labels) - _LABELS_SHOWN:,} more labels", "dim"))
 
 
-def _lengths(console: Console, words: Sequence[int], *, max_len: int) -> None:
-    """Quantiles, and a histogram up to the 95th percentile, in ten steps, from the first that has texts on."""
-    lengths = quantiles(words)
-    console.show_facts(
-        "words",
-        f"shortest {lengths[0]:,} · quarter {lengths[1]:,} · middle {lengths[2]:,} · three quarters {lengths[3]:,} · "
-        f"longest {lengths[5]:,}",
-    )
-    step = max(1, -(-lengths[4] // 10))
+def _show_lengths(console: Console, lengths: Sequence[int], *, max_len: int) -> None:
+    """Quantiles, and a histogram up to the 95th percentile in ten bins, from the first that has texts."""
+    least, lower, median, upper, most, longest = quantiles(lengths)
+    text = f"minimum {least:,} · 25% {lower:,} · median {median:,} · 75% {upper:,} · maximum {longest:,}"
+    console.show_facts("words", text)
+    width = max(1, -(-most // 10))
     counts = [0] * 11
-    for count in words:
-        counts[min(10, count // step)] += 1
-    most, first = max(counts), next(number for number, count in enumerate(counts) if count)
-    for number, count in enumerate(counts):
-        if count or first < number <= min(9, lengths[4] // step):
-            ends = f"{number * step:,}–{(number + 1) * step - 1:,}" if step > 1 else f"{number}"
-            ends = f"{10 * step:,} and more" if number == 10 else ends
-            console.show(f"{ends:>16} {count:>8,}  {bar(count / most, 30, unicode=console.unicode)}")
-    cut = sum(count > max_len for count in words)
-    console.show_facts("cut", f"{cut:,} texts ({cut / len(words):.1%}) · longer than --max-len {max_len:,}")
-
-
-def _kind(
-    console: Console,
-    title: str,
-    found: "Sequence[Pair] | Sequence[RowRef]",
-    texts: dict[tuple[str, int], str],
-    harm: str,
-) -> None:
-    if not found:
-        return
-    console.show((f"{len(found):,} {title}", "bold"), (f"   {harm}", "dim"))
-    for each in found[:SHOWN]:
-        place, earlier = (each.place, each.earlier) if isinstance(each, Pair) else (each, None)
-        where = f"  {place}" + (f" = {earlier}" if earlier else "")
-        if earlier and earlier.label != place.label:
-            where += f", {visible(place.label)} and {visible(earlier.label)}"
-        text = visible(texts.get((place.part, place.row), ""))
-        room = console.width - len(where) - 4
-        console.show(where, ("  " + shortened(text, room, ellipsis=console.ellipsis) if room > 20 else "", "dim"))
-    if len(found) > SHOWN:
-        console.show((f"  and {len(found) - SHOWN:,} more (--format tsv lists all)", "dim"))
+    for length in lengths:
+        counts[min(10, length // width)] += 1
+    first = next(index for index, count in enumerate(counts) if count)
+    for index, count in enumerate(counts):
+        if count or first < index <= min(9, most // width):
+            bounds = f"{index * width:,}–{(index + 1) * width - 1:,}" if width > 1 else f"{index}"
+            bounds = f"{10 * width:,} or more" if index == 10 else bounds
+            console.show(f"{bounds:>16} {count:>8,}  {bar(count / max(counts), 30, unicode=console.unicode)}")
+    cut = sum(length > max_len for length in lengths)
+    console.show_facts("truncated", f"{cut:,} texts ({cut / len(lengths):.1%}) · longer than --max-len {max_len:,}")

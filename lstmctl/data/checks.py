@@ -1,7 +1,7 @@
-"""What is wrong with labelled texts: empty ones, copies, twins under two labels, and copies on both sides of a split.
+"""Problems of labelled texts: empty texts, duplicates, conflicting duplicates and leaks.
 
-Two texts count as one if the same words come in the same order, once HTML tags and entities are gone: case,
-punctuation, white space and markup make no difference. Left out: texts that differ in a few words.
+Two texts are duplicates if the same words come in the same order, once HTML tags and entities are decoded: case,
+punctuation, white space and markup make no difference. Texts that differ in a few words are not found.
 """
 
 import hashlib
@@ -11,20 +11,28 @@ import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import NamedTuple
 
-from lstmctl.data.datasets import Dataset
+from lstmctl.config import DataConfig
+from lstmctl.data.columns import Example
+from lstmctl.data.datasets import Dataset, load
 from lstmctl.model.text import tokenize
 
+PAIR_KINDS = {  # of two texts with the same words
+    "leak": "in different parts: the score is inflated",
+    "conflicting_duplicate": "with different labels: one label is wrong",
+    "duplicate": "in one part, with one label",
+}
 _TAG = re.compile(r"</?[A-Za-z][^<>]{0,200}>")
-_LINE_BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)  # the tokenizer knows what that is
+_LINE_BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)  # which the tokenizer reads as white space
 _ENTITY = re.compile(r"&(?:[A-Za-z]{2,8}|#\d{1,6});")
-# UTF-8 that was read as Latin-1 or Windows-1252: é as Ã©, ’ as â€™.
+# UTF-8 that was decoded as Latin-1 or Windows-1252: é as Ã©, ’ as â€™.
 _MOJIBAKE = re.compile("[\u00c2\u00c3][\u0080-\u00bf]|\u00e2\u20ac[\u0080-\u00bf\u2010-\u2122]")
 
 
 class RowRef(NamedTuple):
-    """A row, and the part in which it is."""
+    """A row and its part."""
 
     part: str
     row: int
@@ -35,101 +43,107 @@ class RowRef(NamedTuple):
 
 
 class Pair(NamedTuple):
-    """A row and an earlier one that says the same."""
+    """A row and the first row that has the same words."""
 
-    place: RowRef
+    later: RowRef
     earlier: RowRef
-    exact: bool  # the same text, but for white space at its ends
+    exact: bool  # the same text except for white space at its ends
 
 
 @dataclass
 class Findings:
-    """What was found, each with its rows."""
+    """What `check_data` found, with the rows."""
 
-    rows: dict[str, int]  # by part
-    labels: dict[str, dict[str, int]]  # by part
-    words: list[int] = field(default_factory=list)  # of each text
-    empty: list[RowRef] = field(default_factory=list)
-    copies: list[Pair] = field(default_factory=list)
-    twins: list[Pair] = field(default_factory=list)  # copies under two labels
-    leaks: list[Pair] = field(default_factory=list)  # copies in another part than the earlier one
-    odd: dict[str, list[RowRef]] = field(default_factory=dict)  # kind of oddity
-    unknown: dict[str, float] = field(default_factory=dict)  # by part: share of words beyond the vocabulary
+    data: Dataset
+    rows: dict[str, int] = field(default_factory=dict)  # by part
+    labels: dict[str, dict[str, int]] = field(default_factory=dict)  # rows by part and label
+    lengths: list[int] = field(default_factory=list)  # words of each text
+    empty: list[RowRef] = field(default_factory=list)  # texts without words
+    pairs: dict[str, list[Pair]] = field(default_factory=lambda: {kind: [] for kind in PAIR_KINDS})
+    suspicious: dict[str, list[RowRef]] = field(default_factory=dict)  # by kind: signs of a damaged file
+    unknown: dict[str, float] = field(default_factory=dict)  # by part: proportion of words beyond the vocabulary
+    repeated: int = 0  # rows that have the words of an earlier one
 
     @property
     def problems(self) -> int:
-        """How many rows are wrong in a way that misleads: all but oddities."""
-        return len(self.empty) + len(self.copies)
+        """Number of rows that are empty or repeat another."""
+        return len(self.empty) + self.repeated
 
 
-def check(data: Dataset, *, vocab_size: int) -> Findings:
-    """Look at every text of all parts; the vocabulary is that of the most frequent words of the training part."""
-    parts = {"train": data.train, "validation": data.validation, "test": data.test}
-    findings = Findings(
-        rows={part: len(examples) for part, examples in parts.items()},
-        labels={
-            part: dict(sorted(Counter(each.label for each in examples).items())) for part, examples in parts.items()
-        },
-    )
-    first: dict[bytes, tuple[RowRef, bytes]] = {}
-    odd: defaultdict[str, list[RowRef]] = defaultdict(list)
-    counts: Counter[str] = Counter()
-    words_of: dict[str, Counter[str]] = {part: Counter() for part in parts}
-    for part, examples in parts.items():
+def check_data(config: DataConfig, *, vocab_size: int, home: Path) -> Findings:
+    """Check all texts, with a vocabulary of the most frequent words of the training part. Raises as `load`."""
+    data = load(config, home=home)
+    findings = Findings(data)
+    first: dict[bytes, tuple[RowRef, bytes]] = {}  # of each text, by its words
+    suspicious: defaultdict[str, list[RowRef]] = defaultdict(list)
+    counts: dict[str, Counter[str]] = {}
+    for part, examples in parts_of(data).items():
+        findings.rows[part] = len(examples)
+        findings.labels[part] = dict(sorted(Counter(example.label for example in examples).items()))
+        counts[part] = Counter()
         for example in examples:
-            place = RowRef(part, example.row, example.label)
+            row = RowRef(part, example.row, example.label)
             words = tokenize(plain_text(example.text))
-            findings.words.append(len(words))
-            (counts if part == "train" else words_of[part]).update(words)
-            for oddity in _oddities(example.text):
-                odd[oddity].append(place)
+            findings.lengths.append(len(words))
+            counts[part].update(words)
+            for kind in _find_signs(example.text):
+                suspicious[kind].append(row)
             if not words:
-                findings.empty.append(place)
+                findings.empty.append(row)
                 continue
             key, exact = _digest(" ".join(words)), _digest(example.text.strip())
-            if key not in first:
-                first[key] = place, exact
-            else:
-                _add_pair(findings, Pair(place, first[key][0], exact == first[key][1]))
-    findings.odd = dict(sorted(odd.items()))
-    known = {word for word, _ in counts.most_common(vocab_size)}
-    words_of["train"] = counts
-    for part, seen in words_of.items():
-        if total := seen.total():
-            findings.unknown[part] = 1 - sum(count for word, count in seen.items() if word in known) / total
+            earlier, earlier_exact = first.setdefault(key, (row, exact))
+            if earlier is not row:
+                _add_pair(findings, Pair(row, earlier, exact == earlier_exact))
+    findings.suspicious = dict(sorted(suspicious.items()))
+    vocabulary = {word for word, _ in counts["train"].most_common(vocab_size)}
+    for part, words_of_part in counts.items():
+        if total := words_of_part.total():
+            known = sum(count for word, count in words_of_part.items() if word in vocabulary)
+            findings.unknown[part] = 1 - known / total
     return findings
 
 
+def parts_of(data: Dataset) -> dict[str, tuple[Example, ...]]:
+    """The texts by part, in the order in which they are checked."""
+    return {"train": data.train, "validation": data.validation, "test": data.test}
+
+
 def plain_text(text: str) -> str:
-    """The text without HTML tags, and with its entities as characters."""
+    """The text without HTML tags, and with its entities decoded.
+
+    >>> plain_text("a <b>good</b> film &amp; more")
+    'a  good  film & more'
+    """
     if "&" in text:
         text = html.unescape(text)
     return _TAG.sub(" ", text) if "<" in text else text
 
 
 def _add_pair(findings: Findings, pair: Pair) -> None:
-    findings.copies.append(pair)
-    if pair.place.label != pair.earlier.label:
-        findings.twins.append(pair)
-    if pair.place.part != pair.earlier.part:
-        findings.leaks.append(pair)
+    """A pair can be both a leak and a conflict."""
+    findings.repeated += 1
+    leak, conflict = pair.later.part != pair.earlier.part, pair.later.label != pair.earlier.label
+    for kind, applies in zip(PAIR_KINDS, (leak, conflict, not (leak or conflict)), strict=True):
+        if applies:
+            findings.pairs[kind].append(pair)
 
 
 def _digest(text: str) -> bytes:
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=12).digest()
 
 
-def _oddities(text: str) -> Iterator[str]:
-    """Signs that a text went through the wrong hands."""
+def _find_signs(text: str) -> Iterator[str]:
+    """Signs that a text was decoded or extracted wrongly."""
     if "<" in text and _TAG.search(_LINE_BREAK.sub("", text)):
         yield "HTML tags"
     if "&" in text and _ENTITY.search(text):
         yield "HTML entities"
     if not text.isascii():
         if "\ufffd" in text:
-            yield "U+FFFD, where something was not UTF-8"
+            yield "U+FFFD (replacement characters)"
         if _MOJIBAKE.search(text):
-            yield "UTF-8 that was read as another encoding"
+            yield "UTF-8 decoded as another encoding"
         if not unicodedata.is_normalized("NFC", text):
             yield "not in Unicode normal form C"
     if any(letter < " " and letter not in "\t\r\n" for letter in text):

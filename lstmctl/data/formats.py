@@ -1,53 +1,75 @@
-"""The one reader of tables and lines, for training, measuring and predicting alike: `read_rows`."""
+"""The table of file formats, `FORMATS`, and the one reader of all of them, `read_rows`.
+
+A new format is one entry of the table and its parser; everything that depends on the format of a file asks the table.
+"""
 
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import Literal, NamedTuple
 
-from lstmctl.data.columns import ColumnNames, Row, clean_label
-from lstmctl.data.lines import MAX_LINE_BYTES, Lines, bad_row
-from lstmctl.data.opening import ByteLines, Chunk, check_file, display, open_lines, without_packing
+from lstmctl.data.columns import ColumnNames, Example
+from lstmctl.data.lines import MAX_LINE_BYTES, Lines
+from lstmctl.data.opening import PACKED, WHOLE_FILE, ByteLines, Chunk, check_file, display, open_lines, without_packing
+from lstmctl.data.parquet import read_parquet
 from lstmctl.data.records import read_fasttext, read_jsonl, read_lines
 from lstmctl.data.tables import read_csv, read_tsv
 from lstmctl.errors import BadData, BadRow, UsageError
 
-__all__ = ["FORMATS", "SUFFIXES", "Row", "format_of", "read_rows"]
 
-_PARSERS: dict[str, Callable[[Lines, ColumnNames], Iterator[Row]]] = {
-    "lines": read_lines,
-    "csv": read_csv,
-    "tsv": read_tsv,
-    "jsonl": read_jsonl,
-    "fasttext": read_fasttext,
+class Format(NamedTuple):
+    """How files of a format are recognised and read."""
+
+    suffixes: tuple[str, ...]
+    parser: Callable[..., Iterator[Example]]  # of `Lines` and `ColumnNames`; if `binary`, see `read_parquet`
+    has_labels: bool = True
+    has_columns: bool = True  # columns with names, of which some are text, label and group
+    separator: str | None = None  # of the columns in a table with a header line
+    chunk_end: Literal["line", "record", "row group"] = "line"  # where a chunk of a file may end
+
+    @property
+    def binary(self) -> bool:
+        """Whether it is read from files only, never packed, instead of from lines of text."""
+        return self.chunk_end == "row group"
+
+
+FORMATS = {  # a suffix of two formats stands for the first, or for the first with labels where labels are read
+    "lines": Format((".txt",), read_lines, has_labels=False, has_columns=False),
+    "csv": Format((".csv",), read_csv, separator=",", chunk_end="record"),
+    "tsv": Format((".tsv", ".tab"), read_tsv, separator="\t"),
+    "jsonl": Format((".jsonl", ".ndjson", ".json"), read_jsonl),
+    "fasttext": Format((".ft", ".fasttext", ".txt"), read_fasttext, has_columns=False),
+    "parquet": Format((".parquet",), read_parquet, chunk_end="row group"),
 }
-FORMATS = (*_PARSERS, "parquet")
-SUFFIXES = {  # .txt is not among them: what it holds depends on what is wanted
-    ".csv": "csv",
-    ".tsv": "tsv",
-    ".tab": "tsv",
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-    ".json": "jsonl",
-    ".ft": "fasttext",
-    ".fasttext": "fasttext",
-    ".parquet": "parquet",
-}
+_SUFFIXES = dict.fromkeys(suffix for entry in FORMATS.values() for suffix in entry.suffixes)
+SUFFIX_HINT = f"known suffixes: {' '.join(_SUFFIXES)}; text formats also with {' or '.join(PACKED)}"
 
 
-def format_of(path: Path, *, labelled: bool) -> str:
-    """The format that a file's name tells, without .gz or .xz. `.txt` is fastText lines, or plain ones unlabelled.
+def formats_of_name(path: Path) -> list[str]:
+    """The formats that the file's name can stand for, with or without .gz or .xz.
 
-    Raises:
-        UsageError: the name tells none.
+    >>> formats_of_name(Path("reviews.txt.gz"))
+    ['lines', 'fasttext']
     """
     suffix = without_packing(path).suffix.lower()
-    if suffix == ".txt":
-        return "fasttext" if labelled else "lines"
-    if suffix not in SUFFIXES:
-        known = " ".join((*SUFFIXES, ".txt"))
-        hint = f"names that are understood end in {known}, all also with .gz or .xz"
-        raise UsageError(f"the name of {display(path)} does not tell its format", hint=hint)
-    return SUFFIXES[suffix]
+    return [name for name, entry in FORMATS.items() if suffix in entry.suffixes]
+
+
+def is_data_name(name: str) -> bool:
+    """Whether this is the name of a data file, packed or not."""
+    return bool(formats_of_name(Path(name))) or Path(name).suffix.lower() in PACKED
+
+
+def find_format(path: Path, *, labelled: bool) -> str:
+    """The format that the file's name stands for. `.txt` is fastText where labels are read, else plain lines.
+
+    Raises:
+        UsageError: the suffix is unknown.
+    """
+    for name in formats_of_name(path):
+        if FORMATS[name].has_labels or not labelled:
+            return name
+    raise UsageError(f"unknown file format: {display(path)}", hint=SUFFIX_HINT)
 
 
 def read_rows(
@@ -61,103 +83,71 @@ def read_rows(
     keep_columns: bool = True,
     encoding_errors: str = "strict",
     max_line_bytes: int = MAX_LINE_BYTES,
-    piece: Chunk | None = None,
-    set_aside: Callable[[BadRow], None] | None = None,
-) -> Iterator[Row]:
+    chunk: Chunk = WHOLE_FILE,
+    skip_bad_row: Callable[[BadRow], None] | None = None,
+) -> Iterator[Example]:
     """The rows of a file, or of a stream of bytes, in one pass and constant memory.
 
-    A row is given out as soon as its last line is there. `label_column=None` reads texts without labels. `name` is what
-    errors call a stream. `encoding_errors="replace"` reads as U+FFFD what is not UTF-8, instead of raising. A line, and
-    a row of several lines, may have `max_line_bytes` bytes. Of a file, `piece` reads a part alone. A row that cannot be
-    used is given to `set_aside`, and reading goes on behind it; without that, it is raised.
+    A row is yielded as soon as its last line is read. Without `format`, the name of the file says it; a stream has
+    lines. `label_column=None` reads texts without labels. A line, and a row of several lines, has at most
+    `max_line_bytes`. `encoding_errors="replace"` reads bytes that are not UTF-8 as U+FFFD instead of raising. `name` is
+    what errors call the source. `skip_bad_row` is called with the error of each row that cannot be used, and reading
+    continues after it; without it, the error is raised.
 
     Raises:
-        NotFound: there is no such file. UsageError: its format is not known, or does not go with what is wanted.
-        BadData: naming line or row; what was expected, what was found. Also for labelled data without rows.
-        MissingExtra: Parquet without pyarrow. PermissionDenied, StorageError: as the operating system says.
+        NotFound: there is no such file. UsageError: its format is unknown, or has no labels.
+        BadData: names line or row. Also for labelled data without rows.
+        MissingExtra: Parquet without pyarrow. PermissionDenied, StorageError: from the operating system.
     """
     labelled = label_column is not None
-    wanted = ColumnNames(text_column, label_column, group_column, keep_columns)
+    columns = ColumnNames(text_column, label_column, group_column, keep_columns)
     strict = encoding_errors == "strict"
     if isinstance(source, Path):
         check_file(source)
-        shown_name = name or display(source)
-        kind = format or format_of(source, labelled=labelled)
+        name = name or display(source)
+        format = format or find_format(source, labelled=labelled)
     else:
-        shown_name = name or "standard input"
-        kind = format or ("fasttext" if labelled else "lines")
-    if kind == "lines" and labelled:
-        raise UsageError(f"{shown_name}: plain lines have no labels", hint="a labelled line reads: __label__pos text")
-    if kind == "parquet":
-        if not isinstance(source, Path):
-            raise UsageError(f"Parquet cannot be read from {shown_name}", hint="write it to a file first")
-        from lstmctl.data.parquet import read_parquet
-
-        rows = read_parquet(
-            source,
-            shown_name,
-            wanted,
-            strict=strict,
-            max_text_bytes=max_line_bytes,
-            piece=piece,
-            set_aside=set_aside,
-        )
+        name = name or "standard input"
+        format = format or ("fasttext" if labelled else "lines")
+    entry = FORMATS[format]
+    if labelled and not entry.has_labels:
+        raise UsageError(f"{name}: plain lines have no labels", hint="a labelled line reads: __label__pos text")
+    if not entry.binary:
+        make_lines = partial(Lines, source=name, strict=strict, labelled=labelled, max_line_bytes=max_line_bytes)
+        rows = _read_text(source, make_lines, entry, columns, chunk=chunk, skip_bad_row=skip_bad_row)
+    elif isinstance(source, Path):
+        options = {"strict": strict, "max_text_bytes": max_line_bytes, "chunk": chunk, "skip_bad_row": skip_bad_row}
+        rows = entry.parser(source, name, columns, **options)
     else:
-        lines = partial(Lines, source=shown_name, strict=strict, labelled=labelled, max_line_bytes=max_line_bytes)
-        rows = _parsed(source, lines, kind, wanted, piece=piece, set_aside=set_aside)
-    return _labelled(rows, shown_name) if labelled else rows
+        raise UsageError(f"{format.capitalize()} cannot be read from {name}", hint="write it to a file first")
+    return _require_rows(rows, name) if labelled else rows
 
 
-def _parsed(
+def _read_text(
     source: Path | ByteLines,
-    lines_of: Callable[..., Lines],
-    kind: str,
-    wanted: ColumnNames,
+    make_lines: Callable[..., Lines],
+    entry: Format,
+    columns: ColumnNames,
     *,
-    piece: Chunk | None,
-    set_aside: Callable[[BadRow], None] | None,
-) -> Iterator[Row]:
-    if not isinstance(source, Path):
-        yield from _going_on(lines_of(source), kind, wanted, set_aside)
-        return
-    known = {} if piece is None else {"before": piece.before, "columns": piece.columns}
-    with open_lines(source, piece) as (stream, max_bytes):
-        yield from _going_on(lines_of(stream, max_bytes=max_bytes, **known), kind, wanted, set_aside)
-
-
-def _going_on(
-    lines: Lines, kind: str, wanted: ColumnNames, set_aside: Callable[[BadRow], None] | None
-) -> Iterator[Row]:
-    """The rows, those behind a bad one too where bad ones are set aside."""
-    while True:
-        try:
-            yield from _PARSERS[kind](lines, wanted)
-        except BadRow as error:
-            if set_aside is None or (kind in ("csv", "tsv") and lines.columns is None):  # without header, no rows
-                raise
-            set_aside(error)
-        else:
-            return
-
-
-def _labelled(rows: Iterator[Row], name: str) -> Iterator[Row]:
-    """The same rows with clean labels."""
-    clean: dict[str, str] = {}
-    row = None
-    for row in rows:
-        raw = row.label or ""
-        label = clean.get(raw)
-        if label is None:
+    chunk: Chunk,
+    skip_bad_row: Callable[[BadRow], None] | None,
+) -> Iterator[Example]:
+    with open_lines(source, chunk) as (stream, max_bytes):
+        lines = make_lines(stream, max_bytes=max_bytes, number=chunk.before, header=chunk.header)
+        while True:
             try:
-                label = clean[raw] = clean_label(raw)
-            except ValueError as error:
-                raise bad_row(name, row.number, str(error), hint=_label_hint(raw)) from error
-        yield Row(row.number, row.text, label, row.group, row.columns)
-    if row is None:
+                yield from entry.parser(lines, columns)
+            except BadRow as error:
+                if skip_bad_row is None or (entry.separator and lines.header is None):  # without header, no rows
+                    raise
+                skip_bad_row(error)
+            else:
+                return
+
+
+def _require_rows(rows: Iterator[Example], name: str) -> Iterator[Example]:
+    first = next(rows, None)
+    if first is None:
         raise BadData(f"{name} has no rows", hint="is this the right file?")
-
-
-def _label_hint(raw: str) -> str:
-    if raw.strip():
-        return "is it the right column? --label-column names another"
-    return "give the row a label, or remove it"
+    yield first
+    yield from rows

@@ -1,7 +1,7 @@
-"""The lines of a file or a pipe: bounded, decoded and counted, whatever bytes come.
+"""The lines of a file or a pipe: of limited length, decoded and counted, for any input.
 
-A line ends with the byte 10 and with nothing else: what else Unicode calls a line break is an ordinary character. The
-last line may lack its end. UTF-8 is the only encoding; a byte order mark at the very start is dropped.
+A line ends with a line feed (byte 10) only: the other line breaks of Unicode are ordinary characters. The last line may
+lack its end. UTF-8 is the only encoding; a byte order mark at the start is dropped.
 """
 
 import gzip
@@ -10,8 +10,10 @@ import os
 import shlex
 import zlib
 from collections.abc import Iterator
+from dataclasses import KW_ONLY, dataclass, field
 from pathlib import PurePath
 
+from lstmctl.data.columns import bad_row
 from lstmctl.data.opening import PACKED, ByteLines
 from lstmctl.errors import BadData, BadRow, from_os_error
 
@@ -19,8 +21,8 @@ MAX_LINE_BYTES = 1024**2
 
 _BOM = b"\xef\xbb\xbf"
 _REPLACEMENT = "\ufffd".encode()
-# First bytes of what is easily taken for text, and what makes text of it. The longer of two beginnings comes first.
-_FOREIGN = (
+# First bytes of files often mistaken for text, and a program that converts them. A longer prefix comes first.
+_NOT_TEXT = (
     (b"\xff\xfe\0\0", "UTF-32", "iconv -f UTF-32 -t UTF-8"),
     (b"\xff\xfe", "UTF-16", "iconv -f UTF-16 -t UTF-8"),
     (b"\xfe\xff", "UTF-16", "iconv -f UTF-16 -t UTF-8"),
@@ -31,158 +33,143 @@ _FOREIGN = (
 )
 
 
-def bad_row(source: str, number: int, message: str, *, hint: str | None = None, last: int | None = None) -> BadRow:
-    """The error of one row, up to line `last`: `reviews.csv:17: message`."""
-    return BadRow(f"{source}:{number}: {message}", hint=hint, number=number, last=number if last is None else last)
-
-
+@dataclass
 class Lines:
     """The lines of one stream, each decoded and with its end, in one pass.
 
-    A line is given out as soon as it is complete: nothing is read ahead. After the error of a row, iterating again goes
-    on with the line behind it.
+    A line is yielded as soon as it is complete: nothing is read ahead. After the error of a row, iterating again
+    continues with the next line.
     """
 
-    def __init__(
-        self,
-        stream: ByteLines,
-        source: str,
-        *,
-        strict: bool = True,
-        labelled: bool = False,
-        max_line_bytes: int = MAX_LINE_BYTES,
-        max_bytes: int | None = None,
-        before: int = 0,
-        columns: tuple[str, ...] | None = None,
-    ) -> None:
-        """`source` names the stream in errors; without `strict`, what is not UTF-8 is read as U+FFFD.
-
-        `labelled` only chooses the hint: where labels are read, there is no --encoding-errors. Of a file's later piece,
-        `before` lines came before it, and a table's `columns` are known.
-        """
-        self.source = source
-        self.strict = strict
-        self.labelled = labelled
-        self.max_line_bytes = max_line_bytes
-        self.number = before  # of the line read last; the first is 1
-        self.columns = columns
-        self._stream = stream
-        self._max_bytes = max_bytes
-        self._total = 0  # bytes read
-        self._inside = False  # a line that was given up for its length: what is left of it is passed over
+    stream: ByteLines
+    source: str  # names the stream in errors
+    _: KW_ONLY
+    strict: bool = True  # otherwise bytes that are not UTF-8 are read as U+FFFD
+    labelled: bool = False  # chooses the hint: where labels are read, there is no --encoding-errors
+    max_line_bytes: int = MAX_LINE_BYTES
+    max_bytes: int | None = None  # of the whole stream
+    number: int = 0  # of the line read last, from 1; a later chunk of a file starts with another number
+    header: tuple[str, ...] | None = None  # the column names of a table, once they are known
+    _total: int = field(default=0, init=False)  # bytes read
+    _skipping: bool = field(default=False, init=False)  # whether the rest of a line that is too long comes next
 
     def __iter__(self) -> Iterator[str]:
         """Decoded lines with their ends.
 
         Raises:
-            BadRow: a line is too long, not UTF-8 or has a NUL byte. BadData: packed data is broken or without end.
+            BadRow: a line is too long, not UTF-8 or has a NUL byte. BadData: packed data is damaged or too large.
         """
         while raw := self._read():
-            passed_over, self._inside = self._inside, len(raw) > self.max_line_bytes and not raw.endswith(b"\n")
-            self.number += not passed_over
+            skip, self._skipping = self._skipping, len(raw) > self.max_line_bytes and not raw.endswith(b"\n")
+            self.number += not skip
             self._total += len(raw)
-            if len(raw) > self.max_line_bytes and not passed_over:
-                raise self._too_long(raw)
-            if self._max_bytes is not None and self._total > self._max_bytes:
-                raise self.broken(
-                    f"the file unpacks to more than {self._max_bytes / 1024**3:.3g} GiB; reading stopped",
-                    hint="is this text?",
-                )
-            if passed_over:
+            if len(raw) > self.max_line_bytes and not skip:
+                raise self._length_error(raw)
+            if self.max_bytes is not None and self._total > self.max_bytes:
+                message = f"the file unpacks to more than {self.max_bytes / 1024**3:.3g} GiB; reading stopped"
+                raise self.fatal(message, hint="is this text?")
+            if skip:
                 continue
             if self.number > 1:
                 yield self._decode(raw)
-            elif raw != _BOM:  # alone, it is an empty file
+            elif raw != _BOM:  # a file of nothing else is empty
                 yield self._decode_first(raw)
 
     def error(self, message: str, *, hint: str | None = None, number: int | None = None) -> BadRow:
         """An error of the row that starts in line `number`, or of the line read last."""
-        return bad_row(
-            self.source, self.number if number is None else number, message, hint=hint, last=max(1, self.number)
-        )
+        number = self.number if number is None else number
+        return bad_row(self.source, number, message, hint=hint, last=max(1, self.number))
 
-    def broken(self, message: str, *, hint: str | None = None) -> BadData:
-        """An error in the line read last after which nothing more can be read."""
+    def fatal(self, message: str, *, hint: str | None = None) -> BadData:
+        """An error in the line read last, after which nothing more can be read."""
         return BadData(f"{self.source}:{max(1, self.number)}: {message}", hint=hint)
 
     def carriage_returns(self) -> BadData:
-        """The error of a file whose lines end as they did on a Mac of the last century."""
-        message = "the lines end with carriage returns alone, without line feeds"
-        return BadData(f"{self.source}:1: {message}", hint=_repair(r"tr '\r' '\n'", self.source))
+        """The error of a file whose lines end with carriage returns, as on old Macs."""
+        message = "the lines end with carriage returns instead of line feeds"
+        return BadData(f"{self.source}:1: {message}", hint=_repair_command(r"tr '\r' '\n'", self.source))
 
     def _read(self) -> bytes:
         try:
-            return self._stream.readline(self.max_line_bytes + 1)
+            return self.stream.readline(self.max_line_bytes + 1)
         except (EOFError, zlib.error, gzip.BadGzipFile, lzma.LZMAError) as error:
             self.number += 1
-            raise self.broken(self._packing_trouble(error), hint="copy or pack the file again") from error
+            raise self.fatal(self._packing_error(error), hint="copy or pack the file again") from error
         except OSError as error:
             raise from_os_error(error, f"read {self.source}") from error
 
-    def _packing_trouble(self, error: Exception) -> str:
+    def _packing_error(self, error: Exception) -> str:
         suffix = PurePath(self.source).suffix
         packing = PACKED.get(suffix.lower(), "packed")
         if isinstance(error, EOFError):
-            return f"the {packing} data ends too early; was the file copied whole?"
+            return f"the {packing} data ends too early; was the file copied completely?"
         if self.number == 1 and (isinstance(error, gzip.BadGzipFile) or "format not supported" in str(error)):
             return f"this is not {packing} data, though the name ends in {suffix}"
         return f"the {packing} data is damaged"
 
     def _decode_first(self, raw: bytes) -> str:
         if self.strict:
-            for beginning, what, program in _FOREIGN:
-                if raw.startswith(beginning):
-                    hint = _repair(program, self.source) if program else "save it as CSV, in UTF-8"
-                    raise self.broken(f"this is {what}; UTF-8 text is expected", hint=hint)
+            for prefix, kind, program in _NOT_TEXT:
+                if raw.startswith(prefix):
+                    hint = _repair_command(program, self.source) if program else "save it as CSV, in UTF-8"
+                    raise self.fatal(f"this is {kind}; UTF-8 text is expected", hint=hint)
         return self._decode(raw.removeprefix(_BOM), skipped=len(_BOM) if raw.startswith(_BOM) else 0)
 
     def _decode(self, raw: bytes, *, skipped: int = 0) -> str:
         if b"\0" in raw:
             if self.strict:
-                place = raw.index(0) + skipped + 1
-                raise self.error(f"byte {place} of the line is NUL", hint="is this UTF-16, or not text at all?")
+                position = raw.index(0) + skipped + 1
+                raise self.error(f"byte {position} of the line is NUL", hint="is this UTF-16, or not text at all?")
             raw = raw.replace(b"\0", _REPLACEMENT)
         try:
             return raw.decode("utf-8")
         except UnicodeDecodeError as error:
             if self.strict:
-                place = error.start + skipped + 1
-                message = f"byte {place} of the line is 0x{raw[error.start]:02x}, which is not UTF-8 there"
+                position = error.start + skipped + 1
+                message = f"byte {position} of the line is 0x{raw[error.start]:02x}, which is not valid UTF-8"
                 raise self.error(message, hint=encoding_hint(self.source, labelled=self.labelled)) from error
             return raw.decode("utf-8", "replace")
 
-    def _too_long(self, raw: bytes) -> BadData:
+    def _length_error(self, raw: bytes) -> BadData:
         if self.number == 1 and b"\r" in raw:
             return self.carriage_returns()
         hint = "is this a text file?" + ("" if self.labelled else " --max-line-bytes allows longer lines")
-        return self.error(f"the line is longer than {size_name(self.max_line_bytes)}", hint=hint)
+        return self.error(f"the line is longer than {format_size(self.max_line_bytes)}", hint=hint)
 
 
-def without_end(line: str) -> str:
-    """A line without its end, `\\n` or `\\r\\n`."""
+def strip_line_end(line: str) -> str:
+    """A line without its end, which is a line feed or a carriage return and a line feed.
+
+    >>> strip_line_end("a film\\r\\n")
+    'a film'
+    """
     return line[:-1].removesuffix("\r") if line.endswith("\n") else line
 
 
-def size_name(size: int) -> str:
-    """A limit in words: `1 MiB`."""
+def format_size(size: int) -> str:
+    """A number of bytes in words.
+
+    >>> format_size(1024**2)
+    '1 MiB'
+    """
     return f"{size / 1024**2:g} MiB" if size >= 1024**2 else f"{size:,} bytes"
 
 
 def encoding_hint(source: str, *, labelled: bool) -> str:
-    """What to do about bytes that are not UTF-8. Only the reading of unlabelled texts has --encoding-errors."""
+    """What to do about bytes that are not UTF-8. Only reading unlabelled texts has --encoding-errors."""
     if not labelled:
         return "--encoding-errors replace"
-    return _repair("iconv -f WINDOWS-1252 -t UTF-8", source)
+    return _repair_command("iconv -f WINDOWS-1252 -t UTF-8", source)
 
 
-def _repair(program: str, source: str) -> str:
-    """A command that sends a file through a program, with the file's name filled in."""
+def _repair_command(program: str, source: str) -> str:
+    """A command that converts the file `source` with a program."""
     stem, suffix = os.path.splitext(source)
     if suffix.lower() in PACKED:
         program = f"{PACKED[suffix.lower()]} -dc < {shlex.quote(source)} | {program}"
         stem, suffix = os.path.splitext(stem)
     elif suffix:
         program = f"{program} < {shlex.quote(source)}"
-    else:  # a pipe, or the like
-        return f"send it through: {program}"
+    else:  # a pipe
+        return f"pipe it through: {program}"
     return f"{program} > {shlex.quote(f'{stem}.repaired{suffix}')}"

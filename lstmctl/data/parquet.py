@@ -1,20 +1,20 @@
-"""Parquet files, read a thousand rows at a time. Needs pyarrow, from the extra `parquet`."""
+"""Parser of Parquet files, which reads about a thousand rows at a time. Needs pyarrow, from the extra `parquet`."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from lstmctl.data.columns import ColumnNames, Row, label_text, shown
-from lstmctl.data.lines import bad_row, encoding_hint, size_name
-from lstmctl.data.opening import PACKED, Chunk, open_bytes
+from lstmctl.data.columns import ColumnNames, Example, ExampleBuilder, bad_row
+from lstmctl.data.lines import encoding_hint, format_size
+from lstmctl.data.opening import PACKED, WHOLE_FILE, Chunk, open_bytes
 from lstmctl.errors import BadData, BadRow, LstmctlError, MissingExtra, UsageError, from_os_error
 
 BATCH_ROWS = 1024
-_BUFFER = 2**20  # bytes of a column: or all of its row group would be in memory
+_BUFFER = 2**20  # bytes of a column; without a limit its whole row group would be in memory
 
 
-def modules() -> tuple[Any, Any]:
-    """pyarrow and its Parquet part.
+def import_pyarrow() -> tuple[Any, Any]:
+    """The modules pyarrow and pyarrow.parquet.
 
     Raises:
         MissingExtra: pyarrow is not installed.
@@ -28,89 +28,87 @@ def modules() -> tuple[Any, Any]:
 
 
 def open_parquet(file: IO[bytes], source: str) -> Any:
-    """A `pyarrow.parquet.ParquetFile`, of which no more than is needed is kept in memory.
+    """A `pyarrow.parquet.ParquetFile` that is read in small parts.
 
     Raises:
         MissingExtra: pyarrow is not installed. BadData: not Parquet, or damaged.
     """
-    pyarrow, parquet = modules()
+    pyarrow, parquet = import_pyarrow()
     try:
         return parquet.ParquetFile(file, buffer_size=_BUFFER, pre_buffer=False)
     except (pyarrow.ArrowException, OSError) as error:
-        raise _damaged(error, source) from error
+        raise _damage_error(error, source) from error
 
 
 def read_parquet(
     path: Path,
     source: str,
-    wanted: ColumnNames,
+    columns: ColumnNames,
     *,
     strict: bool,
     max_text_bytes: int,
-    piece: Chunk | None = None,
-    set_aside: Callable[[BadRow], None] | None = None,
-) -> Iterator[Row]:
-    """Rows with their number, 1 for the first. Only the columns that are wanted are read; of a piece, its row groups.
+    chunk: Chunk = WHOLE_FILE,
+    skip_bad_row: Callable[[BadRow], None] | None = None,
+) -> Iterator[Example]:
+    """Rows with their number, 1 for the first. Only the necessary columns are read; of a chunk, its row groups.
 
     Raises:
         MissingExtra: pyarrow is not installed.
         UsageError: the name ends in .gz or .xz. BadData: not Parquet, damaged, or a row that cannot be used.
     """
     if packing := PACKED.get(path.suffix.lower()):
-        raise UsageError(
-            f"{source}: Parquet is packed already and not read through {path.suffix}", hint=f"{packing} -d {source}"
-        )
+        message = f"{source}: Parquet is compressed already and not read from {path.suffix} files"
+        raise UsageError(message, hint=f"{packing} -d {source}")
+    builder = ExampleBuilder(source, columns)
     with open_bytes(path) as file:
-        table, (pyarrow, _) = open_parquet(file, source), modules()
+        table, (pyarrow, _) = open_parquet(file, source), import_pyarrow()
         names = list(table.schema_arrow.names)
-        _check_names(names, source, wanted)
-        read = names if wanted.keep else list({name: None for name in wanted[:3] if name is not None})
-        groups = None if piece is None else list(range(piece.start, table.num_row_groups)[: _length(piece)])
-        batches = table.iter_batches(batch_size=BATCH_ROWS, row_groups=groups, columns=read)
-        first = 1 if piece is None else piece.before + 1
+        _check_names(names, source, columns)
+        read_names = names if columns.keep else list(dict.fromkeys(name for name in columns[:3] if name is not None))
+        groups = list(range(chunk.start, table.num_row_groups if chunk.stop is None else chunk.stop))
+        batches = table.iter_batches(batch_size=BATCH_ROWS, row_groups=groups, columns=read_names)
+        first = chunk.before + 1  # number of the first row of a batch
         while True:
             try:
                 batch = next(batches, None)
             except (pyarrow.ArrowException, OSError) as error:
-                raise _damaged(error, source) from error
+                raise _damage_error(error, source) from error
             if batch is None:
                 return
-            values = {name: _values(batch.column(name), source, first, wanted, strict=strict) for name in read}
-            for place in range(batch.num_rows):
+            read = [_read_column(batch.column(name), source, first, columns, strict=strict) for name in read_names]
+            for number, values in enumerate(zip(*read, strict=True), start=first):
                 try:
-                    yield _row(values, place, source, first + place, wanted, max_text_bytes=max_text_bytes)
+                    _check_values(values)
+                    example = builder.from_values(dict(zip(read_names, values, strict=True)), number)
+                    _check_length(example, source, max_text_bytes)
+                    yield example
                 except BadRow as error:
-                    if set_aside is None:
+                    if skip_bad_row is None:
                         raise
-                    set_aside(error)
+                    skip_bad_row(error)
             first += batch.num_rows
 
 
-def _length(piece: Chunk) -> int | None:
-    """How many row groups, None for all that follow."""
-    return None if piece.stop is None else piece.stop - piece.start
-
-
-def _damaged(error: Exception, source: str) -> LstmctlError:
+def _damage_error(error: Exception, source: str) -> LstmctlError:
     if isinstance(error, OSError) and error.errno is not None:
         return from_os_error(error, f"read {source}")
     reason = str(error).split("\n", 1)[0][:200]
     message = f"{source} is not Parquet, or damaged: {reason[:1].lower()}{reason[1:].rstrip('.')}"
-    return BadData(message, hint="was the file copied whole?")
+    return BadData(message, hint="was the file copied completely?")
 
 
-def _check_names(names: list[str], source: str, wanted: ColumnNames) -> None:
+def _check_names(names: list[str], source: str, columns: ColumnNames) -> None:
     repeated = [name for name in names if names.count(name) > 1]
     if repeated:
         raise BadData(f'{source}: two columns have the name "{repeated[0]}"', hint="rename one of them")
-    if missing := wanted.missing_from(names):
+    if missing := columns.missing_from(names):
         message, hint = missing
         raise BadData(f"{source}: {message}", hint=hint)
 
 
-def _values(column: Any, source: str, first: int, wanted: ColumnNames, *, strict: bool) -> list[Any]:
-    """A column of a batch as Python values, and the error where there is none: pyarrow lets strings that are not UTF-8
-    into files."""
+def _read_column(column: Any, source: str, first: int, columns: ColumnNames, *, strict: bool) -> list[Any]:
+    """A column of a batch as Python values, with an error in place of a string that is not UTF-8, which pyarrow
+    allows in files."""
     try:
         values: list[Any] = column.to_pylist()
     except UnicodeDecodeError:
@@ -119,35 +117,21 @@ def _values(column: Any, source: str, first: int, wanted: ColumnNames, *, strict
             raw: bytes | None = value.as_buffer().to_pybytes() if value.is_valid else None
             try:
                 values.append(raw and raw.decode("utf-8", "strict" if strict else "replace"))
-            except UnicodeDecodeError as found:
-                message = f"byte {found.start + 1} of a text is 0x{found.object[found.start]:02x}, which is not UTF-8"
-                hint = encoding_hint(source, labelled=False) if wanted.label is None else "write that column as UTF-8"
+            except UnicodeDecodeError as error:
+                message = f"byte {error.start + 1} of a text is 0x{error.object[error.start]:02x}, which is not UTF-8"
+                hint = encoding_hint(source, labelled=False) if columns.label is None else "write that column as UTF-8"
                 values.append(bad_row(source, number, message, hint=hint))
     return values
 
 
-def _row(
-    values: dict[str, list[Any]], place: int, source: str, number: int, wanted: ColumnNames, *, max_text_bytes: int
-) -> Row:
-    for column in values.values():
-        if isinstance(column[place], BadRow):
-            raise column[place]
-    text = values[wanted.text][place]
-    if not isinstance(text, str):
-        found = "null" if text is None else shown(text)
-        raise bad_row(
-            source, number, f'"{wanted.text}" must be a string, not {found}', hint="--text-column names another"
-        )
+def _check_values(values: Iterable[Any]) -> None:
+    for value in values:
+        if isinstance(value, BadRow):
+            raise value
+
+
+def _check_length(example: Example, source: str, limit: int) -> None:
     # A character has at most four bytes, so most texts need not be encoded to be measured.
-    if len(text) * 4 > max_text_bytes and len(text.encode()) > max_text_bytes:
-        raise bad_row(source, number, f"the text is longer than {size_name(max_text_bytes)}", hint="is it one text?")
-    words: list[str | None] = []
-    for name in (wanted.label, wanted.group):
-        value = "" if name is None or values[name][place] is None else label_text(values[name][place])
-        if value is None and name is not None:
-            found = shown(values[name][place])
-            message = f'"{name}" must be a string, a whole number or a boolean, not {found}'
-            raise bad_row(source, number, message, hint="is it the right column?")
-        words.append(None if name is None else value)
-    columns = {name: column[place] for name, column in values.items()} if wanted.keep else None
-    return Row(number, text, words[0], words[1], columns)
+    if len(example.text) * 4 > limit and len(example.text.encode()) > limit:
+        message = f"the text is longer than {format_size(limit)}"
+        raise bad_row(source, example.row, message, hint="is it one text?")

@@ -1,6 +1,7 @@
-"""From what a user names to labelled rows: named sets, files and folders, each whole or in the parts it brings.
+"""From the name or path that a user gives to data: named data sets, files, folders and patterns.
 
-Which files are meant where many are named at once: a folder, or a pattern with `*`, `?` or `[…]`.
+`open_source` gives labelled rows; `find_inputs` the files that a folder, or a pattern with `*`, `?` or `[…]`, stands
+for.
 """
 
 import glob
@@ -10,30 +11,33 @@ from pathlib import Path, PurePath
 from typing import NamedTuple
 
 from lstmctl.config import DataConfig
-from lstmctl.data.columns import Row
+from lstmctl.data.columns import Example
 from lstmctl.data.folders import read_folder
-from lstmctl.data.formats import SUFFIXES, format_of, read_rows
+from lstmctl.data.formats import FORMATS, SUFFIX_HINT, find_format, formats_of_name, read_rows
 from lstmctl.data.named import NAMES, read_named
-from lstmctl.data.opening import check_file, display, not_readable, without_packing
+from lstmctl.data.opening import check_file, display, reading_error
 from lstmctl.errors import NotFound, UsageError, closest_names
 
-WHOLE = ""  # the part of rows that are not in parts yet
-_NOTES = 3  # files that are left out and named
+WHOLE = ""  # the part of rows that are not divided into parts
+_NOTES = 3  # ignored files that are named
 
 
 class Source(NamedTuple):
     """Labelled rows, readable once, each with the part it belongs to: WHOLE, "train", "validation" or "test"."""
 
     name: str
-    rows: Iterator[tuple[str, Row]]
+    rows: Iterator[tuple[str, Example]]
     notes: tuple[str, ...] = ()
     has_columns: bool = False
 
 
 def resolve_source(name_or_path: str, *, cwd: Path | None = None) -> str:
-    """What `DataConfig.source` holds: the name of a data set, or an absolute path.
+    """The `DataConfig.source` that a user means: the name of a data set, or an absolute path.
 
-    A bare word is a name; with a / or a file suffix it is a path, whether or not there is such a file.
+    A bare word is a name; with a / or a suffix it is a path, whether or not it exists.
+
+    >>> resolve_source("imdb"), resolve_source("reviews.csv", cwd=Path("/work"))
+    ('imdb', '/work/reviews.csv')
 
     Raises:
         NotFound: no data set has that name.
@@ -49,26 +53,27 @@ def resolve_source(name_or_path: str, *, cwd: Path | None = None) -> str:
     if name_or_path and os.path.lexists(cwd / name_or_path):
         hint = f"./{name_or_path} is the {'folder' if (cwd / name_or_path).is_dir() else 'file'} of that name"
     else:
-        near = closest_names(name_or_path, NAMES)
-        hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(NAMES)}; a file needs its path"
+        similar = closest_names(name_or_path, NAMES)
+        hint = f"data sets: {', '.join(NAMES)}; a file needs its path"
+        hint = f"did you mean {' or '.join(similar)}?" if similar else hint
     raise NotFound(f'there is no data set "{name_or_path}"', hint=hint)
 
 
-def open_source(source: str, config: DataConfig, *, home: Path, columns: bool = False) -> Source:
-    """The rows of a `DataConfig.source`, with the columns that `config` names; `columns` fills `Row.columns`.
+def open_source(source: str, config: DataConfig, *, home: Path, keep_columns: bool = False) -> Source:
+    """The rows of a `DataConfig.source`, read with the column names of `config`.
 
     Raises:
-        NotFound: there is no such data. UsageError: a file of unknown format. And all that reading raises, later.
+        NotFound: there is no such data. UsageError: a file of unknown format. Reading the rows raises as `read_rows`.
     """
     if source in NAMES:
         return Source(source, read_named(source, home=home))
     path = Path(source)
-    if not is_several(source):
+    if not is_folder_or_pattern(source):
         try:
             path.stat()
         except OSError as error:
-            raise not_readable(error, path) from error
-    if path.is_dir() and not _has_tables(path):
+            raise reading_error(error, path) from error
+    if path.is_dir() and not _is_folder_of_tables(path):
         rows, notes = read_folder(path)
         return Source(path.name, rows, notes)
     inputs = find_inputs(source, format=None, labelled=True)
@@ -78,81 +83,75 @@ def open_source(source: str, config: DataConfig, *, home: Path, columns: bool = 
             text_column=config.text_column,
             label_column=config.label_column,
             group_column=config.group_column,
-            keep_columns=columns,
+            keep_columns=keep_columns,
         )
         for file in inputs.files
     )
-    notes = tuple(f"{display(file)} is left out: its name tells no format" for file in inputs.left_out[:_NOTES])
-    has_columns = "fasttext" not in inputs.files.values()
+    notes = tuple(f"{display(file)} is ignored: unknown file format" for file in inputs.ignored[:_NOTES])
+    has_columns = all(FORMATS[format].has_columns for format in inputs.files.values())
     return Source(path.name, ((WHOLE, row) for table in tables for row in table), notes, has_columns)
 
 
-def _has_tables(folder: Path) -> bool:
-    """Whether it has no folders, hence no classes, but files with labelled rows."""
+def _is_folder_of_tables(folder: Path) -> bool:
+    """Whether it has files with labelled rows, and no folders that could be classes. A .txt file may be anything."""
     try:
         with os.scandir(folder) as found:
             entries = [entry for entry in found if not entry.name.startswith(".")]
     except OSError as error:
-        raise not_readable(error, folder) from error
-    tables = [entry for entry in entries if without_packing(Path(entry)).suffix.lower() in SUFFIXES]
-    return bool(tables) and not any(entry.is_dir() for entry in entries)
+        raise reading_error(error, folder) from error
+    has_tables = any(len(formats_of_name(Path(entry))) == 1 for entry in entries)
+    return has_tables and not any(entry.is_dir() for entry in entries)
 
 
 class Inputs(NamedTuple):
-    """Absolute paths in the order of their names, each once, with their formats; and what a folder has besides."""
+    """Absolute paths in the order of their names, without duplicates, with their formats; and ignored files."""
 
     files: dict[Path, str]
-    left_out: list[Path]
+    ignored: list[Path]
 
 
-def is_several(named: str) -> bool:
+def is_folder_or_pattern(name: str) -> bool:
     """Whether this names a folder or a pattern, rather than one file."""
-    return not os.path.isfile(named) and (os.path.isdir(named) or glob.has_magic(named))
+    return not os.path.isfile(name) and (os.path.isdir(name) or glob.has_magic(name))
 
 
-def find_inputs(named: str, *, format: str | None, labelled: bool = False) -> Inputs:  # noqa: A002
-    """The file of that name; else all files in the folder of that name, or that the pattern finds. Hidden ones are not
-    looked at. In a folder, files whose names tell no format are left out, unless `format` says what they are.
+def find_inputs(name: str, *, format: str | None, labelled: bool = False) -> Inputs:
+    """The file of that name; or all files of a folder and its folders, or that match a pattern, but hidden ones.
+
+    In a folder, files of unknown format are ignored, unless `format` is given.
 
     Raises:
-        NotFound: there is no such file. UsageError: the name of a file tells no format. PermissionDenied, StorageError.
+        NotFound: there is no such file. UsageError: a file of unknown format. PermissionDenied, StorageError.
     """
-    if named == "-":
-        raise UsageError("standard input cannot be cut into pieces", hint="write it to a file and name that")
-    path = Path(named)
-    if not is_several(named):
+    if name == "-":
+        raise UsageError("standard input cannot be split into chunks", hint="write it to a file and name that")
+    path = Path(name)
+    is_folder = path.is_dir()
+    if not is_folder_or_pattern(name):
         check_file(path)
-        return Inputs({_absolute(path): format or format_of(path, labelled=labelled)}, [])
-    if path.is_dir():
-        found = sorted(_below(path))
+        paths = [path]
+    elif is_folder:
+        paths = sorted(_list_files(path))
     else:
-        names = glob.glob(named, recursive=True)
-        found = sorted(Path(name) for name in names if os.path.isfile(name))
+        paths = sorted(Path(match) for match in glob.glob(name, recursive=True) if os.path.isfile(match))
     files: dict[Path, str] = {}
-    left_out = []
-    for file in found:
-        try:
-            files[_absolute(file)] = format or format_of(file, labelled=labelled)
-        except UsageError:
-            if not path.is_dir():
-                raise
-            left_out.append(file)
+    ignored = []
+    for file in paths:
+        if is_folder and format is None and not formats_of_name(file):
+            ignored.append(file)
+        else:
+            files[Path(os.path.abspath(file))] = format or find_format(file, labelled=labelled)
     if not files:
-        if path.is_dir():
-            hint = f"names end in {' '.join(SUFFIXES)} .txt, all also with .gz or .xz"
-            raise NotFound(f"the folder {display(path)} has no files that can be read", hint=hint)
-        raise NotFound(f"there is no file {named}", hint=f"ls {named} finds none either")
-    return Inputs(files, left_out)
+        if is_folder:
+            raise NotFound(f"the folder {display(path)} has no files of a known format", hint=SUFFIX_HINT)
+        raise NotFound(f"there is no file {name}", hint=f"check the pattern: ls {name}")
+    return Inputs(files, ignored)
 
 
-def _below(folder: Path) -> Iterator[Path]:
-    def refuse(error: OSError) -> None:
-        raise not_readable(error, Path(error.filename or folder))
+def _list_files(folder: Path) -> Iterator[Path]:
+    def raise_error(error: OSError) -> None:
+        raise reading_error(error, Path(error.filename or folder))
 
-    for where, folders, names in os.walk(folder, onerror=refuse):
+    for parent, folders, names in os.walk(folder, onerror=raise_error):
         folders[:] = [name for name in folders if not name.startswith(".")]
-        yield from (path for name in names if not name.startswith(".") and (path := Path(where, name)).is_file())
-
-
-def _absolute(path: Path) -> Path:
-    return Path(os.path.abspath(path))
+        yield from (path for name in names if not name.startswith(".") and (path := Path(parent, name)).is_file())

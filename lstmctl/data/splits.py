@@ -1,153 +1,152 @@
-"""How rows become training, validation and test parts: the same way every time, moved only by the split seed.
+"""How rows are divided into training, validation and test parts: always the same way for one random seed.
 
-Two rules. `by_units` is for all data: copies of one text stay together, or all rows of one group, and every label gets
-its share of every part. `by_blocks` is for rows whose neighbours are related though nothing says so, such as reviews of
-one film side by side. Which row is where never depends on what the rows of other labels are.
+`split_units` is for all data: duplicate texts stay together, or all rows of one group, and every label has its
+proportion of every part. `split_blocks` is for rows whose neighbours are related though no column says so, such as
+reviews of one film side by side. The part of a row never depends on rows of other labels.
 """
 
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from typing import NamedTuple
 
-from lstmctl.data.columns import Row
+from lstmctl.data.columns import Example
 from lstmctl.errors import BadData
 from lstmctl.model.text import normalise
 
 BLOCK_ROWS = 250
+_TRAIN, _VALIDATION, _TEST = range(3)  # indices in `Parts`
 
 
 class Parts(NamedTuple):
-    """Rows by what they are used for, each part in reading order."""
+    """Rows by use, each part in reading order."""
 
-    train: list[Row]
-    validation: list[Row]
-    test: list[Row]
+    train: list[Example]
+    validation: list[Example]
+    test: list[Example]
 
 
-class Shares(NamedTuple):
-    """How much is taken for testing, then of what that leaves for validation. 0 takes nothing."""
+class Proportions(NamedTuple):
+    """The proportion of all rows that is the test part, and of the remaining rows that is the validation part."""
 
     test: float
     validation: float
 
     @property
-    def parts(self) -> int:
-        """Into how many parts they divide the rows."""
-        return 1 + (self.test > 0) + (self.validation > 0)
+    def in_order(self) -> tuple[tuple[int, float, int], ...]:
+        """The parts to take, each with its index, its proportion and the number of parts that come after it."""
+        parts = [(part, size) for part, size in ((_TEST, self.test), (_VALIDATION, self.validation)) if size > 0]
+        return tuple((part, size, len(parts) - index) for index, (part, size) in enumerate(parts))
 
 
-def by_units(rows: Sequence[Row], shares: Shares, *, seed: int) -> Parts:
-    """Split so that rows with one group, or else copies of one text, never come apart, whatever their order.
+def split_units(rows: Sequence[Example], proportions: Proportions, *, seed: int) -> Parts:
+    """Split so that rows of one group, or else duplicates of one text, stay together, in whatever order they come.
 
-    Within each label, units follow each other in an order drawn from the seed and are taken until the share is
-    reached, as closely as whole units allow and at least one for each part. A unit counts with the label of most of
-    its rows.
+    Within each label, units are taken in a random order until the proportion is reached, as closely as whole units
+    allow and at least one for each part. A unit has the label of most of its rows.
     """
     units: defaultdict[bytes, list[int]] = defaultdict(list)
-    for place, row in enumerate(rows):
-        units[unit_key(row, seed=seed)].append(place)
+    for index, row in enumerate(rows):
+        units[unit_key(row.text, row.group, seed=seed)].append(index)
     strata: defaultdict[str, list[list[int]]] = defaultdict(list)
     for _, unit in sorted(units.items()):
-        strata[_majority(rows, unit)].append(unit)
-    used = [0] * len(rows)  # 0 train, 1 validation, 2 test
-    for ranked in strata.values():
-        rest = ranked
-        for part, share in ((2, shares.test), (1, shares.validation)):
-            if share > 0:
-                taken, rest = _take(rest, share, keep=shares.parts - 1 if part == 2 else 1)
-                for place in (place for unit in taken for place in unit):
-                    used[place] = part
-    return _parts(rows, used)
+        strata[_majority_label(rows, unit)].append(unit)
+    indices: list[list[int]] = [[], [], []]
+    for stratum in strata.values():
+        remaining = stratum
+        for part, proportion, parts_after in proportions.in_order:
+            taken, remaining = _take_closest(remaining, proportion, keep=parts_after)
+            indices[part].extend(chain(*taken))
+        indices[_TRAIN].extend(chain(*remaining))
+    return _select(rows, indices)
 
 
-def unit_key(row: Row, *, seed: int) -> bytes:
-    """What rows that stay together have in common, their group or else their text: 16 bytes that the seed reorders."""
-    name, value = ("group", row.group) if row.group else ("text", " ".join(normalise(row.text).split()))
+def unit_key(text: str, group: str = "", *, seed: int) -> bytes:
+    """16 bytes, equal for rows of one group or else of one normalised text, in an order that depends on the seed."""
+    name, value = ("group", group) if group else ("text", " ".join(normalise(text).split()))
     return hashlib.blake2b(value.encode(), digest_size=16, key=f"{seed} {name}".encode()).digest()
 
 
-def _majority(rows: Sequence[Row], unit: Sequence[int]) -> str:
+def _majority_label(rows: Sequence[Example], unit: Sequence[int]) -> str:
     if len(unit) == 1:
-        return rows[unit[0]].label or ""
-    counts = Counter(rows[place].label or "" for place in unit)
+        return rows[unit[0]].label
+    counts = Counter(rows[index].label for index in unit)
     return min(counts, key=lambda label: (-counts[label], label))
 
 
-def _take(units: Sequence[list[int]], share: float, *, keep: int) -> tuple[list[list[int]], list[list[int]]]:
-    """The first units that together come closest to the share of their rows, and the others; `keep` units remain."""
-    target = share * sum(map(len, units))
+def _take_closest(
+    units: Sequence[list[int]], proportion: float, *, keep: int
+) -> tuple[list[list[int]], list[list[int]]]:
+    """The first units that come closest to the proportion of the rows, and the others, which are at least `keep`."""
+    target = proportion * sum(map(len, units))
     taken: list[list[int]] = []
-    left: list[list[int]] = []
+    others: list[list[int]] = []
     count, most = 0, max(len(units) - keep, 0)
     for unit in units:
         if len(taken) < most and abs(count + len(unit) - target) < abs(count - target):
             taken.append(unit)
             count += len(unit)
         else:
-            left.append(unit)
+            others.append(unit)
     if not taken and most:
-        smallest = min(left, key=len)
-        left.remove(smallest)
+        smallest = min(others, key=len)
+        others.remove(smallest)
         taken.append(smallest)
-    return taken, left
+    return taken, others
 
 
-def by_blocks(rows: Sequence[Row], shares: Shares, *, seed: int, size: int = BLOCK_ROWS) -> Parts:
-    """Split by blocks of `size` neighbours within each label, evenly spaced; the seed says which.
+def split_blocks(rows: Sequence[Example], proportions: Proportions, *, seed: int, size: int = BLOCK_ROWS) -> Parts:
+    """Split by blocks of `size` neighbours within each label, evenly spaced, with an offset that the seed chooses.
 
-    With two labels of 50 blocks each and the usual shares, the seeds 0 to 2,499 give different splits.
+    With two labels of 50 blocks each and the default proportions, the seeds 0 to 2,499 give different splits.
     """
     labels: defaultdict[str, list[int]] = defaultdict(list)
-    for place, row in enumerate(rows):
-        labels[row.label or ""].append(place)
-    used = [0] * len(rows)
-    turn = seed
-    for _, places in sorted(labels.items()):
-        blocks = [places[start : start + size] for start in range(0, len(places), size)]
-        rest, shift = blocks, turn
-        for part, share in ((2, shares.test), (1, shares.validation)):
-            if share > 0:
-                taken, rest, shift = _take_evenly(rest, share, shift)
-                for place in (place for block in taken for place in block):
-                    used[place] = part
-        turn += seed // 50  # so that the labels do not move in step
-    return _parts(rows, used)
+    for index, row in enumerate(rows):
+        labels[row.label].append(index)
+    indices: list[list[int]] = [[], [], []]
+    for number, (_, rows_of_label) in enumerate(sorted(labels.items())):
+        remaining = [rows_of_label[start : start + size] for start in range(0, len(rows_of_label), size)]
+        shift = seed + number * (seed // 50)  # so that the labels do not shift in step
+        for part, proportion, _ in proportions.in_order:
+            taken, remaining, shift = _take_evenly(remaining, proportion, shift)
+            indices[part].extend(chain(*taken))
+        indices[_TRAIN].extend(chain(*remaining))
+    return _select(rows, indices)
 
 
-def _take_evenly(blocks: list[list[int]], share: float, shift: int) -> tuple[list[list[int]], list[list[int]], int]:
-    """Blocks at even distances, the other blocks, and what is left of `shift` when it has moved the first of them."""
+def _take_evenly(
+    blocks: list[list[int]], proportion: float, shift: int
+) -> tuple[list[list[int]], list[list[int]], int]:
+    """Evenly spaced blocks, the other blocks, and the part of `shift` that the offset of the first did not use."""
     count = len(blocks)
-    wanted = min(max(1, round(share * count)), max(count - 1, 1))
-    step = max(1, count // wanted)
-    chosen = {shift % step + number * count // wanted for number in range(wanted)}
-    taken = [block for place, block in enumerate(blocks) if place in chosen]
-    left = [block for place, block in enumerate(blocks) if place not in chosen]
-    return taken, left, shift // step
+    number = min(max(1, round(proportion * count)), max(count - 1, 1))
+    step = max(1, count // number)
+    chosen = {shift % step + index * count // number for index in range(number)}
+    taken = [block for index, block in enumerate(blocks) if index in chosen]
+    others = [block for index, block in enumerate(blocks) if index not in chosen]
+    return taken, others, shift // step
 
 
-def _parts(rows: Sequence[Row], used: Sequence[int]) -> Parts:
-    parts = Parts([], [], [])
-    for row, part in zip(rows, used, strict=True):
-        parts[part].append(row)
-    return parts
+def _select(rows: Sequence[Example], indices: Sequence[Iterable[int]]) -> Parts:
+    return Parts(*([rows[index] for index in sorted(part)] for part in indices))
 
 
-def limited(rows: Sequence[Row], limit: int, *, seed: int) -> list[Row]:
-    """At most `limit` of the rows, as many of each label as there are, drawn by the seed; in reading order."""
+def limit_rows(rows: Sequence[Example], limit: int, *, seed: int) -> list[Example]:
+    """At most `limit` random rows, equally many of each label as far as there are, in reading order."""
     labels: defaultdict[str, list[tuple[bytes, int]]] = defaultdict(list)
-    for place, row in enumerate(rows):
-        labels[row.label or ""].append((unit_key(row._replace(group=None), seed=seed), place))
-    # The first of every label come before the second of any.
-    turns = [(turn, label, place) for label, keyed in labels.items() for turn, (_, place) in enumerate(sorted(keyed))]
-    return [rows[place] for place in sorted(place for _, _, place in sorted(turns)[:limit])]
+    for index, row in enumerate(rows):
+        labels[row.label].append((unit_key(row.text, seed=seed), index))
+    # The first row of every label comes before the second row of any label.
+    ranked = [(rank, label, index) for label, keyed in labels.items() for rank, (_, index) in enumerate(sorted(keyed))]
+    return [rows[index] for index in sorted(index for _, _, index in sorted(ranked)[:limit])]
 
 
-def require_labels(parts: Mapping[str, Sequence[Row]], labels: Iterable[str], *, name: str, unit: str) -> None:
-    """See that every label is in every part. `unit` says, in the hint, what a label must have several of.
+def require_labels(parts: Mapping[str, Sequence[Example]], labels: Iterable[str], *, name: str, unit: str) -> None:
+    """Check that every label is in every part. `unit` names, in the hint, what a label needs several of.
 
     Raises:
-        BadData: with the rows that each label has in each part.
+        BadData: with the number of rows of each label in each part.
     """
     counts = {part: Counter(row.label for row in rows) for part, rows in parts.items()}
     missing = [label for label in labels if any(count[label] == 0 for count in counts.values())]
@@ -157,6 +156,6 @@ def require_labels(parts: Mapping[str, Sequence[Row]], labels: Iterable[str], *,
         f'"{label}" has ' + ", ".join(f"{count[label]:,} in {part}" for part, count in counts.items())
         for label in missing[:5]
     )
-    more = f"; {len(missing) - 5:,} more labels miss some part" if len(missing) > 5 else ""
+    more = f"; {len(missing) - 5:,} more labels are not in every part" if len(missing) > 5 else ""
     hint = f"each label needs {len(parts)} {unit} or more; --rename-label '{missing[0]}=…' merges it with another"
     raise BadData(f"{name}: every label must be in every part, but of the rows {listed}{more}", hint=hint)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lstmctl.config import UNKNOWN, ModelConfig
-from lstmctl.data.datasets import Example
+from lstmctl.data.columns import Example
 from lstmctl.model.text import Vocabulary, tokenize
 
 Ids = NDArray[np.int32]

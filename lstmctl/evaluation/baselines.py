@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lstmctl.config import FIRST_WORD
-from lstmctl.data.datasets import Example
+from lstmctl.data.columns import Example
 from lstmctl.data.word_ids import Ids, learn_vocabulary, texts_to_ids
 from lstmctl.evaluation.metrics import accuracy, confusion, f1_macro
 

@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lstmctl.config import DataConfig
-from lstmctl.data.datasets import Example, load, read_all
+from lstmctl.data.columns import Example
+from lstmctl.data.datasets import load, read_all
 from lstmctl.data.sources import resolve_source
 from lstmctl.errors import BadData, LstmctlError, NotFound, UsageError
 from lstmctl.evaluation.baselines import label_indices, naive_bayes_accuracy

@@ -8,8 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from lstmctl.config import DataConfig
-from lstmctl.data.columns import column_text
-from lstmctl.data.datasets import Example
+from lstmctl.data.columns import Example, column_text
 from lstmctl.data.sources import open_source
 from lstmctl.errors import UsageError
 from lstmctl.model.classifier import Prediction
@@ -63,7 +62,7 @@ def _group(prefix: str, names: Sequence[str], order: Sequence[str]) -> dict[str,
 
 def _read_column(name: str, config: DataConfig, *, home: Path) -> dict[tuple[int, str], str]:
     """The value of another column, by row number and text: rows of several files can share a number."""
-    source = open_source(config.source, replace(config, group_column=None), home=home, columns=True)
+    source = open_source(config.source, replace(config, group_column=None), home=home, keep_columns=True)
     if not source.has_columns:
         raise UsageError(f"--by {name}: {source.name} has no columns", hint="--by length or --by unknown")
     values = {}
@@ -71,5 +70,5 @@ def _read_column(name: str, config: DataConfig, *, home: Path) -> dict[tuple[int
         columns = row.columns or {}
         if name not in columns:
             raise UsageError(f"--by {name}: no such column", hint=f"the columns are {', '.join(columns)}")
-        values[row.number, row.text] = column_text(columns[name])
+        values[row.row, row.text] = column_text(columns[name])
     return values

@@ -16,6 +16,7 @@ from pathlib import Path
 from stat import S_ISDIR
 from typing import NamedTuple
 
+from lstmctl.data.formats import is_data_name
 from lstmctl.errors import LstmctlError, NotFound, Rejected, UsageError, closest_names
 from lstmctl.registry import home as homes
 from lstmctl.registry.artifact import CARD, SUMS, ModelFolder
@@ -206,7 +207,6 @@ def with_metrics(entry: Entry) -> Entry | None:
 
 MODEL_FOLDER = "model"  # in a checkpoint
 _ATTEMPTS = 3
-_DATA_SUFFIXES = (".csv", ".tsv", ".txt", ".json", ".jsonl", ".parquet", ".gz", ".xz")
 
 
 def resolve_model(home: Path, reference: str | None) -> ModelFolder:
@@ -280,7 +280,7 @@ def _unknown(home: Path, wanted: Reference) -> NotFound:
 
 def _data_hint(reference: str) -> str | None:
     """What to say where a MODEL should stand and a file of texts does."""
-    if reference.lower().endswith(_DATA_SUFFIXES):
+    if is_data_name(reference):
         return f"that looks like data: --data {reference} in train and evaluate, -i {reference} in predict"
     return None
 

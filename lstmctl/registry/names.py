@@ -10,7 +10,7 @@ import unicodedata
 from pathlib import Path
 from typing import NamedTuple
 
-from lstmctl.data.formats import SUFFIXES
+from lstmctl.data.formats import formats_of_name
 from lstmctl.data.named import NAMES
 from lstmctl.data.opening import without_packing
 from lstmctl.errors import UsageError
@@ -165,5 +165,5 @@ def default_model_name(source: str) -> str:
         path = without_packing(Path(source))
         while glob.has_magic(path.name) and not os.path.isfile(source):
             path = path.parent
-        stem = path.stem if path.suffix.lower() in (*SUFFIXES, ".txt") else path.name
+        stem = path.stem if formats_of_name(path) else path.name
     return name_like(stem, otherwise="model")

@@ -27,7 +27,7 @@ from typing import IO, Any, NamedTuple
 
 from lstmctl.data import parquet as parquets
 from lstmctl.data.chunks import CHUNK_BYTES, split_file
-from lstmctl.data.columns import Row
+from lstmctl.data.columns import Example
 from lstmctl.data.opening import Chunk, display
 from lstmctl.errors import BadRow, CannotCreate, Interrupted, LstmctlError, Signalled
 from lstmctl.model.classifier import Classifier, Prediction
@@ -143,17 +143,19 @@ class Scoring:
                 bad += 1
                 bad_rows.write(_json_line(_bad_row_object(task.path, error)))
 
-            set_aside = skip if self.skip_bad_rows else None
+            skip_bad_row = skip if self.skip_bad_rows else None
             path = Path(task.path)
-            rows = request.read(path, format=task.format, name=task.path, piece=task.chunk, set_aside=set_aside)
-            pool = WorkerPool[Row, Prediction](partial(self.classifier.predict, threshold=request.threshold), jobs=1)
+            rows = request.read(path, format=task.format, name=task.path, chunk=task.chunk, skip_bad_row=skip_bad_row)
+            pool = WorkerPool[Example, Prediction](
+                partial(self.classifier.predict, threshold=request.threshold), jobs=1
+            )
             with _open_writer(self.kind, predictions, labels) as write_objects:
                 make_object = partial(prediction_object, request=request, labels=labels, reference=self.reference)
 
-                def write(predicted: list[tuple[Row, Prediction]]) -> None:
+                def write(predicted: list[tuple[Example, Prediction]]) -> None:
                     nonlocal count
                     count += len(predicted)
-                    write_objects([make_object(row, prediction) for row, prediction in predicted])
+                    write_objects([make_object(example, prediction) for example, prediction in predicted])
 
                 predict_rows(InputRows(rows), pool, write)
             if bad:
@@ -181,7 +183,7 @@ def score_to_folder(
         signal; the files written so far are kept. PermissionDenied, StorageError.
     """
     if scoring.kind == "parquet":
-        parquets.modules()  # a missing package is better found here than on a worker
+        parquets.import_pyarrow()  # a missing package is better found here than on a worker
     progress = Progress()
     try:
         keys = {path: _file_key(path) for path in files}
@@ -306,7 +308,7 @@ def _open_writer(kind: str, file: IO[bytes], labels: tuple[str, ...]) -> Iterato
     if kind == "jsonl":
         yield lambda objects: file.writelines(map(_json_line, objects))
         return
-    pyarrow, parquet = parquets.modules()
+    pyarrow, parquet = parquets.import_pyarrow()
     schema = _parquet_schema(pyarrow, labels)
     with parquet.ParquetWriter(file, schema) as writer:
         group: Objects = []

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from lstmctl.data.columns import Row
+    from lstmctl.data.columns import Example
     from lstmctl.model.classifier import Prediction
     from lstmctl.scoring.stream import PredictionRequest
 
@@ -20,19 +20,19 @@ def ranked_labels(prediction: "Prediction", labels: Sequence[str], *, top_k: int
     return sorted(pairs, key=lambda pair: (-pair[1], pair[0] != prediction.label))[:top_k]
 
 
-def other_columns(row: "Row", text_column: str) -> dict[str, Any]:
+def other_columns(example: "Example", text_column: str) -> dict[str, Any]:
     """All columns of a table's row except the text."""
-    return {name: value for name, value in (row.columns or {}).items() if name != text_column}
+    return {name: value for name, value in (example.columns or {}).items() if name != text_column}
 
 
 def prediction_object(
-    row: "Row", prediction: "Prediction", request: "PredictionRequest", *, labels: Sequence[str], reference: str
+    example: "Example", prediction: "Prediction", request: "PredictionRequest", *, labels: Sequence[str], reference: str
 ) -> dict[str, Any]:
     """The prediction for a row as a JSON object. `labels` and `reference` are the model's."""
     fields: dict[str, Any] = {
         "schema": SCHEMA,
-        "row": row.number,
-        "text": row.text,
+        "row": example.row,
+        "text": example.text,
         "label": prediction.label,
         "probability": prediction.probability,
         "probabilities": dict(zip(labels, prediction.probabilities, strict=True)),
@@ -45,5 +45,5 @@ def prediction_object(
     if request.keep_columns:
         from lstmctl.data.columns import column_json
 
-        fields["columns"] = column_json(other_columns(row, request.text_column))
+        fields["columns"] = column_json(other_columns(example, request.text_column))
     return fields

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, Self, TypeVar
 
-from lstmctl.data.columns import Row
-from lstmctl.data.formats import FORMATS, format_of, read_rows
+from lstmctl.data.columns import Example
+from lstmctl.data.formats import FORMATS, find_format, read_rows
 from lstmctl.data.lines import MAX_LINE_BYTES
 from lstmctl.data.opening import StdinLines
 from lstmctl.errors import LstmctlError, NotFound, UsageError
@@ -61,7 +61,7 @@ class PredictionRequest:
         if self.threshold is not None and not 0 <= self.threshold <= 1:
             raise UsageError(f"--threshold must be between 0 and 1, not {self.threshold:g}")
 
-    def read(self, source: Path | StdinLines, *, format: str, **options: Any) -> Iterator[Row]:  # noqa: A002
+    def read(self, source: Path | StdinLines, *, format: str, **options: Any) -> Iterator[Example]:  # noqa: A002
         """The rows of one source. `options` are the other ones of `read_rows`, which says what this raises."""
         return read_rows(
             source,
@@ -78,7 +78,7 @@ class PredictionRequest:
 class InputRows(NamedTuple):
     """Rows to predict. `stdin` is their stream if they come from standard input, which can make the reader wait."""
 
-    rows: Iterator[Row]
+    rows: Iterator[Example]
     stdin: StdinLines | None = None
 
 
@@ -93,7 +93,7 @@ def open_rows(request: PredictionRequest) -> InputRows:
     if texts and texts != ["-"]:
         if request.keep_columns:
             raise UsageError("--keep-columns is for tables: --input FILE")
-        return InputRows(Row(number, text) for number, text in enumerate(texts, start=1))
+        return InputRows(Example(number, text) for number, text in enumerate(texts, start=1))
     if source is None and not texts and sys.stdin is not None and sys.stdin.isatty():
         raise UsageError(
             "no text given", hint='lstmctl predict "great movie" · … | lstmctl predict - · predict -i FILE'
@@ -101,21 +101,21 @@ def open_rows(request: PredictionRequest) -> InputRows:
     stream: Path | StdinLines
     if source is not None and source != "-":
         stream = Path(source)
-        format = request.input_format or format_of(stream, labelled=False)
+        format = request.input_format or find_format(stream, labelled=False)
     elif sys.stdin is not None:
         stream = StdinLines(sys.stdin.buffer)
         format = request.input_format or "lines"
     else:
         raise NotFound("cannot read standard input: it is closed", hint="-i FILE reads a file")
-    if request.keep_columns and format in ("lines", "fasttext"):
+    if request.keep_columns and not FORMATS[format].has_columns:
         raise UsageError(f"--keep-columns is for tables; {format} has no columns", hint="--input-format csv")
     return InputRows(request.read(stream, format=format), stream if isinstance(stream, StdinLines) else None)
 
 
 def predict_rows(
     inputs: InputRows,
-    pool: WorkerPool[Row, R],
-    write: Callable[[list[tuple[Row, R]]], None],
+    pool: WorkerPool[Example, R],
+    write: Callable[[list[tuple[Example, R]]], None],
     *,
     flush: Callable[[], None] = lambda: None,
 ) -> None:

@@ -10,15 +10,13 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+from lstmctl.data.named import SENTIMENT
+from lstmctl.interchange.keras_words import INDEX_FROM
 from lstmctl.storage.filesystem import write_file
-
-# Keras's numbering: 0 pads, 1 starts a review, 2 stands for a word left out, and word number n of the index is n + 3.
-INDEX_FROM = 3
-LABELS = ("neg", "pos")
 
 
 def words_by_id(word_index: Mapping[str, int]) -> dict[int, str]:
-    """The word of every id that stands for one."""
+    """The word of each id. In Keras 0 pads, 1 starts a review, 2 is an unknown word; word n of the index is n + 3."""
     return {number + INDEX_FROM: word for word, number in word_index.items()}
 
 
@@ -32,7 +30,7 @@ def lines(
 ) -> Iterator[str]:
     """A JSON object a review: its part of the data, its text, its label."""
     for ids, label in zip(reviews, labels, strict=True):
-        record = {"part": part, "text": decode(ids, words), "label": LABELS[label]}
+        record = {"part": part, "text": decode(ids, words), "label": SENTIMENT[label]}
         yield json.dumps(record, ensure_ascii=False) + "\n"
 
 

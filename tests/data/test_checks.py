@@ -1,4 +1,4 @@
-"""data check: every planted fault is found, with its row, and nothing else."""
+"""data check finds every planted fault, with its row, and nothing else."""
 
 import json
 
@@ -13,30 +13,33 @@ def planted(tmp_path_factory):
     return plant(tmp_path_factory.mktemp("planted"), 3_000)
 
 
-def rows(places):
-    return {place["row"] for place in places}
+def row_numbers(findings):
+    return {finding["row"] for finding in findings}
 
 
-def test_every_planted_fault_is_found_and_no_other(cli, planted):
+def test_planted_faults_are_found(cli, planted):
     """The parts train and validation are both of the training file."""
     result = cli("data", "check", "--data", planted.train, "--test-data", planted.test, "--json")
     assert result.code == 0, result.err
     found = json.loads(result.out)
     assert found["rows"]["test"] == 300 and found["rows"]["train"] + found["rows"]["validation"] == 3_000
-    assert rows(found["empty"]) == planted.empty
-    test_leaks = [each for each in found["leaks"] if each["part"] == "test"]
-    assert rows(test_leaks) == planted.leaks
-    # Training rows are divided by their exact words, so a disguised copy can fall into the validation part: a leak too.
-    within = [each for each in found["leaks"] if each["part"] == "validation"]
-    pairs = [frozenset((each["row"], each["earlier"]["row"])) for each in [*within, *found["copies"], *found["twins"]]]
-    faults = planted.copies | planted.twins
+    assert row_numbers(found["empty"]) == planted.empty
+    test_leaks = [pair for pair in found["leaks"] if pair["part"] == "test"]
+    assert row_numbers(test_leaks) == planted.leaks
+    # Training rows are divided by their exact words, so a disguised duplicate can be in the validation part.
+    validation_leaks = [pair for pair in found["leaks"] if pair["part"] == "validation"]
+    duplicates = [*validation_leaks, *found["duplicates"], *found["conflicting_duplicates"]]
+    pairs = [frozenset((pair["row"], pair["earlier"]["row"])) for pair in duplicates]
+    faults = planted.duplicates | planted.conflicting
     assert len({*pairs}) == len(faults)
     assert all(len(pair & faults) == 1 for pair in pairs)
-    contradicting = [each for each in [*within, *found["twins"]] if each["label"] != each["earlier"]["label"]]
-    assert {row for each in contradicting for row in (each["row"], each["earlier"]["row"])} & faults == planted.twins
+    conflicting = [pair for pair in found["conflicting_duplicates"] if pair["part"] != "test"]
+    assert all(pair["label"] != pair["earlier"]["label"] for pair in conflicting)
+    rows = {row for pair in conflicting for row in (pair["row"], pair["earlier"]["row"])}
+    assert rows & faults == planted.conflicting
 
 
-def test_tsv_names_every_row_and_strict_ends_with_1(cli, planted):
+def test_tsv_and_strict(cli, planted):
     arguments = ["data", "check", "--data", planted.train, "--test-data", planted.test]
     table = [line.split("\t") for line in cli(*arguments, "--format", "tsv").lines]
     assert table[0][:3] == ["finding", "part", "row"] and len({len(row) for row in table}) == 1
@@ -44,27 +47,27 @@ def test_tsv_names_every_row_and_strict_ends_with_1(cli, planted):
     strict = cli(*arguments, "--strict")
     assert strict.code == 1 and strict.out == cli(*arguments).out
     faults = sum(map(len, planted[2:]))
-    assert f"{faults:,} rows of train.csv are copies or empty" in strict.err
+    assert f"{faults:,} rows of train.csv are duplicates or empty" in strict.err
 
 
 @pytest.mark.parametrize("columns", [60, 80])
-def test_the_screen_fits_and_names_rows(cli, planted, monkeypatch, columns):
+def test_screen_fits_and_names_rows(cli, planted, monkeypatch, columns):
     monkeypatch.setenv("COLUMNS", str(columns))
     result = cli("data", "check", "--data", planted.train, "--test-data", planted.test, terminal=True)
     assert max(map(len, result.lines)) <= columns
-    for said in ("copies in another part", "twins under two labels", "texts without words", "HTML tags", "= row "):
-        assert said in result.out, said
+    for text in ("leaks: ", "conflicting duplicates: ", "duplicates: ", "empty texts: ", "HTML tags: ", "= row "):
+        assert text in result.out, text
 
 
 def test_clean_data_passes_strict(cli, tmp_path):
     path = tmp_path / "clean.csv"
     path.write_text("text,label\n" + "".join(f"text number w{n},{'ab'[n % 2]}\n" for n in range(60)))
     result = cli("data", "check", "--data", path, "--strict", terminal=True)
-    assert result.code == 0 and "nothing wrong was found" in result.out
+    assert result.code == 0 and "no problems found" in result.out
     assert "60 texts" not in result.err
 
 
-def test_odd_encodings_are_counted(cli, tmp_path):
+def test_suspicious_texts_are_counted(cli, tmp_path):
     path = tmp_path / "odd.csv"
     odd = [
         "cafÃ© one",
@@ -80,11 +83,11 @@ def test_odd_encodings_are_counted(cli, tmp_path):
         "text,label\n" + "".join(f'"{text} {n}",{"ab"[n % 2]}\n' for n, text in enumerate((odd + fine) * 4))
     )
     found = json.loads(cli("data", "check", "--data", path, "--json").out)
-    assert {name: len(places) for name, places in found["odd"].items()} == {
+    assert {kind: len(rows) for kind, rows in found["suspicious"].items()} == {
         "HTML tags": 4,
         "HTML entities": 4,
-        "U+FFFD, where something was not UTF-8": 4,
-        "UTF-8 that was read as another encoding": 8,
+        "U+FFFD (replacement characters)": 4,
+        "UTF-8 decoded as another encoding": 8,
         "not in Unicode normal form C": 4,
         "control characters": 4,
     }
@@ -104,5 +107,5 @@ def test_plain_text():
 
 
 @pytest.mark.parametrize("option", ["--max-len", "--vocab-size"])
-def test_absurd_sizes(cli, option):
+def test_sizes_below_one(cli, option):
     assert cli("data", "check", option, 0).code == 2

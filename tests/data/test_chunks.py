@@ -1,4 +1,4 @@
-"""Files in pieces are the same rows, with the same numbers, as in one."""
+"""Files in chunks have the same rows, with the same numbers, as read at once."""
 
 import csv
 import gzip
@@ -18,13 +18,13 @@ from lstmctl.errors import BadData, BadRow
 TEXTS = st.lists(st.text(st.sampled_from('ab,"\n\t é字😀'), max_size=12), max_size=30)
 
 
-def in_pieces(path, kind, *, size, **options):
-    pieces = list(split_file(path, format=kind, text_column="text", size=size))
-    assert [piece.number for piece in pieces] == list(range(len(pieces)))
+def in_chunks(path, kind, *, size, **options):
+    chunks = list(split_file(path, format=kind, text_column="text", size=size))
+    assert [chunk.number for chunk in chunks] == list(range(len(chunks)))
     rows = []
-    for piece in pieces:
-        rows += read_rows(path, format=kind, label_column=None, piece=piece, **options)
-    return rows, pieces
+    for chunk in chunks:
+        rows += read_rows(path, format=kind, label_column=None, chunk=chunk, **options)
+    return rows, chunks
 
 
 def written(path, kind, texts):
@@ -42,40 +42,40 @@ def written(path, kind, texts):
 @pytest.mark.parametrize("kind", ["csv", "tsv", "jsonl", "lines"])
 @given(texts=TEXTS, size=st.integers(1, 80), bom=st.booleans())
 @settings(deadline=None, max_examples=150)
-def test_pieces_have_the_rows_of_the_whole(kind, texts, size, bom, tmp_path_factory):
-    path = tmp_path_factory.mktemp("pieces") / f"rows.{kind}"
+def test_chunks_have_all_rows(kind, texts, size, bom, tmp_path_factory):
+    path = tmp_path_factory.mktemp("chunks") / f"rows.{kind}"
     written(path, kind, texts)
     if bom:
         path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
-    rows, pieces = in_pieces(path, kind, size=size)
+    rows, chunks = in_chunks(path, kind, size=size)
     assert rows == list(read_rows(path, format=kind, label_column=None))
-    ends = [piece.stop for piece in pieces[:-1]]
-    assert [piece.start for piece in pieces[1:]] == ends
-    assert pieces[-1].stop is None
+    ends = [chunk.stop for chunk in chunks[:-1]]
+    assert [chunk.start for chunk in chunks[1:]] == ends
+    assert chunks[-1].stop is None
 
 
-def test_large_files_become_several_pieces_of_about_that_size(tmp_path):
+def test_chunk_sizes(tmp_path):
     path = tmp_path / "rows.jsonl"
     written(path, "jsonl", ["word " * 20] * 1_000)
-    _, pieces = in_pieces(path, "jsonl", size=10_000)
-    assert len(pieces) == path.stat().st_size // 10_000 + 1
-    assert all(10_000 <= piece.stop - piece.start < 10_120 for piece in pieces[:-1])
+    _, chunks = in_chunks(path, "jsonl", size=10_000)
+    assert len(chunks) == path.stat().st_size // 10_000 + 1
+    assert all(10_000 <= chunk.stop - chunk.start < 10_120 for chunk in chunks[:-1])
 
 
-def test_row_groups_are_the_pieces_of_parquet(tmp_path):
+def test_parquet_chunks_are_row_groups(tmp_path):
     pyarrow = pytest.importorskip("pyarrow")
     from pyarrow import parquet
 
     path = tmp_path / "rows.parquet"
     table = pyarrow.table({"text": [f"text {number}" for number in range(1_000)]})
     parquet.write_table(table, path, row_group_size=70)
-    rows, pieces = in_pieces(path, "parquet", size=1_000)
+    rows, chunks = in_chunks(path, "parquet", size=1_000)
     assert rows == list(read_rows(path, label_column=None))
-    assert [row.number for row in rows] == list(range(1, 1_001))
-    assert len(pieces) > 3
+    assert [row.row for row in rows] == list(range(1, 1_001))
+    assert len(chunks) > 3
 
 
-def test_a_row_group_of_any_size_is_read_in_little_memory(tmp_path):
+def test_large_row_group_needs_little_memory(tmp_path):
     pyarrow = pytest.importorskip("pyarrow")
     from pyarrow import parquet
 
@@ -92,15 +92,15 @@ def test_a_row_group_of_any_size_is_read_in_little_memory(tmp_path):
         tracemalloc.stop()
 
 
-def test_a_packed_file_is_one_piece(tmp_path):
+def test_packed_file_is_one_chunk(tmp_path):
     path = tmp_path / "rows.jsonl.gz"
     path.write_bytes(gzip.compress(b'{"text": "a"}\n' * 1_000, mtime=0))
-    rows, pieces = in_pieces(path, "jsonl", size=100)
-    assert len(pieces) == 1
+    rows, chunks = in_chunks(path, "jsonl", size=100)
+    assert len(chunks) == 1
     assert len(rows) == 1_000
 
 
-def test_a_header_that_cannot_be_used_is_no_row(tmp_path):
+def test_bad_header_is_not_a_bad_row(tmp_path):
     path = tmp_path / "rows.csv"
     path.write_text("review,n\na,1\n")
     with pytest.raises(BadData, match="no column") as raised:
@@ -119,8 +119,8 @@ BAD = {
 
 @pytest.mark.parametrize("size", [1, 100, 10**6])
 @pytest.mark.parametrize("kind", list(GOOD))
-def test_bad_rows_are_set_aside_and_all_others_read(tmp_path, kind, size):
-    """Every good row comes, under its number; every bad one is named; nothing comes twice."""
+def test_bad_rows_are_skipped(tmp_path, kind, size):
+    """Every good row is read with its number; every bad one is reported once."""
     path, lines, expected, wrong = tmp_path / f"rows.{kind}", [], [], []
     for bad in BAD[kind]:
         for line in (GOOD[kind], bad, GOOD[kind]):
@@ -128,29 +128,29 @@ def test_bad_rows_are_set_aside_and_all_others_read(tmp_path, kind, size):
             lines.append(line)
     header = {"csv": b"text,n\n", "tsv": b"text\tn\n"}.get(kind, b"")
     path.write_bytes(header + b"".join(lines))
-    aside = []
-    rows, _ = in_pieces(path, kind, size=size, set_aside=aside.append, max_line_bytes=1_000)
-    assert [row.number for row in rows] == expected
-    assert [error.number for error in aside] == wrong
-    assert all(error.message.startswith(f"{path}:{error.number}: ") for error in aside)
+    skipped = []
+    rows, _ = in_chunks(path, kind, size=size, skip_bad_row=skipped.append, max_line_bytes=1_000)
+    assert [row.row for row in rows] == expected
+    assert [error.number for error in skipped] == wrong
+    assert all(error.message.startswith(f"{path}:{error.number}: ") for error in skipped)
 
 
-def test_an_open_quote_is_set_aside_with_all_that_it_swallowed(tmp_path):
+def test_open_quote_is_skipped_to_its_end(tmp_path):
     path = tmp_path / "rows.csv"
     path.write_text('text,n\na,1\n"b,2\n' + "c,3\n" * 100)
-    aside = []
-    rows, _ = in_pieces(path, "csv", size=10**6, set_aside=aside.append)
-    assert [row.number for row in rows] == [2]
-    assert [(error.number, error.last) for error in aside] == [(3, 103)]
+    skipped = []
+    rows, _ = in_chunks(path, "csv", size=10**6, skip_bad_row=skipped.append)
+    assert [row.row for row in rows] == [2]
+    assert [(error.number, error.last) for error in skipped] == [(3, 103)]
 
 
-def test_bad_rows_of_parquet_are_set_aside(tmp_path):
+def test_bad_parquet_rows_are_skipped(tmp_path):
     pyarrow = pytest.importorskip("pyarrow")
     from pyarrow import parquet
 
     path = tmp_path / "rows.parquet"
     parquet.write_table(pyarrow.table({"text": ["a", None, "b"]}), path)
-    aside = []
-    rows = list(read_rows(path, label_column=None, set_aside=aside.append))
+    skipped = []
+    rows = list(read_rows(path, label_column=None, skip_bad_row=skipped.append))
     assert [row.text for row in rows] == ["a", "b"]
-    assert [error.number for error in aside] == [2]
+    assert [error.number for error in skipped] == [2]

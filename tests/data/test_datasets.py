@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from lstmctl.config import DataConfig
-from lstmctl.data.datasets import Dataset, Example, load, read_all
+from lstmctl.data.columns import Example
+from lstmctl.data.datasets import Dataset, load, read_all
 from lstmctl.errors import BadData, LstmctlError, NotFound, UsageError
 
 
@@ -38,7 +39,7 @@ def table(name: str = "reviews.csv", *, rows: int = 40, labels: str = "ab", film
 
 
 def folder(**parts: int) -> str:
-    """A folder with so many texts of each of two labels in each part."""
+    """A folder with a number of texts of each of two labels in each part."""
     for part, count in parts.items():
         for label in ("neg", "pos"):
             place = Path("films", part, label)
@@ -52,16 +53,16 @@ def sizes(data: Dataset) -> tuple[int, int, int]:
     return len(data.train), len(data.validation), len(data.test)
 
 
-def test_a_file() -> None:
+def test_load_file() -> None:
     config = DataConfig(source=table(rows=200))
     data = load(config, home=HOME)
     assert (data.name, data.labels, data.notes, data.config) == ("reviews.csv", ("a", "b"), (), config)
     assert sizes(data) == (144, 36, 20)
     everything = sorted((*data.train, *data.validation, *data.test), key=lambda example: example.row)
-    assert everything == [Example(f"text {number}", "ab"[number % 2], number + 2) for number in range(200)]
+    assert everything == [Example(number + 2, f"text {number}", "ab"[number % 2]) for number in range(200)]
 
 
-def test_the_hash_is_of_the_rows_and_not_of_the_file() -> None:
+def test_hash_ignores_file_format() -> None:
     plain = load(DataConfig(source=table()), home=HOME).sha256
     assert load(DataConfig(source=table("other.jsonl")), home=HOME).sha256 == plain
     packed = Path("packed.csv.gz")
@@ -80,7 +81,7 @@ def test_the_hash_is_of_the_rows_and_not_of_the_file() -> None:
         lambda lines: [*lines, lines[-1]],
     ],
 )
-def test_the_hash_tells_every_change(change: object) -> None:
+def test_hash_changes_with_rows(change: object) -> None:
     source = table()
     before = load(DataConfig(source=source), home=HOME).sha256
     lines = Path(source).read_text(encoding="utf-8").splitlines()
@@ -88,7 +89,7 @@ def test_the_hash_tells_every_change(change: object) -> None:
     assert load(DataConfig(source=source), home=HOME).sha256 != before
 
 
-def test_groups_stay_together_and_belong_to_the_hash() -> None:
+def test_groups_stay_together() -> None:
     source = table(rows=200, film=True)
     data = load(DataConfig(source=source, group_column="film"), home=HOME)
     films = [{(example.row - 2) // 4 for example in part} for part in (data.train, data.validation, data.test)]
@@ -97,7 +98,14 @@ def test_groups_stay_together_and_belong_to_the_hash() -> None:
     assert data.sha256 != load(DataConfig(source=source), home=HOME).sha256
 
 
-def test_labels_can_be_renamed_and_merged() -> None:
+def test_hash_is_stable() -> None:
+    """Models store the hash and recognise their data by it."""
+    source = table(rows=200, film=True)
+    config = DataConfig(source=source, group_column="film", rename_label=(("a", "z"),))
+    assert load(config, home=HOME).sha256 == "e24b52cb83ba47cffa83b77ebc8d4ad0982f698a47370993cd630a00cd221428"
+
+
+def test_rename_and_merge_labels() -> None:
     source = table(rows=90, labels="abc")
     data = load(DataConfig(source=source, rename_label=(("a", "b"), ("b", "a"), ("c", " a "))), home=HOME)
     assert data.labels == ("a", "b")
@@ -113,7 +121,7 @@ def test_labels_can_be_renamed_and_merged() -> None:
         ((("pos", " "),), "--rename-label: the label is empty", "FROM=TO"),
     ],
 )
-def test_labels_that_cannot_be_renamed(rename: tuple[tuple[str, str], ...], message: str, hint: str) -> None:
+def test_invalid_label_renames(rename: tuple[tuple[str, str], ...], message: str, hint: str) -> None:
     Path("reviews.csv").write_text("text,label\n" + "x,pos\ny,neg\n" * 9, encoding="utf-8")
     with pytest.raises(UsageError, match=message) as caught:
         load(DataConfig(source=str(Path("reviews.csv").absolute()), rename_label=rename), home=HOME)
@@ -129,7 +137,7 @@ def test_labels_that_cannot_be_renamed(rename: tuple[tuple[str, str], ...], mess
         ({"train": 20}, (28, 8, 4)),
     ],
 )
-def test_parts_that_the_data_brings_are_used(parts: dict[str, int], expected: tuple[int, int, int]) -> None:
+def test_parts_of_the_data(parts: dict[str, int], expected: tuple[int, int, int]) -> None:
     data = load(DataConfig(source=folder(**parts)), home=HOME)
     assert sizes(data) == expected
     if "test" in parts:
@@ -138,24 +146,24 @@ def test_parts_that_the_data_brings_are_used(parts: dict[str, int], expected: tu
         assert {example.text.split()[0] for example in data.validation} == {"val"}
 
 
-def test_parts_that_the_user_brings_come_first() -> None:
+def test_parts_of_the_user_come_first() -> None:
     source, brought = folder(train=20, test=5), table("brought.csv", rows=6, labels=["neg", "pos"])  # type: ignore[arg-type]
     data = load(DataConfig(source=source, test_source=brought, val_source=brought), home=HOME)
     assert sizes(data) == (40, 6, 6)
     assert data.test == data.validation
-    assert data.notes == ("the test part of films is not used, as another was named",)
+    assert data.notes == ("the test part of films is not used: another was given",)
     assert load(DataConfig(source=brought, test_source=source, val_split=0.34), home=HOME).test[0].text == "test neg 0"
 
 
-def test_a_brought_part_needs_that_part() -> None:
+def test_missing_part_is_rejected() -> None:
     with pytest.raises(BadData, match="films has no validation part, only test and train"):
         load(DataConfig(source=table(labels=["neg", "pos"]), val_source=folder(train=3, test=3)), home=HOME)  # type: ignore[arg-type]
-    with pytest.raises(BadData, match="films has a test part, but nothing to train on"):
+    with pytest.raises(BadData, match="films has a test part, but no training texts"):
         Path("films", "train").rename("train")
         load(DataConfig(source=str(Path("films").absolute())), home=HOME)
 
 
-def test_a_part_without_a_label_is_refused() -> None:
+def test_part_without_a_label_is_rejected() -> None:
     for brought in (table("one.csv", labels="a"), table("three.csv", labels="abc")):
         with pytest.raises(BadData, match="every label must be in every part"):
             load(DataConfig(source=table(), test_source=brought), home=HOME)
@@ -167,11 +175,11 @@ def test_a_part_without_a_label_is_refused() -> None:
     assert "3 groups or more" in (caught.value.hint or "")
 
 
-def test_no_test_part_if_none_is_wanted() -> None:
+def test_no_test_part() -> None:
     assert sizes(load(DataConfig(source=table(rows=4), test_split=0.0), home=HOME)) == (2, 2, 0)
 
 
-def test_a_limit_holds_in_each_part() -> None:
+def test_limit_applies_to_each_part() -> None:
     data = load(DataConfig(source=table(rows=200), limit=10), home=HOME)
     assert sizes(data) == (10, 10, 10)
     whole = load(DataConfig(source=table(rows=200)), home=HOME)
@@ -181,13 +189,13 @@ def test_a_limit_holds_in_each_part() -> None:
     assert caught.value.hint == "--limit 2"
 
 
-def test_one_label_or_too_many() -> None:
+def test_number_of_labels() -> None:
     with pytest.raises(BadData, match='reviews.csv has only one label, "a", on 40 rows') as caught:
         load(DataConfig(source=table(labels="a", film=True)), home=HOME)
     assert caught.value.hint == "--label-column names another column: film"
     with pytest.raises(BadData, match="only one label") as caught:
         load(DataConfig(source=table(), rename_label=(("a", "b"),)), home=HOME)
-    assert caught.value.hint == "rows of another label are missing"
+    assert caught.value.hint == "add rows with another label"
     many = Path("many.csv")
     many.write_text("text,label\n" + "".join(f"a,{number}\n" for number in range(1001)), encoding="utf-8")
     with pytest.raises(BadData, match="many.csv has 1,001 different labels; at most 1,000 are allowed"):
@@ -209,15 +217,15 @@ def test_one_label_or_too_many() -> None:
         (__file__, {}, UsageError),
     ],
 )
-def test_sources_that_will_not_do(source: str, options: dict[str, str], error: type[LstmctlError]) -> None:
+def test_invalid_sources(source: str, options: dict[str, str], error: type[LstmctlError]) -> None:
     with pytest.raises(error):
         load(DataConfig(source=source, **options), home=HOME)  # type: ignore[arg-type]
 
 
-def test_all_rows_of_other_data() -> None:
+def test_read_all() -> None:
     config = DataConfig(source=table(labels="a"), rename_label=(("a", "pos"), ("b", "neg")), group_column="film")
     examples, sha256 = read_all(config, home=HOME)
-    assert examples == [Example(f"text {number}", "pos", number + 2) for number in range(40)]
+    assert examples == [Example(number + 2, f"text {number}", "pos") for number in range(40)]
     assert len(sha256) == 64
     examples, _ = read_all(DataConfig(source=folder(train=3, test=2)), home=HOME)
     assert [example.text for example in examples] == ["test neg 0", "test neg 1", "test pos 0", "test pos 1"]

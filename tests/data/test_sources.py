@@ -14,7 +14,7 @@ from lstmctl.registry.names import default_model_name
 MODEL_NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?")
 
 
-def test_words_are_data_sets_and_the_rest_are_paths() -> None:
+def test_names_and_paths() -> None:
     cwd = Path("/work")
     assert resolve_source("imdb", cwd=cwd) == "imdb"
     assert resolve_source("./imdb", cwd=cwd) == "/work/imdb"
@@ -24,11 +24,11 @@ def test_words_are_data_sets_and_the_rest_are_paths() -> None:
     assert resolve_source(".", cwd=cwd) == "/work"
 
 
-def test_unknown_words(tmp_path: Path) -> None:
+def test_unknown_names(tmp_path: Path) -> None:
     for word, hint in (
         ("idmb", "did you mean imdb?"),
-        ("qqq", "there are imdb, rotten-tomatoes, keras-imdb; a file needs its path"),
-        ("", "there are imdb"),
+        ("qqq", "data sets: imdb, rotten-tomatoes, keras-imdb; a file needs its path"),
+        ("", "data sets: imdb"),
     ):
         with pytest.raises(NotFound, match=f'there is no data set "{word}"') as caught:
             resolve_source(word, cwd=tmp_path)
@@ -39,7 +39,7 @@ def test_unknown_words(tmp_path: Path) -> None:
     assert caught.value.hint == "./reviews is the folder of that name"
 
 
-def test_standard_input_cannot_be_read_twice() -> None:
+def test_stdin_is_rejected() -> None:
     with pytest.raises(UsageError, match="standard input"):
         resolve_source("-")
 
@@ -66,13 +66,13 @@ def test_standard_input_cannot_be_read_twice() -> None:
         ("/x/" + "a" * 80 + ".csv", "a" * 64),
     ],
 )
-def test_model_names_follow_from_the_data(source: str, name: str) -> None:
+def test_default_model_names(source: str, name: str) -> None:
     assert default_model_name(source) == name
 
 
 @settings(max_examples=300)
 @given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=90))
-def test_model_names_are_always_allowed(stem: str) -> None:
+def test_default_model_names_are_valid(stem: str) -> None:
     name = default_model_name("/x/" + stem)
     assert MODEL_NAME.fullmatch(name)
     assert ".." not in name

@@ -1,4 +1,4 @@
-"""A stream that knows whether a line is already there."""
+"""Standard input: lines, and a call before each wait."""
 
 import io
 import os
@@ -10,20 +10,20 @@ from lstmctl.data.opening import StdinLines
 
 
 @given(data=st.binary(max_size=300))
-def test_lines_are_those_of_the_file(data):
-    assert list(StdinLines(io.BytesIO(data))) == list(io.BytesIO(data))
+def test_lines_equal_file_lines(data):
+    assert list(iter(StdinLines(io.BytesIO(data)).readline, b"")) == list(io.BytesIO(data))
 
 
 @given(data=st.text("ab\n", max_size=60), limit=st.integers(1, 5))
-def test_a_limited_line_is_that_of_the_file(data, limit):
+def test_limited_lines(data, limit):
     waiting, file = StdinLines(io.BytesIO(data.encode())), io.BytesIO(data.encode())
     while line := file.readline(limit):
         assert waiting.readline(limit) == line
     assert waiting.readline(limit) == b""
 
 
-def test_it_is_said_before_it_waits():
-    """Whenever nothing more is there: `before_waiting` here is what the producer then does."""
+def test_called_before_waiting():
+    """`before_waiting` is called whenever no input is left; here it makes the producer write."""
     reader, writer = os.pipe()
     arrivals = [b"one\ntwo\nthr", b"ee", None]
     seen = []
@@ -37,7 +37,7 @@ def test_it_is_said_before_it_waits():
     with os.fdopen(reader, "rb") as stream:
         waiting = StdinLines(stream)
         waiting.before_waiting = arrive
-        for line in waiting:
+        while line := waiting.readline():
             lines.append(line)
     assert lines == [b"one\n", b"two\n", b"three"]
     assert seen == [0, 2, 2]

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from lstmctl.config import DataConfig, TrainConfig
-from lstmctl.data.datasets import Dataset, Example
+from lstmctl.data.columns import Example
+from lstmctl.data.datasets import Dataset
 from lstmctl.errors import BadData, TrainingDiverged
 from lstmctl.history import EpochRecord
 from lstmctl.training.prepare import prepare
@@ -16,7 +17,7 @@ TRAINING = TrainConfig(epochs=2, units=8, embedding_dim=8, batch_size=8, learnin
 
 def dataset(train=80, validation=30, test=20, *, good="good film", bad="bad film"):
     def examples(count):
-        return tuple(Example(good if n % 2 else bad, "pos" if n % 2 else "neg", n) for n in range(count))
+        return tuple(Example(n, good if n % 2 else bad, "pos" if n % 2 else "neg") for n in range(count))
 
     return Dataset("tiny", DataConfig(), "0" * 64, ("neg", "pos"), *map(examples, (train, validation, test)))
 

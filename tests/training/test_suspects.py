@@ -3,14 +3,15 @@
 import pytest
 
 from lstmctl.config import DataConfig, TrainConfig
-from lstmctl.data.datasets import Dataset, Example
+from lstmctl.data.columns import Example
+from lstmctl.data.datasets import Dataset
 from lstmctl.training.prepare import prepare
 
 
 @pytest.mark.training
 def test_copies_twins_and_empty_texts_are_counted():
     def part(*rows):
-        return tuple(Example(text, label, number) for number, (text, label) in enumerate(rows, start=2))
+        return tuple(Example(number, text, label) for number, (text, label) in enumerate(rows, start=2))
 
     data = Dataset(
         name="d",

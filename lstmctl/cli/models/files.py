@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING
 
 from lstmctl.cli.console import Console
 from lstmctl.cli.registry_access import open_registry
+from lstmctl.data.named import KERAS_IMDB, SENTIMENT
 from lstmctl.errors import BadData, NotFound, UsageError
 
 if TYPE_CHECKING:
     from lstmctl.interchange.keras_words import KerasWords
     from lstmctl.registry.artifact import ModelFolder
-
-KERAS_IMDB = "keras-imdb"
-SENTIMENT = ("neg", "pos")  # what the labels 0 and 1 of keras.datasets.imdb mean
 
 
 def exported(folder: "ModelFolder", to: str) -> bytes:

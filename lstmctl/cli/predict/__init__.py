@@ -16,7 +16,7 @@ from lstmctl.cli.registry_access import note_default_model, open_model, open_reg
 from lstmctl.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
-    from lstmctl.data.columns import Row
+    from lstmctl.data.columns import Example
     from lstmctl.registry.artifact import ModelFolder
     from lstmctl.scoring.pool import WorkerPool
 
@@ -171,8 +171,8 @@ def command(
         writer = PredictionWriter(console, request, labels, reference=folder.reference, labels_only=labels_only)
     note_default_model(console, folder, named=model is not None)
     _hint_at_names(console, texts or [])
-    row_pool = _row_pool(folder, workers=workers, threshold=threshold, explain=explain)
-    predict_rows(inputs, row_pool, writer.write_all, flush=console.flush)
+    predict_pool = _make_pool(folder, workers=workers, threshold=threshold, explain=explain)
+    predict_rows(inputs, predict_pool, writer.write_all, flush=console.flush)
     return int(ExitCode.DONE if expect is None or expect in writer.labels_given else ExitCode.NO)
 
 
@@ -181,12 +181,14 @@ def _is_folder(output: str | None) -> bool:
 
 
 def _is_several(source: str) -> bool:
-    from lstmctl.data.sources import is_several
+    from lstmctl.data.sources import is_folder_or_pattern
 
-    return source != "-" and is_several(source)
+    return source != "-" and is_folder_or_pattern(source)
 
 
-def _row_pool(folder: "ModelFolder", *, workers: int, threshold: float | None, explain: bool) -> "WorkerPool[Row, Any]":
+def _make_pool(
+    folder: "ModelFolder", *, workers: int, threshold: float | None, explain: bool
+) -> "WorkerPool[Example, Any]":
     """Worker processes that predict, or explain the predictions."""
     from lstmctl.scoring.pool import WorkerPool
 

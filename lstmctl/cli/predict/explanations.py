@@ -9,7 +9,7 @@ from lstmctl.errors import UsageError
 from lstmctl.plots.text import Span, shortened, tsv, visible
 
 if TYPE_CHECKING:
-    from lstmctl.data.columns import Row
+    from lstmctl.data.columns import Example
     from lstmctl.model.explanation import Explanation
 
 GATES = ("forget", "input", "output")
@@ -36,7 +36,7 @@ class ExplanationWriter:
         self._begun = False
         self._said: set[str] = set()  # lines that explain the screen: once is enough
 
-    def write_all(self, explained: "Iterable[tuple[Row, Explanation]]") -> None:
+    def write_all(self, explained: "Iterable[tuple[Example, Explanation]]") -> None:
         """The explanations of rows, in their order."""
         for row, explanation in explained:
             self.labels_given.add(explanation.prediction.label)
@@ -48,7 +48,7 @@ class ExplanationWriter:
                 self._screen(row, explanation)
             self._begun = True
 
-    def _object(self, row: "Row", explanation: "Explanation") -> dict[str, object]:
+    def _object(self, row: "Example", explanation: "Explanation") -> dict[str, object]:
         prediction = explanation.prediction
         words: list[dict[str, object]] = []
         gates = {name: explanation.mean(name) for name in (*GATES, "cell_change")}
@@ -69,7 +69,7 @@ class ExplanationWriter:
                 }
         return {
             "schema": "lstmctl.explanation/1",
-            "row": row.number,
+            "row": row.row,
             "text": row.text,
             "label": prediction.label,
             "probability": prediction.probability,
@@ -81,7 +81,7 @@ class ExplanationWriter:
             "model": self.reference,
         }
 
-    def _rows(self, row: "Row", explanation: "Explanation") -> None:
+    def _rows(self, row: "Example", explanation: "Explanation") -> None:
         if not self._begun:
             columns = [
                 f"{name}.{quantity}.{unit}"
@@ -96,9 +96,9 @@ class ExplanationWriter:
             if self.all_units:
                 numbers += [value for _, units in _units(explanation, place) for _, values in units for value in values]
             known = "yes" if explanation.known[place] else "no"
-            self.console.result(tsv((row.number, place + 1, word, known, *(f"{value:.6f}" for value in numbers))))
+            self.console.result(tsv((row.row, place + 1, word, known, *(f"{value:.6f}" for value in numbers))))
 
-    def _screen(self, row: "Row", explanation: "Explanation") -> None:
+    def _screen(self, row: "Example", explanation: "Explanation") -> None:
         if self._begun:
             self.console.show()
         answer = explanation.prediction

@@ -43,8 +43,8 @@ def predict_to_folder(
     from lstmctl.scoring.job import BAD_ROWS, Scoring, score_to_folder
 
     inputs = find_inputs(request.source or "", format=request.input_format)
-    if inputs.left_out:
-        number, example = len(inputs.left_out), display(inputs.left_out[0])
+    if inputs.ignored:
+        number, example = len(inputs.ignored), display(inputs.ignored[0])
         console.note(f"ignored, because the name has no known suffix: {_counted(number, 'file')}, such as {example}")
     scoring = Scoring(
         classifier=folder.classifier(),

@@ -8,11 +8,11 @@ from lstmctl.errors import BadData
 from lstmctl.plots.text import Span, shortened, visible
 
 if TYPE_CHECKING:
-    from lstmctl.data.columns import Row
+    from lstmctl.data.columns import Example
     from lstmctl.model.classifier import Prediction
     from lstmctl.scoring.stream import PredictionRequest
 
-    Predicted = Sequence[tuple[Row, Prediction]]
+    Predicted = Sequence[tuple[Example, Prediction]]
 
 
 class PredictionWriter:
@@ -46,23 +46,23 @@ class PredictionWriter:
     def _objects(self, predicted: "Predicted") -> Iterator[dict[str, Any]]:
         from lstmctl.scoring.prediction_json import prediction_object
 
-        for row, prediction in predicted:
-            yield prediction_object(row, prediction, self.request, labels=self.labels, reference=self.reference)
+        for example, prediction in predicted:
+            yield prediction_object(example, prediction, self.request, labels=self.labels, reference=self.reference)
 
     def _rows(self, predicted: "Predicted") -> Iterator[list[str]]:
-        for row, prediction in predicted:
+        for example, prediction in predicted:
             fields = []
             for label, probability in self._ranked(prediction):
                 fields += [label] if self.labels_only else [label, f"{probability:.4f}"]
-            yield [*fields, *self._other_columns(row)] if self.request.keep_columns else fields
+            yield [*fields, *self._other_columns(example)] if self.request.keep_columns else fields
 
     def _show(self, console: Console, predicted: "Predicted") -> None:
         width = max(len(visible(label)) for label in self.labels)
-        for row, prediction in predicted:
+        for example, prediction in predicted:
             for label, probability in self._ranked(prediction):
                 shown = None if self.labels_only else probability
                 console.show(
-                    *prediction_line(console, row.text, prediction, label=label, probability=shown, width=width)
+                    *prediction_line(console, example.text, prediction, label=label, probability=shown, width=width)
                 )
 
     def _ranked(self, prediction: "Prediction") -> list[tuple[str, float]]:
@@ -70,16 +70,16 @@ class PredictionWriter:
 
         return ranked_labels(prediction, self.labels, top_k=self.request.top_k)
 
-    def _other_columns(self, row: "Row") -> list[str]:
+    def _other_columns(self, example: "Example") -> list[str]:
         """The other columns as text: in TSV, the same ones in every row."""
         from lstmctl.data.columns import column_text
         from lstmctl.scoring.prediction_json import other_columns
 
-        others = other_columns(row, self.request.text_column)
+        others = other_columns(example, self.request.text_column)
         if self._column_names is None:
             self._column_names = list(others)
         if list(others) != self._column_names:
-            raise BadData(f"row {row.number} has other columns than the first", hint="--json keeps them by name")
+            raise BadData(f"row {example.row} has other columns than the first", hint="--json keeps them by name")
         return [column_text(value) for value in others.values()]
 
 
