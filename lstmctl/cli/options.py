@@ -121,7 +121,7 @@ def complete_run(incomplete: str) -> list[tuple[str, str]]:
 
     from lstmctl.registry import home as homes
 
-    runs = homes.names_in(homes.default_home(settings.home, os.environ), homes.CHECKPOINTS)
+    runs = homes.list_names(homes.default_home(settings.home, os.environ), homes.CHECKPOINTS)
     return [(run, "") for run in reversed(runs) if run.startswith(incomplete)]
 
 

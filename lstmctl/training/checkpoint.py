@@ -39,7 +39,7 @@ def save(fitting: Fit, run: TrainingRun, card: ModelCard) -> None:
         fitting.done,
         files,
         state=state.to_dict(),
-        optimizer=tensors.pack(gathered, _shapes(gathered), most=_MOST),
+        optimizer=tensors.pack(gathered, _shapes(gathered), maximum=_MOST),
         keep=_needed(fitting),
     )
 
@@ -96,7 +96,7 @@ def _load(fitting: Fit, path: Path) -> None:
     shapes = _shapes(fitting.optimizer_arrays())
     try:
         state = TrainingState.from_dict(values, model.history())
-        optimizer = tensors.unpack(runs.read_optimizer(path, limit=tensors.limit(shapes)), shapes, most=_MOST)
+        optimizer = tensors.unpack(runs.read_optimizer(path, limit=tensors.limit(shapes)), shapes, maximum=_MOST)
     except ValueError as error:
         raise Rejected(f"{path} cannot be used: it {error}", hint="start anew without --resume") from error
     fitting.restore(state, model.weights(), optimizer)

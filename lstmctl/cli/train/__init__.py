@@ -16,7 +16,7 @@ from lstmctl.cli.options import (
     parse_renames,
     settings,
 )
-from lstmctl.cli.registry_access import describe, open_model
+from lstmctl.cli.registry_access import open_model
 from lstmctl.errors import UsageError
 
 NAME = "train"
@@ -217,6 +217,6 @@ def command(
         job = new_job(said, recipe=recipe, name=name, positive=positive)
     reference = run_training(console, job)
     if console.format == "json":
-        console.json(describe(open_model(reference)))
+        console.json(open_model(reference).describe())
     else:
         console.result(reference)
