@@ -16,7 +16,6 @@ from lstmctl.cli.options import (
     TextColumn,
     complete_data,
     complete_model,
-    engine_of,
     settings,
 )
 from lstmctl.cli.registry_access import named_models, open_model, open_registry
@@ -25,6 +24,7 @@ from lstmctl.errors import BadData, UsageError
 from lstmctl.plots import pictures, terminal
 from lstmctl.plots.figures import COLORS, ConfusionMatrix, Figure, HeatMap, Line, SquareChart, TrainingCurves
 from lstmctl.plots.text import visible
+from lstmctl.scoring import open_pool
 
 if TYPE_CHECKING:
     from lstmctl.evaluation.job import LabelledPredictions
@@ -232,7 +232,7 @@ def answer_predictions(folders: "Sequence[ModelFolder]", *, kind: str, data: Dat
 
     if len(folders) > (most := 1 if kind == "confusion" else len(COLORS)):
         raise UsageError(f"{len(folders)} models do not fit in one {kind} figure", hint=f"name at most {most}")
-    with engine_of("local", address=None, jobs=None) as parallel_map:
+    with open_pool() as parallel_map:
         home = open_registry().home
         predictions, description = predictions_on(folders, data, parallel_map=parallel_map, home=home)
     if kind == "confusion":

@@ -90,7 +90,7 @@ def test_expect_and_threshold(cli, home):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--all-units", "good"], "--all-units belongs to --explain"),
+        (["--all-units", "good"], "--all-units needs --explain"),
         (["--explain", "-k", "1", "good"], "--explain and -k do not go together"),
         (["--explain", "--labels-only", "good"], "--explain and --labels-only do not go together"),
         (["--explain", "--all-units", "--format", "table", "good"], "does not fit on a screen"),

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from lstmctl.cli.console import Answer, Console
-from lstmctl.cli.predict.predictions import answer_line
+from lstmctl.cli.predict.predictions import prediction_line
 from lstmctl.errors import UsageError
 from lstmctl.plots.text import Span, balance, bar, shortened, visible
 
@@ -109,7 +109,9 @@ class ExplanationWriter:
             console.show()
         prediction = explanation.prediction
         console.show(
-            *answer_line(console, example.text, prediction, label=prediction.label, probability=prediction.probability)
+            *prediction_line(
+                console, example.text, prediction, label=prediction.label, probability=prediction.probability
+            )
         )
         if explanation.words:
             console.show()
