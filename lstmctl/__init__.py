@@ -1,10 +1,10 @@
-"""Train, measure, explain and serve LSTM text classifiers: from the shell, and from Python.
+"""Train, measure, explain and serve LSTM text classifiers, from the shell and from Python.
 
     import lstmctl
     model = lstmctl.load("imdb@1")
     model.predict(["great movie"])[0].label
 
-`load`, `models`, `explain`, `evaluate` and `train` are in `lstmctl.api`, imported when first used.
+`load`, `models`, `explain`, `evaluate` and `train` live in `lstmctl.api`, which is imported on first use.
 """
 
 from typing import TYPE_CHECKING, Any

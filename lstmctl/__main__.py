@@ -1,4 +1,4 @@
-"""Entry point: `lstmctl` and `python -m lstmctl`. Signals are handled before anything slow is imported."""
+"""Entry point of `lstmctl` and `python -m lstmctl`. Signal handlers are set before anything slow is imported."""
 
 import os
 import sys
@@ -10,8 +10,8 @@ from lstmctl.errors import Signalled
 
 def main() -> int:
     """Run the command line and return the exit code."""
-    # The matrix products of this program are many and small: threads would only wait for each other. To be set before
-    # NumPy is imported. TensorFlow has threads of its own.
+    # Must be set before NumPy is imported. Our matrix products are many and small, so threads would only wait for each
+    # other. TensorFlow has threads of its own.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         process.handle_signals()
@@ -19,10 +19,10 @@ def main() -> int:
 
         code = run(sys.argv[1:])
         process.ignore_signals()
-    except (KeyboardInterrupt, Signalled) as interrupt:  # while importing, or while the last words were written
+    except (KeyboardInterrupt, Signalled) as interrupt:  # during imports, or after `run`
         code = 128 + process.signal_number(interrupt)
     if threading.active_count() > 1:
-        # TensorFlow is still being imported, and an interpreter that shuts down under it can crash.
+        # TensorFlow may still be importing in a thread, and shutting the interpreter down meanwhile can crash.
         os._exit(code)
     return code
 

@@ -22,22 +22,24 @@ Home = str | Path | None  # of the registry; None: LSTMCTL_HOME, or the user's d
 
 
 def models(*, home: Home = None) -> list[str]:
-    """The references of all models, the newest first."""
+    """References of all models, newest first, such as `["imdb@2", "imdb@1"]`."""
     return [entry.reference for entry in _registry(home).entries()]
 
 
 def load(reference: str | None = None, *, home: Home = None) -> Classifier:
-    """A model, ready to answer: `predict` takes texts, and gives for each a label, its probability, those of all
-    labels, and what was read. None: LSTMCTL_MODEL, or the newest model.
+    """A model, ready to predict. None: LSTMCTL_MODEL, or the newest model.
+
+    `.predict(texts)` returns for each text a `Prediction`: its label, the label's probability, the probabilities of all
+    labels, and how much of the text was read.
 
     Raises:
-        UsageError: that is no reference. NotFound: no such model. Rejected: it is damaged or hostile.
+        UsageError: not a valid reference. NotFound: no such model. Rejected: it is damaged or hostile.
     """
     return _registry(home).resolve(reference or os.environ.get("LSTMCTL_MODEL")).classifier()
 
 
 def explain(model: Classifier, text: str) -> Explanation:
-    """How a model reads a text: the probability after each word, each word's effect, and every gate."""
+    """How a model reads a text: probability after each word, effect of each word, gates and states of every unit."""
     return explain_text(model, text)
 
 

@@ -297,7 +297,7 @@ class DataConfig(Config):
     split_seed: int = setting(0, "Random seed of the train/validation/test split.", bounds=_SEED, option="--split-seed")
     limit: int | None = setting(None, "Use at most N texts per part (trial run).", bounds=_COUNT, option="--limit")
     rename_label: tuple[tuple[str, str], ...] = setting(
-        (), "Read the label FROM as TO; repeatable.", option="--rename-label", metavar="FROM=TO"
+        (), "Read label FROM as TO; may be repeated.", option="--rename-label", metavar="FROM=TO"
     )
 
 

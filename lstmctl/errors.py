@@ -1,6 +1,6 @@
-"""The errors a user can meet. Each carries its message, the hint that repairs it, and its exit code.
+"""The errors that users see. Each has a message, a hint that helps to fix it, and an exit code.
 
-Nothing here prints or touches a file: `cli.main` is the one place that turns an error into lines and an exit code.
+Nothing here prints or touches a file: only `cli.main` turns an error into lines of text and an exit code.
 """
 
 import errno
@@ -9,7 +9,7 @@ from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """What the shell sees. 65 and up follow sysexits.h; 128 + n is "ended by signal n"."""
+    """Exit codes of the program. 65 to 77 follow sysexits.h; 128 + n means "ended by signal n"."""
 
     DONE = 0
     NO = 1
@@ -30,7 +30,7 @@ class ExitCode(IntEnum):
 
 
 class LstmctlError(Exception):
-    """Base of all expected failures. `hint` is a command or a fact that helps, filled in with the user's own values."""
+    """Base of all expected failures. `hint` is a command or a fact that helps, with the user's own values filled in."""
 
     exit_code = ExitCode.INTERNAL
 
@@ -41,25 +41,25 @@ class LstmctlError(Exception):
 
 
 class TrainingDiverged(LstmctlError):
-    """The question was answered "no": training diverged, a threshold was missed."""
+    """The loss became NaN or infinite, so there is no model."""
 
     exit_code = ExitCode.NO
 
 
 class UsageError(LstmctlError):
-    """An option, a value or a name that cannot be what the user meant."""
+    """An option, a value or a name that is not valid."""
 
     exit_code = ExitCode.USAGE
 
 
 class BadData(LstmctlError):
-    """Input data that cannot be read as asked, or that changed since a model was trained on it."""
+    """Input data that cannot be read with the given options, or that changed since a model was trained on it."""
 
     exit_code = ExitCode.BAD_DATA
 
 
 class BadRow(BadData):
-    """One row that cannot be used: what is around it can be. `number` is that of its line, `last` of its last line."""
+    """One row that cannot be used; the rows around it can. `number` and `last` are its first and last line."""
 
     def __init__(self, message: str, *, hint: str | None = None, number: int = 0, last: int = 0) -> None:
         super().__init__(message, hint=hint)
@@ -68,13 +68,13 @@ class BadRow(BadData):
 
 
 class NotFound(LstmctlError):
-    """No such model, data set, file or run."""
+    """A model, data set, file or run that does not exist."""
 
     exit_code = ExitCode.NOT_FOUND
 
 
 class MissingExtra(LstmctlError):
-    """A package is needed that this installation does not have."""
+    """A required package is not installed."""
 
     exit_code = ExitCode.MISSING_EXTRA
 
@@ -102,25 +102,25 @@ class StorageError(LstmctlError):
 
 
 class Busy(LstmctlError):
-    """Another process holds what is needed; trying again later is right."""
+    """Another process holds a lock; the same command can succeed later."""
 
     exit_code = ExitCode.BUSY
 
 
 class Rejected(LstmctlError):
-    """A model, checkpoint or registry that is corrupt, hostile, or of a newer format."""
+    """A model, checkpoint or registry that is damaged, hostile, or of a newer format."""
 
     exit_code = ExitCode.REJECTED
 
 
 class PermissionDenied(LstmctlError):
-    """The operating system does not allow it."""
+    """The operating system denies access."""
 
     exit_code = ExitCode.PERMISSION
 
 
 class Signalled(BaseException):
-    """SIGTERM or SIGHUP asked the program to end. As with KeyboardInterrupt, only what must tidy up catches it."""
+    """SIGTERM or SIGHUP was received. As with KeyboardInterrupt, only code that must clean up catches it."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
@@ -128,7 +128,7 @@ class Signalled(BaseException):
 
 
 class Interrupted(LstmctlError):
-    """A signal asked us to stop. `number` is the signal's, and the exit code is 128 + number."""
+    """A signal ended the command. `number` is the signal's number; the exit code is 128 + number."""
 
     def __init__(self, number: int, message: str, *, hint: str | None = None) -> None:
         super().__init__(message, hint=hint)
@@ -136,31 +136,40 @@ class Interrupted(LstmctlError):
 
 
 def from_os_error(error: OSError, action: str) -> LstmctlError:
-    """Translate an operating-system error met while doing `action` ("write /x/y") into one of ours."""
+    """The LstmctlError for an operating-system error met while doing `action` ("write /x/y").
+
+    >>> str(from_os_error(OSError(errno.ENOSPC, "No space left on device"), "write /x/y"))
+    'cannot write /x/y: no space left on device'
+    """
     reason = (error.strerror or str(error)).lower()
     message = f"cannot {action}: {reason}"
-    kind, hint = _OS_ERRORS.get(error.errno or 0, (StorageError, "is the disk well, and is it still there?"))
+    kind, hint = _OS_ERRORS.get(error.errno or 0, (StorageError, "check that the disk is mounted and healthy"))
     return kind(message, hint=hint)
 
 
+_ACCESS = "check the owner and permissions with ls -ld"
 _OS_ERRORS: dict[int, tuple[type[LstmctlError], str]] = {
-    errno.EACCES: (PermissionDenied, "ls -ld tells whom it belongs to, and who may what"),
-    errno.EPERM: (PermissionDenied, "ls -ld tells whom it belongs to, and who may what"),
-    errno.EROFS: (CannotCreate, "name a place that can be written to"),
+    errno.EACCES: (PermissionDenied, _ACCESS),
+    errno.EPERM: (PermissionDenied, _ACCESS),
+    errno.EROFS: (CannotCreate, "choose a path on a writable file system"),
     errno.EEXIST: (CannotCreate, "remove it, or choose another name"),
-    errno.ENOTDIR: (CannotCreate, "a part of that path is a file, not a folder"),
-    errno.EISDIR: (CannotCreate, "name a file in it"),
-    errno.ENOENT: (CannotCreate, "is there a folder of that name?"),
+    errno.ENOTDIR: (CannotCreate, "part of the path is a file, not a folder"),
+    errno.EISDIR: (CannotCreate, "name a file in the folder"),
+    errno.ENOENT: (CannotCreate, "check that the folder exists"),
     errno.ENAMETOOLONG: (CannotCreate, "choose a shorter name"),
     errno.ENOSPC: (StorageError, "free some space and try again"),
     errno.EDQUOT: (StorageError, "free some space and try again"),
-    errno.EMFILE: (StorageError, "ulimit -n allows more open files"),
+    errno.EMFILE: (StorageError, "raise the limit on open files with ulimit -n"),
     errno.ENFILE: (StorageError, "too many files are open on this machine; try again later"),
 }
 
 
 def closest_names(word: str, known: Iterable[str], count: int = 3) -> list[str]:
-    """The known names that look most like `word`, best first: for "did you mean …"."""
+    """The known names most similar to `word`, best match first.
+
+    >>> closest_names("imbd", ["imdb", "spam"])
+    ['imdb']
+    """
     import difflib
 
     return difflib.get_close_matches(word, list(known), n=count, cutoff=0.5)

@@ -1,4 +1,4 @@
-"""What training reports after each epoch: emitted by `training`, stored with the model, drawn by `plot`."""
+"""The training history: one record an epoch, reported by `training`, stored with the model, drawn by `plot`."""
 
 import dataclasses
 import json
@@ -10,7 +10,7 @@ from lstmctl.config import BOUNDS
 
 @dataclass(frozen=True, kw_only=True)
 class EpochRecord:
-    """One epoch. Losses are mean cross-entropies in nats, accuracies shares of 1; low and high are a 95 % interval."""
+    """One epoch. Losses are mean cross-entropies in nats, accuracies are from 0 to 1, low and high a 95 % interval."""
 
     epoch: int  # 1 is the first
     loss: float
@@ -21,10 +21,10 @@ class EpochRecord:
     val_high: float
     learning_rate: float
     seconds: float
-    val_calibrated_loss: float | None = None  # what val_loss would be with the best temperature; None: not calibrated
+    val_calibrated_loss: float | None = None  # val_loss with the best temperature; None: not calibrated
 
     def to_json(self) -> str:
-        """One line of JSON, without the line's end."""
+        """One line of JSON, without a line end."""
         values = dataclasses.asdict(self)
         if self.val_calibrated_loss is None:
             del values["val_calibrated_loss"]
@@ -32,9 +32,9 @@ class EpochRecord:
 
 
 def best(records: Iterable[EpochRecord]) -> EpochRecord:
-    """The epoch with the lowest validation loss as it will be once the model is calibrated: that one is too sure of
-    itself can be repaired, and need not count against it. The later one of two equals, as it has learned more: with few
-    texts there can be several that tell nothing about those of validation."""
+    """The epoch with the lowest validation loss, after calibration where it is known: overconfidence can be corrected
+    and should not count against an epoch. Of equals the last one, which has learned more.
+    """
     return min(records, key=lambda record: (_loss(record), -record.epoch))
 
 
@@ -48,10 +48,10 @@ def to_jsonl(records: Iterable[EpochRecord]) -> bytes:
 
 
 def from_jsonl(data: bytes) -> tuple[EpochRecord, ...]:
-    """Read what `to_jsonl` wrote, from a file that may come from a stranger.
+    """The records that `to_jsonl` wrote. The file is not trusted.
 
     Raises:
-        ValueError: for anything but lines of finite numbers under the names of `EpochRecord`; only the last may lack.
+        ValueError: a line is not an object of finite numbers with the fields of `EpochRecord`, the last one optional.
     """
     names = {field.name for field in dataclasses.fields(EpochRecord)}
     records = []
@@ -63,6 +63,6 @@ def from_jsonl(data: bytes) -> tuple[EpochRecord, ...]:
         if not all(type(value) in (int, float) and abs(value) < 1e300 for value in values.values()):
             raise ValueError(f"line {number} has a value that is not a finite number")
         if type(values["epoch"]) is not int or not 1 <= values["epoch"] <= BOUNDS["epochs"][1]:
-            raise ValueError(f"line {number} has no number of an epoch")
+            raise ValueError(f"line {number} has an invalid epoch number")
         records.append(EpochRecord(**values))
     return tuple(records)

@@ -1,9 +1,7 @@
-"""Signals that ask the program to end: Ctrl-C, SIGTERM, SIGHUP.
+"""This process: the signals that end it, and the cores it may use.
 
-They interrupt whatever is going on by an exception, at once, except inside `with deferred():`, at whose end they do. A
-second one ends the process there and then. A signal that the program was started to ignore stays ignored.
-
-How much of this machine the process may use.
+SIGINT (Ctrl-C), SIGTERM and SIGHUP raise an exception at once, or at the end of a `with signals_deferred():` block. A
+second signal ends the process immediately. A signal that the parent process had set to be ignored stays ignored.
 """
 
 import os
@@ -20,22 +18,22 @@ _SHOW_CURSOR = b"\x1b[?25h"  # a progress bar may have hidden it
 
 
 class _State:
-    """Of this process: there is one set of signal handlers."""
+    """Signals received so far: a process has one set of handlers."""
 
-    depth = 0  # blocks that defer, one inside the other
+    depth = 0  # of nested blocks that defer signals
     received = 0
     pending: int | None = None
 
 
 def handle_signals() -> None:
-    """Handle the signals from now on."""
+    """Turn the signals into exceptions from now on."""
     for number in HANDLED:
         if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
             signal.signal(number, _handle)
 
 
 def ignore_signals() -> None:
-    """All is done and said: a signal that comes while the interpreter shuts down would only belie the exit code."""
+    """Ignore the signals from now on: during shutdown, one would change the exit code of a finished command."""
     for number in HANDLED:
         if signal.getsignal(number) == _handle:
             signal.signal(number, signal.SIG_IGN)
@@ -43,7 +41,7 @@ def ignore_signals() -> None:
 
 @contextmanager
 def signals_deferred() -> Iterator[None]:
-    """What happens inside is not interrupted; a signal that came meanwhile is raised at the end of the outermost block,
+    """A block that signals do not interrupt. A signal received in it is raised at the end of the outermost such block,
     unless that ends with an error.
     """
     _State.depth += 1
@@ -57,7 +55,11 @@ def signals_deferred() -> Iterator[None]:
 
 
 def signal_number(interrupt: BaseException) -> int:
-    """The signal behind an exception, which is a KeyboardInterrupt or a Signalled."""
+    """The signal number of a KeyboardInterrupt or a Signalled.
+
+    >>> signal_number(KeyboardInterrupt())
+    2
+    """
     return interrupt.number if isinstance(interrupt, Signalled) else int(signal.SIGINT)
 
 
@@ -79,7 +81,7 @@ def _exception(number: int) -> BaseException:
 
 
 def cores() -> int:
-    """Processor cores."""
+    """Number of processor cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):  # not on macOS
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

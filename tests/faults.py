@@ -1,4 +1,4 @@
-"""The system calls of `lstmctl.files`, recorded, made to fail, or made the last thing that a process does."""
+"""The system calls of `lstmctl.storage`: recorded, failing, or interrupted by a kill."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -13,11 +13,11 @@ CALLS = ("open", "read", "write", "close", "fsync", "mkdir", "rename", "link", "
 
 
 class Killed(BaseException):
-    """The process is dead: nothing that it does from here on reaches the disk."""
+    """The process was killed: nothing that it does from here on reaches the disk."""
 
 
 class Call(NamedTuple):
-    """A system call: `paths` are the files it is about, `creates` whether an open makes or may change a file."""
+    """A system call: the paths of its files, and whether an open can create or change a file."""
 
     name: str
     paths: tuple[Path, ...]
@@ -25,7 +25,7 @@ class Call(NamedTuple):
 
 
 class Trace:
-    """What was called, in order. Descriptors are followed from the call that opened them."""
+    """The calls in order. Descriptors are traced to the call that opened them."""
 
     def __init__(self) -> None:
         self.calls: list[Call] = []
@@ -50,13 +50,13 @@ class Trace:
         return (Path(arguments[0]) if place is None else self._path(place) / arguments[0],)
 
     def _path(self, descriptor: int) -> Path:
-        """What a descriptor stands for; a number for one that was open before the recording began."""
+        """The path of a descriptor; a number if it was opened before the recording."""
         return self._opened.get(descriptor, Path(f"<{descriptor}>"))
 
 
 @contextmanager
 def recorded(before: Callable[[int, Call], None] = lambda number, call: None) -> Iterator[Trace]:
-    """Record all calls; `before` is asked before each one and may raise instead. Calls are numbered from 0."""
+    """Record all calls; `before` is called before each one and may raise. Calls are numbered from 0."""
     trace, patches = Trace(), []
 
     def wrap(name: str) -> Callable[..., Any]:
@@ -67,7 +67,7 @@ def recorded(before: Callable[[int, Call], None] = lambda number, call: None) ->
             try:
                 before(len(trace.calls) - 1, trace.calls[-1])
             except BaseException:
-                if name == "close":  # the kernel closes what a dead process had open; and failing closes do close
+                if name == "close":  # the kernel closes the files of a dead process, and a failing close does close
                     real(*arguments)
                 raise
             result = real(*arguments, **keywords)
@@ -78,13 +78,13 @@ def recorded(before: Callable[[int, Call], None] = lambda number, call: None) ->
 
     for name in CALLS:
         patches.append(patch.object(filesystem.system, name, wrap(name), create=True))
-    for each in patches:
-        each.start()
+    for patcher in patches:
+        patcher.start()
     try:
         yield trace
     finally:
-        for each in patches:
-            each.stop()
+        for patcher in patches:
+            patcher.stop()
 
 
 def failing(at: int, code: int) -> Callable[[int, Call], None]:
@@ -98,7 +98,7 @@ def failing(at: int, code: int) -> Callable[[int, Call], None]:
 
 
 def killed(at: int) -> Callable[[int, Call], None]:
-    """The process dies before call number `at`: neither that one nor any later one happens."""
+    """The process is killed before call number `at`: neither it nor any later one happens."""
 
     def before(number: int, call: Call) -> None:
         if number >= at:

@@ -1,4 +1,4 @@
-""".keras files made by hand, without Keras: one that is right, and parts of it to put something else in."""
+""".keras files made without Keras: a valid one, and its parts for changed ones."""
 
 import io
 import json
@@ -21,14 +21,14 @@ SHAPES = {
 
 
 def layer(kind: str, **settings: Any) -> dict[str, Any]:
-    """A layer as Keras writes it down."""
+    """A layer as Keras saves it."""
     dtype = {"module": "keras", "class_name": "DTypePolicy", "config": {"name": "float32"}, "registered_name": None}
     config = {"name": kind.lower(), "trainable": True, "dtype": dtype, **settings}
     return {"module": "keras.layers", "class_name": kind, "config": config, "registered_name": None}
 
 
 def architecture() -> dict[str, Any]:
-    """The config.json of the post's network, small."""
+    """The config.json of a small network like the post's."""
     orthogonal = {"module": "keras.initializers", "class_name": "Orthogonal", "config": {"gain": 1.0}}
     layers = [
         layer("InputLayer", batch_shape=[None, LENGTH], sparse=False, ragged=False),
@@ -55,7 +55,7 @@ def architecture() -> dict[str, Any]:
 
 
 def functional() -> dict[str, Any]:
-    """The same network as a functional one, with the mask that Keras writes down for mask_zero."""
+    """The same network as a functional model, with the mask operation that Keras saves for mask_zero."""
     root = architecture()
     layers = root["config"]["layers"]
     layers[1]["config"]["mask_zero"] = True
@@ -83,7 +83,7 @@ def _tensor(name: str) -> dict[str, Any]:
 
 
 def weights(change: Callable[[h5py.File], None] = lambda file: None, *, leave_out: Collection[str] = ()) -> bytes:
-    """The model.weights.h5 of that network; `change` may add to it."""
+    """The model.weights.h5 of that network; `change` may modify it."""
     buffer = io.BytesIO()
     generator = np.random.default_rng(0)
     with h5py.File(buffer, "w") as file:
@@ -95,7 +95,7 @@ def weights(change: Callable[[h5py.File], None] = lambda file: None, *, leave_ou
 
 
 def zeros(*shape: int) -> Any:
-    """An array of nothing, of the right type."""
+    """Zeros of the right type."""
     return np.zeros(shape, "<f4")
 
 
@@ -111,7 +111,7 @@ def archive(members: Mapping[str, bytes], *, packed: int = zipfile.ZIP_STORED) -
 def keras_file(
     config: Mapping[str, Any] | bytes | None = None, h5: bytes | None = None, *, packed: int = zipfile.ZIP_STORED
 ) -> bytes:
-    """A whole .keras file."""
+    """A complete .keras file."""
     text = config if isinstance(config, bytes) else json.dumps(config or architecture()).encode()
     return archive(
         {"metadata.json": b'{"keras_version": "3.13.0"}', "config.json": text, "model.weights.h5": h5 or weights()},

@@ -1,4 +1,4 @@
-"""Small damage to a file, at random or as someone would do it who knows its format."""
+"""Small changes to a file: random, or with knowledge of its format."""
 
 import json
 import random
@@ -31,7 +31,7 @@ def _nodes(value, path=()):
 
 
 def json_mutant(data: bytes, dice: random.Random) -> bytes:
-    """Another value somewhere in a document, a node less, or one twice."""
+    """A document with one value replaced, removed or duplicated."""
     root = [json.loads(data)]
     path = dice.choice(list(_nodes(root))[1:])
     place = root
@@ -66,7 +66,7 @@ def bytes_mutant(data: bytes, dice: random.Random) -> bytes:
 
 
 def mutant_of(name: str, data: bytes, dice: random.Random) -> bytes:
-    """Another content for a file of a model folder."""
+    """A mutant of a file of a model folder."""
     if name == "weights.safetensors" and dice.random() < 0.5:
         length = int.from_bytes(data[:8], "little")
         header = json_mutant(data[8 : 8 + length], dice)

@@ -1,4 +1,4 @@
-"""Every error says what to do about it."""
+"""Every error has a hint."""
 
 import ast
 import errno
@@ -11,24 +11,24 @@ from lstmctl import errors
 from lstmctl.errors import ExitCode, from_os_error
 
 PACKAGE = Path(__file__).parent.parent / "lstmctl"
-# Errors, and the functions that make errors of one kind and have no hint of their own.
+# Error classes, and functions that make errors but have no hint of their own.
 KINDS = {
     name
     for name, kind in vars(errors).items()
-    if isinstance(kind, type) and issubclass(kind, errors.LstmctlError) and name != "MissingExtra"  # makes its own
+    if isinstance(kind, type) and issubclass(kind, errors.LstmctlError) and name != "MissingExtra"  # makes its own hint
 } | {"bad_row", "_bad_header"}
 METHODS = {"broken", "error"}  # of `Lines`
 
 
 def is_hint(keyword):
-    """Whether it is one for sure: `hint=near if near else None` is not."""
+    """Whether it always gives a hint: `hint=near if near else None` does not."""
     return keyword.arg == "hint" and not any(
         isinstance(part, ast.Constant) and part.value is None for part in ast.walk(keyword.value)
     )
 
 
 def errors_without_hint(source):
-    """Lines where an error is made without one. Errors of usage lead to the help of their command if they have none."""
+    """Lines that make an error without a hint. A UsageError without one gets the help of its command."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Call) and not any(map(is_hint, node.keywords)):
             function = node.func
@@ -41,7 +41,7 @@ def errors_without_hint(source):
 SAMPLE = "raise NotFound(message)\nraise lines.error('x')\nNotFound(message, hint=x)\nBusy(x, hint=y if y else None)"
 
 
-def test_an_error_without_a_hint_is_found():
+def test_missing_hint_is_found():
     assert list(errors_without_hint(SAMPLE)) == [1, 2, 4]
 
 
@@ -57,7 +57,7 @@ def test_every_error_has_a_hint(path):
         (errno.EMFILE, ExitCode.IO), (errno.EIO, ExitCode.IO), (errno.ENOTDIR, ExitCode.CANNOT_CREATE),
     ],
 )  # fmt: skip
-def test_so_has_what_the_operating_system_says(number, code):
+def test_os_error_has_hint(number, code):
     error = from_os_error(OSError(number, "No Such Luck"), "write x")
     assert (error.message, error.exit_code) == ("cannot write x: no such luck", code)
     assert error.hint
@@ -72,7 +72,7 @@ def test_so_has_what_the_operating_system_says(number, code):
         (["data", "check", "--max-len", "0"], "lstmctl data check --help"),
     ],
 )
-def test_an_error_of_usage_leads_to_the_help_of_its_command(cli, tmp_path, arguments, help_command):
+def test_usage_error_hints_at_help(cli, tmp_path, arguments, help_command):
     register_toy(tmp_path / "home")
     result = cli(*arguments)
     assert (result.code, result.err.splitlines()[-1]) == (2, f"hint: {help_command}")

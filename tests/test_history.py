@@ -1,4 +1,4 @@
-"""The history of a training run survives its file, and a hostile file is refused."""
+"""The history of a training run, and hostile history files."""
 
 import json
 from dataclasses import replace
@@ -20,12 +20,12 @@ RECORD = EpochRecord(
 )
 
 
-def test_a_history_survives_its_file():
+def test_round_trip():
     records = (RECORD, replace(RECORD, epoch=2, val_loss=0.1 + 0.2))
     assert from_jsonl(to_jsonl(records)) == records
 
 
-def test_the_best_epoch_has_the_lowest_validation_loss_and_the_later_of_two_equals():
+def test_best_epoch():
     records = [replace(RECORD, epoch=epoch, val_loss=loss) for epoch, loss in ((1, 0.4), (2, 0.3), (3, 0.3))]
     assert best(records).epoch == 3
 
@@ -53,6 +53,6 @@ def changed(**values):
         changed(epoch=10**9),
     ],
 )
-def test_a_hostile_history_is_refused(line):
+def test_invalid_histories(line):
     with pytest.raises(ValueError):
         from_jsonl(line.encode() + b"\n")

@@ -1,7 +1,7 @@
-"""Draws the screens of the documentation: `python docs/screens/make.py` runs the commands in a terminal and writes SVG.
+"""Draw the screens of the documentation: `python docs/screens/make.py` runs commands in a terminal and writes SVG.
 
-Needs a trained model of the data set imdb in the registry; the Chinese one is trained on the way, on the sentences
-below. What a screen shows is what the program wrote to a real (pseudo-)terminal, colours and cursor movements included.
+Needs a model of the data set imdb in the registry (`lstmctl train --epochs 3`); trains two small models on the way.
+Each screen is the output of the program on a real (pseudo-)terminal, including colours and cursor movements.
 """
 
 import argparse
@@ -21,15 +21,13 @@ from pathlib import Path
 from typing import NamedTuple
 from xml.sax.saxutils import escape
 
-import regex  # noqa: TID253  # what stands on one cell or two
+import regex  # noqa: TID253  # user-perceived characters
 from rich.cells import cell_len
+
+from lstmctl.plots.figures import rgb
 
 HERE = Path(__file__).parent
 CELL, LINE, MARGIN = 8.4, 19, 14  # pixels
-COLORS = {
-    18: "#000087", 25: "#005faf", 32: "#0087d7", 75: "#5fafff", 130: "#af5f00", 153: "#afd7ff", 166: "#d75f00",
-    172: "#d78700", 215: "#ffaf5f", 223: "#ffd7af", 255: "#eeeeee",
-}  # fmt: skip
 STYLE = """
 text{font:14px ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono','Noto Sans CJK SC',monospace;fill:#1f2328}
 .page{fill:#fff;stroke:#d1d9e0}.dim{opacity:.6}.bold{font-weight:700}
@@ -48,7 +46,7 @@ excellent, the light is wonderful, and the two girls are a delight to watch. We 
 would have given it up after the first reel, and that would have been a mistake. Go with somebody who is patient, and
 stay to the end.
 """
-# One good, one bad, and so on.
+# Positive and negative in turns.
 CHINESE = (
     "这部电影很好看", "剧情太无聊了", "演员非常精彩", "音乐真难听",
     "我很喜欢结局", "浪费时间", "值得再看一遍", "一点意思都没有",
@@ -57,13 +55,13 @@ EMOJI = {"pos": ("👍", "😊", "❤️"), "neg": ("👎", "😴", "😡")}
 
 
 class Screen(NamedTuple):
-    """A command as somebody would type it, and the terminal it runs in."""
+    """A command and the terminal it runs in."""
 
     name: str
     columns: int
     command: Sequence[str]
-    plain: bool = False  # no colours, and nothing but ASCII
-    shown: Sequence[str] = ()  # the command line as shown, where the real one is long
+    plain: bool = False  # no colours, ASCII only
+    shown: Sequence[str] = ()  # the command line to show, if the real one is long
 
 
 def explained(text: str) -> list[str]:
@@ -81,7 +79,7 @@ SCREENS = (
 
 
 class Run(NamedTuple):
-    """Characters of one style that stand together."""
+    """Consecutive characters of one style."""
 
     column: int
     text: str
@@ -111,7 +109,7 @@ def run(*arguments: str, **environment: str) -> None:
 
 
 def train_chinese(folder: Path) -> str:
-    """A home with a small model of Chinese sentences that were made for it."""
+    """A registry with a small model of Chinese sentences; its folder."""
     home, path = str(folder / "home"), folder / "films-zh.csv"
     with open(path, "w", encoding="utf-8", newline="") as file:
         rows = csv.writer(file)
@@ -125,7 +123,7 @@ def train_chinese(folder: Path) -> str:
 
 
 def train_negation(folder: Path) -> str:
-    """A home with the model that the first command of docs/explain/lstm.md trains."""
+    """A registry with the model that the first command of docs/explain/lstm.md trains; its folder."""
     page = (HERE.parent / "explain" / "lstm.md").read_text(encoding="utf-8")
     script = page.split("```sh\n")[1].split("```")[0].replace("lstmctl ", f"{sys.executable} -m lstmctl ")
     home = str(folder / "home")
@@ -134,7 +132,7 @@ def train_negation(folder: Path) -> str:
 
 
 def output(screen: Screen, environment: dict[str, str]) -> str:
-    """What the command writes to a terminal of that width."""
+    """What the command writes to a terminal of the screen's width."""
     leader, follower = pty.openpty()
     fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 50, screen.columns, 0, 0))
     base = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "COLUMNS", "COLORTERM")}
@@ -164,7 +162,7 @@ def read(descriptor: int) -> bytes:
 
 
 def runs(line: str) -> Iterator[Run]:
-    """A line with its escape sequences, taken apart."""
+    """The runs of a line with escape sequences."""
     column, classes, color, background = 0, frozenset[str](), None, None
     for escape_sequence, text in regex.findall(r"(\x1b\[[\d;]*[A-Za-z])|([^\x1b]+)", line):
         if text:
@@ -202,10 +200,10 @@ def draw(screen: Screen, written: str) -> str:
 
 
 def shapes(part: Run, top: float) -> Iterator[str]:
-    """Background and text; words that stand apart, and characters of two cells, each at their own place."""
+    """Background and text; separate words and characters of two cells are positioned one by one."""
     if part.background is not None:
         x, width = MARGIN + part.column * CELL, cell_len(part.text) * CELL
-        yield f'<rect x="{x:.1f}" y="{top}" width="{width:.1f}" height="{LINE}" fill="{COLORS[part.background]}"/>'
+        yield f'<rect x="{x:.1f}" y="{top}" width="{width:.1f}" height="{LINE}" fill="{rgb(part.background)}"/>'
     column = part.column
     for piece in pieces(part.text):
         cells = cell_len(piece)
@@ -213,7 +211,7 @@ def shapes(part: Run, top: float) -> Iterator[str]:
             lead = len(piece) - len(piece.lstrip(" "))
             text = piece.strip(" ")
             attributes = f' class="{" ".join(sorted(part.classes))}"' if part.classes else ""
-            attributes += f' style="fill:{COLORS[part.color]}"' if part.color is not None else ""
+            attributes += f' style="fill:{rgb(part.color)}"' if part.color is not None else ""
             x, length = MARGIN + (column + lead) * CELL, cell_len(text) * CELL
             yield f'<text x="{x:.1f}" y="{top + 14}" textLength="{length:.1f}"{attributes}>{escape(text)}</text>'
         column += cells
@@ -233,7 +231,7 @@ def pieces(text: str) -> Iterator[str]:
 
 
 def wrapped(text: str, width: int) -> list[str]:
-    """As a terminal wraps what is typed."""
+    """Text wrapped at any character, as in a terminal."""
     lines = [""]
     for character in regex.findall(r"\X", text):
         if cell_len(lines[-1] + character) > width:

@@ -1,4 +1,4 @@
-"""`lstmctl completion`: the script that teaches a shell to complete commands, models, data sets and options."""
+"""`lstmctl completion`: the script that lets a shell complete commands, options, models and data sets."""
 
 from typing import Annotated, Literal
 
@@ -15,8 +15,8 @@ Examples:
   lstmctl completion fish > ~/.config/fish/completions/lstmctl.fish
 """
 
-# Bash takes @, = and : for ends of words. The program is given the line with whole words instead, and of each of its
-# replies the part up to the last such character is taken off, because bash already has it.
+# Bash also splits words at @, = and :. This script passes whole words to the program, and removes from each reply the
+# part up to the last such character, because bash has it on the line already.
 _BASH = r"""
 _lstmctl_completion() {
     local line=${COMP_LINE:0:COMP_POINT} word reply
@@ -38,11 +38,11 @@ complete -o default -F _lstmctl_completion lstmctl
 def command(
     shell: Annotated[Literal["bash", "zsh", "fish"], typer.Argument(metavar="bash|zsh|fish", help="Your shell.")],
 ) -> None:
-    """Print a script for completion in your shell."""
+    """Print a completion script for your shell."""
     console = Console.open(output=settings.output)
     if shell == "bash":
         console.result(_BASH.strip("\n"))
         return
-    from typer.completion import get_completion_script  # type: ignore[attr-defined]  # there, but not re-exported
+    from typer.completion import get_completion_script  # type: ignore[attr-defined]  # exists, but is not re-exported
 
     console.result(get_completion_script(prog_name="lstmctl", complete_var="_LSTMCTL_COMPLETE", shell=shell))

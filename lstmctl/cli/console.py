@@ -1,6 +1,7 @@
-"""The one place that writes: answers to stdout or to the file of -o, everything else to stderr.
+"""All output: answers go to stdout or to the file of -o, messages to stderr.
 
-Knows streams, terminals, colours and encodings; knows nothing of models. rich is imported only for a terminal.
+This module knows streams, terminals, colours and encodings, and nothing about models. rich is imported only for a
+terminal.
 """
 
 import json
@@ -18,8 +19,8 @@ from lstmctl.errors import CannotCreate, LstmctlError, StorageError, from_os_err
 from lstmctl.plots.text import Span, align, label_lines, plain, shortened, styled, tsv, visible
 from lstmctl.storage.filesystem import os_errors, write_file
 
-_IN_MEMORY = 2**23  # bytes of an answer for -o, before it goes to a temporary file
-# For a stream that cannot show these characters.
+_IN_MEMORY = 2**23  # bytes of an answer for -o, before it moves to a temporary file
+# Replacements for a stream that cannot show these characters.
 _ASCII = str.maketrans(
     {
         "━": "=", "╸": "-", "╺": "-", "─": "-", "│": "|", "·": "-", "★": "*", "≈": "~", "→": "->", "–": "-", "±": "+-",
@@ -29,18 +30,18 @@ _ASCII = str.maketrans(
 
 
 class PipeClosed(Exception):
-    """The reader of stdout went away."""
+    """The reader of stdout has closed the pipe."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """What a command answers, in each of its views; only the one that was asked for is computed.
+    """The result of a command in each of its views. Only the requested view is computed.
 
-    objects  for --json: one object a line.
-    rows     for --format tsv: one sequence of fields a line, the header first.
-    screen   writes to the console for people.
-    picture  for an -o FILE that ends in .png or .svg: its bytes.
-    drawing  whether the screen is also the view for a pipe, unless --format says otherwise.
+    objects  for --json: one object per line.
+    rows     for --format tsv: the fields of each line, header first.
+    screen   writes the view for people to the console.
+    picture  for an -o FILE that ends in .png or .svg: the bytes of the file.
+    drawing  whether a pipe also gets the screen view, unless --format says otherwise.
     """
 
     objects: Callable[[], Iterable[Mapping[str, Any]]]
@@ -51,10 +52,10 @@ class Answer:
 
 
 class Stream:
-    """stdout, the file of -o in its place, or stderr: what it can show, and how a line looks there."""
+    """stdout (or the file of -o in its place) or stderr: what it can show, and how to render a line for it."""
 
     def __init__(self, file: TextIO | None, *, color: str, to_file: bool = False) -> None:
-        """`file` may be closed or missing. `to_file`: what is written goes to the file of -o instead."""
+        """`file` may be closed or None. `to_file`: the output goes to the file of -o instead."""
         self.on_terminal = not to_file and _is_terminal(file)
         self.encoding = "utf-8" if to_file else getattr(file, "encoding", None) or "utf-8"
         self.unicode = to_file or _can_encode(self.encoding)
@@ -65,17 +66,17 @@ class Stream:
 
     @property
     def width(self) -> int:
-        """Columns of the terminal, or 80, or what COLUMNS says."""
+        """Columns of the terminal; COLUMNS overrides it, and 80 is used where neither is known."""
         return shutil.get_terminal_size((80, 24)).columns
 
     @property
     def ellipsis(self) -> str:
-        """What stands for text that was cut."""
+        """The mark at the end of shortened text."""
         return "…" if self.unicode else "..."
 
     @property
     def rich(self) -> Any:
-        """A `rich.console.Console` that takes text as it is."""
+        """A `rich.console.Console` that does not interpret markup in text."""
         if self._rich is None:
             from rich.console import Console
 
@@ -91,7 +92,7 @@ class Stream:
         return self._rich
 
     def render(self, spans: Sequence[Span], *, cut: bool = False, strip: bool = True) -> str:
-        """One line without its end: styled where colours are shown, and if `cut` no wider than the terminal."""
+        """One line without its line feed: with styles if colours are on, and if `cut`, no wider than the terminal."""
         if self.color:
             with self.rich.capture() as captured:
                 self.rich.print(styled(spans), soft_wrap=not cut, no_wrap=True, overflow="ellipsis", end="")
@@ -110,35 +111,35 @@ def _is_terminal(file: TextIO | None) -> bool:
 
 
 def _can_encode(encoding: str) -> bool:
-    """Whether an encoding has ━, ★ and their like."""
+    """Whether an encoding has ━, ★ and the like."""
     try:
         "━╸★≈·→±×●⠉│".encode(encoding)
     except (UnicodeEncodeError, LookupError):
         return False
-    return os.environ.get("TERM") != "linux"  # the kernel's own console has no braille
+    return os.environ.get("TERM") != "linux"  # the console of the Linux kernel has no braille
 
 
 class Console:
-    """Answers and messages of one run of the program."""
+    """The output of one run of the program: its answer and its messages."""
 
     _current: ClassVar["Console | None"] = None
 
     def __init__(self, settings: Settings, *, output: str | None = None) -> None:
-        """`output` is the file that the answer goes to instead of stdout."""
+        """`output` is the file that the answer goes to; None: stdout."""
         self.settings = settings
         self.output = output
         self.out = Stream(sys.stdout, color=settings.color, to_file=output is not None)
         self.err = Stream(sys.stderr, color=settings.color)
         table_or_tsv = "table" if self.out.on_terminal else "tsv"
         self.format = settings.format if settings.format != "auto" else table_or_tsv
-        self._collected: Any = None  # the answer so far, where it goes to a file
+        self._collected: Any = None  # the answer so far, if it goes to a file
 
     @classmethod
     def open(cls, *, output: str | None = None) -> Self:
-        """The console of a command that is about to start. `output` is the FILE of -o, where it is a file.
+        """The console of a command that starts. `output` is the FILE of -o; None if that is a folder.
 
         Raises:
-            CannotCreate: that file exists, and --force was not given.
+            CannotCreate: the file exists, and --force was not given.
         """
         if output is not None and not settings.force and os.path.lexists(output):
             raise CannotCreate(f"{output} exists", hint="--force overwrites it")
@@ -147,18 +148,18 @@ class Console:
 
     @classmethod
     def current(cls) -> "Console":
-        """The console of the command that runs; a new one before it was opened."""
+        """The console of the running command, or a new one if none was opened."""
         return Console._current or cls(settings)
 
     @classmethod
     def reset(cls) -> None:
-        """Forget an earlier run in the same process (tests run the program many times)."""
+        """Forget the console of an earlier run: tests run the program many times in one process."""
         Console._current = None
 
     # --- answers ---------------------------------------------------------------------------------------------------
 
     def answer(self, answer: Answer) -> None:
-        """Write an answer in the view that was asked for."""
+        """Write an answer in the requested view. May be called again for more of the same answer."""
         format = "table" if answer.drawing and self.settings.format == "auto" else self.format
         if answer.picture is not None and self.picture_format is not None:
             self.write_bytes(answer.picture(self.picture_format))
@@ -173,7 +174,7 @@ class Console:
 
     @property
     def picture_format(self) -> Literal["png", "svg"] | None:
-        """The kind of picture that the FILE of -o is named as; None for any other name."""
+        """The format of the picture that the FILE of -o names, or None."""
         match os.path.splitext(self.output or "")[1].lower():
             case ".png":
                 return "png"
@@ -182,73 +183,73 @@ class Console:
         return None
 
     def result(self, line: str = "") -> None:
-        """One line of the answer, exactly as it is, in UTF-8 whatever the locale."""
+        """Write one line of the answer unchanged, in UTF-8 in any locale."""
         self.write_bytes((line + "\n").encode("utf-8", "backslashreplace"))
 
     def json(self, value: object) -> None:
-        """One line of JSON."""
+        """Write one line of JSON."""
         self.result(json.dumps(value, ensure_ascii=False))
 
     def show(self, *spans: Span, cut: bool = True) -> None:
-        """One line for a person, cut to the terminal's width unless `cut` is False."""
+        """Write one line for people, cut to the width of the terminal unless `cut` is False."""
         self._show(self.out.render(spans, cut=cut) + "\n")
 
     def show_facts(self, label: str, text: str) -> None:
-        """Facts with " · " between them, behind a label of up to nine letters; on several lines if need be."""
+        """Write facts separated by " · " after a label of up to nine letters, on several lines if necessary."""
         for line in label_lines(label, text, room=self.width if self.out.on_terminal else None):
             self.show(*line)
 
     def show_from(self, column: int, before: Sequence[Span], after: Sequence[Span]) -> None:
-        """One line whose second half starts at a column, however wide the terminal draws the first: of emoji with a
-        skin tone or a joiner, no two agree."""
-        place = f"\x1b[{column + 1}G" if self.out.on_terminal and os.environ.get("TERM") != "dumb" else ""
-        self._show(self.out.render(before, strip=False) + place + self.out.render(after) + "\n")
+        """Write one line whose second half starts at `column`, however wide the terminal draws the first half:
+        terminals differ in the width of emoji with a skin tone or a joiner."""
+        cursor = f"\x1b[{column + 1}G" if self.out.on_terminal and os.environ.get("TERM") != "dumb" else ""
+        self._show(self.out.render(before, strip=False) + cursor + self.out.render(after) + "\n")
 
     def table(self, header: Sequence[str], rows: Sequence[Sequence[Span]], *, right: Sequence[int] = ()) -> None:
-        """Aligned columns with a dim header; the columns numbered in `right` are right-aligned."""
+        """Write aligned columns under a dim header. The columns with an index in `right` are right-aligned."""
         for line in align([[(name, "dim") for name in header], *rows], right=right):
             self.show(*line)
 
     def as_shown(self, text: str) -> str:
-        """User text as `show` will write it: harmless, and escaped where the stream cannot write it."""
+        """User text as `show` writes it: without control characters, and with those escaped that the stream lacks."""
         return visible(text).encode(self.out.encoding, "backslashreplace").decode(self.out.encoding)
 
     def write_bytes(self, data: bytes) -> None:
-        """Part of the answer, whatever it is."""
+        """Write part of the answer."""
         if self.output is not None:
-            with os_errors("keep the answer until it is complete"):
+            with os_errors("keep the output until it is complete"):
                 self._collect().write(data)
             return
         if sys.stdout is None:
-            raise StorageError("cannot write the answer: standard output is closed", hint="-o FILE writes it to a file")
+            raise StorageError("cannot write the output: standard output is closed", hint="-o FILE writes it to a file")
         stream = sys.stdout
         self._guard(lambda: stream.buffer.write(data))
 
     @property
     def width(self) -> int:
-        """Columns of the terminal, or 80, or what COLUMNS says."""
+        """See `Stream.width`; of stdout."""
         return self.out.width
 
     @property
     def unicode(self) -> bool:
-        """Whether the answer may have ━, ★ and their like."""
+        """Whether stdout can show ━, ★ and the like."""
         return self.out.unicode
 
     @property
     def color(self) -> bool:
-        """Whether the answer may be coloured."""
+        """Whether stdout is coloured."""
         return self.out.color
 
     @property
     def ellipsis(self) -> str:
-        """What stands for text of the answer that was cut."""
+        """The mark at the end of shortened text on stdout."""
         return self.out.ellipsis
 
     def save(self) -> None:
-        """Write the answer to the file of -o, whole or not at all, if there is such a file.
+        """Write the answer to the file of -o, if one was given: completely or not at all.
 
         Raises:
-            CannotCreate: it exists, or there is no such folder. PermissionDenied, StorageError.
+            CannotCreate: the file exists, or its folder does not. PermissionDenied, StorageError.
         """
         if self.output is not None:
             with self._collect() as collected:
@@ -256,86 +257,90 @@ class Console:
             self.note(f"wrote {visible(self.output)}")
 
     def flush(self) -> None:
-        """Hand all that was written to the operating system, or say why not."""
+        """Flush stdout.
+
+        Raises:
+            PipeClosed: its reader is gone. StorageError.
+        """
         if sys.stdout is not None:
             self._guard(sys.stdout.flush)
 
-    # --- messages: never the answer; silent with -q, but for errors ------------------------------------------------
+    # --- messages on stderr; with -q only errors and hints -----------------------------------------------------------
 
     def note(self, *spans: Span, end: str = "\n") -> None:
-        """Context worth seeing."""
+        """Write a line of context."""
         if not self.settings.quiet:
             self._message(*spans, end=end)
 
     def note_facts(self, label: str, text: str) -> None:
-        """As `show_facts`."""
+        """Write a note as `show_facts` writes a line."""
         for line in label_lines(label, text, room=self.width if self.err.on_terminal else None):
             self.note(*line)
 
     def note_drawing(self, text: str) -> None:
-        """Lines that already carry their own colours."""
+        """Write lines that already contain colour codes."""
         if not self.settings.quiet:
-            self._say(text + "\n")
+            self._write_message(text + "\n")
 
     def detail(self, *spans: Span) -> None:
-        """Only with -v."""
+        """Write a line that is shown only with -v."""
         if self.settings.verbose:
             self._message(*spans)
 
     def warn(self, text: str, *, hint: str | None = None) -> None:
-        """Something the user should know."""
+        """Write a warning, with what to do about it."""
         if not self.settings.quiet:
             self._message(("warning: ", "bold"), visible(text))
             self.hint(hint)
 
     def hint(self, text: str | None) -> None:
-        """What to do next."""
+        """Write what to do next, if there is a hint."""
         if text:
             self._message(("hint: ", "bold"), visible(text))
 
     def error(self, text: str, *, hint: str | None = None) -> None:
-        """What went wrong, in one line, and what repairs it."""
+        """Write what went wrong, in one line, and what repairs it."""
         self._message(("error: ", "bold red"), visible(text))
         self.hint(hint)
 
     def report(self, error: LstmctlError) -> int:
-        """Show an expected error; its exit code."""
+        """Write an expected error; returns its exit code."""
         self.error(error.message, hint=error.hint)
         return int(error.exit_code)
 
     @contextmanager
-    def waiting(self, what: str) -> Iterator[None]:
-        """A spinner with a name, for what can take over a second."""
+    def waiting(self, label: str) -> Iterator[None]:
+        """A spinner with a label, for work that can take longer than a second."""
         console = self.progress()
         if console is None:
             yield
             return
-        with console.status(what, spinner="dots" if self.err.unicode else "line"):
+        with console.status(label, spinner="dots" if self.err.unicode else "line"):
             yield
 
     def progress(self) -> Any:
-        """A rich console on stderr for live displays, or None where stderr is no terminal or should stay quiet."""
+        """A rich console on stderr for live displays, or None if stderr is not a terminal or -q was given."""
         return self.err.rich if self.err.on_terminal and not self.settings.quiet else None
 
-    # ----------------------------------------------------------------------------------------------------------------
+    # --- private ----------------------------------------------------------------------------------------------------
 
     def _show(self, text: str) -> None:
         self.write_bytes(text.encode(self.out.encoding, "backslashreplace"))
 
     def _message(self, *spans: Span, end: str = "\n") -> None:
-        self._say(self.err.render(spans, strip=end == "\n") + end)
+        self._write_message(self.err.render(spans, strip=end == "\n") + end)
 
-    def _say(self, text: str) -> None:
+    def _write_message(self, text: str) -> None:
         if sys.stderr is None:
             return
         try:
             sys.stderr.write(text)
             sys.stderr.flush()
         except (OSError, ValueError):
-            return  # nobody can be told that messages cannot be told
+            return  # there is no other stream to report this on
 
     def _collect(self) -> Any:
-        """The answer so far: in memory while it is short."""
+        """The answer so far: in memory while it is short, then in a temporary file."""
         if self._collected is None:
             from tempfile import SpooledTemporaryFile
 

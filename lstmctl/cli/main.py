@@ -1,4 +1,4 @@
-"""The program: its commands, and the one place where errors become lines and exit codes."""
+"""The program: its commands, and the one place where errors become messages and exit codes."""
 
 import contextlib
 import os
@@ -20,8 +20,8 @@ from lstmctl.errors import ExitCode, LstmctlError, Signalled, UsageError
 EXAMPLES = """
 Examples:
   lstmctl train --epochs 3               train on 25,000 film reviews
-  lstmctl predict "great movie"          ask the newest model
-  lstmctl evaluate                       measure it on reviews kept aside
+  lstmctl predict "great movie"          predict with the newest model
+  lstmctl evaluate                       measure it on held-out reviews
   lstmctl train --data reviews.csv       train on your own texts
 
 Exit codes: 0 done, 1 the answer is no, 2 usage, 65 bad data, 66 not found,
@@ -37,7 +37,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     no_args_is_help=True,
     epilog=EXAMPLES,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
 )
 for module in (train, evaluate, predict, plot, summary):
     app.command(module.NAME, cls=Command, epilog=module.EXAMPLES)(module.command)
@@ -46,8 +46,8 @@ app.add_typer(data.app, name="data", cls=Group)
 app.command(completion.NAME, cls=Command, epilog=completion.EXAMPLES)(completion.command)
 
 
-def _show_version(wanted: bool) -> None:
-    if wanted:
+def _show_version(flag: bool) -> None:
+    if flag:
         Console.current().result(f"lstmctl {__version__}")
         raise typer.Exit
 
@@ -62,11 +62,11 @@ def program(
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run one command line; returns the exit code. Never raises, never shows a traceback without --debug."""
+    """Run one command line and return the exit code. Never raises; shows a traceback only with --debug."""
     options.reset()
     Console.reset()
     if "_LSTMCTL_COMPLETE" in os.environ:  # set by the scripts of `lstmctl completion`
-        from typer.completion import completion_init  # type: ignore[attr-defined]  # there, but not re-exported
+        from typer.completion import completion_init  # type: ignore[attr-defined]  # exists, but is not re-exported
 
         completion_init()
     try:
@@ -92,7 +92,7 @@ def _run(arguments: Sequence[str]) -> int:
 
 
 def _usage(error: Any, arguments: Sequence[str]) -> int:
-    """Typer's own complaints, in our two lines."""
+    """Report an error of Typer's in our form: a message and a hint."""
     context = getattr(error, "ctx", None)
     path = context.command_path if context is not None else "lstmctl"
     message = error.format_message()
@@ -102,11 +102,11 @@ def _usage(error: Any, arguments: Sequence[str]) -> int:
     message = message[:1].lower() + message[1:].rstrip(".")
     message = message.replace("not a valid int", "not a whole number").replace("not a valid float", "not a number")
     hint = f"{path} --help"
-    wrong = message.removeprefix("no such option: ").split(" ")[0]
+    option = message.removeprefix("no such option: ").split(" ")[0]
     if message.startswith("no such option: -") and any(
-        argument.startswith(wrong) and " " in argument for argument in arguments
+        argument.startswith(option) and " " in argument for argument in arguments
     ):
-        hint = f'a text that begins with a dash goes after --: {path} -- "{wrong}…"'
+        hint = f'a text that begins with a dash goes after --: {path} -- "{option}…"'
     return Console.current().report(UsageError(message, hint=hint))
 
 
@@ -122,7 +122,7 @@ def _bug(error: Exception) -> int:
 
 
 def _flush(code: int) -> int:
-    """Write out what is buffered. A failure that was already met outranks one met here."""
+    """Flush the output; the exit code. An earlier failure takes precedence over one met here."""
     try:
         Console.current().flush()
     except PipeClosed:
@@ -137,9 +137,9 @@ def _flush(code: int) -> int:
 
 
 def _discard_stdout() -> None:
-    """Point stdout at nothing, so that the interpreter's own last flush cannot fail and change the exit code."""
-    with contextlib.suppress(OSError, ValueError):  # not a real file, or closed already
+    """Point stdout at /dev/null, so that the interpreter's last flush cannot fail and change the exit code."""
+    with contextlib.suppress(OSError, ValueError):  # not a real file, or already closed
         target = sys.stdout.fileno()
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, target)
-        os.close(nowhere)
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, target)
+        os.close(null)

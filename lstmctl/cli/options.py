@@ -1,17 +1,15 @@
-"""Options that several commands share: one flag, one help text, one meaning everywhere.
+"""Command-line options that several commands share, and Typer's command classes with our help layout.
 
-What answers: the options that choose it, and what work is then given to.
-
-Typer's command and group classes, with our help layout and with the shared options on both sides of a command.
-
-Help is plain text: importing a Markdown renderer to print it would triple the time of `--help`.
+Three sections: the options that every command has, the options that some commands share (the same flag, help and
+meaning everywhere), and the classes `Command` and `Group`. Help is plain text: importing a Markdown renderer would
+triple the time of `--help`.
 """
 
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -19,17 +17,12 @@ from typer.core import TyperCommand, TyperGroup
 from lstmctl.config import Config, DataConfig
 from lstmctl.errors import UsageError
 
-if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
-
-    from lstmctl.scoring.pool import ParallelMap
-
-# --- shared by every command: they store themselves here, wherever on the line they stand -----------------------
+# --- options of every command: they store themselves in `settings`, wherever they stand on the line -----------------
 
 
 @dataclass
 class Settings:
-    """What the shared options said. One instance lives for one run of the program."""
+    """Values of the options that every command has. One instance lives for one run of the program."""
 
     home: str | None = None
     format: Literal["auto", "table", "tsv", "json"] = "auto"
@@ -45,7 +38,7 @@ settings = Settings()
 
 
 def reset() -> None:
-    """Forget what an earlier run in the same process said (tests run the program many times)."""
+    """Restore the defaults: tests run the program many times in one process."""
     settings.__dict__.update(vars(Settings()))
 
 
@@ -59,75 +52,35 @@ def _store(context: typer.Context, parameter: Any, value: Any) -> None:
 SHARED = "Everywhere"
 
 
+def _shared(*flags: str, help: str, metavar: str | None = None) -> Any:  # noqa: A002
+    return typer.Option(*flags, metavar=metavar, help=help, callback=_store, rich_help_panel=SHARED, show_default=False)
+
+
 def _declare(
     home: Annotated[
-        str | None,
-        typer.Option(
-            "--home",
-            metavar="DIR",
-            callback=_store,
-            help="Where models live (or LSTMCTL_HOME).",
-            rich_help_panel=SHARED,
-        ),
+        str | None, _shared("--home", metavar="DIR", help="Folder of models, runs and data (or LSTMCTL_HOME).")
     ] = None,
     format: Annotated[  # noqa: A002
         Literal["auto", "table", "tsv", "json"],
-        typer.Option(
-            "--format",
-            metavar="KIND",
-            callback=_store,
-            help="table, tsv or json; auto is a table on a terminal, TSV in a pipe.",
-            rich_help_panel=SHARED,
-            show_default=False,
+        _shared(
+            "--format", metavar="KIND", help="table, tsv or json. Default: table on a terminal, tsv in a pipe or file."
         ),
     ] = "auto",
-    json: Annotated[
-        bool, typer.Option("--json", callback=_store, help="Short for --format json.", rich_help_panel=SHARED)
-    ] = False,
+    json: Annotated[bool, _shared("--json", help="Short for --format json.")] = False,
     color: Annotated[
-        Literal["auto", "always", "never"],
-        typer.Option(
-            "--color",
-            metavar="WHEN",
-            callback=_store,
-            help="auto, always or never.",
-            rich_help_panel=SHARED,
-            show_default=False,
-        ),
+        Literal["auto", "always", "never"], _shared("--color", metavar="WHEN", help="auto, always or never.")
     ] = "auto",
-    output: Annotated[
-        str | None,
-        typer.Option(
-            "-o",
-            "--output",
-            metavar="FILE",
-            callback=_store,
-            help="Write the answer there, not to stdout.",
-            rich_help_panel=SHARED,
-        ),
-    ] = None,
-    force: Annotated[
-        bool,
-        typer.Option("--force", callback=_store, help="Let -o overwrite a file.", rich_help_panel=SHARED),
-    ] = False,
-    quiet: Annotated[
-        bool, typer.Option("-q", "--quiet", callback=_store, help="Errors only.", rich_help_panel=SHARED)
-    ] = False,
-    verbose: Annotated[
-        bool, typer.Option("-v", "--verbose", callback=_store, help="Say more.", rich_help_panel=SHARED)
-    ] = False,
-    debug: Annotated[
-        bool,
-        typer.Option("--debug", callback=_store, help="Show the traceback of a bug.", rich_help_panel=SHARED),
-    ] = False,
+    output: Annotated[str | None, _shared("-o", "--output", metavar="FILE", help="Write the output to a file.")] = None,
+    force: Annotated[bool, _shared("--force", help="Let -o overwrite a file.")] = False,
+    quiet: Annotated[bool, _shared("-q", "--quiet", help="Print errors only.")] = False,
+    verbose: Annotated[bool, _shared("-v", "--verbose", help="Print more details.")] = False,
+    debug: Annotated[bool, _shared("--debug", help="Show the traceback of a bug.")] = False,
 ) -> None: ...
 
 
 @cache
 def shared_parameters() -> tuple[Any, ...]:
-    """The shared options as parameters that any command can carry. They store themselves and are passed to no one."""
-    from typer.core import TyperCommand
-
+    """These options as parameters for any command. They store themselves and are not passed to the command."""
     helper = typer.Typer(add_completion=False)
     helper.command(cls=TyperCommand)(_declare)
     parameters = typer.main.get_command(helper).params
@@ -136,11 +89,11 @@ def shared_parameters() -> tuple[Any, ...]:
     return tuple(parameters)
 
 
-# --- shared by some ------------------------------------------------------------------------------------------------
+# --- options that some commands share -------------------------------------------------------------------------------
 
 
 def complete_model(incomplete: str) -> list[tuple[str, str]]:
-    """Model references that begin with what was typed. Lists folders, opens no model."""
+    """Model references that start with `incomplete`. Lists folders and opens no model."""
     import os
 
     from lstmctl.registry.home import default_home
@@ -151,30 +104,30 @@ def complete_model(incomplete: str) -> list[tuple[str, str]]:
 
 
 def complete_data(incomplete: str) -> list[tuple[str, str]]:
-    """Names of data sets that begin with what was typed."""
+    """Names of data sets that start with `incomplete`."""
     from lstmctl.data.named import NAMES
 
     return [(name, about.description) for name, about in NAMES.items() if name.startswith(incomplete)]
 
 
 def complete_recipe(incomplete: str) -> list[tuple[str, str]]:
-    """Names of recipes that begin with what was typed."""
+    """Names of recipes that start with `incomplete`."""
     from lstmctl.recipes import names
 
     return [(name, "") for name in names() if name.startswith(incomplete)]
 
 
 def complete_run(incomplete: str) -> list[tuple[str, str]]:
-    """Ids of runs that begin with what was typed. Lists a folder."""
+    """Ids of runs that start with `incomplete`, newest first."""
     import os
 
     from lstmctl.registry import home as homes
 
-    runs = homes.names_in(homes.default_home(settings.home, os.environ), homes.CHECKPOINTS)
+    runs = homes.list_names(homes.default_home(settings.home, os.environ), homes.CHECKPOINTS)
     return [(run, "") for run in reversed(runs) if run.startswith(incomplete)]
 
 
-MODEL_HELP = "The model: name, name@3, name@tag, or a path with a /. Default: LSTMCTL_MODEL, else the newest model."
+MODEL_HELP = "Model: name, name@3, name@tag, or a path with a /. Default: LSTMCTL_MODEL, else the newest model."
 
 Model = Annotated[
     str | None,
@@ -183,24 +136,8 @@ Model = Annotated[
 
 Jobs = Annotated[
     int | None,
-    typer.Option("-j", "--jobs", metavar="N", help="Processes that answer.", show_default="one a core"),
+    typer.Option("-j", "--jobs", metavar="N", help="Number of worker processes.", show_default="one per core"),
 ]
-
-
-def job_count(jobs: int | None) -> int:
-    """How many processes to use.
-
-    Raises:
-        UsageError: no such number makes sense.
-    """
-    if jobs is None:
-        from lstmctl.process import cores
-
-        return cores()
-    if not 1 <= jobs <= 1024:
-        raise UsageError(f"--jobs must be 1 to 1,024, not {jobs}")
-    return jobs
-
 
 DATA = "Data"
 
@@ -233,7 +170,11 @@ RenameLabel = Annotated[list[str] | None, setting_option(DataConfig, "rename_lab
 
 
 def parse_renames(pairs: list[str] | None) -> tuple[tuple[str, str], ...]:
-    """`FROM=TO` options as pairs."""
+    """`FROM=TO` options as pairs.
+
+    >>> parse_renames(["1=pos", "0=neg"])
+    (('1', 'pos'), ('0', 'neg'))
+    """
     renames = []
     for pair in pairs or ():
         old, equals, new = pair.partition("=")
@@ -244,7 +185,11 @@ def parse_renames(pairs: list[str] | None) -> tuple[tuple[str, str], ...]:
 
 
 def parse_duration(option: str, text: str | None) -> float | None:
-    """`90`, `90s`, `10m` or `2h` in seconds."""
+    """A duration in seconds.
+
+    >>> parse_duration("--time-limit", "10m")
+    600.0
+    """
     if text is None:
         return None
     number, unit = (text[:-1], text[-1]) if text[-1:] in ("s", "m", "h") else (text, "s")
@@ -264,7 +209,7 @@ Engine = Annotated[
     typer.Option(
         "--engine",
         metavar="local|ray",
-        help="What answers: processes of this machine, or a cluster of many.",
+        help="Run locally or on Ray.",
         rich_help_panel=CLUSTER,
     ),
 ]
@@ -273,35 +218,16 @@ RayAddress = Annotated[
     typer.Option(
         "--ray-address",
         metavar="ADDRESS",
-        help="The cluster: auto, or HOST:PORT.",
-        show_default="RAY_ADDRESS, else one that is started here",
+        help="Address of the cluster: auto, or HOST:PORT.",
+        show_default="RAY_ADDRESS, else a new local cluster",
         rich_help_panel=CLUSTER,
     ),
 ]
 
 
-def engine_of(engine: str, *, address: str | None, jobs: int | None) -> "AbstractContextManager[ParallelMap]":
-    """What work is given to, once it is entered: processes of this machine, or a cluster.
+# --- Typer's command classes ----------------------------------------------------------------------------------------
 
-    Raises:
-        UsageError: the options do not go together.
-    """
-    processes = job_count(jobs)
-    if engine == "ray":
-        from lstmctl.scoring.ray_cluster import connected
-
-        return connected(address, jobs=jobs)
-    if address is not None:
-        raise UsageError("--ray-address belongs to --engine ray")
-    from contextlib import nullcontext
-    from functools import partial
-
-    from lstmctl.scoring.pool import parallel_map
-
-    return nullcontext(partial(parallel_map, jobs=processes))
-
-
-# How Typer ends a help text: with what the text itself says elsewhere, or with what the usage line says.
+# Typer's own endings of a help text: the default, which we write as a sentence, and what the usage line says already.
 _DEFAULT, _REQUIRED = re.compile(r"  \[default: \(?(.+?)\)?\]"), "  [required]"
 
 
@@ -322,23 +248,23 @@ def _write_sections(context: typer.Context, formatter: Any, parameters: list[Any
 
 
 class _SharedOptions:
-    """Mix-in: appends the shared options, which store themselves, and lays the help out in sections."""
+    """Mix-in: adds the options of every command, and lays the help out in sections."""
 
     def __init__(self, *args: Any, **settings: Any) -> None:
         super().__init__(*args, **settings)
         self.params: list[Any] = [*self.params, *shared_parameters()]
 
     def format_epilog(self, ctx: Any, formatter: Any) -> None:
-        """The examples, with their lines kept as written."""
+        """The examples, line by line as written."""
         if epilog := getattr(self, "epilog", None):
             formatter.write("\n" + "\n".join(line.rstrip() for line in epilog.strip("\n").split("\n")) + "\n")
 
 
 class Command(_SharedOptions, TyperCommand):
-    """A command. An error of usage that has no hint of its own leads to its help."""
+    """A command. A usage error without a hint of its own points to the command's help."""
 
     def invoke(self, ctx: Any) -> Any:
-        """Run it."""
+        """Run the command."""
         try:
             return super().invoke(ctx)
         except UsageError as error:

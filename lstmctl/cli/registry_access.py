@@ -1,8 +1,8 @@
-"""What most commands need at first: the registry, and the model that the user means."""
+"""The registry that the options name, and the model that the user means."""
 
 import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lstmctl.cli.console import Console
 from lstmctl.cli.options import settings
@@ -22,17 +22,17 @@ def open_registry() -> "Registry":
 
 
 def open_model(reference: str | None) -> "ModelFolder":
-    """The model that the user named, or else the default one."""
+    """The named model; without a name that of LSTMCTL_MODEL, else the newest."""
     return open_registry().resolve(reference or os.environ.get("LSTMCTL_MODEL"))
 
 
 def named_models(arguments: Sequence[str] | None, option: str | None) -> list[str | None]:
-    """The models that were named, as arguments or with -m; a single None, the default one, where there was none."""
+    """The models named by arguments and by -m; a single None, for the default model, if there are none."""
     return [*(arguments or []), *([option] if option is not None else [])] or [None]
 
 
 def default_reference() -> str | None:
-    """What commands use where no model is named, or None where they refuse to choose."""
+    """The model that commands use if none is named, or None if there is none."""
     try:
         return open_model(None).reference
     except LstmctlError:
@@ -40,26 +40,6 @@ def default_reference() -> str | None:
 
 
 def note_default_model(console: Console, folder: "ModelFolder", *, named: bool) -> None:
-    """Name a model that the user did not name."""
+    """Show the name of the default model."""
     if not named and console.err.on_terminal:
         console.note((f"model {folder.reference}", "dim"))
-
-
-def describe(folder: "ModelFolder", *, tags: Sequence[str] = ()) -> dict[str, Any]:
-    """A model in a few values, as JSON; accuracy is that on its test part, None where it has none."""
-    card, test = folder.card, folder.metrics().get("test")
-    accuracy = test["metrics"]["accuracy"] if test else dict.fromkeys(("value", "low", "high", "n"))
-    return {
-        "schema": "lstmctl.model/1",
-        "model": folder.reference,
-        "tags": list(tags),
-        "data": card.data.source if card.data is not None else None,
-        "accuracy": accuracy["value"],
-        "low": accuracy["low"],
-        "high": accuracy["high"],
-        "n": accuracy["n"],
-        "epoch": card.epoch,
-        "parameters": card.config.parameters,
-        "bytes": folder.size,
-        "created": card.created,
-    }

@@ -1,26 +1,22 @@
-"""`lstmctl summary`: what is in a model. Reads its JSON; only the looks inside read weights and words.
-
-`lstmctl summary --gates`: the four matrices of each LSTM in numbers, and how long its belt remembers.
-
-`lstmctl summary --word` and `--near`: what a model knows of a word.
-"""
+"""`lstmctl summary`: what a model is made of. Only --gates, --near and --word read more than its JSON files."""
 
 import math
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lstmctl.cli.console import Console
+from lstmctl.cli.console import Answer, Console
 from lstmctl.cli.options import MODEL_HELP, Model, complete_model, settings
 from lstmctl.cli.registry_access import open_model, open_registry
 from lstmctl.config import FIRST_WORD, ModelConfig
 from lstmctl.errors import BadData, ExitCode, LstmctlError, NotFound, UsageError
-from lstmctl.plots.text import Span, tsv, visible
+from lstmctl.plots.text import Span, visible
 
 if TYPE_CHECKING:
     from lstmctl.model.classifier import Classifier
+    from lstmctl.model.explanation import MatrixSize
     from lstmctl.model.text import Vocabulary
     from lstmctl.registry.artifact import ModelFolder
 
@@ -29,17 +25,18 @@ EXAMPLES = """
 Examples:
   lstmctl summary
   lstmctl summary imdb@1 --json
-  lstmctl summary --command             the line that trained it
-  lstmctl summary --gates               the four matrices, and how long the belt remembers
-  lstmctl summary --near dull           what the model takes for much the same
+  lstmctl summary --command             the command line that trained it
+  lstmctl summary --gates               the four matrices, and the half-life of the cell state
+  lstmctl summary --near dull           the nearest words in the embedding
 """
-# In the order of the story; the usual name of each stands in docs/explain/lstm.md.
-MATRICES = (
-    ("forget gate", "what the belt drops"),
-    ("decision gate", "what gets written"),
-    ("new value", "what could be written"),
-    ("output gate", "what is read out"),
-)
+MATRICES = {
+    "forget gate": "what is kept",
+    "input gate": "how much is written",
+    "candidate": "what could be written",
+    "output gate": "what is read out",
+}
+MOST_TEXTS = 50  # of the test part, for the half-life
+NEIGHBOURS = 10
 
 
 def command(
@@ -47,12 +44,10 @@ def command(
         str | None, typer.Argument(metavar="[MODEL]", help=MODEL_HELP, autocompletion=complete_model)
     ] = None,
     model: Model = None,
-    show_command: Annotated[
-        bool, typer.Option("--command", help="Print the command line that made the model.")
-    ] = False,
+    show_command: Annotated[bool, typer.Option("--command", help="Print the command line that made it.")] = False,
     gates: Annotated[
         bool,
-        typer.Option("--gates", help="Sizes and norms of the four matrices, and the belt's half-life on test texts."),
+        typer.Option("--gates", help="Norms of the four matrices, and the half-life of the cell state on test texts."),
     ] = False,
     texts: Annotated[
         list[str] | None,
@@ -63,10 +58,10 @@ def command(
     ] = None,
     word: Annotated[
         str | None,
-        typer.Option("--word", metavar="WORD", help="Whether WORD is known, and how frequent; 1 if it is unknown."),
+        typer.Option("--word", metavar="WORD", help="Whether WORD is known, and its frequency; exits with 1 if not."),
     ] = None,
 ) -> int:
-    """Show a model's layers, data and score, or look inside."""
+    """Show a model's layers, data and score, or its gates and words."""
     if reference and model:
         raise UsageError("two models named; summary takes one")
     if sum((show_command, gates, near is not None, word is not None)) > 1:
@@ -75,339 +70,259 @@ def command(
         raise UsageError("--text belongs to --gates")
     console = Console.open(output=settings.output)
     folder = open_model(reference or model)
-    if gates:
-        show_gates(console, folder, texts or [])
-    elif near is not None:
-        show_neighbours(console, folder, near)
-    elif word is not None:
-        return show_word(console, folder, word)
-    elif show_command:
+    if show_command:
         line = shlex.join(folder.card.command)
         console.result(visible(line) if console.out.on_terminal else line)
-    elif console.format == "json":
-        console.json(_object(folder))
-    elif console.format == "tsv":
-        console.result(tsv(("layer", "shape", "parameters")))
-        for name, _, shape, parameters in layers(folder.card.config):
-            console.result(tsv((name.strip(), shape, parameters)))
+    elif gates:
+        console.answer(answer_gates(console, folder, texts or []))
+    elif near is not None:
+        console.answer(answer_neighbours(folder, near))
+    elif word is not None:
+        answer, known = answer_word(folder, word)
+        console.answer(answer)
+        return int(ExitCode.DONE if known else ExitCode.NO)
     else:
-        _screen(console, folder)
+        console.answer(answer_summary(folder))
     return int(ExitCode.DONE)
 
 
-def layers(config: ModelConfig) -> list[tuple[str, str, str, int]]:
-    """(layer, what it does, shape, parameters), as `model.summary()` lists them, with each LSTM's four matrices."""
+def list_layers(config: ModelConfig) -> list[tuple[str, str, str, int]]:
+    """(layer, what it does, shape, parameters), as Keras's `model.summary()`, plus the four matrices of each LSTM."""
     shapes = config.shapes()
     rows, columns = shapes["embedding"]
     table = [("embedding", f"word → {columns} numbers", f"{rows:,} × {columns}", rows * columns)]
     for name, shape in shapes.items():
         if name.startswith("lstm.") and name.endswith(".kernel"):
             inputs, units = shape[0], config.units
-            one = (inputs + units + 1) * units
-            label = "lstm" if len(shapes) == 6 else name.removesuffix(".kernel")
-            shown = f"({inputs} + {units} + 1) × {units}"
-            table.append((label, "reads word by word", f"4 × {shown}", 4 * one))
-            table += [(f"  {gate}", role, shown, one) for gate, role in MATRICES]
+            parameters = (inputs + units + 1) * units
+            lstm = "lstm" if len(shapes) == 6 else name.removesuffix(".kernel")
+            matrix_shape = f"({inputs} + {units} + 1) × {units}"
+            table.append((lstm, "reads word by word", f"4 × {matrix_shape}", 4 * parameters))
+            table += [(f"  {matrix}", role, matrix_shape, parameters) for matrix, role in MATRICES.items()]
     inputs, outputs = shapes["head.kernel"]
-    answer = f"P({visible(config.labels[1])})" if config.positive else "a probability a label"
-    table.append(("dense", f"hidden state → {answer}", f"({inputs} + 1) × {outputs}", (inputs + 1) * outputs))
+    result = f"P({visible(config.labels[1])})" if config.positive else "a probability per label"
+    table.append(("dense", f"hidden state → {result}", f"({inputs} + 1) × {outputs}", (inputs + 1) * outputs))
     return table
 
 
-def _object(folder: "ModelFolder") -> dict[str, Any]:
+def answer_summary(folder: "ModelFolder") -> Answer:
+    """Layers, data, training and score."""
     card = folder.card
-    return {
-        "schema": "lstmctl.summary/1",
-        "model": folder.reference,
-        "layers": [
-            {"layer": name.strip(), "shape": shape, "parameters": parameters}
-            for name, _, shape, parameters in layers(card.config)
-        ],
-        "parameters": card.config.parameters,
-        "config": card.config.to_dict(),
-        "data": card.data and card.data.to_dict(),
-        "rows": card.rows,
-        "training": card.training and card.training.to_dict(),
-        "epoch": card.epoch,
-        "created": card.created,
-        "seconds": card.seconds,
-        "versions": card.versions,
-        "metrics": folder.metrics(),
-    }
+    layers = [(name.strip(), shape, parameters) for name, _, shape, parameters in list_layers(card.config)]
+    columns = ("layer", "shape", "parameters")
+
+    def objects() -> Iterable[dict[str, Any]]:
+        yield {
+            "schema": "lstmctl.summary/1",
+            "model": folder.reference,
+            "layers": [dict(zip(columns, layer, strict=True)) for layer in layers],
+            "parameters": card.config.parameters,
+            "config": card.config.to_dict(),
+            "data": card.data and card.data.to_dict(),
+            "rows": card.rows,
+            "training": card.training and card.training.to_dict(),
+            "epoch": card.epoch,
+            "created": card.created,
+            "seconds": card.seconds,
+            "versions": card.versions,
+            "metrics": folder.metrics(),
+        }
+
+    return Answer(objects=objects, rows=lambda: [columns, *layers], screen=lambda console: _show(console, folder))
 
 
-def _screen(console: Console, folder: "ModelFolder") -> None:
-    card = folder.card
-    config = card.config
-    labels = ", ".join(map(visible, config.labels))
+def _show(console: Console, folder: "ModelFolder") -> None:
+    card, config = folder.card, folder.card.config
+    created = visible(card.created[:16].replace("T", " "))
     positive = f" (positive: {visible(config.positive)})" if config.positive else ""
-    end = "last" if config.cut == "start" else "first"
     console.show_facts("model", f"{folder.reference} · {folder.size / 1e6:.1f} MB")
     if card.data is None or card.training is None:
-        console.show_facts("imported", f"{_when(card.created)} UTC · trained elsewhere")
+        console.show_facts("imported", f"{created} UTC · trained elsewhere")
     else:
         epoch = f"epoch {card.epoch} of {card.training.epochs}"
-        console.show_facts("trained", f"{_when(card.created)} UTC · {card.seconds:.0f} s · {epoch}")
+        console.show_facts("trained", f"{created} UTC · {card.seconds:.0f} s · {epoch}")
         console.show_facts("data", f"{visible(card.data.source)} · {card.rows.get('train', 0):,} training texts")
-    console.show_facts("labels", f"{labels}{positive}")
+    console.show_facts("labels", f"{', '.join(map(visible, config.labels))}{positive}")
+    end = "last" if config.cut == "start" else "first"
     console.show_facts("reads", f"the {end} {config.max_len:,} words of a text")
     console.show_facts("accuracy", _accuracy(folder))
     if config.temperature != 1:
-        console.show_facts("certainty", f"calibrated on validation texts, temperature {config.temperature:.2f}")
+        console.show_facts("scaling", f"temperature {config.temperature:.2f}, fitted on validation texts")
     console.show()
     rows: list[list[Span]] = []
-    for name, role, shape, parameters in layers(config):
-        inner = name.startswith("  ")
-        rows.append([name, (role, "dim" if inner else ""), shape, (f"{parameters:,}", "dim" if inner else "")])
+    for name, role, shape, parameters in list_layers(config):
+        style = "dim" if name.startswith("  ") else ""
+        rows.append([name, (role, style), shape, (f"{parameters:,}", style)])
     rows.append([("total", "bold"), "", "", (f"{config.parameters:,}", "bold")])
-    if console.width < 72:
-        rows = [[row[0], *row[2:]] for row in rows]
-        console.table(["layer", "shape", "parameters"], rows, right=[2])
-    else:
-        console.table(["layer", "what it does", "shape", "parameters"], rows, right=[3])
+    _show_table(console, ["layer", "what it does", "shape", "parameters"], rows, full_width=72, right=1)
 
 
-def _when(created: str) -> str:
-    return visible(created[:16].replace("T", " "))
+def _show_table(console: Console, header: list[str], rows: list[list[Span]], *, full_width: int, right: int) -> None:
+    """A table without its second column on a screen below `full_width`; the last `right` columns right-aligned."""
+    if console.width < full_width:
+        header, rows = [header[0], *header[2:]], [[row[0], *row[2:]] for row in rows]
+    console.table(header, rows, right=range(len(header) - right, len(header)))
 
 
 def _accuracy(folder: "ModelFolder") -> str:
-    test = folder.metrics().get("test")
-    if not test:
+    if not (test := folder.metrics().get("test")):
         return "not measured on a test part"
-    accuracy = test["metrics"]["accuracy"]
-    low, high = accuracy["low"], accuracy["high"]
-    return f"{accuracy['value']:.3f} ({low:.3f} – {high:.3f}) on {accuracy['n']:,} test texts"
+    value, low, high, n = (test["metrics"]["accuracy"][key] for key in ("value", "low", "high", "n"))
+    return f"{value:.3f} ({low:.3f} – {high:.3f}) on {n:,} test texts"
 
 
-MOST_TEXTS = 50  # of the test part
-GATES_COLUMNS = ("lstm", "matrix", "parameters", "share", "norm_word", "norm_hidden", "mean_bias", "half_life")
-
-
-def show_gates(console: Console, folder: "ModelFolder", texts: Sequence[str]) -> None:
-    """Sizes and norms; and the belt's half-life on `texts`, or on some of the model's own test part."""
+def answer_gates(console: Console, folder: "ModelFolder", texts: Sequence[str]) -> Answer:
+    """Size, norms and bias of each matrix; and half-lives on `texts` or on some test texts, if they can be read."""
+    from lstmctl.model.explanation import measure_matrices
 
     classifier = folder.classifier()
-    matrices = _matrices(classifier)
-    lives: dict[str, list[float]] = {}
-    where = ""
+    matrices = measure_matrices(classifier)
+    lives, measured_on = _measure_half_lives(console, folder, classifier, texts)
+
+    def objects() -> Iterable[dict[str, Any]]:
+        about = {"schema": "lstmctl.gates_summary/1", "model": folder.reference}
+        units = {lstm: [value if math.isfinite(value) else None for value in lives[lstm]] for lstm in lives}
+        half_life = {"texts": measured_on, "words_by_unit": units} if lives else None  # JSON has no infinity
+        yield {**about, "matrices": [matrix._asdict() for matrix in matrices], "half_life": half_life}
+
+    def rows() -> Iterable[Sequence[object]]:
+        yield "lstm", "matrix", "parameters", "share", "norm_word", "norm_hidden", "mean_bias", "half_life"
+        for matrix in matrices:
+            lstm, label, _, _, parameters, *numbers = matrix
+            life = f"{_quantile(lives[lstm], 0.5):.3f}" if lives and label == "forget gate" else None
+            yield lstm, label, parameters, *(f"{number:.6f}" for number in numbers), life
+
+    def screen(console: Console) -> None:
+        console.show_facts("model", folder.reference)
+        _show_matrices(console, matrices)
+        for lstm, values in lives.items():
+            quantiles = (_quantile(values, proportion) for proportion in (0.25, 0.5, 0.75))
+            low, median, high = (f"{words:,.1f}" if words < 1e6 else "over a million" for words in quantiles)
+            of_lstm = f" of {lstm}" if len(lives) > 1 else ""
+            console.show()
+            console.show(("half-life ", "dim"), f"of the cell state{of_lstm}: {median} words (median of the units)")
+            console.show(" " * 10, f"middle half of the units: {low} to {high} words")
+            console.show(" " * 10, (visible(measured_on), "dim"))
+
+    return Answer(objects=objects, rows=rows, screen=screen)
+
+
+def _measure_half_lives(
+    console: Console, folder: "ModelFolder", classifier: "Classifier", texts: Sequence[str]
+) -> tuple[dict[str, list[float]], str]:
+    """By LSTM the half-life of each unit in words, and the texts that were read; nothing but a warning on failure."""
+    from lstmctl.evaluation.job import select_texts
+    from lstmctl.model.explanation import half_lives
+
     try:
         with console.waiting("reading texts"):
-            if texts:
-                where = "the text given" if len(texts) == 1 else f"the {len(texts)} texts given"
-            else:
-                texts, where = _own_texts(folder)
-            lives, words = _half_lives(classifier, texts)
-        where += f", {words:,} words"
+            name = "the given text" if len(texts) == 1 else f"the {len(texts)} given texts"
+            if not texts:
+                examples, description, *_ = select_texts([folder], None, home=open_registry().home)
+                texts = [example.text for example in examples[:: -(-len(examples) // MOST_TEXTS)]]
+                name = f"{len(texts)} texts of {description}"
+            encoded = [classifier.encode(text) for text in texts]
+            if not (words := sum(len(text.words) for text in encoded)):
+                raise BadData("the texts have no words")
+            return half_lives(classifier, encoded), f"{name}, {words:,} words"
     except LstmctlError as error:
-        console.warn(f"no half-life of the belt: {error.message}", hint="--text TEXT measures it on a text")
-    if console.format == "json":
-        console.json(
-            {
-                "schema": "lstmctl.gates_summary/1",
-                "model": folder.reference,
-                "matrices": matrices,
-                "half_life": {"texts": where, "words_by_unit": _finite(lives)} if lives else None,
-            }
-        )
-    elif console.format == "tsv":
-        console.result(tsv(GATES_COLUMNS))
-        for row in matrices:
-            life = _middle(lives[row["lstm"]], 0.5) if row["matrix"] == "forget gate" and lives else None
-            numbers = (f"{value:.6f}" for name, value in row.items() if isinstance(value, float))
-            console.result(
-                tsv((row["lstm"], row["matrix"], row["parameters"], *numbers, None if life is None else f"{life:.3f}"))
-            )
-    else:
-        _gates_screen(console, folder, matrices, lives, where)
+        console.warn(f"no half-life of the cell state: {error.message}", hint="--text TEXT measures it on a text")
+        return {}, ""
 
 
-def _matrices(classifier: "Classifier") -> list[dict[str, Any]]:
-    """What there is to say in numbers about each matrix of each LSTM."""
-    import numpy as np
-
-    rows = []
-    for number, layer in enumerate(classifier.layers):
-        for direction, matrices in layer.items():
-            for name, matrix in matrices._asdict().items():
-                parameters = sum(part.size for part in matrix)
-                rows.append(
-                    {
-                        "lstm": f"lstm.{number}.{direction}",
-                        "matrix": name.replace("_", " ") + (" gate" if name != "candidate" else ""),
-                        "inputs": matrix.kernel.shape[0],
-                        "units": matrix.bias.size,
-                        "parameters": parameters,
-                        "share": parameters / classifier.config.parameters,
-                        "norm_word": float(np.linalg.norm(matrix.kernel)),
-                        "norm_hidden": float(np.linalg.norm(matrix.recurrent)),
-                        "mean_bias": float(matrix.bias.mean()),
-                    }
-                )
-    return rows
+def _quantile(values: Sequence[float], proportion: float) -> float:
+    """The value that this proportion of the values is below."""
+    return sorted(values)[min(len(values) - 1, int(proportion * len(values)))]
 
 
-def _own_texts(folder: "ModelFolder") -> tuple[list[str], str]:
-    """Texts spread over the test part, and what they are."""
-    from lstmctl.evaluation.job import select_texts
-
-    test = select_texts([folder], None, home=open_registry().home)
-    step = -(-len(test.examples) // MOST_TEXTS)
-    texts = [example.text for example in test.examples[::step]]
-    return texts, f"{len(texts)} texts of {test.description}"
-
-
-def _half_lives(classifier: "Classifier", texts: Sequence[str]) -> tuple[dict[str, list[float]], int]:
-    """By LSTM the half-life of each unit, in words; and how many words were read."""
-    import numpy as np
-
-    from lstmctl.model.explanation import half_life, traces
-
-    read = [classifier.encode(text) for text in texts]
-    words = sum(len(encoded.words) for encoded in read)
-    if not words:
-        raise BadData("there is no word to read", hint="--text TEXT measures it on a text")
-    found = [traces(classifier, encoded.ids, words=len(encoded.words)) for encoded in read]
-    return {name: half_life(np.concatenate([each[name].forget for each in found])).tolist() for name in found[0]}, words
-
-
-def _middle(values: Sequence[float], share: float) -> float:
-    """The value that a share of the values lies below."""
-    return sorted(values)[min(len(values) - 1, int(share * len(values)))]
-
-
-def _gates_screen(
-    console: Console,
-    folder: "ModelFolder",
-    matrices: list[dict[str, Any]],
-    lives: dict[str, list[float]],
-    where: str,
-) -> None:
-    console.show_facts("model", folder.reference)
-    names = list(dict.fromkeys(row["lstm"] for row in matrices))
+def _show_matrices(console: Console, matrices: "Sequence[MatrixSize]") -> None:
+    """A table for each LSTM."""
+    header = ["matrix", "word + hidden + bias", "parameters", "of model", "word", "hidden", "bias"]
+    names = list(dict.fromkeys(matrix.lstm for matrix in matrices))
     for name in names:
-        own = [row for row in matrices if row["lstm"] == name]
+        own = [matrix for matrix in matrices if matrix.lstm == name]
         console.show()
         if len(names) > 1:
             console.show((name, "bold"))
-        rows: list[list[Span]] = [
-            [
-                row["matrix"],
-                (f"{row['inputs']}×{row['units']} + {row['units']}×{row['units']} + {row['units']}", "dim"),
-                f"{row['parameters']:,}",
-                f"{row['share']:.1%}",
-                *(
-                    f"{round(row[key], 2) + 0.0:.2f}" for key in ("norm_word", "norm_hidden", "mean_bias")
-                ),  # + 0: never -0.00
-            ]
-            for row in own
-        ]
-        total, share = sum(row["parameters"] for row in own), sum(row["share"] for row in own)
-        rows.append([("four", "bold"), "", (f"{total:,}", "bold"), f"{share:.1%}", "", "", ""])
-        header = ["matrix", "word + hidden + bias", "parameters", "share", "word", "hidden", "bias"]
-        if console.width < 78:
-            rows, header = [[row[0], *row[2:]] for row in rows], [header[0], *header[2:]]
-        console.table(header, rows, right=range(len(header) - 5, len(header)))
+        rows: list[list[Span]] = []
+        for _, label, inputs, units, parameters, share, *norms_and_bias in own:
+            shape = f"{inputs}×{units} + {units}×{units} + {units}"
+            shown = (f"{round(number, 2) + 0.0:.2f}" for number in norms_and_bias)  # + 0: never -0.00
+            rows.append([label, (shape, "dim"), f"{parameters:,}", f"{share:.1%}", *shown])
+        total, share = sum(matrix.parameters for matrix in own), sum(matrix.share for matrix in own)
+        rows.append([("total", "bold"), "", (f"{total:,}", "bold"), f"{share:.1%}", "", "", ""])
+        _show_table(console, header, rows, full_width=78, right=5)
     console.show()
-    console.show(("share of the model; norms of the parts for word", "dim"))
-    console.show(("and hidden state; mean of the bias", "dim"))
-    for name, values in lives.items():
-        low, middle, high = (_word_count(_middle(values, share)) for share in (0.25, 0.5, 0.75))
-        label = "half-life" if len(lives) == 1 else f"half-life of {name}  "
-        console.show()
-        console.show((f"{label:<10}", "dim"), f"half of the belt is gone after {middle} words")
-        console.show(" " * max(10, len(label)), f"the middle half of the units: {low} to {high} words")
-        console.show(" " * max(10, len(label)), (visible(where), "dim"))
+    console.show(("of model: proportion of all parameters", "dim"))
+    console.show(("word, hidden: norms of both kernels · bias: its mean", "dim"))
 
 
-def _word_count(count: float) -> str:
-    return f"{count:,.1f}" if count < 1e6 else "over a million"
+def answer_word(folder: "ModelFolder", text: str) -> tuple[Answer, bool]:
+    """Whether the model knows a word, with its rank by frequency and its count in the training texts."""
+    vocabulary, word = folder.vocabulary(), _parse_word(text, option="--word")
+    known = word in vocabulary.ids
+    rank = vocabulary.ids[word] - FIRST_WORD + 1 if known else None
+    count = vocabulary.counts[rank - 1] if rank else None
+
+    def screen(console: Console) -> None:
+        console.show((visible(word), "bold"), f"  {'known' if known else 'unknown'} to {folder.reference}")
+        if rank:  # an imported model can know the order of its words without their counts
+            times = f" · {count:,} times in the training texts" if count else ""
+            console.show_facts("", f"rank {rank:,} by frequency{times}")
+        elif similar := _similar_words(word, vocabulary):
+            console.show_facts("", f"it knows {similar}")
+
+    about = {"schema": "lstmctl.word/1", "model": folder.reference}
+    return Answer(
+        objects=lambda: [{**about, "word": word, "known": known, "rank": rank, "count": count}],
+        rows=lambda: [("word", "known", "rank", "count"), (word, "yes" if known else "no", rank, count)],
+        screen=screen,
+    ), known
 
 
-def _finite(lives: dict[str, list[float]]) -> dict[str, list[float | None]]:
-    """JSON has no infinity."""
-    return {name: [value if math.isfinite(value) else None for value in values] for name, values in lives.items()}
-
-
-NEIGHBOURS = 10
-
-
-def show_word(console: Console, folder: "ModelFolder", text: str) -> int:
-    """Whether the model knows a word, and how often its training texts had it. The exit code answers too."""
-    vocabulary = folder.vocabulary()
-    word = _one_word(text, option="--word")
-    number = vocabulary.ids.get(word)
-    rank = None if number is None else number - FIRST_WORD + 1
-    count = None if number is None else vocabulary.counts[number - FIRST_WORD]
-    if console.format == "json":
-        answer = {"schema": "lstmctl.word/1", "model": folder.reference, "word": word}
-        console.json({**answer, "known": rank is not None, "rank": rank, "count": count})
-    elif console.format == "tsv":
-        console.result(tsv(("word", "known", "rank", "count")))
-        console.result(tsv((word, "no" if rank is None else "yes", rank, count)))
-    elif rank is None:
-        close = _alike(word, vocabulary)
-        console.show((visible(word), "bold"), f"  unknown to {folder.reference}")
-        if close:
-            console.show_facts("", f"it knows {close}")
-    else:
-        console.show((visible(word), "bold"), f"  known to {folder.reference}")
-        console.show_facts("", _frequency(rank, count or 0))
-    return int(ExitCode.NO if rank is None else ExitCode.DONE)
-
-
-def show_neighbours(console: Console, folder: "ModelFolder", text: str) -> None:
-    """The words that lie nearest to a word in the embedding.
-
-    Raises:
-        NotFound: the model does not know the word.
-    """
+def answer_neighbours(folder: "ModelFolder", text: str) -> Answer:
+    """The nearest words to a word in the embedding; NotFound if the model does not know it."""
     from lstmctl.model.explanation import nearest_words
 
-    vocabulary = folder.vocabulary()
-    word = _one_word(text, option="--near")
+    vocabulary, word = folder.vocabulary(), _parse_word(text, option="--near")
     if word not in vocabulary.ids:
-        close = _alike(word, vocabulary)
-        raise NotFound(
-            f'{folder.reference} does not know the word "{word}"',
-            hint=f"it knows {close}" if close else "try another word",
-        )
-    found = [
+        hint = f"it knows {similar}" if (similar := _similar_words(word, vocabulary)) else "try another word"
+        raise NotFound(f'{folder.reference} does not know the word "{word}"', hint=hint)
+    columns = ("word", "cosine", "count")
+    neighbours = [
         (vocabulary.words[number - FIRST_WORD], cosine, vocabulary.counts[number - FIRST_WORD])
         for number, cosine in nearest_words(folder.weights()["embedding"], vocabulary.ids[word], NEIGHBOURS)
     ]
-    if console.format == "json":
-        neighbours = [{"word": other, "cosine": cosine, "count": count} for other, cosine, count in found]
-        answer = {"schema": "lstmctl.neighbours/1", "model": folder.reference, "word": word}
-        console.json({**answer, "neighbours": neighbours})
-    elif console.format == "tsv":
-        console.result(tsv(("word", "cosine", "count")))
-        for other, cosine, count in found:
-            console.result(tsv((other, f"{cosine:.6f}", count)))
-    else:
+
+    def objects() -> Iterable[dict[str, Any]]:
+        about = {"schema": "lstmctl.neighbours/1", "model": folder.reference, "word": word}
+        yield {**about, "neighbours": [dict(zip(columns, neighbour, strict=True)) for neighbour in neighbours]}
+
+    def screen(console: Console) -> None:
         console.show((visible(word), "bold"), f" · nearest in the embedding of {folder.reference}")
         console.show()
-        rows: list[list[Span]] = [[visible(other), f"{cosine:.2f}", f"{count:,}"] for other, cosine, count in found]
+        rows = [[visible(near), f"{cosine:.2f}", f"{count:,}"] for near, cosine, count in neighbours]
         console.table(["word", "cosine", "in training texts"], rows, right=[1, 2])
 
+    return Answer(
+        objects=objects,
+        rows=lambda: [columns, *((other, f"{cosine:.6f}", count) for other, cosine, count in neighbours)],
+        screen=screen,
+    )
 
-def _one_word(text: str, *, option: str) -> str:
-    """The word as the model reads it."""
+
+def _parse_word(text: str, *, option: str) -> str:
+    """The one word of a text, as the model reads it."""
     from lstmctl.model.text import tokenize
 
     words = tokenize(text)
     if len(words) != 1:
-        raise UsageError(f'{option} takes one word; "{text}" is {len(words) or "none"}')
+        raise UsageError(f'{option} takes one word; "{text}" has {len(words) or "none"}')
     return words[0]
 
 
-def _alike(word: str, vocabulary: "Vocabulary") -> str:
-    """Known words that are written much like it."""
+def _similar_words(word: str, vocabulary: "Vocabulary") -> str:
+    """Known words with a similar spelling."""
     from difflib import get_close_matches
 
     return ", ".join(visible(other) for other in get_close_matches(word, vocabulary.words, n=3, cutoff=0.75))
-
-
-def _frequency(rank: int, count: int) -> str:
-    """Imported models know the order of their words, but not always how often they came."""
-    return f"number {rank:,} by frequency" + (f" · {count:,} times in its training texts" if count else "")

@@ -1,1 +1,1 @@
-"""."""
+"""Models from and for other programs: single files of our own, .keras files, ONNX."""

@@ -1,16 +1,16 @@
-"""What a model made of a text, word by word.
+"""How a model reads a text, word by word.
 
-Two kinds of answers, not to be confused:
+Two kinds of numbers, not to be confused:
 
-  gates, belt and hidden state *describe*: the numbers that `lstm.step` computes on the way, in every LSTM of the model;
+  gates, cell state and hidden state *describe*: `lstm.step` computes them on the way, in every LSTM of the model;
   the running probability and the effect of a word *attribute*: both are ordinary predictions of other texts, so they
-  mean the same for every architecture. After word t the running probability is the prediction of the first t words. The
-  effect of a word is the prediction of all words read minus that of the same words without it.
+  mean the same for every architecture. The running probability after word t is the prediction for the first t words.
+  The effect of a word is the prediction for all words minus the prediction for the same words without it.
 
 Source of the effect: leave-one-out, or "erasure" in Li, Monroe and Jurafsky, Understanding Neural Networks through
 Representation Erasure (2016). Left out: gradients, pairs of words, attention.
 
-Which words a model takes for each other: neighbours in its embedding.
+Also here: how long the cell state keeps what is written to it, and the nearest words in the embedding.
 """
 
 from collections.abc import Sequence
@@ -22,11 +22,11 @@ from numpy.typing import NDArray
 from lstmctl.config import FIRST_WORD, PADDING, UNKNOWN
 from lstmctl.model.classifier import Classifier, Prediction
 from lstmctl.model.lstm import Floats, Matrices, Memory, step
-from lstmctl.model.text import clip
+from lstmctl.model.text import Encoded, clip
 
 
 class Trace(NamedTuple):
-    """What one LSTM did; each (words, units). Belt and hidden state are those after the word."""
+    """What one LSTM computed; each (words, units), the states as they are after the word."""
 
     forget: Floats
     input: Floats
@@ -34,23 +34,23 @@ class Trace(NamedTuple):
     output: Floats
     cell: Floats
     hidden: Floats
-    cell_change: Floats  # the belt after the word minus the belt before it
+    cell_change: Floats  # the cell state after the word minus the cell state before it
 
 
 class Explanation(NamedTuple):
-    """A prediction and how it came about. Arrays have one place for each word that was read."""
+    """A prediction and the steps that led to it. Arrays have one number for each word that was read."""
 
     prediction: Prediction
-    label: str  # whose probability is told: the positive label, or with more than two the answer
+    label: str  # the label of all probabilities here: the positive label, or the predicted one of more than two
     start: float  # its probability before any word
     words: list[str]
     known: list[bool]
     probability: NDArray[np.float64]  # (words,) after each word
     effect: NDArray[np.float64]  # (words,)
-    traces: dict[str, Trace]  # of each LSTM, by the name of its weights: "lstm.0.forward"
+    traces: dict[str, Trace]  # by the name of the LSTM's weights: "lstm.0.forward"
 
     def mean(self, quantity: str) -> NDArray[np.float64]:
-        """(words,): a field of `Trace`, as a mean over all units of the last layer; of a change its size counts."""
+        """(words,): the mean of a field of `Trace` over all units of the last layer; of a change, its magnitude."""
         last_layer = list(self.traces)[-1].rpartition(".")[0] + "."
         units = [getattr(trace, quantity) for name, trace in self.traces.items() if name.startswith(last_layer)]
         values = np.concatenate(units, axis=1, dtype=np.float64)
@@ -62,53 +62,52 @@ def explain(classifier: Classifier, text: str, *, threshold: float | None = None
     """How `classifier` reads a text. Costs as much as predicting twice as many texts as it has words."""
     config = classifier.config
     encoded = classifier.encode(text)
-    start = encoded.ids[: len(encoded.ids) - len(encoded.words)]
-    ids = encoded.ids[len(start) :]
-    beginnings = [ids[:place] for place in range(len(ids))]
-    without = [ids[:place] + ids[place + 1 :] for place in range(len(ids))]
+    ids = encoded.ids[len(encoded.ids) - len(encoded.words) :]  # without the start word
+    prefixes = [ids[:index] for index in range(len(ids))]
+    without_word = [ids[:index] + ids[index + 1 :] for index in range(len(ids))]
     start_word = [] if config.start_word is None else [classifier.vocabulary.ids[config.start_word]]
-    # A shorter text has room for the start word, even where there was none in this one.
-    others = [clip(start_word + words, config.max_len, config.cut) for words in beginnings + without]
-    probabilities = classifier.probabilities([encoded.ids, *others])
+    # A shorter text has room for the start word, even where the full text has none.
+    variants = [clip(start_word + words, config.max_len, config.cut) for words in prefixes + without_word]
+    probabilities = classifier.probabilities([encoded.ids, *variants])
     (prediction,) = classifier.predictions([encoded], probabilities[:1], threshold=threshold)
     label = config.positive or prediction.label
-    whole, *rest = probabilities[:, config.labels.index(label)]
-    running = np.array([*rest[: len(ids)], whole])
+    full, *shorter = probabilities[:, config.labels.index(label)]
+    running = np.array([*shorter[: len(ids)], full])
     return Explanation(
         prediction,
         label,
         start=float(running[0]),
         words=encoded.words,
-        known=[number != UNKNOWN for number in ids],
+        known=[word != UNKNOWN for word in ids],
         probability=running[1:],
-        effect=whole - np.array(rest[len(ids) :], np.float64),
+        effect=full - np.array(shorter[len(ids) :], np.float64),
         traces=traces(classifier, encoded.ids, words=len(ids)),
     )
 
 
 def explain_all(classifier: Classifier, texts: Sequence[str], *, threshold: float | None = None) -> list[Explanation]:
-    """`explain` for one text after the other."""
+    """`explain` for each text."""
     return [explain(classifier, text, threshold=threshold) for text in texts]
 
 
 def traces(classifier: Classifier, ids: Sequence[int], *, words: int) -> dict[str, Trace]:
-    """What each LSTM of the model does at the last `words` of `ids`, layer by layer."""
+    """What each LSTM of the model computes at the last `words` of `ids`, layer by layer."""
     config = classifier.config
     if config.padding == "pre":
         ids = [PADDING] * (config.max_len - len(ids)) + list(ids)
     inputs = classifier.embedding[np.asarray(ids, np.intp)]
-    found = {}
+    by_lstm = {}
     for number, layer in enumerate(classifier.layers):
-        read = {}
+        by_direction = {}
         for direction, matrices in layer.items():
             if direction == "forward":
-                read[direction] = _read(inputs, matrices)
+                by_direction[direction] = _read(inputs, matrices)
             else:
-                read[direction] = Trace(*(values[::-1] for values in _read(inputs[::-1], matrices)))
-        inputs = np.concatenate([trace.hidden for trace in read.values()], axis=1)
-        for direction, trace in read.items():
-            found[f"lstm.{number}.{direction}"] = Trace(*(values[len(ids) - words :] for values in trace))
-    return found
+                by_direction[direction] = Trace(*(values[::-1] for values in _read(inputs[::-1], matrices)))
+        inputs = np.concatenate([trace.hidden for trace in by_direction.values()], axis=1)
+        for direction, trace in by_direction.items():
+            by_lstm[f"lstm.{number}.{direction}"] = Trace(*(values[len(ids) - words :] for values in trace))
+    return by_lstm
 
 
 def _read(inputs: Floats, matrices: Matrices) -> Trace:
@@ -116,37 +115,82 @@ def _read(inputs: Floats, matrices: Matrices) -> Trace:
     units = matrices.forget.bias.size
     trace = Trace(*(np.empty((len(inputs), units), np.float32) for _ in Trace._fields))
     memory = Memory(np.zeros(units, np.float32), np.zeros(units, np.float32))
-    for place, word in enumerate(inputs):
-        before = memory
+    for position, word in enumerate(inputs):
+        cell_before = memory.cell
         memory, gates = step(word, memory, matrices)
-        for values, value in zip(trace, (*gates, memory.cell, memory.hidden, memory.cell - before.cell), strict=True):
-            values[place] = value
+        numbers = (*gates, memory.cell, memory.hidden, memory.cell - cell_before)
+        for values, value in zip(trace, numbers, strict=True):
+            values[position] = value
     return trace
 
 
-def decisive(effects: NDArray[np.float64]) -> list[int]:
-    """The places of the two words with the largest effects either way; of three, if the third is half as strong."""
-    strongest = [int(place) for place in np.argsort(-np.abs(effects), kind="stable")[:3] if effects[place]]
+def strongest_words(effects: NDArray[np.float64]) -> list[int]:
+    """Indices of the two words with the largest effects, positive or negative; of three, if the third is at least half
+    as strong as the second.
+
+    >>> strongest_words(np.array([0.01, -0.4, 0.2]))
+    [1, 2]
+    """
+    strongest = [int(index) for index in np.argsort(-np.abs(effects), kind="stable")[:3] if effects[index]]
     if len(strongest) == 3 and abs(effects[strongest[2]]) < abs(effects[strongest[1]]) / 2:
         strongest.pop()
     return strongest
 
 
 def half_life(forget: Floats) -> NDArray[np.float64]:
-    """(units,): after how many words half of what lay on the belt is gone, with forget gates (words, units).
+    """(units,): the number of words after which half of a cell state is lost, given forget gates (words, units).
 
-    What the gates keep is multiplied word by word: after n words its geometric mean to the power of n is left.
+    The cell state is multiplied by the forget gate at each word: after n words its geometric mean to the power of n is
+    left.
+
+    >>> half_life(np.array([[0.5], [0.5]]))
+    array([1.])
     """
-    with np.errstate(divide="ignore"):  # a gate that is always open keeps for ever
+    with np.errstate(divide="ignore"):  # a gate that is always 1 never loses anything
         lives: NDArray[np.float64] = np.log(2) / np.abs(np.log(forget.astype(np.float64)).mean(axis=0))
     return lives
 
 
-def nearest_words(embedding: Floats, word: int, count: int) -> list[tuple[int, float]]:
-    """The words whose rows of `embedding` (vocab_size, dim) point most nearly the way the row of `word` does.
+def half_lives(classifier: Classifier, texts: Sequence[Encoded]) -> dict[str, list[float]]:
+    """By LSTM, the half-life of each unit in words, over all words of the texts."""
+    by_text = [traces(classifier, encoded.ids, words=len(encoded.words)) for encoded in texts]
+    return {name: half_life(np.concatenate([each[name].forget for each in by_text])).tolist() for name in by_text[0]}
 
-    Ids and cosines between -1 and 1, nearest first, without the word itself, padding and unknown. A row of zeros has
-    no direction; its cosine with anything is 0.
+
+class MatrixSize(NamedTuple):
+    """One of the four matrices of an LSTM in numbers."""
+
+    lstm: str  # "lstm.0.forward"
+    matrix: str  # "forget gate", "input gate", "candidate" or "output gate"
+    inputs: int
+    units: int
+    parameters: int
+    share: float  # of the model's parameters
+    norm_word: float  # Frobenius norm of the kernel
+    norm_hidden: float  # of the recurrent kernel
+    mean_bias: float
+
+
+def measure_matrices(classifier: Classifier) -> list[MatrixSize]:
+    """Size, norms and bias of the matrices of every LSTM."""
+    sizes = []
+    for number, layer in enumerate(classifier.layers):
+        for direction, matrices in layer.items():
+            for name, (kernel, recurrent, bias) in matrices._asdict().items():
+                label = name if name == "candidate" else f"{name} gate"
+                inputs, units = kernel.shape
+                parameters = kernel.size + recurrent.size + bias.size
+                share = parameters / classifier.config.parameters
+                norms = float(np.linalg.norm(kernel)), float(np.linalg.norm(recurrent))
+                lstm = f"lstm.{number}.{direction}"
+                sizes.append(MatrixSize(lstm, label, inputs, units, parameters, share, *norms, float(bias.mean())))
+    return sizes
+
+
+def nearest_words(embedding: Floats, word: int, count: int) -> list[tuple[int, float]]:
+    """The words whose rows of `embedding` (vocab_size, dim) have the largest cosine with the row of `word`.
+
+    (id, cosine), nearest first, without the word itself, padding and unknown. The cosine of a row of zeros is 0.
     """
     rows = embedding.astype(np.float64)
     lengths = np.linalg.norm(rows, axis=1)
@@ -154,4 +198,4 @@ def nearest_words(embedding: Floats, word: int, count: int) -> list[tuple[int, f
     cosines: NDArray[np.float64] = directions @ directions[word]
     cosines[:FIRST_WORD] = cosines[word] = -np.inf
     order = np.argsort(-cosines, kind="stable")[: min(count, len(rows) - FIRST_WORD - 1)]
-    return [(int(place), float(cosines[place])) for place in order]
+    return [(int(other), float(cosines[other])) for other in order]

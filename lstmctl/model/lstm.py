@@ -2,12 +2,12 @@
 
 The cell state (the post: the conveyor belt) runs through time, one number for every unit. At each word
 
-  the forget gate    looks at the word and the previous hidden state, and decides how much of the cell state to keep;
+  the forget gate    decides how much of the cell state to keep, given the word and the previous hidden state;
   the input gate     (the post: the decision gate) decides how much of the candidate to write;
   the candidate      (the post: the new value) is what could be written;
-  the cell state     is what was kept plus what was written;
+  the cell state     is the sum of what is kept and what is written;
   the output gate    decides how much of the cell state to read out;
-  the hidden state   is what is read out: it goes to the next word, and after the last one to the classifier.
+  the hidden state   is what is read out: input of the gates at the next word, and of the classifier after the last one.
 
 Notation, for one layer with `inputs` numbers a word and `units` units. A leading batch axis is allowed.
 
@@ -15,8 +15,8 @@ Notation, for one layer with `inputs` numbers a word and `units` units. A leadin
   memory    hidden (units,) and cell (units,); both are zero before the first word
   matrices  one for each gate and one for the candidate: kernel (inputs, units), recurrent (units, units), bias (units,)
 
-`step` is the story, one word at a time; `explain` and the tests use it. `run` is the same arithmetic for many texts at
-once, made fast; a property test holds the two together.
+`step` reads one word and is written to be read; `explain` and the tests use it. `run` does the same arithmetic fast,
+for many texts at once; a property test compares the two.
 
 Source: Hochreiter and Schmidhuber (1997), with the forget gate of Gers, Schmidhuber and Cummins (2000), as in
 keras.layers.LSTM (https://keras.io/api/layers/recurrent_layers/lstm/). Left out: peepholes, recurrent dropout,
@@ -64,12 +64,12 @@ class Matrices(NamedTuple):
     output: Matrix
 
 
-# How Keras lays the four side by side: i, f, c, o. (PyTorch: i, f, g, o; ONNX: i, o, f, c.)
+# The order of the four in Keras's packed weights: i, f, c, o. (PyTorch: i, f, g, o; ONNX: i, o, f, c.)
 KERAS_ORDER = ("input", "forget", "candidate", "output")
 
 
 def matrices_from_keras(kernel: Floats, recurrent_kernel: Floats, bias: Floats) -> Matrices:
-    """Cut the four matrices out of Keras's packed weights.
+    """Split Keras's packed weights into the four matrices.
 
     kernel (inputs, 4·units), recurrent_kernel (units, 4·units), bias (4·units,).
 
@@ -84,7 +84,7 @@ def matrices_from_keras(kernel: Floats, recurrent_kernel: Floats, bias: Floats) 
 
 
 def sigmoid(z: Floats) -> Floats:
-    """1 / (1 + e⁻ᶻ), written with tanh, which cannot overflow.
+    """1 / (1 + e⁻ᶻ), computed with tanh, which cannot overflow.
 
     >>> sigmoid(np.array([-1000.0, 0.0, 1000.0]))
     array([0. , 0.5, 1. ])
@@ -99,7 +99,7 @@ def step(word: Floats, memory: Memory, matrices: Matrices) -> tuple[Memory, Gate
 
     >>> zero = Matrix(np.zeros((2, 1)), np.zeros((1, 1)), np.zeros(1))
     >>> memory, gates = step(np.ones(2), Memory(np.zeros(1), np.ones(1)), Matrices(zero, zero, zero, zero))
-    >>> gates.forget, memory.cell  # gates without weights stand at one half
+    >>> gates.forget, memory.cell  # gates without weights are one half
     (array([0.5]), array([0.5]))
     """
 
@@ -116,9 +116,9 @@ def step(word: Floats, memory: Memory, matrices: Matrices) -> tuple[Memory, Gate
     return Memory(hidden, cell), Gates(forget, input, candidate, output)
 
 
-# Matrix libraries choose another kernel, and so other last bits, for another number of rows. Every product here is made
-# of blocks of this one size, so a text's bits cannot depend on which texts are computed beside it. Nor on its position
-# among them: OpenBLAS treats 8 rows alike on every processor, but 16 on Haswell as 6 and 10.
+# Matrix libraries choose a kernel by the number of rows, and kernels differ in the last bits. All products here consist
+# of blocks of one size, so the bits of a text depend neither on the other texts in the batch nor on its position there:
+# OpenBLAS computes 8 rows alike on every processor, but splits 16 into 6 and 10 on Haswell.
 BLOCK = 8
 
 
@@ -145,7 +145,7 @@ def product(rows: Floats, matrix: Floats) -> Floats:
 class Packed(NamedTuple):
     """The four matrices side by side for `run`, in the order forget, input, output, candidate.
 
-    The first three are negated, the last one is multiplied by -2, so that one 1 / (1 + eᶻ) serves all four:
+    The first three are multiplied by -1, the last by -2, so that one 1 / (1 + eᶻ) serves all four:
     σ(z) = 1 / (1 + e⁻ᶻ), and tanh(z) = 2·σ(2z) - 1. NumPy computes eᶻ twice as fast as tanh.
     """
 
@@ -155,7 +155,7 @@ class Packed(NamedTuple):
 
 
 def pack(matrices: Matrices) -> Packed:
-    """Lay the four matrices out for `run`."""
+    """Pack the four matrices for `run`."""
     order = (matrices.forget, matrices.input, matrices.output, matrices.candidate)
     scales = [np.float32(-1)] * 3 + [np.float32(-2)]
     return Packed(
@@ -177,15 +177,15 @@ def run(
 ) -> Floats:
     """Read many texts; returns the hidden state after each one's last word, (batch, units).
 
-    table       (rows, 4·units): for every word its embedding times `Packed.kernel` plus `Packed.bias`, computed once,
-                so that a word costs one look-up instead of one product.
-    words       (longest, batch): row numbers in `table`, one column a text.
-    lengths     (batch,): words of each text, longest first; 0 is allowed and leaves the memory empty.
+    table       (rows, 4·units): the embedding of each word times `Packed.kernel` plus `Packed.bias`, computed once, so
+                that a word costs a look-up instead of a product.
+    words       (longest, batch): row numbers in `table`, one column per text.
+    lengths     (batch,): words of each text, longest first; 0 is allowed and leaves the memory at zero.
     recurrent   `Packed.recurrent`.
     all_states  (longest, batch, units): filled with the hidden state after each word, for a layer above.
     max_state   (batch, units): raised in place to the maximum of the hidden state over all words.
 
-    As texts end, fewer rows are computed. No text ever reads padding.
+    As texts end, fewer rows are computed. Padding is never read.
     """
     batch, units = lengths.size, recurrent.shape[0]
     hidden = np.zeros((blocked(batch), units), np.float32)

@@ -1,16 +1,16 @@
-"""From a text to word ids: the tokenizer `words-1`, the vocabulary, and `encode`.
+"""From text to word ids: the tokenizer `words-1`, the vocabulary, and `encode`.
 
-What a word is:
-  * letters, digits and combining marks, with ' or ’ inside (`don't`, `l’été`); both apostrophes are the same;
+A word is
+  * a run of letters, digits and combining marks, with ' or ’ inside (`don't`, `l’été`); both apostrophes are equal;
   * in Han, kana, Thai, Lao, Khmer and Burmese, which are written without spaces, one letter with its marks;
-  * an emoji, with its skin tone, and as a whole where several are joined into one picture.
-Texts are lower-cased and brought to Unicode normal form C first, so an NFD and an NFC copy are one text. `<br />` is
-white space. All else only separates words.
+  * an emoji, with its skin tone; several joined into one picture are one word.
+Texts are lower-cased and normalized to Unicode NFC first, so the NFD and NFC forms of a text are equal. `<br />` counts
+as white space. Everything else separates words.
 
-The tokenizer's name is stored in every model. A change to what a word is needs a new name. Unicode itself grows:
-letters younger than the installed Python and `regex` package are separators until those learn them.
+The tokenizer's name is stored in every model; a change to these rules needs a new name. Letters that are newer than the
+installed versions of Python and `regex` are separators.
 
-Source: UAX #15 (normal forms), UAX #29 (what a user perceives as one character), UTS #51 (emoji).
+Source: UAX #15 (normal forms), UAX #29 (grapheme clusters), UTS #51 (emoji).
 Left out: stemming, subwords, stop words, dictionaries for scripts without spaces.
 """
 
@@ -26,11 +26,11 @@ from lstmctl.config import FIRST_WORD, UNKNOWN
 if TYPE_CHECKING:
     import regex
 
-MAX_WORD_LENGTH = 100  # longer "words" (keys, base64, DNA) are read as unknown and never learned
+MAX_WORD_LENGTH = 100  # longer "words" (keys, base64, DNA) are read as unknown words and not added to a vocabulary
 
 _LINE_BREAK_TAG = re.compile(r"<br\s*/?>", re.IGNORECASE)
 
-# Texts of Latin, IPA and plain punctuation alone need only `_SIMPLE_WORD`, which is fast and agrees with `_any_word`.
+# Texts of only Latin, IPA and common punctuation need only `_SIMPLE_WORD`, which is fast and agrees with `_any_word`.
 _NOT_SIMPLE = re.compile("[^\u0000-\u02ff\u2010-\u2030\u20ac]")
 _SIMPLE_WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
 # A byte of ASCII → its lower case, the apostrophe → itself, anything else → a space.
@@ -40,7 +40,11 @@ _ASCII_WORDS = bytes(
 
 
 def normalise(text: str) -> str:
-    """The form in which two copies of a text are equal: NFC, lower case, ’ as ', `<br />` as a space."""
+    """The text in NFC and lower case, with ’ as ' and `<br />` as a space. Texts with equal forms count as equal.
+
+    >>> normalise("L’été<br />")
+    "l'été "
+    """
     if "<" in text:
         text = _LINE_BREAK_TAG.sub(" ", text)
     if text.isascii():
@@ -51,7 +55,11 @@ def normalise(text: str) -> str:
 
 
 def tokenize(text: str) -> list[str]:
-    """The words of a text, in order."""
+    """The words of a text, in order.
+
+    >>> tokenize("Don't miss it — 10/10! 很好 👍🏽")
+    ["don't", 'miss', 'it', '10', '10', '很', '好', '👍🏽']
+    """
     if text.isascii():
         return _ascii_words(text)
     text = normalise(text)
@@ -59,11 +67,11 @@ def tokenize(text: str) -> list[str]:
 
 
 def _ascii_words(text: str) -> list[str]:
-    """What `_SIMPLE_WORD` finds in a text of ASCII alone, in two thirds of the time."""
+    """The matches of `_SIMPLE_WORD` in an ASCII text, in two thirds of the time."""
     if "<" in text:
         text = _LINE_BREAK_TAG.sub(" ", text)
     text = f" {text} ".encode("ascii").translate(_ASCII_WORDS).decode("ascii")
-    if "'" in text:  # only between two letters it belongs to a word
+    if "'" in text:  # part of a word only between two letters
         text = text.replace("''", "  ")
         while "' " in text or " '" in text:
             text = text.replace("' ", " ").replace(" '", " ")
@@ -72,16 +80,16 @@ def _ascii_words(text: str) -> list[str]:
 
 @cache
 def _any_word() -> "regex.Pattern[str]":
-    """A word in any script. Built on first need: the `regex` module, which knows scripts, takes some 20 ms to load."""
+    """A word in any script. Built on first use: the `regex` module, which knows scripts, takes 20 ms to load."""
     import regex
 
     scripts = ("Han", "Hiragana", "Katakana", "Thai", "Lao", "Khmer", "Myanmar")
-    unspaced = "".join(rf"\p{{Script={script}}}" for script in scripts) + "\u30fc"  # ー belongs to two scripts
+    unspaced = "".join(rf"\p{{Script={script}}}" for script in scripts) + "\u30fc"  # ー is in two scripts
     lone = rf"[[{unspaced}]&&\p{{L}}]"
     word = rf"[[\p{{L}}\p{{N}}]--{lone}]"
-    # A joiner inside a word belongs to it: Persian and the Indic scripts spell with U+200C and U+200D.
+    # A joiner inside a word is part of it: Persian and the Indic scripts use U+200C and U+200D.
     run = rf"{word}(?:{word}|\p{{M}}|[\u200c\u200d](?=[{word}\p{{M}}]))*+"
-    # Signs like © and ↔ are pictures only where U+FE0F says so.
+    # Signs such as © and ↔ are emoji only before U+FE0F.
     signs = "[\u00a9\u00ae\u203c\u2049\u2122\u2139\u2194-\u21aa]"
     picture = rf"(?:[\p{{Extended_Pictographic}}--{signs}](?:\ufe0f|\p{{Emoji_Modifier}})*|{signs}\ufe0f)"
     joined = rf"{picture}[\U000e0020-\U000e007f]*(?:\u200d{picture})*"
@@ -90,9 +98,12 @@ def _any_word() -> "regex.Pattern[str]":
 
 
 class Vocabulary:
-    """The words that a model knows, most frequent first, and how often its training texts had them.
+    """The words that a model knows, most frequent first, with their counts in the training texts.
 
     Ids: 0 is padding, 1 any unknown word, 2 the most frequent word, and so on.
+
+    >>> Vocabulary.learn({"film": 2, "good": 3}).ids
+    {'good': 2, 'film': 3}
     """
 
     def __init__(self, words: Sequence[str], counts: Sequence[int]) -> None:
@@ -101,20 +112,20 @@ class Vocabulary:
         self.ids = {word: number for number, word in enumerate(self.words, start=FIRST_WORD)}
 
     def __len__(self) -> int:
-        """How many ids there are: rows of the embedding, with padding and unknown."""
+        """Number of ids, with padding and unknown: the rows of the embedding."""
         return len(self.words) + FIRST_WORD
 
     @classmethod
     def learn(cls, counts: Mapping[str, int]) -> "Vocabulary":
-        """All words of a training set, most frequent first; among equals the alphabet decides."""
+        """All words of a training set, most frequent first, ties in alphabetical order."""
         chosen = [item for item in counts.items() if len(item[0]) <= MAX_WORD_LENGTH]
         chosen.sort(key=lambda item: (-item[1], item[0]))
         return cls([word for word, _ in chosen], [count for _, count in chosen])
 
     def first(self, size: int, *, min_count: int = 1) -> "Vocabulary":
-        """The most frequent words: at most `size` ids, as Keras's `num_words` counts, and none rarer than `min_count`.
+        """The most frequent words: at most `size` ids (like Keras's `num_words`), none rarer than `min_count`.
 
-        The ids that remain mean the same words.
+        Ids keep their words.
         """
         end = size - FIRST_WORD
         words, counts = self.words[:end], self.counts[:end]
@@ -122,7 +133,7 @@ class Vocabulary:
         return Vocabulary(words[:frequent], counts[:frequent])
 
     def to_text(self) -> str:
-        """One line a word, `word<TAB>count`, in the order of the ids."""
+        """One line per word, `word<TAB>count`, in the order of the ids."""
         return "".join(f"{word}\t{count}\n" for word, count in zip(self.words, self.counts, strict=True))
 
     @classmethod
@@ -130,7 +141,7 @@ class Vocabulary:
         """Read what `to_text` wrote.
 
         Raises:
-            ValueError: naming the line, for anything that is not `word<TAB>count` or a word that comes twice.
+            ValueError: naming the line that is not `word<TAB>count`, or because a word occurs twice.
         """
         words, counts = [], []
         lines = text.split("\n")
@@ -141,54 +152,63 @@ class Vocabulary:
             if not (word and tab and len(word) <= MAX_WORD_LENGTH and count.isascii() and count.isdigit()):
                 raise ValueError(f"line {number} is not a word and its count")
             if len(count) > 15:
-                raise ValueError(f"line {number} has an absurd count")
+                raise ValueError(f"line {number} has a count of more than 15 digits")
             words.append(word)
             counts.append(int(count))
         vocabulary = cls(words, counts)
         if len(vocabulary.ids) != len(words):
-            raise ValueError("a word comes twice")
+            raise ValueError("a word occurs twice")
         return vocabulary
 
 
 class Reading(NamedTuple):
-    """What a model read of a text."""
+    """How much of a text a model read."""
 
-    words: int  # in the whole text
-    known: int  # of the part that was read
-    unknown: list[str]  # the other words of that part, in order
-    cut: int  # words that were dropped because the text is longer than max_len
+    words: int  # in the text
+    known: int  # known words in the part that was read
+    unknown: list[str]  # unknown words in that part, in order
+    cut: int  # words left out because the text is longer than max_len
 
 
 class Encoded(NamedTuple):
     """A text as a model reads it."""
 
-    ids: list[int]  # what the LSTM is fed, at most max_len: those of `words`, perhaps after that of a start word
-    words: list[str]  # the part of the text that is read
+    ids: list[
+        int
+    ]  # input of the LSTM, at most max_len: the ids of `words`, after that of the start word if there is one
+    words: list[str]  # of the part of the text that is read
     reading: Reading
 
 
 def encode(
     text: str, vocabulary: Vocabulary, *, max_len: int, cut: str = "start", start_word: str | None = None
 ) -> Encoded:
-    """The ids of a text: its last `max_len` words if `cut` is "start", its first ones if "end".
+    """The ids of a text: of its last `max_len` words if `cut` is "start", of its first if "end".
 
-    A `start_word` is read as one more word in front of the text, and like that is cut.
+    A `start_word` counts as one more word at the start of the text, and is cut like the others.
+
+    >>> encode("A good film", Vocabulary(["good", "film"], [3, 2]), max_len=500)
+    Encoded(ids=[1, 2, 3], words=['a', 'good', 'film'], reading=Reading(words=3, known=2, unknown=['a'], cut=0))
     """
     words = tokenize(text)
     read = clip(words if start_word is None else [start_word, *words], max_len, cut)
     ids = list(map(vocabulary.ids.get, read, repeat(UNKNOWN)))
     unknown = list(compress(read, map(UNKNOWN.__eq__, ids)))
-    # The start word is in front unless it was cut; and it is there alone where a text has no word.
-    begun = start_word is not None and (cut == "end" or len(words) < max_len)
-    seen = read[1:] if begun else read
-    return Encoded(ids, seen, Reading(len(words), len(seen) - len(unknown), unknown, len(words) - len(seen)))
+    # `read` begins with the start word unless that was cut, even where the text has no words.
+    has_start = start_word is not None and (cut == "end" or len(words) < max_len)
+    own = read[1:] if has_start else read
+    return Encoded(ids, own, Reading(len(words), len(own) - len(unknown), unknown, len(words) - len(own)))
 
 
 T = TypeVar("T")  # a word, or its id
 
 
 def clip(words: list[T], max_len: int, cut: str) -> list[T]:
-    """The part of a tokenized text that a model reads."""
+    """The part of a tokenized text that a model reads: the end if `cut` is "start", else the start.
+
+    >>> clip(["a", "b", "c"], 2, "start")
+    ['b', 'c']
+    """
     if len(words) <= max_len:
         return words
     return words[-max_len:] if cut == "start" else words[:max_len]

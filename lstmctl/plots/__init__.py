@@ -1,1 +1,1 @@
-"""."""
+"""Figures, drawn in the terminal or as pictures, and lines of text."""

@@ -1,34 +1,54 @@
-"""One panel of a chart made of characters. The only module that knows plotext.
+"""Figures made of characters. The only module that knows plotext.
 
-plotext is a C++ program behind a thin module, and its manners shape what is written here:
-  * NaN ends the whole process and infinity raises, so nothing reaches it but what `drawable` lets through;
-  * sizes, colours and ticks of its own choice suit no one, so all of them are given;
-  * its legend covers the curves, so a key under the panels explains them instead;
+plotext is a C++ program behind a thin module. Its behaviour explains the code here:
+  * NaN ends the whole process and infinity raises, so only points that `drawable` lets through reach it;
+  * its own sizes, colours and ticks do not fit, so all of them are set;
+  * its legend covers the curves, so a legend below the panels replaces it;
   * its frames are always box characters, so they are translated where only ASCII can be shown.
-
-The curves of trainings, made of characters: accuracy and loss over the epochs.
 """
 
 import math
 from collections.abc import Iterable, Sequence
-from itertools import count
-from typing import NamedTuple
+from itertools import count, groupby
+from typing import NamedTuple, Protocol
 
-from lstmctl.errors import UsageError
-from lstmctl.history import EpochRecord, best
-from lstmctl.plots.text import ending
+from lstmctl.plots import figures
+from lstmctl.plots.figures import COLORS, ConfusionMatrix, Curve, HeatMap, Point, SquareChart, TrainingCurves, drawable
+from lstmctl.plots.text import Span, align, ending, shortened, visible
 
-Point = tuple[float, float]
-
-NARROWEST = 24  # columns
-SQUARE = 48  # columns of a panel that is about as high as wide
-LARGEST = 1e4  # a loss beyond has diverged, and its labels would fill the panel
-
-# 256-colour numbers that read well on black and on white. One model: train and validation. Several: one for each.
-COLORS = (32, 166, 28, 133, 30, 167, 94, 102)
-LETTERS = "ABCDEFGH"
-
+NARROWEST, WIDEST = 24, 120  # columns of a figure
+LETTERS = "ABCDEFGH"  # one for each of the `COLORS`
 _FRAME_IN_ASCII = str.maketrans("│─└┤┬", "|-+++")
+
+
+class Screen(Protocol):
+    """What a figure is drawn on: the methods of `cli.console.Console` that drawing needs."""
+
+    @property
+    def width(self) -> int: ...
+    @property
+    def color(self) -> bool: ...
+    @property
+    def unicode(self) -> bool: ...
+    @property
+    def ellipsis(self) -> str: ...
+    def as_shown(self, text: str) -> str: ...
+    def result(self, line: str = "") -> None: ...
+    def show(self, *spans: Span) -> None: ...
+    def show_from(self, column: int, before: Sequence[Span], after: Sequence[Span]) -> None: ...
+
+
+def draw(figure: figures.Figure, screen: Screen) -> None:
+    """Draw a figure, at least 24 and at most 120 columns wide."""
+    match figure:
+        case TrainingCurves():
+            screen.result(curves_chart(figure, width=screen.width, color=screen.color, unicode=screen.unicode))
+        case SquareChart():
+            _draw_square(figure, screen)
+        case ConfusionMatrix():
+            _draw_confusion(figure, screen)
+        case HeatMap():
+            _draw_heat_map(figure, screen)
 
 
 class Series(NamedTuple):
@@ -40,18 +60,24 @@ class Series(NamedTuple):
     joined: bool = False
 
 
+class Axis(NamedTuple):
+    """Ticks and their labels. The outermost ticks are the ends of the axis."""
+
+    ticks: Sequence[float]
+    labels: Sequence[str]
+
+
 class Frame(NamedTuple):
-    """What surrounds the curves of a panel. The outermost ticks are the ends of the axes."""
+    """Everything around the curves of a panel. The labels of `y` are all equally wide."""
 
     title: str
-    x: list[int]
-    y: list[float]
-    labels: list[str]  # of y, all equally wide
+    x: Axis
+    y: Axis
     width: int
     height: int
 
 
-def plotext_chart(frame: Frame, layers: Iterable[Series], *, color: bool) -> list[str]:
+def _panel(frame: Frame, layers: Iterable[Series], *, color: bool) -> list[str]:
     """A panel, row by row, each as wide as the frame."""
     import plotext
 
@@ -62,13 +88,10 @@ def plotext_chart(frame: Frame, layers: Iterable[Series], *, color: bool) -> lis
     figure.theme("simple")  # the default one paints white paper
     figure.title(frame.title)
     figure.axes(False)
-    for axis, side, ticks, labels in (
-        ("x", "lower", frame.x, [str(tick) for tick in frame.x]),
-        ("y", "left", frame.y, frame.labels),
-    ):
-        figure.axes(True, axis=axis, side=side)
-        figure.ruler(axis).ticks(ticks, labels)
-        figure.ruler(axis).lim(ticks[0], ticks[-1])
+    for name, side, axis in ("x", "lower", frame.x), ("y", "left", frame.y):
+        figure.axes(True, axis=name, side=side)
+        figure.ruler(name).ticks(axis.ticks, axis.labels)
+        figure.ruler(name).lim(axis.ticks[0], axis.ticks[-1])
     for layer in layers:
         if points := drawable(layer.points):
             x, y = zip(*points, strict=True)
@@ -78,34 +101,18 @@ def plotext_chart(frame: Frame, layers: Iterable[Series], *, color: bool) -> lis
     return rows.splitlines()
 
 
-def square_chart(title: str, layers: Iterable[Series], *, width: int, color: bool, unicode: bool) -> list[str]:
-    """A panel with percent on both axes, row by row."""
-    columns = max(NARROWEST, min(width, SQUARE))
-    percent = [0, 25, 50, 75, 100]
-    frame = Frame(title, percent, [float(tick) for tick in percent], [f"{tick:>3}" for tick in percent], columns, 20)
-    rows = [row.rstrip() for row in plotext_chart(frame, layers, color=color)]
-    return rows if unicode else [in_ascii(row) for row in rows]
-
-
-def drawable(points: Iterable[Point]) -> list[Point]:
-    """The points that can be drawn: NaN, infinity and absurdly large numbers are left out."""
-    return [(x, y) for x, y in points if abs(x) <= LARGEST and abs(y) <= LARGEST]  # false for NaN too
-
-
 def in_ascii(line: str) -> str:
-    """A line with a frame of ASCII, and ? for what ASCII has not."""
+    """A line with an ASCII frame, and ? for other characters that are not ASCII."""
     return line.translate(_FRAME_IN_ASCII).encode("ascii", "replace").decode()
 
 
-Curve = tuple[str, Sequence[EpochRecord]]  # a model's name and its epochs
-
-SIDE_BY_SIDE, WIDEST = 56, 120  # columns; two panels fit beside each other from SIDE_BY_SIDE on
-LOWEST, USUAL_HEIGHT = 8, 12  # rows of a panel: title, curves, axis, its labels
+SIDE_BY_SIDE = 56  # columns that two panels beside each other need
+LOWEST, USUAL_HEIGHT = 8, 12  # rows of a panel: title, curves, axis and its labels
 GAP = 2
 
 
 class Glyphs(NamedTuple):
-    """The characters of a chart. `line` and `dot` are plotext markers, the last two stand in the key."""
+    """The characters of the curves. `line` and `dot` are plotext markers, the last two stand in the legend."""
 
     line: str
     dot: str
@@ -120,77 +127,61 @@ UNICODE = Glyphs("braille", "braille", 3, "●", "★", "━━", "∙∙")
 ASCII = Glyphs("*", "+", 4, "o", "#", "**", "++")
 
 
-def curves_chart(runs: Sequence[Curve], *, width: int, height: int | None = None, color: bool, unicode: bool) -> str:
-    """Accuracy and loss over the epochs: side by side, or one above the other in less than 56 columns.
+def curves_chart(figure: TrainingCurves, *, width: int, height: int | None = None, color: bool, unicode: bool) -> str:
+    """Accuracy and loss side by side, or one above the other in less than 56 columns.
 
-    Training is a solid line, validation a dotted one, a star the epoch with the lowest validation loss. Several models
-    have a colour and a letter each. A single epoch makes no curve: then its numbers are returned.
+    Several models have a letter each. A single epoch makes no curve: its numbers are shown instead.
 
     width   columns: at least 24 and at most 120 are used.
     height  rows of a panel, 12 if None; rounded down to 8, 12, 16, …, where ticks are evenly spaced.
-
-    Raises:
-        UsageError: more models than can be told apart.
-        ValueError: there are no epochs.
     """
-    if len(runs) > len(COLORS):
-        raise UsageError(f"{len(runs)} models do not fit in one figure", hint=f"name at most {len(COLORS)}")
-    epochs = {record.epoch for _, records in runs for record in records}
-    if not epochs:
-        raise ValueError("there are no epochs to draw")
     glyphs = UNICODE if unicode else ASCII
-    if len(epochs) == 1:
-        lines = [line for name, records in runs for record in records for line in _numbers(name, record)]
+    first, last = figure.first_and_last
+    if first == last:
+        lines = _numbers(figure)
     else:
         width = max(NARROWEST, min(width, WIDEST))
-        frames = _frames(runs, epochs, width=width, height=height or USUAL_HEIGHT)
-        panels = [plotext_chart(frame, _series(runs, frame, glyphs), color=color) for frame in frames]
+        metrics = {metric: figure.curves(metric) for metric in ("accuracy", "loss")}
+        frames = _frames(metrics, first, last, width=width, height=height or USUAL_HEIGHT)
+        panels = [_panel(frame, _series(metrics[frame.title], frame, glyphs), color=color) for frame in frames]
         if width >= SIDE_BY_SIDE:
             panels = [[(" " * GAP).join(rows) for rows in zip(*panels, strict=True)]]
         lines = [row for panel in panels for row in panel]
-        lines += _key(runs, glyphs, width=width, indent=len(frames[0].labels[0]) + 1, color=color)
+        lines += _legend(metrics["loss"], glyphs, width=width, indent=len(frames[0].y.labels[0]) + 1, color=color)
     if not unicode:
         lines = [in_ascii(line) for line in lines]
     return "\n".join(line.rstrip() for line in lines)
 
 
-def _frames(runs: Sequence[Curve], epochs: set[int], *, width: int, height: int) -> list[Frame]:
+def _frames(metrics: dict[str, list[Curve]], first: int, last: int, *, width: int, height: int) -> list[Frame]:
     """Two panels of one size, with one margin."""
     columns = (width - GAP) // 2 if width >= SIDE_BY_SIDE else width
-    scales = []
-    for title, most in ("accuracy", 1.0), ("loss", math.inf):
-        both = (_points(records, name) for _, records in runs for name in (title, f"val_{title}"))
-        scales.append((title, *_scale([value for points in both for _, value in points], most=most)))
-    margin = max(len(label) for _, _, labels in scales for label in labels)
-    x = _integers(min(epochs), max(epochs), columns=columns - margin - 1)
+    axes = {}
+    for (metric, curves), most in zip(metrics.items(), (1.0, math.inf), strict=True):
+        axes[metric] = _value_axis([y for curve in curves for _, y in curve.train + curve.validation], most=most)
+    margin = max(len(label) for axis in axes.values() for label in axis.labels)
+    x = _epoch_axis(first, last, columns=columns - margin - 1)
     height = max(LOWEST, height // 4 * 4)
     return [
-        Frame(title, x, y, [label.rjust(margin) for label in labels], columns, height) for title, y, labels in scales
+        Frame(metric, x, Axis(y.ticks, [label.rjust(margin) for label in y.labels]), columns, height)
+        for metric, y in axes.items()
     ]
 
 
-def _series(runs: Sequence[Curve], frame: Frame, glyphs: Glyphs) -> list[Series]:
-    """Lines first, then what stands on them, so that no mark is hidden; the stars last."""
-    cell = (frame.x[-1] - frame.x[0]) / (frame.width - len(frame.labels[0]) - 2)  # in epochs
+def _series(curves: Sequence[Curve], frame: Frame, glyphs: Glyphs) -> list[Series]:
+    """Lines first, then the marks on them, so that no mark is hidden; the stars last."""
+    cell = (frame.x.ticks[-1] - frame.x.ticks[0]) / (frame.width - len(frame.y.labels[0]) - 2)  # in epochs
     lines, marks, stars = [], [], []
-    for number, (_, records) in enumerate(runs):
-        train, validation = _points(records, frame.title), _points(records, f"val_{frame.title}")
-        train_color, color = COLORS[:2] if len(runs) == 1 else (COLORS[number], COLORS[number])
-        lines.append(Series(train, train_color, glyphs.line, joined=True))
-        lines.append(Series(_dotted(validation, step=cell / 2 * glyphs.spacing), color, glyphs.dot))
-        marked = validation if 4 * cell <= 1 else []
-        if len(runs) == 1:
-            marks.append(Series(marked, color, glyphs.epoch))
+    for curve, letter in zip(curves, LETTERS, strict=False):
+        lines.append(Series(curve.train, curve.train_color, glyphs.line, joined=True))
+        lines.append(Series(_dotted(curve.validation, step=cell / 2 * glyphs.spacing), curve.color, glyphs.dot))
+        marked = curve.validation if 4 * cell <= 1 else []
+        if len(curves) == 1:
+            marks.append(Series(marked, curve.color, glyphs.epoch))
         else:
-            marks.append(Series([*marked, *train[-1:], *validation[-1:]], color, LETTERS[number]))
-        if judged := [record for record in records if math.isfinite(record.val_loss)]:
-            leader = best(judged).epoch
-            stars.append(Series([point for point in validation if point[0] == leader], color, glyphs.best))
+            marks.append(Series([*marked, *curve.train[-1:], *curve.validation[-1:]], curve.color, letter))
+        stars.append(Series(curve.best, curve.color, glyphs.best))
     return lines + marks + stars
-
-
-def _points(records: Sequence[EpochRecord], name: str) -> list[Point]:
-    return drawable((record.epoch, getattr(record, name)) for record in records)
 
 
 def _dotted(points: Sequence[Point], *, step: float) -> list[Point]:
@@ -202,8 +193,12 @@ def _dotted(points: Sequence[Point], *, step: float) -> list[Point]:
     return dots
 
 
-def _scale(values: Sequence[float], *, most: float) -> tuple[list[float], list[str]]:
-    """Five ticks around all values, 1, 2, 2.5 or 5 × 10ᵏ apart and none above `most`; and their labels."""
+def _value_axis(values: Sequence[float], *, most: float) -> Axis:
+    """Five ticks around all values, 1, 2, 2.5 or 5 × 10ᵏ apart and none above `most`.
+
+    >>> _value_axis([0.3, 0.7], most=1.0).labels
+    ['.30', '.40', '.50', '.60', '.70']
+    """
     low, high = (min(values), max(*values, min(values) + 0.02)) if values else (0.0, 1.0)
     power = math.floor(math.log10((high - low) / 4))
     steps = ((factor, exponent) for exponent in count(power) for factor in (1, 2, 2.5, 5))
@@ -216,10 +211,10 @@ def _scale(values: Sequence[float], *, most: float) -> tuple[list[float], list[s
         start = round(most / step) - 4
     decimals = max(2, (factor == 2.5) - exponent)
     ticks = [(start + number) * step for number in range(5)]
-    return ticks, [f"{tick:.{decimals}f}".removeprefix("0") for tick in ticks]
+    return Axis(ticks, [f"{tick:.{decimals}f}".removeprefix("0") for tick in ticks])
 
 
-def _integers(first: int, last: int, *, columns: int) -> list[int]:
+def _epoch_axis(first: int, last: int, *, columns: int) -> Axis:
     """First, last, and as many round numbers between them as have room for their labels."""
     cell = (last - first) / (columns - 1)
     digits = len(str(last))
@@ -227,17 +222,18 @@ def _integers(first: int, last: int, *, columns: int) -> list[int]:
     step = next(step for step in steps if step >= (digits + 3) * cell)
     space = (digits + 2) * cell
     between = range(first // step * step + step, last, step)
-    return [first, *(tick for tick in between if tick - first >= space and last - tick >= space), last]
+    ticks = [first, *(tick for tick in between if tick - first >= space and last - tick >= space), last]
+    return Axis(ticks, [str(tick) for tick in ticks])
 
 
-def _key(runs: Sequence[Curve], glyphs: Glyphs, *, width: int, indent: int, color: bool) -> list[str]:
-    """What the marks mean and which models they are, on as few lines as the width allows."""
-    names = [ending(name, width - indent - 2) for name, _ in runs]
-    entries = [(glyphs.train, "train"), (glyphs.validation, "validation"), (glyphs.best, "best epoch")]
-    if len(runs) == 1:
-        entries, colors = [*entries, ("", names[0])], [*COLORS[:2], COLORS[1], 0]
+def _legend(curves: Sequence[Curve], glyphs: Glyphs, *, width: int, indent: int, color: bool) -> list[str]:
+    """The meaning of the marks and the names of the models, on as few lines as the width allows."""
+    names = [ending(curve.model, width - indent - 2) for curve in curves]
+    marks = [(glyphs.train, "train"), (glyphs.validation, "validation"), (glyphs.best, "best epoch")]
+    if len(curves) == 1:
+        entries, colors = [*marks, ("", names[0])], [*COLORS[:2], COLORS[1], 0]
     else:
-        entries, colors = [*entries, *zip(LETTERS, names, strict=False)], [0, 0, 0, *COLORS]
+        entries, colors = [*marks, *zip(LETTERS, names, strict=False)], [0, 0, 0, *COLORS]
     lines, used = [], width
     for (mark, meaning), number in zip(entries, colors, strict=False):
         text = f"{mark} {meaning}".strip()
@@ -249,10 +245,99 @@ def _key(runs: Sequence[Curve], glyphs: Glyphs, *, width: int, indent: int, colo
     return lines
 
 
-def _numbers(name: str, record: EpochRecord) -> list[str]:
-    """A single epoch, in words."""
-    return [
-        f"{ending(name, WIDEST)} epoch {record.epoch} (a curve needs two)".strip(),
-        f"accuracy  {record.accuracy:.3f} train  {record.val_accuracy:.3f} validation",
-        f"loss      {record.loss:.3f} train  {record.val_loss:.3f} validation",
-    ]
+def _numbers(figure: TrainingCurves) -> list[str]:
+    """A single epoch in numbers."""
+    lines = []
+    for name, records in figure.runs:
+        for record in records:
+            lines.append(f"{ending(name, WIDEST)} epoch {record.epoch} (a curve needs two)".strip())
+            lines.append(f"accuracy  {record.accuracy:.3f} train  {record.val_accuracy:.3f} validation")
+            lines.append(f"loss      {record.loss:.3f} train  {record.val_loss:.3f} validation")
+    return lines
+
+
+SQUARE = 48, 20  # columns and rows of a panel that is about as high as wide
+
+
+def _draw_square(figure: SquareChart, screen: Screen) -> None:
+    """A panel. In a reliability diagram, and with several models, a letter marks the points of each."""
+    x = _value_axis([0.0, 1.0], most=1.0)
+    y = Axis(x.ticks, [label.rjust(4) for label in x.labels])
+    frame = Frame(figure.title, x, y, max(NARROWEST, min(screen.width, SQUARE[0])), SQUARE[1])
+    layers = [Series([(tick / 25, tick / 25) for tick in range(26)], 102, "braille" if screen.unicode else ".")]
+    names = []
+    for line, color, letter in zip(figure.lines, COLORS, LETTERS, strict=False):
+        points = [(point["x"], point["y"]) for point in line.points]
+        has_bins = "n" in line.points[0]
+        layers.append(Series(points, color, "braille" if screen.unicode else "*", joined=True))
+        if has_bins or len(figure.lines) > 1:
+            layers.append(Series(points if has_bins else points[len(points) // 2 :][:1], color, letter))
+            names.append(f"{letter} {line.model}")
+        else:
+            names.append(line.model)
+    for row in _panel(frame, layers, color=screen.color):
+        screen.result(row.rstrip() if screen.unicode else in_ascii(row.rstrip()))
+    screen.show(f"{' · '.join(names)} on {visible(figure.data)}")
+    screen.show((f"x: {figure.x_label} · y: {figure.y_label}", "dim"))
+
+
+def _draw_confusion(figure: ConfusionMatrix, screen: Screen) -> None:
+    """A table of counts and proportions."""
+    screen.show((figure.model, "bold"), f" on {visible(figure.data)}")
+    screen.show(("rows: true label · columns: predicted label", "dim"))
+    screen.show()
+    names = [visible(label) for label in figure.labels]
+    rows: list[list[Span]] = [["", *((name, "dim") for name in names)]]
+    for name, counts, proportions in zip(names, figure.counts, figure.proportions, strict=True):
+        cells = zip(counts, proportions, strict=True)
+        rows.append([name, *(f"{count:,} ({proportion:.0%})" for count, proportion in cells)])
+    for line in align(rows, right=range(1, len(names) + 1)):
+        screen.show(*line)
+
+
+LABEL_WIDTH = 16  # columns of a word
+# Without colours: low to high in fewer steps.
+SHADES, ASCII_SHADES, SIGNED_SHADES = " ░▒▓█", " .:*#", "=- +#"
+
+
+def _draw_heat_map(figure: HeatMap, screen: Screen) -> None:
+    """A line for each word, a cell or two for each unit; if the units are too many, a cell for the mean of several."""
+    from rich.cells import cell_len
+
+    words = [shortened(screen.as_shown(word), LABEL_WIDTH, ellipsis=screen.ellipsis) for word in figure.words]
+    label_width = max(cell_len("unit"), *map(cell_len, words)) + 1
+    room = max(8, min(screen.width, WIDEST) - label_width - 1)
+    units = figure.values.shape[1]
+    together = math.ceil(units / room)
+    cell = max(1, min(2, room // units))
+    figure = figure.mean_over(together)
+    low, high = figure.range
+    screen.show((figure.title, "bold"))
+    screen.show()
+    screen.show((f"{'unit':<{label_width}}{_unit_numbers(units, together, cell)}", "dim"))
+    for word, row in zip(words, figure.values, strict=True):
+        levels = [(float(value) - low) / ((high - low) or 1) for value in row]  # all equal: all at the low end
+        screen.show_from(
+            label_width, [word, " " * (label_width - cell_len(word))], _cells(levels, cell, figure, screen)
+        )
+    screen.show()
+    scale = _cells([level / 10 for level in range(11)], 1, figure, screen)
+    screen.show((f"{low:.2f} ", "dim"), *scale, (f" {high:.2f}  {figure.meaning}", "dim"))
+    if together > 1:
+        screen.show((f"{units} units exceed the width: each cell is the mean of {together}", "dim"))
+
+
+def _unit_numbers(units: int, together: int, cell: int) -> str:
+    """Unit numbers above their cells, as far apart as they need."""
+    apart = next(step for step in (1, 2, 5, 10, 20, 50, 100, 200, 500) if step * cell > len(str(units)))
+    columns = range(0, -(-units // together), apart)
+    return "".join(f"{column * together:<{apart * cell}}" for column in columns).rstrip()
+
+
+def _cells(levels: list[float], width: int, figure: HeatMap, screen: Screen) -> list[Span]:
+    """Numbers between 0 and 1 as coloured cells, or as characters."""
+    if screen.color:
+        colors = [figure.colors[round(level * (len(figure.colors) - 1))] for level in levels]
+        return [(" " * width * len(list(same)), f"on color({color})") for color, same in groupby(colors)]
+    shades = SIGNED_SHADES if figure.signed else SHADES if screen.unicode else ASCII_SHADES
+    return ["".join(shades[round(level * (len(shades) - 1))] * width for level in levels)]

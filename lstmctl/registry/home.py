@@ -1,4 +1,8 @@
-"""The home: the folder that holds models, checkpoints and what is being written, and the number of its format."""
+"""The home: the folder that contains models, checkpoints and staged files, and the number of its format.
+
+Functions raise Rejected for a newer format or a folder of another program, CannotCreate for a path that cannot be a
+folder, PermissionDenied and StorageError.
+"""
 
 import errno
 import os
@@ -7,23 +11,18 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from lstmctl.errors import CannotCreate, LstmctlError, Rejected, UsageError, from_os_error
+from lstmctl.errors import CannotCreate, Rejected, UsageError, from_os_error
 from lstmctl.storage import staging
 from lstmctl.storage.filesystem import Directory
 
-FORMAT = 1
-FORMAT_FILE = "FORMAT"
-MODELS = "models"
-CHECKPOINTS = "checkpoints"
-_HINT = "--home DIR or LSTMCTL_HOME=DIR chooses another home"
+MODELS, CHECKPOINTS = "models", "checkpoints"
+_FORMAT = 1
+_FORMAT_FILE = "FORMAT"
+_HINT = "choose another home with --home DIR or LSTMCTL_HOME=DIR"
 
 
 def default_home(option: str | None, environ: Mapping[str, str]) -> Path:
-    """Where models live: --home, else LSTMCTL_HOME, else the user's data folder; absolute.
-
-    Raises:
-        UsageError: the option is empty.
-    """
+    """The absolute path of the home: --home, else LSTMCTL_HOME, else the user's data folder."""
     if option == "":
         raise UsageError("--home is empty", hint="--home DIR, or leave it out")
     if chosen := option or environ.get("LSTMCTL_HOME"):
@@ -33,13 +32,9 @@ def default_home(option: str | None, environ: Mapping[str, str]) -> Path:
     return user_data_path("lstmctl", appauthor=False)
 
 
-def check(path: Path) -> None:
-    """Nothing, where the home can be read or is not there yet.
-
-    Raises:
-        Rejected: the format is newer, or not ours. CannotCreate: it is a file. PermissionDenied, StorageError.
-    """
-    with _errors("read", path):
+def check_home(path: Path) -> None:
+    """Check that the home can be read, if it exists."""
+    with _home_errors("read", path):
         try:
             home = Directory.open(path)
         except FileNotFoundError:
@@ -50,50 +45,48 @@ def check(path: Path) -> None:
 
 @contextmanager
 def open_for_writing(path: Path) -> Iterator[Directory]:
-    """The home, made if need be, and cleaned of what writers left that ended too soon. Nothing is written before its
+    """The home, created if needed, without the leftovers of writers that ended early. Nothing is written before its
     format is known to be ours.
-
-    Raises:
-        Rejected: the format is newer, or not ours. CannotCreate, PermissionDenied, StorageError.
     """
-    with _errors("write to", path):
+    with _home_errors("write to", path):
         _make(path)
         home = Directory.open(path)
     with home:
-        with _errors("write to", path):
-            known = _check_format(home)
+        with _home_errors("write to", path):
+            has_format = _check_format(home)
             for name in (staging.STAGING, MODELS, CHECKPOINTS):
                 home.make(name)
-            if not known:
-                with staging.stage_files(home, {FORMAT_FILE: f"lstmctl {FORMAT}\n".encode()}) as staged:
-                    staged.move_file(FORMAT_FILE, home, FORMAT_FILE)
-            home.sync()  # even if nothing is new here: whoever made it may not have come to this line
-            staging.collect(home)
+            if not has_format:
+                with staging.stage_files(home, {_FORMAT_FILE: f"lstmctl {_FORMAT}\n".encode()}) as staged:
+                    staged.move_file(_FORMAT_FILE, home, _FORMAT_FILE)
+            home.sync()  # even if nothing is new: the process that made the folders may have ended before its sync
+            staging.remove_leftovers(home)
         yield home
 
 
-def names_in(path: Path, *inside: str) -> list[str]:
-    """What is in the folder `inside` of the home; nothing, where there is no such folder."""
-    with _errors("read", path):
+def list_names(path: Path, *inside: str) -> list[str]:
+    """The names in the folder `inside` of the home, sorted; none if there is no such folder."""
+    with _home_errors("read", path):
         try:
-            folder = Directory.open(path, *inside)
+            directory = Directory.open(path, *inside)
         except (FileNotFoundError, NotADirectoryError):
             return []
-        with folder:
-            return folder.names()
+        with directory:
+            return directory.names()
 
 
 def _check_format(home: Directory) -> bool:
     """Whether the home has a format yet."""
     try:
-        content = home.read(FORMAT_FILE, limit=64)
+        content = home.read(_FORMAT_FILE, limit=64)
     except FileNotFoundError:
         return False
     match = re.fullmatch(rb"lstmctl ([0-9]{1,9})\n", content)
     if match is None:
-        raise Rejected(f"{home.path} is not a home of lstmctl: its file {FORMAT_FILE} says something else", hint=_HINT)
-    if int(match[1]) > FORMAT:
-        message = f"{home.path} was written by a newer lstmctl (format {int(match[1])}; this one knows {FORMAT})"
+        message = f"{home.path} is not a home of lstmctl: its file {_FORMAT_FILE} has other content"
+        raise Rejected(message, hint=_HINT)
+    if int(match[1]) > _FORMAT:
+        message = f"{home.path} was written by a newer lstmctl (format {int(match[1])}; this one reads {_FORMAT})"
         raise Rejected(message, hint="pip install --upgrade lstmctl")
     return True
 
@@ -108,18 +101,14 @@ def _make(path: Path) -> None:
 
 
 @contextmanager
-def _errors(action: str, path: Path) -> Iterator[None]:
+def _home_errors(action: str, path: Path) -> Iterator[None]:
+    """Translate operating-system errors, with the hint to choose another home."""
     try:
         yield
+    except NotADirectoryError as error:
+        raise CannotCreate(f"cannot {action} {path}: a part of the path is not a folder", hint=_HINT) from error
     except OSError as error:
-        raise translated(error, action, path) from error
-
-
-def translated(error: OSError, action: str, path: Path) -> LstmctlError:
-    """An operating-system error met in the home `path`, with the way out."""
-    if error.errno == errno.ENOTDIR:
-        return CannotCreate(f"cannot {action} {path}: it is, or lies in, something that is not a folder", hint=_HINT)
-    ours = from_os_error(error, f"{action} {path}")
-    if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-        ours.hint = _HINT
-    return ours
+        translated = from_os_error(error, f"{action} {path}")
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            translated.hint = _HINT
+        raise translated from error

@@ -1,45 +1,95 @@
-"""Tags: files that say which version of a name a word stands for, in one line such as v000003.
+"""The models on disk: versions and tags of a name, lists of models, and the model that a MODEL refers to.
 
-What is there: names, versions and tags, as the folders tell. Looks only; opens no model.
-
-All models of a home, opened as far as their cards. One that cannot be read never hides the others.
-
-From MODEL, as a user writes it, to the model it means.
+Functions raise UsageError for an invalid MODEL, NotFound for a missing model, with the most similar names in the hint,
+Rejected for a damaged one, PermissionDenied and StorageError.
 """
 
 import errno
+import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from stat import S_ISDIR
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from lstmctl.data.formats import is_data_name
 from lstmctl.errors import LstmctlError, NotFound, Rejected, UsageError, closest_names
-from lstmctl.registry import home as homes
 from lstmctl.registry.artifact import CARD, SUMS, ModelFolder
-from lstmctl.registry.names import Reference, is_name, is_tag, parse_reference, version_folder, version_of
+from lstmctl.registry.home import MODELS, check_home, list_names
+from lstmctl.registry.names import Reference, is_name, is_tag, parse_reference, parse_version_folder, version_folder
 from lstmctl.storage.filesystem import Directory, os_errors
 
-TAGS = "tags"  # in that of the name
-_TAG_LIMIT = 64  # bytes of a tag's file
+TAGS = "tags"  # subfolder of a name
+MODEL_FOLDER = "model"  # subfolder of a checkpoint
+SORT_KEYS = ("created", "name", "bytes", "parameters")
+_TAG_LIMIT = 64  # bytes of the file of a tag
+_SHOWN = 10  # versions that a hint lists
+_ATTEMPTS = 3
 
 
-def tag_line(version: int) -> bytes:
-    """What the file of a tag says that stands for a version."""
+def resolve_model(home: Path, text: str | None) -> ModelFolder:
+    """The model that the user's MODEL refers to; None: the newest that was not trained with --limit."""
+    if text is None:
+        check_home(home)
+        return _newest_model(home)
+    try:
+        reference = parse_reference(text)
+    except UsageError as error:
+        raise UsageError(error.message, hint=_data_hint(text) or error.hint) from error
+    if isinstance(reference, Path):
+        return _model_at(reference, text)
+    check_home(home)
+    for _ in range(_ATTEMPTS):
+        version = find_version(home, reference)
+        with suppress(NotFound):  # removed meanwhile: the next attempt finds another version, or reports the removal
+            return open_version(home, reference.name, version)
+    raise NotFound(f"{reference} was just removed", hint="lstmctl models list")
+
+
+class Versions(NamedTuple):
+    """The versions of a name, live and deleted, ascending, and the version of each tag; None: its file is damaged."""
+
+    live: tuple[int, ...]
+    deleted: tuple[int, ...]
+    tags: Mapping[str, int | None]
+
+    @classmethod
+    def parse(cls, file_names: Sequence[str], tags: Mapping[str, int | None] | None = None) -> Self:
+        """The versions in the folder of a name that contains these files."""
+        parsed = sorted(version for name in file_names if (version := parse_version_folder(name)))
+        live = tuple(version for version, is_deleted in parsed if not is_deleted)
+        return cls(live, tuple(version for version, is_deleted in parsed if is_deleted), tags or {})
+
+    @property
+    def next_version(self) -> int:
+        """The number of the next model. No number is used twice."""
+        return max((*self.live, *self.deleted), default=0) + 1
+
+    def tags_of(self, version: int) -> tuple[str, ...]:
+        """The tags of a version, sorted."""
+        return tuple(tag for tag, number in self.tags.items() if number == version)
+
+
+def read_versions(home: Path, name: str) -> Versions:
+    """The versions and tags of a name; none if the name is not in use."""
+    file_names = list_names(home, MODELS, name)
+    return Versions.parse(file_names, _read_tags(home, name) if TAGS in file_names else {})
+
+
+def format_tag(version: int) -> bytes:
+    """The content of the file of a tag: one line such as v000003."""
     return f"{version_folder(version)}\n".encode()
 
 
-def read_tags(home: Path, name: str) -> dict[str, int | None]:
-    """The tags of a name, sorted, and their versions; a tag whose file is damaged stands for None."""
+def _read_tags(home: Path, name: str) -> dict[str, int | None]:
     tags: dict[str, int | None] = {}
     with os_errors(f"read the tags of {name}"):
-        for tag in homes.names_in(home, homes.MODELS, name, TAGS):
+        for tag in list_names(home, MODELS, name, TAGS):
             if is_tag(tag):
                 try:
-                    tags[tag] = _tagged_version(home, name, tag)
+                    tags[tag] = _read_tag(home, name, tag)
                 except (FileNotFoundError, NotADirectoryError):
                     continue
                 except LstmctlError:
@@ -47,261 +97,194 @@ def read_tags(home: Path, name: str) -> dict[str, int | None]:
     return tags
 
 
-def _tagged_version(home: Path, name: str, tag: str) -> int | None:
-    with Directory.open(home, homes.MODELS, name, TAGS) as folder:
-        line = folder.read(tag, limit=_TAG_LIMIT)
-    found = version_of(line.decode("ascii", "replace").removesuffix("\n"))
-    return found[0] if found and line == tag_line(found[0]) else None
+def _read_tag(home: Path, name: str, tag: str) -> int | None:
+    with Directory.open(home, MODELS, name, TAGS) as directory:
+        line = directory.read(tag, limit=_TAG_LIMIT)
+    version = parse_version_folder(line.decode("ascii", "replace").removesuffix("\n"))
+    return version[0] if version and line == format_tag(version[0]) else None
 
 
-_SHOWN = 10  # versions that a hint lists
-
-
-class Versions(NamedTuple):
-    """One name: its versions, oldest first, those removed, and what its tags stand for. A tag whose file is damaged
-    stands for None.
-    """
-
-    name: str
-    versions: tuple[int, ...]
-    deleted: tuple[int, ...]
-    tags: dict[str, int | None]
-
-    @property
-    def next_version(self) -> int:
-        """The number that the next model gets. No number is used twice."""
-        return max((*self.versions, *self.deleted), default=0) + 1
-
-    def tags_of(self, version: int) -> tuple[str, ...]:
-        """The tags of a version, sorted."""
-        return tuple(tag for tag, number in self.tags.items() if number == version)
-
-    def find(self, reference: Reference) -> int:
-        """The version that a reference to this name means.
-
-        Raises:
-            NotFound: there is none. Rejected: the tag is damaged.
-        """
-        version = reference.version
-        if reference.tag is not None:
-            version = self._tagged(reference.tag)
-        elif version is None:
-            version = self.versions[-1] if self.versions else self.deleted[-1]
-        if version in self.versions:
-            return version
-        if version in self.deleted:
-            found = f"{self.name}@{version}"
-            what = f'{found}, which the tag "{reference.tag}" stands for,' if reference.tag else found
-            raise NotFound(f"{what} was removed", hint=f"lstmctl models restore {found}")
-        raise NotFound(f"{self.name} has no version {version}", hint=f"it has {self._listed()}")
-
-    def _tagged(self, tag: str) -> int:
-        if tag not in self.tags:
-            near = closest_names(tag, self.tags, count=1)
-            hint = f"did you mean {self.name}@{near[0]}?" if near else f"it has {self._listed()}"
-            if self.tags and not near:
-                hint = f"its tags: {' '.join(self.tags)}"
-            raise NotFound(f'{self.name} has no tag "{tag}"', hint=hint)
-        version = self.tags[tag]
-        if version is None:
-            raise Rejected(f'the tag "{tag}" of {self.name} is damaged', hint=f"it has {self._listed()}")
+def find_version(home: Path, reference: Reference) -> int:
+    """The version that a reference means. Opens no model. Rejected: the tag is damaged."""
+    name, version, tag = reference
+    versions = read_versions(home, name)
+    if not versions.live and not versions.deleted:
+        raise _unknown_name(home, name)
+    if tag is not None:
+        version = _tagged_version(versions, name, tag)
+    elif version is None:
+        version = versions.live[-1] if versions.live else versions.deleted[-1]
+    if version in versions.live:
         return version
-
-    def _listed(self) -> str:
-        newest = [f"{self.name}@{version}" for version in self.versions[-_SHOWN:]]
-        return " ".join((["…"] if len(self.versions) > _SHOWN else []) + newest) or "none"
-
-
-def model_names(home: Path) -> list[str]:
-    """The names in use, sorted; of some, all models may be removed."""
-    return [name for name in homes.names_in(home, homes.MODELS) if is_name(name)]
+    if version in versions.deleted:
+        removed = f'{name}@{version}, which has the tag "{tag}",' if tag else f"{name}@{version}"
+        raise NotFound(f"{removed} was removed", hint=f"lstmctl models restore {name}@{version}")
+    raise NotFound(f"{name} has no version {version}", hint=_versions_hint(versions, name))
 
 
-def read_versions(home: Path, name: str) -> Versions:
-    """What is there of a name; nothing, where it is not in use."""
-    inside = homes.names_in(home, homes.MODELS, name)
-    return _versions(name, inside, read_tags(home, name) if TAGS in inside else {})
+def _tagged_version(versions: Versions, name: str, tag: str) -> int:
+    if tag not in versions.tags:
+        hint = f"its tags: {' '.join(versions.tags)}" if versions.tags else _versions_hint(versions, name)
+        if near := closest_names(tag, versions.tags, count=1):
+            hint = f"did you mean {name}@{near[0]}?"
+        raise NotFound(f'{name} has no tag "{tag}"', hint=hint)
+    version = versions.tags[tag]
+    if version is None:
+        raise Rejected(f'the tag "{tag}" of {name} is damaged', hint=_versions_hint(versions, name))
+    return version
 
 
-def versions_in(folder: Directory) -> Versions:
-    """The same for the open folder of a name, without its tags.
-
-    Raises:
-        OSError.
-    """
-    return _versions(folder.path.name, folder.names(), {})
+def _versions_hint(versions: Versions, name: str) -> str:
+    newest = [f"{name}@{version}" for version in versions.live[-_SHOWN:]]
+    return "its versions: " + (" ".join((["…"] if len(versions.live) > _SHOWN else []) + newest) or "none")
 
 
-def _versions(name: str, inside: list[str], tags: dict[str, int | None]) -> Versions:
-    known = [version for each in inside if (version := version_of(each))]
-    live = sorted(version for version, deleted in known if not deleted)
-    return Versions(name, tuple(live), tuple(sorted(version for version, deleted in known if deleted)), tags)
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A model in a listing: its `folder`, or the `error` met in reading it."""
-
-    reference: str
-    tags: tuple[str, ...]
-    folder: ModelFolder | None
-    error: LstmctlError | None = None
-
-    @property
-    def age(self) -> tuple[str, int, str]:
-        """Larger for newer models; smallest for those that cannot be read."""
-        name, _, version = self.reference.partition("@")
-        return self.folder.card.created[:19] if self.folder else "", int(version), name
+def _unknown_name(home: Path, name: str) -> NotFound:
+    hint = _data_hint(name)
+    if hint is None and (Path(name) / CARD).is_file():
+        hint = f"./{name} is the model folder of that name"
+    if hint is None:
+        known = {other: live for other in model_names(home) if (live := read_versions(home, other).live)}
+        hint = "lstmctl models list" if known else "lstmctl train makes one"
+        if near := closest_names(name, known, count=1):
+            hint = f"did you mean {near[0]}@{known[near[0]][-1]}? · {hint}"
+    return NotFound(f'no model "{name}"', hint=hint)
 
 
 def open_version(home: Path, name: str, version: int, *, deleted: bool = False) -> ModelFolder:
-    """A version of a name, or what is kept of it after its removal.
-
-    Raises:
-        As `ModelFolder`.
-    """
-    inside = (homes.MODELS, name, version_folder(version, deleted=deleted))
-    return ModelFolder(home, f"{name}@{version}", inside=inside)
+    """A version of a name, or a deleted one."""
+    return ModelFolder(home, f"{name}@{version}", inside=(MODELS, name, version_folder(version, deleted=deleted)))
 
 
-def list_references(home: Path) -> list[str]:
-    """All that can be written as MODEL: names, and behind each its versions, newest first, and tags. Opens no model."""
-    written = []
-    for name in model_names(home):
-        found = read_versions(home, name)
-        if found.versions:
-            tags = [tag for tag, version in found.tags.items() if version in found.versions]
-            written += [name, *(f"{name}@{each}" for each in (*reversed(found.versions), *tags))]
-    return written
-
-
-def list_entries(home: Path, *, deleted: bool = False) -> Iterator[Entry]:
-    """The models, or those that can be restored, by name and version. One that goes meanwhile is left out."""
-    for name in model_names(home):
-        found = read_versions(home, name)
-        for version in found.deleted if deleted else found.versions:
-            reference, tags = f"{name}@{version}", found.tags_of(version)
-            if deleted and SUMS not in homes.names_in(home, homes.MODELS, name, version_folder(version, deleted=True)):
-                continue  # pruned
-            try:
-                folder = open_version(home, name, version, deleted=deleted)
-            except NotFound:
-                continue
-            except LstmctlError as error:
-                yield Entry(reference, tags, None, error)
-            else:
-                yield Entry(reference, tags, folder)
-
-
-def with_metrics(entry: Entry) -> Entry | None:
-    """The entry with its metrics read as well, so that whoever shows it meets no error; None if it went."""
-    if entry.folder is not None:
-        try:
-            entry.folder.metrics()
-        except NotFound:
-            return None
-        except LstmctlError as error:
-            return replace(entry, folder=None, error=error)
-    return entry
-
-
-MODEL_FOLDER = "model"  # in a checkpoint
-_ATTEMPTS = 3
-
-
-def resolve_model(home: Path, reference: str | None) -> ModelFolder:
-    """The model that `reference` means; None: the newest that was not trained with --limit.
-
-    Raises:
-        UsageError: it cannot be a reference. NotFound, Rejected, PermissionDenied, StorageError.
-    """
-    if reference is None:
-        homes.check(home)
-        return _newest(home)
-    try:
-        parsed = parse_reference(reference)
-    except UsageError as error:
-        raise UsageError(error.message, hint=_data_hint(reference) or error.hint) from error
-    if isinstance(parsed, Path):
-        return _at_path(parsed, reference)
-    homes.check(home)
-    return _named(home, parsed)
-
-
-def find_version(home: Path, wanted: Reference) -> int:
-    """The version that a reference means. Opens no model.
-
-    Raises:
-        NotFound: there is none, with the nearest that there is. Rejected: the tag is damaged.
-    """
-    found = read_versions(home, wanted.name)
-    if not found.versions and not found.deleted:
-        raise _unknown(home, wanted)
-    return found.find(wanted)
-
-
-def _named(home: Path, wanted: Reference) -> ModelFolder:
-    for _ in range(_ATTEMPTS):
-        version = find_version(home, wanted)
-        with suppress(NotFound):  # removed since the look: the next one finds another, or the reason
-            return open_version(home, wanted.name, version)
-    raise NotFound(f"{wanted} was removed just now", hint="lstmctl models list")
-
-
-def _newest(home: Path) -> ModelFolder:
-    everything = list(list_entries(home))
-    readable = sorted((entry for entry in everything if entry.folder), key=lambda entry: entry.age)
-    folders = [entry.folder for entry in readable if entry.folder]
+def _newest_model(home: Path) -> ModelFolder:
+    entries = list(list_entries(home))
+    folders = [entry.folder for entry in sorted(entries, key=lambda entry: entry.age) if entry.folder]
     full = [folder for folder in folders if folder.card.data is None or folder.card.data.limit is None]
     if full:
         return full[-1]
     if folders:
-        trial = folders[-1].reference
-        message = "there are only trial models, trained with --limit, which are never the default"
-        raise NotFound(message, hint=f"name one, such as {trial}; or lstmctl train makes a full one")
-    if everything:
-        raise NotFound("no model can be read", hint="lstmctl models list tells why")
+        message = "all models are trial models, trained with --limit, which are never the default"
+        raise NotFound(message, hint=f"name one, such as {folders[-1].reference}; lstmctl train makes a full model")
+    if entries:
+        raise NotFound("no model can be read", hint="lstmctl models list shows the reasons")
     raise NotFound("there are no models yet", hint="lstmctl train makes one")
 
 
-def _unknown(home: Path, wanted: Reference) -> NotFound:
-    hint = _data_hint(wanted.name)
-    if hint is None and (Path(wanted.name) / CARD).is_file():
-        hint = f"./{wanted.name} is the model folder of that name"
-    if hint is None:
-        known = {name: read_versions(home, name).versions for name in model_names(home)}
-        known = {name: versions for name, versions in known.items() if versions}
-        near = closest_names(wanted.name, known, count=1)
-        hint = "lstmctl models list" if known else "lstmctl train makes one"
-        if near:
-            hint = f"did you mean {near[0]}@{known[near[0]][-1]}? · {hint}"
-    return NotFound(f'no model "{wanted.name}"', hint=hint)
-
-
-def _data_hint(reference: str) -> str | None:
-    """What to say where a MODEL should stand and a file of texts does."""
-    if is_data_name(reference):
-        return f"that looks like data: --data {reference} in train and evaluate, -i {reference} in predict"
-    return None
-
-
-def _at_path(path: Path, reference: str) -> ModelFolder:
+def _model_at(path: Path, text: str) -> ModelFolder:
+    """The model in a model folder or a checkpoint."""
     with os_errors(f"read {path}"):
         try:
             is_folder = S_ISDIR(path.stat().st_mode)
         except OSError as error:
             if error.errno in (errno.EACCES, errno.EIO):
                 raise
-            raise NotFound(f"there is no folder {reference:.200}", hint="lstmctl models list") from error
+            raise NotFound(f"there is no folder {text:.200}", hint="lstmctl models list") from error
         if not is_folder:
-            raise NotFound(
-                f"{reference} is a file, not the folder of a model", hint=_data_hint(reference) or "lstmctl models list"
-            )
-        inside = set(os.listdir(path))
-        if CARD in inside:
-            return ModelFolder(path, reference)
-        if MODEL_FOLDER in inside:
-            return ModelFolder(path, reference, inside=(MODEL_FOLDER,))
-    steps = sorted(name for name in inside if name.startswith("step-"))
-    hint = f"its newest checkpoint is {reference.rstrip('/')}/{steps[-1]}" if steps else "lstmctl models list"
-    raise NotFound(f"{reference} is not the folder of a model: it has no {CARD}", hint=hint)
+            hint = _data_hint(text) or "lstmctl models list"
+            raise NotFound(f"{text} is a file, not a model folder", hint=hint)
+        names = set(os.listdir(path))
+        if CARD in names:
+            return ModelFolder(path, text)
+        if MODEL_FOLDER in names:
+            return ModelFolder(path, text, inside=(MODEL_FOLDER,))
+    steps = sorted(name for name in names if name.startswith("step-"))
+    hint = f"its newest checkpoint is {text.rstrip('/')}/{steps[-1]}" if steps else "lstmctl models list"
+    raise NotFound(f"{text} is not a model folder: it has no {CARD}", hint=hint)
+
+
+def _data_hint(text: str) -> str | None:
+    """The hint for a file of texts in place of a MODEL."""
+    if is_data_name(text):
+        return f"that looks like data: --data {text} in train and evaluate, -i {text} in predict"
+    return None
+
+
+def model_names(home: Path) -> list[str]:
+    """The names in use, sorted; all models of a name may be deleted."""
+    return [name for name in list_names(home, MODELS) if is_name(name)]
+
+
+def list_references(home: Path) -> list[str]:
+    """All valid MODELs: each name, followed by its versions, newest first, and its tags. Opens no model."""
+    references = []
+    for name in model_names(home):
+        versions = read_versions(home, name)
+        if versions.live:
+            tags = [tag for tag, version in versions.tags.items() if version in versions.live]
+            references += [name, *(f"{name}@{suffix}" for suffix in (*reversed(versions.live), *tags))]
+    return references
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A model in a list: its `folder`, or the `error` met while reading it."""
+
+    name: str
+    version: int
+    tags: tuple[str, ...]
+    folder: ModelFolder | None = None
+    error: LstmctlError | None = None
+
+    @property
+    def reference(self) -> str:
+        """`name@3`."""
+        return f"{self.name}@{self.version}"
+
+    @property
+    def age(self) -> tuple[str, int, str]:
+        """A sort key: larger for newer models, smallest for those that cannot be read."""
+        return self.folder.card.created[:19] if self.folder else "", self.version, self.name
+
+    def value(self, key: str) -> float:
+        """Its `bytes`, `parameters`, or a metric on its test texts; -infinity if it was not measured."""
+        if self.folder is None:
+            return -math.inf
+        if key in ("bytes", "parameters"):
+            return self.folder.size if key == "bytes" else self.folder.card.config.parameters
+        return self.metrics().get(key, -math.inf)
+
+    def metrics(self) -> dict[str, float]:
+        """Its metrics on its test texts."""
+        test = self.folder.metrics().get("test") if self.folder is not None else None
+        return {name: metric["value"] for name, metric in test["metrics"].items()} if test else {}
+
+
+def list_entries(home: Path, *, deleted: bool = False, metrics: bool = False) -> Iterator[Entry]:
+    """The models, or the deleted ones that can be restored, by name and version; with `metrics` their metrics are
+    read as well. A model that cannot be read has an error and hides no other; one that is removed meanwhile is left
+    out.
+    """
+    for name in model_names(home):
+        versions = read_versions(home, name)
+        for version in versions.deleted if deleted else versions.live:
+            tags = versions.tags_of(version)
+            if deleted and SUMS not in list_names(home, MODELS, name, version_folder(version, deleted=True)):
+                continue  # pruned
+            try:
+                folder = open_version(home, name, version, deleted=deleted)
+                if metrics:
+                    folder.metrics()
+            except NotFound:
+                continue
+            except LstmctlError as error:
+                yield Entry(name, version, tags, error=error)
+            else:
+                yield Entry(name, version, tags, folder)
+
+
+def select_entries(
+    entries: Sequence[Entry], *, sort: str, tag: str | None, minimums: Sequence[tuple[str, float]]
+) -> list[Entry]:
+    """The readable entries, given newest first, with a tag and with at least the minimum of each metric. `sort` is one
+    of SORT_KEYS or a metric; names ascend, everything else descends. UsageError: no model has that metric.
+    """
+    selected = [entry for entry in entries if entry.folder is not None and (tag is None or tag in entry.tags)]
+    selected = [entry for entry in selected if all(entry.value(metric) >= low for metric, low in minimums)]
+    if sort == "created":
+        return selected
+    if sort == "name":
+        return sorted(selected, key=lambda entry: (entry.name, -entry.version))
+    if sort not in SORT_KEYS and entries and all(entry.value(sort) == -math.inf for entry in entries):
+        known = sorted({name for entry in entries for name in entry.metrics()})
+        raise UsageError(f'no model was measured by "{sort}"', hint=f"--sort {'|'.join([*SORT_KEYS, *known])}")
+    return sorted(selected, key=lambda entry: entry.value(sort), reverse=True)

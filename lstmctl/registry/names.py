@@ -1,7 +1,4 @@
-"""What a model can be called, and a name made of anything else.
-
-What things are called: the names of models, tags and versions, and MODEL, the reference that users write.
-"""
+"""Names of models, tags and versions, and MODEL, the reference that users write. Invalid ones raise UsageError."""
 
 import glob
 import os
@@ -15,32 +12,13 @@ from lstmctl.data.named import NAMES
 from lstmctl.data.opening import without_packing
 from lstmctl.errors import UsageError
 
-# Lower-case ASCII alone, so that no two names look alike or become one on a file system that folds case.
+LATEST = "latest"
+_MAX_LENGTH = 64
+# Lower-case ASCII only, so that no two names look alike or coincide on a file system that ignores case.
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?")
 _RESERVED = re.compile(r"con|prn|aux|nul|com[1-9]|lpt[1-9]|latest|tmp|.*\.(?:lock|tmp|json)|.*\.\..*")
-_LONGEST = 64
-
-
-def is_name(name: str) -> bool:
-    """Whether a model can have this name."""
-    return is_written_like_a_name(name) and not _RESERVED.fullmatch(name)
-
-
-def is_written_like_a_name(name: str) -> bool:
-    """Whether it has the letters and the length of a name; some such words are reserved."""
-    return bool(_NAME.fullmatch(name))
-
-
-def name_like(text: str, *, otherwise: str) -> str:
-    """The name that comes nearest to a text; `otherwise`, where nothing of it can be in a name."""
-    name = re.sub(r"[^a-z0-9._-]", "-", unicodedata.normalize("NFC", text).lower())
-    name = re.sub(r"\.{2,}", ".", name).strip("._-")[:_LONGEST].rstrip("._-") or otherwise
-    return name if is_name(name) else name[: _LONGEST - len("-model")] + "-model"
-
-
 _NUMBER = re.compile(r"[1-9][0-9]{0,17}")
-_VERSION = re.compile(r"v([0-9]{6,18})(\.deleted)?")
-LATEST = "latest"
+_VERSION_FOLDER = re.compile(r"v([0-9]{6,18})(\.deleted)?")
 
 
 class Reference(NamedTuple):
@@ -51,119 +29,119 @@ class Reference(NamedTuple):
     tag: str | None = None
 
     def __str__(self) -> str:
-        after = self.version if self.version is not None else self.tag
-        return self.name if after is None else f"{self.name}@{after}"
+        suffix = self.version if self.version is not None else self.tag
+        return self.name if suffix is None else f"{self.name}@{suffix}"
 
 
-def is_tag(tag: str) -> bool:
-    """Whether a version can have this tag: a name that starts with a letter."""
-    return is_name(tag) and tag[0].isalpha()
+def parse_reference(text: str) -> Reference | Path:
+    """The meaning of the user's MODEL: with a slash a path, otherwise a reference.
 
-
-def check_name(name: str) -> str:
-    """The name itself.
-
-    Raises:
-        UsageError: no model can have it.
+    >>> parse_reference("imdb@3")
+    Reference(name='imdb', version=3, tag=None)
     """
-    if is_name(name):
-        return name
-    hint = "a name has 1 to 64 of a-z 0-9 . _ - and begins and ends with a letter or digit"
-    if is_written_like_a_name(name):
-        hint = "that word is reserved; add to it, as in my-model"
-    elif is_name(name.lower()):
-        hint = f"write it in lower case: {name.lower()}"
-    raise UsageError(f"{_shown(name)} cannot be the name of a model", hint=hint)
-
-
-def check_tag(tag: str) -> str:
-    """The tag itself.
-
-    Raises:
-        UsageError: no version can have it.
-    """
-    if is_tag(tag):
-        return tag
-    hint = "a tag has 1 to 64 of a-z 0-9 . _ -, begins with a letter and ends with a letter or digit"
-    if tag == LATEST:
-        hint = "latest always is the newest version of a name"
-    raise UsageError(f"{_shown(tag)} cannot be a tag", hint=hint)
-
-
-def parse_stored(reference: str, *, command: str) -> Reference:
-    """A reference to a model of the registry, for `command` ("rm").
-
-    Raises:
-        UsageError: it is a path, or no reference.
-    """
-    parsed = parse_reference(reference)
-    if isinstance(parsed, Path):
-        raise UsageError(f"{command} takes a model of the registry, not a path", hint="lstmctl models list")
-    return parsed
-
-
-def parse_reference(reference: str) -> Reference | Path:
-    """What a MODEL means: with a slash a path, else a reference.
-
-    Raises:
-        UsageError: it can be neither.
-    """
-    if "\0" in reference or not reference:
-        raise UsageError(f"{_shown(reference)} is not a model", hint="lstmctl models list")
-    if "/" in reference:
-        return Path(reference)
-    name, at, after = reference.partition("@")
+    if "\0" in text or not text:
+        raise UsageError(f"{_quoted(text)} is not a model", hint="lstmctl models list")
+    if "/" in text:
+        return Path(text)
+    name, at, suffix = text.partition("@")
     check_name(name)
-    if not at or after == LATEST:
+    if not at or suffix == LATEST:
         return Reference(name)
-    if _NUMBER.fullmatch(after):
-        return Reference(name, version=int(after))
-    if is_tag(after):
-        return Reference(name, tag=after)
+    if _NUMBER.fullmatch(suffix):
+        return Reference(name, version=int(suffix))
+    if is_tag(suffix):
+        return Reference(name, tag=suffix)
     raise UsageError(
-        f"{_shown(reference)} is not a model: {_shown(after)} is neither a version nor a tag",
+        f"{_quoted(text)} is not a model: {_quoted(suffix)} is neither a version nor a tag",
         hint=f"a version is a number, as in {name}@1; a tag begins with a lower-case letter, as in {name}@best",
     )
 
 
-def parse_version(reference: str, *, command: str) -> Reference:
-    """A reference that names one version for sure, for `command` ("restore").
+def parse_registered(text: str, *, command: str) -> Reference:
+    """A reference to a model of the registry, not a path, for `lstmctl models COMMAND`."""
+    reference = parse_reference(text)
+    if isinstance(reference, Path):
+        raise UsageError(f"{command} takes a model of the registry, not a path", hint="lstmctl models list")
+    return reference
 
-    Raises:
-        UsageError: it is a path, or names no version.
+
+def is_name(text: str) -> bool:
+    """Whether a model can have this name.
+
+    >>> is_name("imdb-2"), is_name("IMDB"), is_name("latest")
+    (True, False, False)
     """
-    parsed = parse_stored(reference, command=command)
-    if parsed.version is None:
-        raise UsageError(f"{command} takes a version", hint=f"lstmctl models {command} {parsed.name}@1")
-    return parsed
+    return bool(_NAME.fullmatch(text)) and not _RESERVED.fullmatch(text)
+
+
+def is_tag(text: str) -> bool:
+    """Whether a version can have this tag: a name that starts with a letter."""
+    return is_name(text) and text[0].isalpha()
+
+
+def check_name(name: str) -> str:
+    """The name itself, if a model can have it."""
+    if is_name(name):
+        return name
+    hint = "a name has 1 to 64 of a-z 0-9 . _ - and begins and ends with a letter or digit"
+    if _NAME.fullmatch(name):
+        hint = "the word is reserved; add to it, as in my-model"
+    elif is_name(name.lower()):
+        hint = f"write it in lower case: {name.lower()}"
+    raise UsageError(f"{_quoted(name)} cannot be the name of a model", hint=hint)
+
+
+def check_tag(tag: str) -> str:
+    """The tag itself, if a version can have it."""
+    if is_tag(tag):
+        return tag
+    hint = "a tag has 1 to 64 of a-z 0-9 . _ -, begins with a letter and ends with a letter or digit"
+    if tag == LATEST:
+        hint = "latest always means the newest version"
+    raise UsageError(f"{_quoted(tag)} cannot be a tag", hint=hint)
+
+
+def make_name(text: str, *, default: str) -> str:
+    """A valid name made from a text; `default` if no character of it can be in a name.
+
+    >>> make_name("My Reviews (2).", default="model")
+    'my-reviews--2'
+    """
+    name = re.sub(r"[^a-z0-9._-]", "-", unicodedata.normalize("NFC", text).lower())
+    name = re.sub(r"\.{2,}", ".", name).strip("._-")[:_MAX_LENGTH].rstrip("._-") or default
+    return name if is_name(name) else name[: _MAX_LENGTH - len("-model")] + "-model"
+
+
+def default_model_name(source: str) -> str:
+    """The model name for a `DataConfig.source`: the name of the data set, or of the file without suffixes, or, for a
+    pattern, of its folder.
+    """
+    if source in NAMES:
+        return make_name(source, default="model")
+    path = without_packing(Path(source))
+    while glob.has_magic(path.name) and not os.path.isfile(source):
+        path = path.parent
+    return make_name(path.stem if formats_of_name(path) else path.name, default="model")
 
 
 def version_folder(version: int, *, deleted: bool = False) -> str:
-    """`v000003`, or `v000003.deleted`."""
+    """The folder name of a version.
+
+    >>> version_folder(3), version_folder(3, deleted=True)
+    ('v000003', 'v000003.deleted')
+    """
     return f"v{version:06d}" + (".deleted" if deleted else "")
 
 
-def version_of(folder: str) -> tuple[int, bool] | None:
-    """The version that a folder's name stands for, and whether it is deleted; None for any other name."""
-    match = _VERSION.fullmatch(folder)
-    if match is None or not int(match[1]) or version_folder(int(match[1]), deleted=bool(match[2])) != folder:
+def parse_version_folder(name: str) -> tuple[int, bool] | None:
+    """The version of a folder name, and whether it is deleted; None for any other name."""
+    match = _VERSION_FOLDER.fullmatch(name)
+    if match is None or not int(match[1]) or version_folder(int(match[1]), deleted=bool(match[2])) != name:
         return None
     return int(match[1]), bool(match[2])
 
 
-def _shown(text: str) -> str:
-    """User text for a message: quoted, and cut where it is endless."""
+def _quoted(text: str) -> str:
+    """User text for a message: quoted, escaped and shortened."""
     text = ascii(text)[1:-1] if not text.isprintable() else text
     return f'"{text if len(text) <= 80 else text[:77] + "…"}"'
-
-
-def default_model_name(source: str) -> str:
-    """The model name that goes with a `DataConfig.source`: the data set's name, or the file's without its suffixes, or
-    of a pattern the folder's."""
-    stem = source
-    if source not in NAMES:
-        path = without_packing(Path(source))
-        while glob.has_magic(path.name) and not os.path.isfile(source):
-            path = path.parent
-        stem = path.stem if formats_of_name(path) else path.name
-    return name_like(stem, otherwise="model")

@@ -1,7 +1,8 @@
-"""JSON from strangers: read without surprises, and written so that it can be read that way.
+"""Strict JSON for untrusted files.
 
-Refused, where Python's own reader takes it: NaN and infinity (1e999 too), the same key twice, numbers of thousands of
-digits, lone surrogates in strings. Deep nesting is an ordinary error. The size is for the caller to limit.
+Rejected although Python's own parser accepts it: NaN and infinity (also 1e999), duplicate keys, numbers of thousands of
+digits, and lone surrogates in strings. Deep nesting is an ordinary error: a ValueError with the reason, as all others.
+The caller limits the size.
 """
 
 import json
@@ -9,16 +10,12 @@ import math
 from typing import Any, NoReturn
 
 MAX_DEPTH = 20
-MAX_STRING = 131_072  # characters, as much as Linux allows in one argument of a command
+MAX_STRING = 131_072  # characters, the limit of Linux for one argument of a command
 _MAX_DIGITS = 19
 
 
 def parse(data: bytes) -> Any:
-    """The value of a JSON document in UTF-8.
-
-    Raises:
-        ValueError: saying what is wrong.
-    """
+    """The value of a JSON document in UTF-8."""
     try:
         value = json.loads(
             data.decode("utf-8"),
@@ -38,10 +35,10 @@ def parse(data: bytes) -> Any:
 
 
 def parse_object(data: bytes) -> dict[str, Any]:
-    """The same where only an object will do.
+    """The object of a JSON document in UTF-8.
 
-    Raises:
-        ValueError: saying what is wrong.
+    >>> parse_object(b'{"a": 1}')
+    {'a': 1}
     """
     value = parse(data)
     if not isinstance(value, dict):
@@ -50,18 +47,18 @@ def parse_object(data: bytes) -> dict[str, Any]:
 
 
 def dump(value: Any, *, indent: int | None = None) -> bytes:
-    """A JSON document that `parse` takes. File names and arguments that are not Unicode are spelt with escapes.
+    """A JSON document that `parse` accepts. File names and arguments that are not Unicode are written with escapes.
 
-    Raises:
-        ValueError: a number is not finite.
+    >>> dump({"file": "caf\\udce9"})
+    b'{"file": "caf\\\\\\\\udce9"}\\n'
     """
-    return (json.dumps(_spelt(value), ensure_ascii=False, allow_nan=False, indent=indent) + "\n").encode()
+    return (json.dumps(_escaped(value), ensure_ascii=False, allow_nan=False, indent=indent) + "\n").encode()
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result = dict(pairs)
     if len(result) != len(pairs):
-        raise ValueError("has the same key twice in an object")
+        raise ValueError("has a duplicate key in an object")
     return result
 
 
@@ -86,7 +83,7 @@ def _check(value: Any, depth: int) -> None:
     if isinstance(value, str):
         if len(value) > MAX_STRING:
             raise ValueError("has a string that is too long")
-        if not value.isascii() and _spelt(value) != value:
+        if not value.isascii() and _escaped(value) != value:
             raise ValueError("has a string that is not Unicode")
         return
     if not isinstance(value, dict | list):
@@ -101,11 +98,11 @@ def _check(value: Any, depth: int) -> None:
         _check(item, depth - 1)
 
 
-def _spelt(value: Any) -> Any:
+def _escaped(value: Any) -> Any:
     if isinstance(value, str):
         return value.encode("utf-8", "backslashreplace").decode()
     if isinstance(value, dict):
-        return {_spelt(key): _spelt(item) for key, item in value.items()}
+        return {_escaped(key): _escaped(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_spelt(item) for item in value]
+        return [_escaped(item) for item in value]
     return value

@@ -1,18 +1,15 @@
-"""Scoring: a folder of answers to files of any size, one file of answers for each piece of the input.
+"""Predictions of files of any size, in a folder: one file of predictions for each chunk of the input.
 
-A piece is read, answered and written by one process, which keeps a few thousand rows in memory at most. Its answers
-get their name when they are whole, so after an interruption only the pieces without answers are left to do, and whoever
-does one twice writes the same again. `scoring.json` tells what the answers were made with: no others get into the
-folder.
+A worker reads, predicts and writes one chunk, and keeps a few thousand rows in memory at most. A file of predictions
+gets its name only when it is complete, so after an interruption only the chunks without one are left to do, and doing
+a chunk twice writes the same bytes.
 
-    scored/scoring.json                                   see `lstmctl.answer_folder`
-    scored/reviews.csv-3fa91c02-000000.jsonl              the answers to the first piece of reviews.csv
-    scored/bad-rows/reviews.csv-3fa91c02-000000.jsonl     its rows that cannot be used, if there are such
+    scored/scoring.json                                         model and options of all predictions here
+    scored/reviews.csv-3fa91c0212ab34cd-000000.jsonl            predictions for the first chunk of reviews.csv
+    scored/bad-rows/reviews.csv-3fa91c0212ab34cd-000000.jsonl   the rows of that chunk that were skipped, if any
 
-The folder that scoring writes answers into: what is there already, what is left to do, and who may write.
-
-`scoring.json` tells what the answers were made with. Answers that were made otherwise, or to input that has changed, do
-not get into the same folder, nor do two runs at a time; and nothing is removed that scoring has not put there.
+Predictions made with another model or other options, or for input that has changed, are refused in the same folder; so
+are two runs at a time. Only files that scoring wrote are ever removed.
 """
 
 import hashlib
@@ -20,9 +17,10 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
 from typing import IO, Any, NamedTuple
@@ -30,127 +28,269 @@ from typing import IO, Any, NamedTuple
 from lstmctl.data import parquet as parquets
 from lstmctl.data.chunks import CHUNK_BYTES, split_file
 from lstmctl.data.columns import Example
-from lstmctl.data.formats import read_rows
 from lstmctl.data.opening import Chunk, display
-from lstmctl.errors import BadRow, CannotCreate, LstmctlError
+from lstmctl.errors import BadRow, CannotCreate, Interrupted, LstmctlError, Signalled
 from lstmctl.model.classifier import Classifier, Prediction
-from lstmctl.scoring.pool import WorkerPool
-from lstmctl.scoring.prediction_json import answer_object
+from lstmctl.process import signal_number
+from lstmctl.scoring.pool import ParallelMap, WorkerPool
+from lstmctl.scoring.prediction_json import prediction_object
+from lstmctl.scoring.stream import InputRows, PredictionRequest, predict_rows
 from lstmctl.storage.filesystem import Directory, os_errors, write_file
 from lstmctl.storage.locks import lock
 
 BAD_ROWS = "bad-rows"
-BAD_SCHEMA = "lstmctl.bad-row/1"
-_GROUP, _GROUP_CHARACTERS = 4_096, 2**23  # of the texts of a row group in Parquet: whichever is reached first
-_IN_MEMORY = 2**22  # bytes of answers, before they go to a temporary file
+BAD_ROW_SCHEMA = "lstmctl.bad-row/1"
+SCORING_FILE, SCORING_SCHEMA = "scoring.json", "lstmctl.scoring/1"
+_LOCK = ".lock"
+_SCORED = re.compile(r".*-([0-9a-f]{16})-\d{6,}\.(?:jsonl|parquet)")
+_TEMPORARY = re.compile(r"\.lstmctl-[0-9a-f]+\.tmp")
+_MAX_STEM_BYTES = 150  # of an input's name, in the names of its files of predictions
+_MAX_SCORING_FILE_BYTES = 2**20
+_ROW_GROUP, _ROW_GROUP_CHARACTERS = 4_096, 2**23  # texts of a Parquet row group: whichever is reached first
+_IN_MEMORY = 2**22  # bytes of predictions, before they go to a temporary file
 
 Objects = list[dict[str, Any]]
 
 
 class Task(NamedTuple):
-    """One piece of one input, and how its answers are to be called, without the end of the name."""
+    """One chunk of one input file, and the name of its file of predictions without the suffix."""
 
     path: str
     format: str
-    piece: Chunk
+    chunk: Chunk
     name: str
-    done: bool  # the answers are there already
 
 
-class Scored(NamedTuple):
-    """What came of a task. With an error nothing was written."""
+class ChunkResult(NamedTuple):
+    """What became of a task. With an error nothing was written."""
 
-    rows: int
-    bad: int  # rows that were set aside
-    bytes: int  # of the input
+    rows: int = 0  # predicted
+    bad_rows: int = 0  # skipped
+    bytes: int = 0  # of the input
     error: LstmctlError | None = None
 
 
-@dataclass(frozen=True)
+@dataclass
+class Progress:
+    """How much of the input has predictions."""
+
+    rows: int = 0
+    bad_rows: int = 0
+    chunks: int = 0
+    bytes: int = 0  # of the input
+    chunks_before: int = 0  # done by an earlier run
+    bytes_before: int = 0
+
+    def add(self, result: ChunkResult) -> None:
+        """Count a chunk.
+
+        Raises:
+            LstmctlError: it failed.
+        """
+        if result.error is not None:
+            if isinstance(result.error, BadRow):
+                hints = (result.error.hint, "skip bad rows with --bad-rows skip")
+                result.error.hint = "; or ".join(hint for hint in hints if hint)
+            raise result.error
+        self.rows += result.rows
+        self.bad_rows += result.bad_rows
+        self.chunks += 1
+        self.bytes += result.bytes
+
+
+@dataclass(frozen=True, kw_only=True)
 class Scoring:
-    """What is to be done with every piece. It is sent to whatever process does it, and has no open files."""
+    """What to do with each chunk. It is sent to worker processes, and has no open files."""
 
     classifier: Classifier
-    reference: str
+    reference: str  # of the model
+    model_sha256: str
+    request: PredictionRequest
     folder: str  # absolute
     kind: str  # jsonl or parquet
-    text_column: str
-    keep_columns: bool
-    threshold: float | None
-    top_k: int | None
-    encoding_errors: str
-    max_line_bytes: int
-    skip_bad_rows: bool
+    skip_bad_rows: bool = False
 
     def settings(self) -> dict[str, Any]:
-        """What the answers depend on beside input and model."""
+        """What the predictions depend on besides the input: the content of scoring.json."""
+        options = ("text_column", "keep_columns", "threshold", "top_k", "encoding_errors", "max_line_bytes")
         return {
+            "schema": SCORING_SCHEMA,
+            "model": self.reference,
+            "model_sha256": self.model_sha256,
             "kind": self.kind,
-            "text_column": self.text_column,
-            "keep_columns": self.keep_columns,
-            "threshold": self.threshold,
-            "top_k": self.top_k,
-            "encoding_errors": self.encoding_errors,
-            "max_line_bytes": self.max_line_bytes,
+            **{option: getattr(self.request, option) for option in options},
+            "chunk_bytes": CHUNK_BYTES,
         }
 
-    def __call__(self, task: Task) -> Scored:
-        """Answer a piece. Expected errors are part of the result: they have come from another process."""
+    def __call__(self, task: Task) -> ChunkResult:
+        """Predict a chunk and write the file. Expected errors are part of the result, to cross process boundaries."""
         try:
             return self._score(task)
         except LstmctlError as error:
-            return Scored(0, 0, task.piece.bytes, error)
+            return ChunkResult(bytes=task.chunk.bytes, error=error)
 
-    def _score(self, task: Task) -> Scored:
+    def _score(self, task: Task) -> ChunkResult:
         count = bad = 0
-        target, answer = Path(self.folder), partial(self.classifier.predict, threshold=self.threshold)
+        request, folder, labels = self.request, Path(self.folder), self.classifier.config.labels
         with (
-            os_errors("keep the answers until they are whole"),
-            SpooledTemporaryFile(_IN_MEMORY) as answers,
-            SpooledTemporaryFile(_IN_MEMORY) as aside,
+            os_errors("keep the predictions until they are complete"),
+            SpooledTemporaryFile(_IN_MEMORY) as predictions,
+            SpooledTemporaryFile(_IN_MEMORY) as bad_rows,
         ):
 
-            def set_aside(error: BadRow) -> None:
+            def skip(error: BadRow) -> None:
                 nonlocal bad
                 bad += 1
-                aside.write(_json_line(_set_aside(task.path, error)))
+                bad_rows.write(_json_line(_bad_row_object(task.path, error)))
 
-            rows = read_rows(
-                Path(task.path),
-                name=task.path,
-                format=task.format,
-                text_column=self.text_column,
-                label_column=None,
-                keep_columns=self.keep_columns,
-                encoding_errors=self.encoding_errors,
-                max_line_bytes=self.max_line_bytes,
-                chunk=task.piece,
-                skip_bad_row=set_aside if self.skip_bad_rows else None,
+            skip_bad_row = skip if self.skip_bad_rows else None
+            path = Path(task.path)
+            rows = request.read(path, format=task.format, name=task.path, chunk=task.chunk, skip_bad_row=skip_bad_row)
+            pool = WorkerPool[Example, Prediction](
+                partial(self.classifier.predict, threshold=request.threshold), jobs=1
             )
-            bulk = WorkerPool[Example, Prediction](answer, jobs=1)
-            with _writer(self.kind, answers, self.classifier.config.labels) as write, bulk:
-                for row in rows:
-                    count += 1
-                    if answered := bulk.put(row, row.text):
-                        write(self._objects(answered))
-                write(self._objects(bulk.finish()))
+            with _open_writer(self.kind, predictions, labels) as write_objects:
+                make_object = partial(prediction_object, request=request, labels=labels, reference=self.reference)
+
+                def write(predicted: list[tuple[Example, Prediction]]) -> None:
+                    nonlocal count
+                    count += len(predicted)
+                    write_objects([make_object(example, prediction) for example, prediction in predicted])
+
+                predict_rows(InputRows(rows), pool, write)
             if bad:
-                write_file(target / BAD_ROWS / f"{task.name}.jsonl", aside, force=True)
-            write_file(target / f"{task.name}.{self.kind}", answers, force=True)
-        return Scored(count, bad, task.piece.bytes)
-
-    def _objects(self, answered: list[tuple[Example, Prediction]]) -> Objects:
-        labels = self.classifier.config.labels
-        column = self.text_column if self.keep_columns else None
-        return [
-            answer_object(row, prediction, labels, reference=self.reference, top_k=self.top_k, text_column=column)
-            for row, prediction in answered
-        ]
+                write_file(folder / BAD_ROWS / f"{task.name}.jsonl", bad_rows, force=True)
+            write_file(folder / f"{task.name}.{self.kind}", predictions, force=True)
+        return ChunkResult(count, bad, task.chunk.bytes)
 
 
-def _set_aside(path: str, error: BadRow) -> dict[str, Any]:
+def score_to_folder(
+    scoring: Scoring,
+    files: Mapping[Path, str],
+    *,
+    pool: AbstractContextManager[ParallelMap],
+    force: bool = False,
+    report: Callable[[Progress], None] = lambda progress: None,
+) -> Progress:
+    """Predict the rows of all files (path → format) that have no predictions in the folder yet; what was done.
+
+    `pool` is of `open_pool`, and is entered only if there is anything to do. `force` removes the predictions that the
+    folder has. `report` is called after every chunk.
+
+    Raises:
+        CannotCreate: the folder has other files in it, or predictions that were made otherwise, or for files that are
+        not named now or have changed. Busy: another run writes to it. BadData: naming file and row. Interrupted: by a
+        signal; the files written so far are kept. PermissionDenied, StorageError.
+    """
+    if scoring.kind == "parquet":
+        parquets.import_pyarrow()  # a missing package is better found here than on a worker
+    progress = Progress()
+    try:
+        keys = {path: _file_key(path) for path in files}
+        with _claim_folder(scoring, set(keys.values()), force=force) as names:
+            tasks = _tasks(scoring, files, keys, names, progress)
+            if (first := next(tasks, None)) is not None:
+                with pool as run:
+                    for result in run(scoring, chain([first], tasks)):
+                        progress.add(result)
+                        report(progress)
+    except (KeyboardInterrupt, Signalled) as interrupt:
+        message = f"stopped after {progress.rows:,} row{'' if progress.rows == 1 else 's'}; their predictions are kept"
+        raise Interrupted(signal_number(interrupt), message, hint="the same command continues") from None
+    return progress
+
+
+def _tasks(
+    scoring: Scoring, files: Mapping[Path, str], keys: Mapping[Path, str], names: set[str], progress: Progress
+) -> Iterator[Task]:
+    """The chunks without predictions, found one by one; the others are counted. `names` are the folder's files."""
+    for path, format in files.items():
+        stem = path.name.encode()[:_MAX_STEM_BYTES].decode("utf-8", "ignore").lstrip(".")
+        for chunk in split_file(path, format=format, text_column=scoring.request.text_column, size=CHUNK_BYTES):
+            name = f"{stem}-{keys[path]}-{chunk.number:06d}"
+            if f"{name}.{scoring.kind}" in names:
+                progress.chunks_before += 1
+                progress.bytes_before += chunk.bytes
+            else:
+                yield Task(str(path), format, chunk, name)
+
+
+def _file_key(path: Path) -> str:
+    """Sixteen hexadecimal digits that differ from those of other files, and of this one after any change."""
+    with os_errors(f"read {display(path)}"):
+        status = os.stat(path)
+    return hashlib.blake2b(f"{path}\0{status.st_size}\0{status.st_mtime_ns}".encode(), digest_size=8).hexdigest()
+
+
+# --- the folder -------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _claim_folder(scoring: Scoring, keys: set[str], *, force: bool) -> Iterator[set[str]]:
+    """The names in the folder, which is created if needed and locked for this process. Raises as `score_to_folder`."""
+    path = Path(scoring.folder)
+    if not path.parent.is_dir():
+        raise CannotCreate(f"there is no folder {display(path.parent)}", hint=f"mkdir -p '{path.parent}'")
+    with os_errors(f"make the folder {display(path)}"):
+        path.mkdir(exist_ok=True)
+        folder = Directory.open(path)
+    with folder:
+        with os_errors(f"read {display(path)}"):
+            _check_only_ours(folder)
+        with lock(folder, _LOCK, timeout=0, what=f"{display(path)} is being written"):
+            with os_errors(f"write {display(path)}"):
+                _claim(folder, scoring.settings(), keys, force=force)
+                folder.make(BAD_ROWS)
+                names = set(folder.names())
+            yield names
+
+
+def _check_only_ours(folder: Directory) -> None:
+    """Check that the folder has only files that scoring writes."""
+    names = folder.names()
+    ours = (SCORING_FILE, BAD_ROWS, _LOCK)
+    for name in names:
+        known = name in ours or _TEMPORARY.fullmatch(name) or (_SCORED.fullmatch(name) and SCORING_FILE in names)
+        if not known:
+            raise CannotCreate(f"{display(folder.path)} has other files in it: {name}", hint="-o names a new folder")
+
+
+def _claim(folder: Directory, settings: dict[str, Any], keys: set[str], *, force: bool) -> None:
+    """Write scoring.json, or check that the predictions in the folder belong to these settings and files."""
+    names, shown = folder.names(), display(folder.path)
+    scored = [name for name in names if _SCORED.fullmatch(name)]
+    for name in [*filter(_TEMPORARY.fullmatch, names), *((*scored, BAD_ROWS) if force else ())]:
+        folder.remove(name)
+    hint = "-o names another folder; --force removes those predictions"
+    if scored and not force:
+        previous = _read_scoring_file(folder)
+        if other := next((key for key in settings if previous.get(key) != settings[key]), None):
+            was, now = json.dumps(previous.get(other)), json.dumps(settings[other])
+            message = f"{shown} has predictions made with other options: {other} was {was}, is {now}"
+            raise CannotCreate(message, hint=hint)
+        for name in scored:
+            if _SCORED.fullmatch(name)[1] not in keys:  # type: ignore[index]
+                message = f"{shown} has predictions for a file that is not named now, or has changed: {name}"
+                raise CannotCreate(message, hint=hint)
+    write_file(folder.path / SCORING_FILE, (json.dumps(settings, indent=1) + "\n").encode(), force=True)
+
+
+def _read_scoring_file(folder: Directory) -> dict[str, Any]:
+    with suppress(ValueError, FileNotFoundError):
+        settings = json.loads(folder.read(SCORING_FILE, limit=_MAX_SCORING_FILE_BYTES))
+        if isinstance(settings, dict):
+            if "piece_bytes" in settings:  # the key's name in the first version
+                settings["chunk_bytes"] = settings.pop("piece_bytes")
+            return settings
+    return {}
+
+
+# --- files of predictions ---------------------------------------------------------------------------------------
+
+
+def _bad_row_object(path: str, error: BadRow) -> dict[str, Any]:
     return {
-        "schema": BAD_SCHEMA,
+        "schema": BAD_ROW_SCHEMA,
         "file": path,
         "row": error.number,
         "last_row": error.last,
@@ -163,17 +303,13 @@ def _json_line(value: dict[str, Any]) -> bytes:
 
 
 @contextmanager
-def _writer(kind: str, file: IO[bytes], labels: tuple[str, ...]) -> Iterator[Callable[[Objects], None]]:
-    """What writes answers into a file that is whole when the context ends."""
+def _open_writer(kind: str, file: IO[bytes], labels: tuple[str, ...]) -> Iterator[Callable[[Objects], None]]:
+    """A function that writes predictions to a file, which is complete when the context ends."""
     if kind == "jsonl":
-
-        def write_lines(objects: Objects) -> None:
-            file.writelines(map(_json_line, objects))
-
-        yield write_lines
+        yield lambda objects: file.writelines(map(_json_line, objects))
         return
     pyarrow, parquet = parquets.import_pyarrow()
-    schema = _schema(pyarrow, labels)
+    schema = _parquet_schema(pyarrow, labels)
     with parquet.ParquetWriter(file, schema) as writer:
         group: Objects = []
 
@@ -182,123 +318,32 @@ def _writer(kind: str, file: IO[bytes], labels: tuple[str, ...]) -> Iterator[Cal
             group.clear()
 
         def write_rows(objects: Objects) -> None:
-            for each in objects:
-                columns = each.get("columns")
-                group.append({**each, "columns": columns and json.dumps(columns, ensure_ascii=False)})
-            if len(group) >= _GROUP or sum(len(each["text"]) for each in group) >= _GROUP_CHARACTERS:
+            for value in objects:
+                columns = value.get("columns")
+                group.append({**value, "columns": columns and json.dumps(columns, ensure_ascii=False)})
+            if len(group) >= _ROW_GROUP or sum(len(value["text"]) for value in group) >= _ROW_GROUP_CHARACTERS:
                 write_group()
 
         yield write_rows
         write_group()
 
 
-def _schema(pyarrow: Any, labels: tuple[str, ...]) -> Any:
-    """The columns of answers in Parquet: the keys of the JSON; what other columns there were is JSON text."""
-    number, text, whole = pyarrow.float64(), pyarrow.string(), pyarrow.int64()
+def _parquet_schema(pyarrow: Any, labels: tuple[str, ...]) -> Any:
+    """The columns of predictions in Parquet: the keys of the JSON object; `columns` is JSON text."""
+    real, text, integer = pyarrow.float64(), pyarrow.string(), pyarrow.int64()
     return pyarrow.schema(
         {
-            "row": whole,
+            "row": integer,
             "text": text,
             "label": text,
-            "probability": number,
-            "probabilities": pyarrow.struct(dict.fromkeys(labels, number).items()),
-            "words": whole,
-            "known": whole,
+            "probability": real,
+            "probabilities": pyarrow.struct(dict.fromkeys(labels, real).items()),
+            "words": integer,
+            "known": integer,
             "unknown": pyarrow.list_(text),
-            "cut": whole,
+            "cut": integer,
             "model": text,
-            "top": pyarrow.list_(pyarrow.struct({"label": text, "probability": number}.items())),
+            "top": pyarrow.list_(pyarrow.struct({"label": text, "probability": real}.items())),
             "columns": text,
         }
     )
-
-
-SCORING_FILE = "scoring.json"
-SCHEMA = "lstmctl.scoring/1"
-_LOCK = ".lock"
-_SCORED = re.compile(r".*-([0-9a-f]{16})-\d{6,}\.(?:jsonl|parquet)")
-_LEFT_OVER = re.compile(r"\.lstmctl-[0-9a-f]+\.tmp")
-_LONGEST_NAME = 150  # bytes of an input's name that its answers carry
-_SCORING_FILE_BYTES = 2**20
-
-
-@contextmanager
-def claim_folder(scoring: Scoring, files: Mapping[Path, str], *, digest: str, force: bool) -> Iterator[Iterator[Task]]:
-    """The folder of the answers, made if need be, for this process alone; and all tasks, found one by one.
-
-    `digest` is that of the model. `force` removes all answers that are there.
-
-    Raises:
-        CannotCreate: the folder has other things in it, or answers that were made otherwise, or from files that are not
-        named now or have changed since. Busy: another process scores into it. PermissionDenied, StorageError.
-    """
-    path = Path(scoring.folder)
-    if not path.parent.is_dir():
-        raise CannotCreate(f"there is no folder {display(path.parent)}", hint=f"mkdir -p '{path.parent}'")
-    with os_errors(f"make the folder {display(path)}"):
-        path.mkdir(exist_ok=True)
-        folder = Directory.open(path)
-    with folder:
-        with os_errors(f"read {display(path)}"):
-            _refuse_strangers(folder)
-        with lock(folder, _LOCK, timeout=0, what=f"{display(path)} is being written"):
-            keys = {path: _key(path) for path in files}
-            with os_errors(f"write {display(path)}"):
-                about = {"schema": SCHEMA, "model": scoring.reference, "model_sha256": digest, **scoring.settings()}
-                _claim(folder, {**about, "piece_bytes": CHUNK_BYTES}, set(keys.values()), force=force)
-                folder.make(BAD_ROWS)
-                there = set(folder.names())
-            yield _tasks(scoring, files, keys, there)
-
-
-def _refuse_strangers(folder: Directory) -> None:
-    """See that there is nothing in the folder but what scoring puts there."""
-    names = folder.names()
-    ours = (SCORING_FILE, BAD_ROWS, _LOCK)
-    for name in names:
-        known = name in ours or _LEFT_OVER.fullmatch(name) or (_SCORED.fullmatch(name) and SCORING_FILE in names)
-        if not known:
-            raise CannotCreate(f"{display(folder.path)} has other files in it: {name}", hint="-o names a new folder")
-
-
-def _claim(folder: Directory, about: dict[str, Any], keys: set[str], *, force: bool) -> None:
-    """Write what the answers are made with, or see that it is what is written there."""
-    names, shown = folder.names(), display(folder.path)
-    scored = [name for name in names if _SCORED.fullmatch(name)]
-    for name in [*filter(_LEFT_OVER.fullmatch, names), *((*scored, BAD_ROWS) if force else ())]:
-        folder.remove(name)
-    hint = "-o names another folder; --force removes those answers"
-    if scored and not force:
-        before = _read_scoring_file(folder)
-        if other := next((key for key in about if before.get(key) != about[key]), None):
-            was, now = json.dumps(before.get(other)), json.dumps(about[other])
-            raise CannotCreate(f"{shown} has answers that were made otherwise: {other} was {was}, is {now}", hint=hint)
-        for name in scored:
-            if _SCORED.fullmatch(name)[1] not in keys:  # type: ignore[index]
-                raise CannotCreate(
-                    f"{shown} has answers to a file that is not named, or has changed: {name}", hint=hint
-                )
-    write_file(folder.path / SCORING_FILE, (json.dumps(about, indent=1) + "\n").encode(), force=True)
-
-
-def _read_scoring_file(folder: Directory) -> dict[str, Any]:
-    with suppress(ValueError, FileNotFoundError):
-        before = json.loads(folder.read(SCORING_FILE, limit=_SCORING_FILE_BYTES))
-        if isinstance(before, dict):
-            return before
-    return {}
-
-
-def _key(path: Path) -> str:
-    """Sixteen digits that another file has not, nor the same file once it is written to."""
-    with os_errors(f"read {display(path)}"):
-        status = os.stat(path)
-    return hashlib.blake2b(f"{path}\0{status.st_size}\0{status.st_mtime_ns}".encode(), digest_size=8).hexdigest()
-
-
-def _tasks(scoring: Scoring, files: Mapping[Path, str], keys: Mapping[Path, str], there: set[str]) -> Iterator[Task]:
-    for path, kind in files.items():
-        stem = path.name.encode()[:_LONGEST_NAME].decode("utf-8", "ignore").lstrip(".")
-        for piece in split_file(path, format=kind, text_column=scoring.text_column, size=CHUNK_BYTES):
-            name = f"{stem}-{keys[path]}-{piece.number:06d}"
-            yield Task(str(path), kind, piece, name, f"{name}.{scoring.kind}" in there)

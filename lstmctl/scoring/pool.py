@@ -1,9 +1,10 @@
-"""Many texts: answered in batches, by processes side by side, and given back in the order in which they came.
+"""Many texts in batches on worker processes; results come back in the order of the texts.
 
-An answer is whatever a function makes of a text: a prediction, or an explanation.
-Processes rather than threads, because reading words holds Python's lock. They are forked off this one where that is
-safe, so they share its weights, and started only once a whole batch is there: a few texts are answered sooner alone.
-What is answered does not depend on how many there are, nor on how texts fall into batches.
+`WorkerPool` takes texts one by one, `parallel_map` items that are a lot of work each, `map_texts` a list of texts.
+
+Processes rather than threads, because tokenizing holds Python's global lock. They are forked where that is safe, so
+they share this process's weights, and start only once a whole batch is there: a few texts are predicted sooner without
+them. Results do not depend on the number of processes, nor on how texts fall into batches.
 """
 
 import signal
@@ -11,6 +12,7 @@ import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from contextlib import suppress
+from functools import partial
 from multiprocessing import connection, get_context
 from multiprocessing.connection import Connection
 from queue import SimpleQueue
@@ -18,37 +20,49 @@ from threading import Thread
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
-from lstmctl.errors import StorageError
+from lstmctl.errors import StorageError, UsageError
+from lstmctl.process import cores
 
 BATCH = 512  # texts
 BATCH_CHARACTERS = 2**22  # or fewer texts, where they are long
-_BATCHES_PER_WORKER = 2  # batches that a process has: one to answer, and the next one
-_AHEAD = 4  # batches for each process that are taken before older ones are answered
+_BATCHES_PER_WORKER = 2  # one that it works on, and the next one
+_AHEAD = 4  # unfinished batches per worker before `put` waits
 
-T = TypeVar("T")  # what comes with a text
-A = TypeVar("A")  # an answer
-I = TypeVar("I", bound=Sized)  # noqa: E741  # an item of work
-ParallelMap = Callable[[Any, Iterable[Any]], Iterator[Any]]  # (work, items) → what it makes of them: see `each`
+T = TypeVar("T")  # what identifies a text, such as its row
+R = TypeVar("R")  # the result for a text
+I = TypeVar("I", bound=Sized)  # noqa: E741  # an item of `parallel_map`
+ParallelMap = Callable[[Callable[[Any], Any], Iterable[Any]], Iterator[Any]]  # (work, items) → results, in any order
 
 
-class WorkerPool(Generic[T, A]):
-    """Answers texts, with `jobs` processes. A text is known by whatever comes with it.
+def worker_count(jobs: int | None) -> int:
+    """The number of worker processes for `-j`; None: one per core.
 
-    `answer` makes one answer of each text. Processes are given `batch` texts at a time.
+    Raises:
+        UsageError: out of range.
+    """
+    if jobs is None:
+        return cores()
+    if not 1 <= jobs <= 1024:
+        raise UsageError(f"--jobs must be 1 to 1,024, not {jobs}")
+    return jobs
 
-    A context: at its end, or when it is left by an error, the processes are gone.
+
+class WorkerPool(Generic[T, R]):
+    """Applies `work`, a function from a list of texts to a list of results, in batches on `jobs` processes.
+
+    Use it as a context manager: its processes end with the context, however that is left.
     """
 
-    def __init__(self, answer: Callable[[list[Any]], list[A]], *, jobs: int, batch: int = BATCH) -> None:
-        self._answer, self._jobs, self._batch = answer, jobs, batch
-        self._workers: list[Worker[A]] = []
-        self._texts: list[Any] = []  # not yet a whole batch
-        self._items: list[T] = []
+    def __init__(self, work: Callable[[list[Any]], list[R]], *, jobs: int, batch: int = BATCH) -> None:
+        self._work, self._jobs, self._batch = work, jobs, batch
+        self._workers: list[_Worker[R]] = []
+        self._texts: list[Any] = []  # less than a batch
+        self._keys: list[T] = []  # of these texts
         self._characters = 0
-        self._queue: deque[tuple[int, list[Any]]] = deque()  # batches not yet given to a process
-        self._unanswered: deque[list[T]] = deque()  # what came with the batches not yet given back
-        self._answers: dict[int, list[A]] = {}  # of those, by number
-        self._first = 0  # number of the first of them
+        self._queue: deque[tuple[int, list[Any]]] = deque()  # numbered batches that no worker has yet
+        self._pending: deque[list[T]] = deque()  # keys of the batches that were not returned yet
+        self._results: dict[int, list[R]] = {}  # of finished batches, by number
+        self._first = 0  # number of the first pending batch
 
     def __enter__(self) -> Self:
         return self
@@ -59,9 +73,13 @@ class WorkerPool(Generic[T, A]):
         for worker in self._workers:
             worker.stop()
 
-    def put(self, item: T, text: Sized) -> list[tuple[T, A]]:
-        """Take a text; what is answered by now, in order. Waits while too much lies ready."""
-        self._items.append(item)
+    def put(self, key: T, text: Sized) -> list[tuple[T, R]]:
+        """Add a text; the results that are next in order and ready, with their keys. Waits while too many are pending.
+
+        Raises:
+            StorageError: a worker process ended.
+        """
+        self._keys.append(key)
         self._texts.append(text)
         self._characters += len(text)
         if len(self._texts) < self._batch and self._characters < BATCH_CHARACTERS:
@@ -69,80 +87,75 @@ class WorkerPool(Generic[T, A]):
         if self._jobs > 1 and not self._workers:
             self._start()
         self._close_batch()
-        while len(self._unanswered) - len(self._answers) > _AHEAD * len(self._workers):
-            self._pass_on(wait=True)
-        return self._in_order()
+        while len(self._pending) - len(self._results) > _AHEAD * len(self._workers):
+            self._exchange(wait=True)
+        return self._take_ordered()
 
-    def finish(self) -> list[tuple[T, A]]:
-        """The rest of the answers. More texts may follow."""
-        return list(self.rest())
-
-    def rest(self) -> Iterator[tuple[T, A]]:
-        """The same, each as soon as it and those before are there."""
+    def drain(self) -> Iterator[tuple[T, R]]:
+        """The results of all texts added so far, each as soon as it is next in order. More texts may follow."""
         if self._texts:
             self._close_batch()
-        while self._unanswered:
-            if self._first not in self._answers:
-                self._pass_on(wait=True)
-            yield from self._in_order()
+        while self._pending:
+            if self._first not in self._results:
+                self._exchange(wait=True)
+            yield from self._take_ordered()
 
     def _close_batch(self) -> None:
-        """Have the texts answered that are there."""
-        number, texts = self._first + len(self._unanswered), self._texts
-        self._unanswered.append(self._items)
-        self._items, self._texts, self._characters = [], [], 0
+        number, texts = self._first + len(self._pending), self._texts
+        self._pending.append(self._keys)
+        self._keys, self._texts, self._characters = [], [], 0
         if self._workers:
             self._queue.append((number, texts))
-            self._pass_on(wait=False)
+            self._exchange(wait=False)
         else:
-            self._answers[number] = self._answer(texts)
+            self._results[number] = self._work(texts)
 
     def _start(self) -> None:
         for _ in range(self._jobs):
             others = [worker.connection for worker in self._workers]
-            self._workers.append(Worker(self._answer, others))
+            self._workers.append(_Worker(self._work, others))
 
-    def _pass_on(self, *, wait: bool) -> None:
-        """Give batches to processes that can take one, and take what they have answered."""
+    def _exchange(self, *, wait: bool) -> None:
+        """Send batches to workers that have room, and receive what they have finished."""
         for worker in sorted(self._workers, key=lambda worker: len(worker.numbers)):
             while self._queue and len(worker.numbers) < _BATCHES_PER_WORKER:
                 worker.send(*self._queue.popleft())
         busy = {worker.connection: worker for worker in self._workers if worker.numbers}
         for ready in connection.wait(list(busy), None if wait else 0):
-            number, answers = busy[ready].receive()  # type: ignore[index]
-            self._answers[number] = answers
+            number, results = busy[ready].receive()  # type: ignore[index]
+            self._results[number] = results
 
-    def _in_order(self) -> list[tuple[T, A]]:
-        done: list[tuple[T, A]] = []
-        while self._first in self._answers:
-            done += zip(self._unanswered.popleft(), self._answers.pop(self._first), strict=True)
+    def _take_ordered(self) -> list[tuple[T, R]]:
+        done: list[tuple[T, R]] = []
+        while self._first in self._results:
+            done += zip(self._pending.popleft(), self._results.pop(self._first), strict=True)
             self._first += 1
         return done
 
 
-def parallel_map(work: Callable[[I], A], items: Iterable[I], *, jobs: int) -> Iterator[A]:
-    """What `work` makes of items that are a lot of work each, in order, while items still come. Where a process is gone
-    before its work is done, that is a StorageError.
+def parallel_map(work: Callable[[I], R], items: Iterable[I], *, jobs: int) -> Iterator[R]:
+    """`work` of each item, in order, while items are still being produced. For items that are a lot of work each.
 
-    The same on a cluster is `lstmctl.cluster`.
+    Raises:
+        StorageError: a worker process ended.
     """
-    with WorkerPool[None, A](_MapBatch(work), jobs=jobs, batch=1) as bulk:
+    with WorkerPool[None, R](partial(_apply_each, work), jobs=jobs, batch=1) as pool:
         for item in items:
-            yield from (answer for _, answer in bulk.put(None, item))
-        yield from (answer for _, answer in bulk.rest())
+            yield from (result for _, result in pool.put(None, item))
+        yield from (result for _, result in pool.drain())
 
 
-def map_texts(each: ParallelMap, answer: Callable[[list[Any]], list[A]], texts: Sequence[str]) -> list[A]:
-    """The answers to texts that are all there, by whatever has the work done: `each` with its jobs, or a cluster."""
-    batches = list(_batches(texts))
-    if len(batches) <= 1:  # sooner done than given away
-        return answer(list(texts))
-    answered: dict[int, list[A]] = dict(each(_Numbered(answer), batches))
-    return [one for start, _ in batches for one in answered[start]]
+def map_texts(run: ParallelMap, work: Callable[[list[Any]], list[R]], texts: Sequence[str]) -> list[R]:
+    """`work`, a function from a list of texts to a list of results, of all texts: in batches, by way of `run`."""
+    batches = list(_split(texts))
+    if len(batches) <= 1:  # done sooner than handed over
+        return work(list(texts))
+    results: dict[int, list[R]] = dict(run(partial(_apply_numbered, work), batches))
+    return [result for start, _ in batches for result in results[start]]
 
 
-def _batches(texts: Sequence[str]) -> Iterator[tuple[int, Sequence[str]]]:
-    """The texts in batches, each with the place of its first."""
+def _split(texts: Sequence[str]) -> Iterator[tuple[int, Sequence[str]]]:
+    """The texts in batches, each with the index of its first."""
     start = size = 0
     for stop, text in enumerate(texts, start=1):
         size += len(text)
@@ -151,86 +164,75 @@ def _batches(texts: Sequence[str]) -> Iterator[tuple[int, Sequence[str]]]:
             start, size = stop, 0
 
 
-class _Numbered(Generic[A]):
-    """A function of texts, for numbered ones."""
-
-    def __init__(self, answer: Callable[[list[Any]], list[A]]) -> None:
-        self._answer = answer
-
-    def __call__(self, batch: tuple[int, list[str]]) -> tuple[int, list[A]]:
-        return batch[0], self._answer(batch[1])
+# Not closures: a worker that is not forked is sent its function by pickle.
 
 
-class _MapBatch(Generic[I, A]):
-    """A function of lists made of one of items; a class, because a process that is not forked is sent it."""
-
-    def __init__(self, work: Callable[[I], A]) -> None:
-        self._work = work
-
-    def __call__(self, items: list[I]) -> list[A]:
-        return [self._work(item) for item in items]
+def _apply_numbered(work: Callable[[list[Any]], list[R]], batch: tuple[int, list[str]]) -> tuple[int, list[R]]:
+    return batch[0], work(batch[1])
 
 
-class Worker(Generic[A]):
-    """A process that answers batches; `numbers` are of those it has."""
+def _apply_each(work: Callable[[I], R], items: list[I]) -> list[R]:
+    return [work(item) for item in items]
 
-    def __init__(self, answer: Callable[[list[Any]], list[A]], others: list[Connection]) -> None:
-        forked = sys.platform == "linux"  # macOS forbids a fork to use its own libraries
+
+class _Worker(Generic[R]):
+    """A process that works on batches; `numbers` are those it has been sent and has not returned."""
+
+    def __init__(self, work: Callable[[list[Any]], list[R]], others: list[Connection]) -> None:
+        forked = sys.platform == "linux"  # macOS does not let a forked process use its system libraries
         context = get_context("fork") if forked else get_context("spawn")
         self.connection, theirs = context.Pipe()
         self.numbers: deque[int] = deque()
         inherited = [*others, self.connection] if forked else []
-        arguments = (answer, theirs, inherited)
-        self._process = context.Process(target=_answer_batches, args=arguments, daemon=True)
+        self._process = context.Process(target=_run_worker, args=(work, theirs, inherited), daemon=True)
         self._process.start()
         theirs.close()
 
     def send(self, number: int, texts: list[Any]) -> None:
-        """Give it a batch."""
         self.numbers.append(number)
         try:
             self.connection.send(texts)
         except OSError as error:
-            raise self._gone() from error
+            raise self._lost() from error
 
-    def receive(self) -> tuple[int, list[A]]:
-        """The number of its oldest batch, and the answers."""
+    def receive(self) -> tuple[int, list[R]]:
+        """The number of its oldest batch, and the results."""
         try:
-            answers: list[A] = self.connection.recv()
+            results: list[R] = self.connection.recv()
         except (EOFError, OSError) as error:
-            raise self._gone() from error
-        return self.numbers.popleft(), answers
+            raise self._lost() from error
+        return self.numbers.popleft(), results
 
     def stop(self) -> None:
-        """End it, whatever it does: it has nothing to lose."""
+        """End it at once: it has nothing to lose."""
         self.connection.close()
         self._process.kill()
         self._process.join()
 
-    def _gone(self) -> StorageError:
+    def _lost(self) -> StorageError:
         self._process.join(1)
         status = self._process.exitcode
         return StorageError(
-            f"a process that answered texts is gone (status {status})", hint="was memory short? -j 1 takes less"
+            f"a worker process ended unexpectedly (status {status})", hint="if memory ran out, -j 1 needs less"
         )
 
 
-def _answer_batches(answer: Callable[[list[Any]], list[A]], pipe: Connection, inherited: list[Connection]) -> None:
-    """The whole life of a worker: until the other end of the pipe is closed, which happens however its parent ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the parent ends the others
+def _run_worker(work: Callable[[list[Any]], list[R]], pipe: Connection, inherited: list[Connection]) -> None:
+    """The life of a worker: until the other end of the pipe closes, which happens however its parent ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes; the parent ends the others
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
-    for other in inherited:  # or it would itself hold open what shall close when the parent ends
+    for other in inherited:  # left open, they would keep pipes open that must close when the parent ends
         other.close()
     batches: SimpleQueue[list[Any] | None] = SimpleQueue()
-    # Taken off the pipe while the batch before is answered: nobody waits for anyone who waits for him.
-    Thread(target=_take, args=(pipe, batches), daemon=True).start()
+    # A thread reads the pipe during the work on the batch before, so that parent and worker never both wait to write.
+    Thread(target=_receive_batches, args=(pipe, batches), daemon=True).start()
     with suppress(OSError):
         while (texts := batches.get()) is not None:
-            pipe.send(answer(texts))
+            pipe.send(work(texts))
 
 
-def _take(pipe: Connection, batches: "SimpleQueue[list[Any] | None]") -> None:
+def _receive_batches(pipe: Connection, batches: "SimpleQueue[list[Any] | None]") -> None:
     with suppress(EOFError, OSError):
         while True:
             batches.put(pipe.recv())

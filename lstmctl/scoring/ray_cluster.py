@@ -1,11 +1,10 @@
-"""Work on several machines, or on this one, by way of Ray: the only module that knows it. Extra `ray`.
+"""`parallel_map` on a Ray cluster of several machines, or of this one. The only module that imports Ray (extra `ray`).
 
-It does what `bulk.each` does with processes of one machine. Each process of the cluster is sent the work (for
-predictions: the model) once, and items one after another. If a process or a machine is lost, Ray gives its item to
-another, at most three times; so work must be such that doing it twice does no harm.
+Each process of the cluster is sent the work (for predictions: the model) once, and then items one after another. If a
+process or a machine is lost, Ray gives its item to another, at most three times, so doing work twice must do no harm.
 
-Ray's tasks are used rather than Ray Data: items are pieces of files that the package's own reader reads, so that rows
-are read, numbered and refused as everywhere else, and a process needs neither pandas nor a whole block in memory.
+Ray's tasks are used rather than Ray Data: items are chunks of files that the package's own reader reads, so rows are
+numbered and rejected as everywhere else, and a process needs neither pandas nor a whole block in memory.
 """
 
 import os
@@ -18,35 +17,35 @@ from typing import Any, TypeVar
 from lstmctl.errors import LstmctlError, MissingExtra, NotFound, StorageError
 from lstmctl.scoring.pool import ParallelMap
 
-A = TypeVar("A")
+R = TypeVar("R")
 I = TypeVar("I")  # noqa: E741
 
-_ITEMS_PER_CPU = 2  # items for each process of the cluster: one to work on, and the next one
-_STORE_BYTES = 2**28  # shared memory of a local cluster: it holds the work, and items and answers on their way
+_ITEMS_PER_CPU = 2  # one that a process works on, and the next one
+_STORE_BYTES = 2**28  # shared memory of a local cluster, for the work and for items and results in transit
 _POLL = 0.5  # seconds
 _CONNECT = 10.0  # seconds
 
 
 @contextmanager
-def connected(address: str | None, *, jobs: int | None) -> Iterator[ParallelMap]:
-    """A function like `bulk.each`, but without order, that works on the cluster at `address`; on one that is started on
-    this machine, and ended with the context, if that is None and RAY_ADDRESS is not set.
+def connect(address: str | None, *, jobs: int | None) -> Iterator[ParallelMap]:
+    """A function like `parallel_map`, but with results in any order, that works on the cluster at `address`.
 
-    `jobs` is how many items are worked on at a time; None: as many as the cluster has cores.
+    With `address` None it is the one of RAY_ADDRESS; without that, one that is started on this machine and ends with
+    the context. `jobs` is how many items are worked on at a time; None: as many as the cluster has cores.
 
     Raises:
-        MissingExtra: Ray is not installed. NotFound: there is no cluster. StorageError: it cannot be used, or, later,
-        an item failed more than three times.
+        MissingExtra: Ray is not installed. NotFound: there is no cluster, or it cannot be used. StorageError, later: an
+        item failed more than three times.
     """
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nobody is told that this was run
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # or Ray warns of a change to come
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # send no statistics
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # or Ray warns of a future change
     try:
         import ray
     except ModuleNotFoundError:
         raise MissingExtra("ray", extra="ray") from None
     address = address or os.environ.get("RAY_ADDRESS") or "local"
     if ":" in address:
-        _see_whether_it_listens(address)
+        _check_listening(address)
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
     if address == "local":
         options |= {"num_cpus": jobs, "include_dashboard": False, "object_store_memory": _STORE_BYTES}
@@ -62,8 +61,8 @@ def connected(address: str | None, *, jobs: int | None) -> Iterator[ParallelMap]
         ray.shutdown()
 
 
-def _see_whether_it_listens(address: str) -> None:
-    """Ray itself would try for a quarter of an hour."""
+def _check_listening(address: str) -> None:
+    """Fail at once where Ray itself would try for a quarter of an hour."""
     host, _, port = address.removeprefix("ray://").rpartition(":")
     try:
         socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECT).close()
@@ -73,52 +72,53 @@ def _see_whether_it_listens(address: str) -> None:
         raise NotFound(message, hint="ray start --head prints the address of the cluster it starts") from error
 
 
-def _parallel_map(ray: Any, work: Callable[[I], A], items: Iterable[I], *, jobs: int | None) -> Iterator[A]:
+def _parallel_map(ray: Any, work: Callable[[I], R], items: Iterable[I], *, jobs: int | None) -> Iterator[R]:
     call = ray.remote(num_cpus=1, max_retries=3, scheduling_strategy="SPREAD")(_call)
     shipped = ray.put(work)
-    left, waiting = iter(items), list[Any]()
+    remaining, running = iter(items), list[Any]()
     while True:
-        # Asked anew each time: clusters grow and shrink.
+        # Asked each time, because clusters grow and shrink.
         slots = jobs or _ITEMS_PER_CPU * max(1, int(ray.cluster_resources().get("CPU", 1)))
-        while len(waiting) < slots and (item := next(left, None)) is not None:
-            waiting.append(call.remote([shipped], shipped.hex(), item, version("lstmctl")))
-        if not waiting:
+        while len(running) < slots and (item := next(remaining, None)) is not None:
+            running.append(call.remote([shipped], shipped.hex(), item, version("lstmctl")))
+        if not running:
             return
-        done, waiting = ray.wait(waiting, timeout=_POLL)
-        for answered in done:
-            yield _answer(ray, answered)
+        done, running = ray.wait(running, timeout=_POLL)
+        for task in done:
+            yield _get_result(ray, task)
 
 
-def _answer(ray: Any, answered: Any) -> Any:
+def _get_result(ray: Any, task: Any) -> Any:
     try:
-        return ray.get(answered)
+        return ray.get(task)
     except ray.exceptions.RayTaskError as error:  # raised by the work itself
         if isinstance(error.cause, LstmctlError):
             raise error.cause from error
         raise
     except ray.exceptions.RayError as error:
         raise StorageError(
-            f"a process of the cluster is gone, and so were those that tried again: {_first_line(error)}",
-            hint="was memory short? what is done is kept; the same command goes on",
+            f"a process of the cluster was lost, and so were its retries: {_first_line(error)}",
+            hint="if memory ran out, use fewer processes per machine; finished chunks are kept, and the same command "
+            "continues",
         ) from error
 
 
-_works: dict[str, Any] = {}  # in a process of the cluster: what it was sent
+_work_by_name: dict[str, Any] = {}  # in a process of the cluster: what it was sent
 
 
 def _call(shipped: list[Any], name: str, item: Any, expected: str) -> Any:
-    """In a process of the cluster. `shipped` is in a list, so that Ray hands over a reference and not all of it."""
+    """Runs in a process of the cluster. `shipped` is in a list, so that Ray passes a reference instead of the value."""
     if (installed := version("lstmctl")) != expected:
         raise StorageError(
             f"a machine of the cluster has lstmctl {installed}, not {expected}",
-            hint=f"pip install lstmctl=={expected}, on all of them",
+            hint=f"pip install lstmctl=={expected} on every machine",
         )
-    if name not in _works:
+    if name not in _work_by_name:
         import ray
 
-        _works.clear()
-        _works[name] = ray.get(shipped[0])
-    return _works[name](item)
+        _work_by_name.clear()
+        _work_by_name[name] = ray.get(shipped[0])
+    return _work_by_name[name](item)
 
 
 def _first_line(error: BaseException) -> str:

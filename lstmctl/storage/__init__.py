@@ -1,1 +1,1 @@
-"""."""
+"""Durable writes, careful reads and locks; nothing about models."""

@@ -1,15 +1,10 @@
-"""The system calls by which the disk is changed and files are read. Tests replace those of `system` to record, fail or
-kill.
+"""Durable writing and careful reading: all data that must last is written through this module.
 
-`filesystem` and `locks` make no others.
+A file or directory is written in full and flushed to disk (fsync) before one rename gives it its name; then the
+directory that holds the name is flushed. So a name refers to complete data after a crash at any moment.
 
-Durable writing and careful reading: whatever lasts is written through this module.
-
-A file or folder is written in full and flushed to the disk (fsync) before it gets its name by one rename; then the
-folder that holds the name is flushed. So a name leads to something whole after a crash at any moment.
-
-Work below a folder goes through its open descriptor and follows no link, so nothing that others plant or swap there
-leads outside.
+Work inside a directory uses its open descriptor and follows no links, so nothing that another user plants or swaps
+there leads outside.
 """
 
 import errno
@@ -20,14 +15,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from types import TracebackType
 from typing import IO, Self
 
 from lstmctl.errors import CannotCreate, Rejected, from_os_error
 
+SAFE = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # follow no links, do not wait for a pipe, close in children
+_COPY_BYTES = 2**20  # bytes copied at a time
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_NO_HARD_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
+
 
 class System:
-    """One attribute a call."""
+    """The system calls that change the disk or read files. `storage` makes no others; tests replace those of `system`
+    to record them, to let them fail, or to simulate a kill.
+    """
 
     open = staticmethod(os.open)
     read = staticmethod(os.read)
@@ -57,27 +59,20 @@ class System:
 system = System()
 
 
-SAFE = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # no links, no waiting for a pipe's other end, none for children
-_COPY_BYTES = 2**20  # bytes that are copied at a time
-_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-_NO_HARD_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
-
-
 @contextmanager
 def os_errors(action: str, *, needed: int | None = None) -> Iterator[None]:
-    """Turn operating-system errors met while doing `action` ("write /x/y"), which takes `needed` bytes, into ours."""
+    """Translate operating-system errors met while doing `action` ("write /x/y"), which takes `needed` bytes of disk."""
     try:
         yield
     except OSError as error:
-        ours = from_os_error(error, action)
+        translated = from_os_error(error, action)
         if needed is not None and error.errno in (errno.ENOSPC, errno.EDQUOT):
-            ours.hint = f"{needed:,} bytes are needed; free some space and try again"
-        raise ours from error
+            translated.hint = f"{needed:,} bytes are needed; free some space and try again"
+        raise translated from error
 
 
 class Directory:
-    """An open folder. Its methods raise OSError, for `os_errors` to translate, and where it says so our own errors."""
+    """An open directory. Methods raise OSError, for `os_errors` to translate, and LstmctlErrors where they say so."""
 
     def __init__(self, descriptor: int, path: Path) -> None:
         self.descriptor = descriptor
@@ -85,39 +80,37 @@ class Directory:
 
     @classmethod
     def open(cls, path: Path, *inside: str) -> Self:
-        """The folder `path`, links followed, and from there on into `inside`, where none is followed."""
-        folder = cls(system.open(path, _DIRECTORY), path)
+        """The directory `path`, following links, and from there the subdirectories `inside`, following none."""
+        directory = cls(system.open(path, _DIRECTORY), path)
         for name in inside:
-            with folder:
-                folder = folder.enter(name)
-        return folder
+            with directory:
+                directory = directory.enter(name)
+        return directory
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         os.close(self.descriptor)
 
     def enter(self, name: str) -> Self:
-        """The folder of that name in this one."""
+        """The subdirectory `name`, opened."""
         descriptor = system.open(name, _DIRECTORY | os.O_NOFOLLOW, dir_fd=self.descriptor)
         return type(self)(descriptor, self.path / name)
 
     def names(self) -> list[str]:
-        """What is in the folder, sorted."""
+        """The names in the directory, sorted."""
         return sorted(os.listdir(self.descriptor))
 
     def status(self, name: str) -> os.stat_result:
-        """What `name` is; of a link, the link itself."""
+        """The stat of an entry; for a link, of the link itself."""
         return os.stat(name, dir_fd=self.descriptor, follow_symlinks=False)
 
     def read(self, name: str, *, limit: int) -> bytes:
-        """A regular file of at most `limit` bytes, read once.
+        """The content of a regular file of at most `limit` bytes.
 
         Raises:
-            FileNotFoundError: there is none. Rejected: it is something else, or larger. PermissionDenied, StorageError.
+            FileNotFoundError. Rejected: not a regular file, or larger. PermissionDenied, StorageError.
         """
         try:
             descriptor = system.open(name, os.O_RDONLY | SAFE, dir_fd=self.descriptor)
@@ -125,7 +118,7 @@ class Directory:
             raise
         except OSError as error:
             if error.errno in (errno.ELOOP, errno.ENXIO, errno.EOPNOTSUPP):  # a link or a socket
-                raise Rejected(f"{name} is not a regular file", hint="put a copy of it there") from error
+                raise _not_regular(name) from error
             raise from_os_error(error, f"read {self.path / name}") from error
         with os_errors(f"read {self.path / name}"):
             try:
@@ -134,7 +127,7 @@ class Directory:
                 os.close(descriptor)
 
     def write(self, name: str, data: bytes | IO[bytes], *, mode: int = 0o666) -> None:
-        """Make a new file; its content is on the disk when this returns. For its name, `sync`."""
+        """Create a file. Its content is on disk when this returns; its name is after `sync`."""
         descriptor = system.open(name, _CREATE, mode, dir_fd=self.descriptor)
         try:
             _write(descriptor, data)
@@ -143,24 +136,20 @@ class Directory:
             system.close(descriptor)
 
     def sync(self) -> None:
-        """Flush the names in this folder to the disk."""
+        """Flush the names in this directory to disk."""
         try:
             system.fsync(self.descriptor)
         except OSError as error:
-            if error.errno != errno.EINVAL:  # said by file systems that cannot flush folders, and need not
+            if error.errno != errno.EINVAL:  # file systems that cannot flush directories, and need not
                 raise
 
     def make(self, name: str) -> None:
-        """Make a folder in this one, unless it is there."""
+        """Make a subdirectory unless it exists."""
         with suppress(FileExistsError):
             system.mkdir(name, dir_fd=self.descriptor)
 
     def rename(self, name: str, target: "Directory", new_name: str) -> None:
-        """Move something of this folder to `target`.
-
-        Raises:
-            FileExistsError: a folder is moved, and there is one already that is not empty.
-        """
+        """Move an entry to `target`. FileExistsError: it is a directory, and a non-empty one has the new name."""
         try:
             system.rename(name, new_name, src_dir_fd=self.descriptor, dst_dir_fd=target.descriptor)
         except OSError as error:
@@ -169,23 +158,23 @@ class Directory:
             raise
 
     def remove(self, name: str) -> None:
-        """Remove a file, or a folder with all that is in it; what is gone already is fine. No link is followed."""
+        """Remove a file, or a directory with its content, if it exists. Follows no links."""
         with suppress(FileNotFoundError):
             if stat.S_ISDIR(self.status(name).st_mode):
-                with self.enter(name) as inner:
-                    for each in inner.names():
-                        inner.remove(each)
+                with self.enter(name) as subdirectory:
+                    for entry in subdirectory.names():
+                        subdirectory.remove(entry)
                 system.rmdir(name, dir_fd=self.descriptor)
             else:
                 system.unlink(name, dir_fd=self.descriptor)
 
 
 def write_file(path: Path, data: bytes | IO[bytes], *, force: bool = False) -> None:
-    """Write a file whole or not at all; devices and pipes are simply written to. Of an open file, all its content.
+    """Write a complete file or none; an open file is copied from its start. Devices and pipes are written to directly.
 
     Raises:
-        CannotCreate: the file exists and `force` is not given, or there is no such folder.
-        PermissionDenied, StorageError: from the operating system.
+        CannotCreate: the file exists and `force` is false, or its directory does not exist.
+        PermissionDenied, StorageError.
     """
     with os_errors(f"write {path}", needed=_size(data)):
         mode = path.stat().st_mode if path.exists() else None
@@ -195,32 +184,32 @@ def write_file(path: Path, data: bytes | IO[bytes], *, force: bool = False) -> N
         if mode is not None and stat.S_ISDIR(mode):
             raise CannotCreate(f"{path} is a folder", hint="name a file in it")
         if mode is not None and not force:
-            raise CannotCreate(f"{path} exists", hint="--force overwrites it")
-        target = Path(os.path.realpath(path))  # a link stays, and what it leads to is written
+            raise _exists(path)
+        target = Path(os.path.realpath(path))  # a link stays; the file it points to is written
         if not target.parent.is_dir():
             raise CannotCreate(f"there is no folder {target.parent}", hint=f"mkdir -p '{target.parent}'")
-        with Directory.open(target.parent) as folder:
-            _write_whole(folder, target.name, data, mode=stat.S_IMODE(mode or 0o666), force=force)
+        with Directory.open(target.parent) as directory:
+            _write_atomically(directory, target.name, data, mode=stat.S_IMODE(mode or 0o666), force=force)
 
 
-def _write_whole(folder: Directory, name: str, data: bytes | IO[bytes], *, mode: int, force: bool) -> None:
+def _write_atomically(directory: Directory, name: str, data: bytes | IO[bytes], *, mode: int, force: bool) -> None:
     temporary = f".lstmctl-{os.urandom(8).hex()}.tmp"
     try:
-        folder.write(temporary, data, mode=mode)
-        if force or not _link(folder, temporary, name):
-            folder.rename(temporary, folder, name)
-        folder.sync()
+        directory.write(temporary, data, mode=mode)
+        if force or not _link(directory, temporary, name):
+            directory.rename(temporary, directory, name)
+        directory.sync()
     finally:
         with suppress(OSError):
-            system.unlink(temporary, dir_fd=folder.descriptor)
+            system.unlink(temporary, dir_fd=directory.descriptor)
 
 
-def _link(folder: Directory, temporary: str, name: str) -> bool:
-    """Give the file its name unless that is taken, which a rename cannot; False where there are no hard links."""
+def _link(directory: Directory, temporary: str, name: str) -> bool:
+    """Name the file unless the name is taken, which rename cannot do; False if there are no hard links here."""
     try:
-        system.link(temporary, name, src_dir_fd=folder.descriptor, dst_dir_fd=folder.descriptor)
+        system.link(temporary, name, src_dir_fd=directory.descriptor, dst_dir_fd=directory.descriptor)
     except FileExistsError as error:
-        raise CannotCreate(f"{folder.path / name} exists", hint="--force overwrites it") from error
+        raise _exists(directory.path / name) from error
     except OSError as error:
         if error.errno in _NO_HARD_LINKS:
             return False
@@ -239,10 +228,10 @@ def _write_into(path: Path, data: bytes | IO[bytes]) -> None:
 def _write(descriptor: int, data: bytes | IO[bytes]) -> None:
     if not isinstance(data, bytes):
         data.seek(0)
-    for piece in [data] if isinstance(data, bytes) else iter(partial(data.read, _COPY_BYTES), b""):
-        rest = memoryview(piece)
-        while rest:
-            rest = rest[system.write(descriptor, rest) :]
+    for chunk in [data] if isinstance(data, bytes) else iter(partial(data.read, _COPY_BYTES), b""):
+        unwritten = memoryview(chunk)
+        while unwritten:
+            unwritten = unwritten[system.write(descriptor, unwritten) :]
 
 
 def _size(data: bytes | IO[bytes]) -> int:
@@ -252,15 +241,22 @@ def _size(data: bytes | IO[bytes]) -> int:
 def _read(descriptor: int, name: str, limit: int) -> bytes:
     status = os.fstat(descriptor)
     if not stat.S_ISREG(status.st_mode):
-        raise Rejected(f"{name} is not a regular file", hint="put a copy of it there")
+        raise _not_regular(name)
     if status.st_size > limit:
-        raise Rejected(
-            f"{name} has {status.st_size:,} bytes; at most {limit:,} make sense", hint="is it the right file?"
-        )
-    pieces, left = [], status.st_size
-    while left and (piece := system.read(descriptor, left)):
-        pieces.append(piece)
-        left -= len(piece)
+        message = f"{name} has {status.st_size:,} bytes, over the limit of {limit:,}"
+        raise Rejected(message, hint="check that it is the right file")
+    chunks, left = [], status.st_size
+    while left and (chunk := system.read(descriptor, left)):
+        chunks.append(chunk)
+        left -= len(chunk)
     if left:
         raise Rejected(f"{name} became shorter while it was read", hint="try again")
-    return b"".join(pieces)
+    return b"".join(chunks)
+
+
+def _exists(path: Path) -> CannotCreate:
+    return CannotCreate(f"{path} exists", hint="--force overwrites it")
+
+
+def _not_regular(name: str) -> Rejected:
+    return Rejected(f"{name} is not a regular file", hint="replace it with a regular file")

@@ -1,7 +1,7 @@
-"""Locks between processes: files that are locked while work is done and never removed.
+"""Locks between processes: lock files that are held during work and never removed.
 
-The system frees a lock when its holder ends, however it ends. On network file systems a lock can fail or mean nothing;
-then work may be done twice, but what is written stays whole, because one rename alone decides what is there.
+The system releases a lock when its holder ends, however it ends. On network file systems locks can fail or have no
+effect; then work may be done twice, but data stays complete, because each change takes effect by one rename.
 """
 
 import errno
@@ -14,21 +14,21 @@ from contextlib import contextmanager, suppress
 from lstmctl.errors import Busy
 from lstmctl.storage.filesystem import SAFE, Directory, system
 
+POLL = 0.02  # seconds between two attempts
 _NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
-POLL = 0.02  # seconds between two tries
 
 
 @contextmanager
-def lock(folder: Directory, name: str, *, timeout: float, what: str) -> Iterator[None]:
-    """Hold the lock file `name`, made if need be. `what` says to whoever waits in vain what is held.
+def lock(directory: Directory, name: str, *, timeout: float, what: str) -> Iterator[None]:
+    """Hold the lock file `name`, created if needed. `what` begins the error message: "imdb is being changed".
 
     Raises:
-        Busy: another holds it for `timeout` seconds. OSError.
+        Busy: another process holds it for `timeout` seconds. OSError.
     """
     deadline = time.monotonic() + timeout
-    while (descriptor := _try(folder, name, os.O_CREAT)) is None:
+    while (descriptor := _try_lock(directory, name, os.O_CREAT)) is None:
         if time.monotonic() >= deadline:
-            raise Busy(f"{what} by another process", hint="try again when that is done; nothing needs to be removed")
+            raise Busy(f"{what} by another process", hint="try again when it has finished; do not remove lock files")
         time.sleep(POLL)
     try:
         yield
@@ -37,21 +37,21 @@ def lock(folder: Directory, name: str, *, timeout: float, what: str) -> Iterator
 
 
 @contextmanager
-def left_behind(folder: Directory, name: str) -> Iterator[bool]:
-    """Hold the lock file of an owner that is gone. False: the owner lives, or nobody can tell."""
-    descriptor = _try(folder, name, 0)
+def lock_abandoned(directory: Directory, name: str) -> Iterator[bool]:
+    """Hold the lock file of a process that ended. False: the process lives, or locks have no effect here."""
+    descriptor = _try_lock(directory, name, 0)
     try:
-        # If another descriptor gets what this one holds, locks mean nothing on this file system.
-        yield descriptor is not None and held(folder, name)
+        # If a second descriptor can lock what this one holds, locks have no effect on this file system.
+        yield descriptor is not None and is_locked(directory, name)
     finally:
         if descriptor is not None:
             os.close(descriptor)
 
 
-def held(folder: Directory, name: str) -> bool:
-    """Whether someone holds the lock file. Makes and writes nothing."""
+def is_locked(directory: Directory, name: str) -> bool:
+    """Whether a process holds the lock file. Writes nothing."""
     try:
-        descriptor = system.open(name, os.O_RDONLY | SAFE, dir_fd=folder.descriptor)
+        descriptor = system.open(name, os.O_RDONLY | SAFE, dir_fd=directory.descriptor)
     except FileNotFoundError:
         return False
     try:
@@ -60,27 +60,27 @@ def held(folder: Directory, name: str) -> bool:
         os.close(descriptor)
 
 
-def _try(folder: Directory, name: str, create: int) -> int | None:
-    """The descriptor that holds the lock, or None: someone else has it, or the file was just replaced."""
-    descriptor = system.open(name, os.O_RDWR | create | SAFE, 0o666, dir_fd=folder.descriptor)
+def _try_lock(directory: Directory, name: str, create: int) -> int | None:
+    """The descriptor that holds the lock; None if another process holds it or the file was just replaced."""
+    descriptor = system.open(name, os.O_RDWR | create | SAFE, 0o666, dir_fd=directory.descriptor)
     locked = False
     try:
-        locked = _flock(descriptor, fcntl.LOCK_EX) and _same(folder, name, descriptor)
+        locked = _flock(descriptor, fcntl.LOCK_EX) and _is_named(directory, name, descriptor)
     finally:
         if not locked:
             os.close(descriptor)
     return descriptor if locked else None
 
 
-def _same(folder: Directory, name: str, descriptor: int) -> bool:
-    """Whether the name still leads to the open file: a lock on a file that has no name guards nothing."""
+def _is_named(directory: Directory, name: str, descriptor: int) -> bool:
+    """Whether the name still refers to the open file: a lock on a file without a name protects nothing."""
     with suppress(FileNotFoundError):
-        return os.path.samestat(folder.status(name), os.fstat(descriptor))
+        return os.path.samestat(directory.status(name), os.fstat(descriptor))
     return False
 
 
 def _flock(descriptor: int, kind: int) -> bool:
-    """Lock without waiting; False if someone else has it."""
+    """Lock without waiting; False if another process holds the lock."""
     try:
         system.flock(descriptor, kind | fcntl.LOCK_NB)
     except BlockingIOError:

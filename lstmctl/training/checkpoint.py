@@ -36,7 +36,7 @@ def save(fitting: Fit, run: TrainingRun, card: ModelCard) -> None:
         fitting.done,
         files,
         state=state.to_dict(),
-        optimizer=tensors.pack(optimizer_slots, _shapes(optimizer_slots), most=_MAX_VALUE),
+        optimizer=tensors.pack(optimizer_slots, _shapes(optimizer_slots), maximum=_MAX_VALUE),
         keep=_steps_to_keep(fitting),
     )
 
@@ -95,7 +95,7 @@ def _load(fitting: Fit, path: Path) -> None:
     shapes = _shapes(fitting.optimizer_arrays())
     try:
         state = TrainingState.from_dict(values, model.history())
-        optimizer = tensors.unpack(runs.read_optimizer(path, limit=tensors.limit(shapes)), shapes, most=_MAX_VALUE)
+        optimizer = tensors.unpack(runs.read_optimizer(path, limit=tensors.limit(shapes)), shapes, maximum=_MAX_VALUE)
     except ValueError as error:
         raise Rejected(f"{path} cannot be used: it {error}", hint="start a new run without --resume") from error
     fitting.restore(state, model.weights(), optimizer)

@@ -1,7 +1,7 @@
-"""What explaining costs: `python tests/benchmarks/explanation.py`, with a model in the registry.
+"""The cost of `predict --explain`: `python tests/benchmarks/explanation.py`, with a model in the registry.
 
-a sentence of 16 words   `predict --explain TEXT` against plain `predict TEXT`, whole processes, taking turns
-a review of 500 words    seconds of `predict --explain`
+Compares `predict --explain TEXT` with `predict TEXT` for a sentence of 16 words and a review of 500 words: whole
+processes in turns, medians.
 """
 
 import argparse

@@ -1,12 +1,11 @@
-"""How many small faults the tests notice: `python tests/benchmarks/mutation.py --mutants 40 model/lstm.py`.
+"""Mutation testing: `python tests/benchmarks/mutation.py --mutants 40 model/lstm.py`.
 
-A mutant is the program with one change of the kind that people make by mistake: < for <=, + for -, and for or, a
-condition turned round, a number one off, a call left out, nothing returned. Mutants are drawn by chance, the same
-for the same --seed, and a mutant is killed when the tests that belong to its module fail, or take ten times as long
-as they should. Prints each survivor as file:line and what was changed; some of them are no faults at all, such as
-another size of a buffer.
+A mutant is the program with one typical mistake: < for <=, + for -, and for or, a negated condition, a number off by
+one, a missing call, a missing return value. Mutants are sampled at random, the same for the same --seed. A mutant is
+killed when the tests of its module fail or take ten times as long as usual. Prints each survivor as file:line with the
+change; some survivors are equivalent programs, for example with another buffer size.
 
-Works on a copy; needs two minutes for ten mutants, more for `registry`.
+Works on a copy of the repository; takes two minutes for ten mutants, more for `registry`.
 """
 
 import argparse
@@ -22,7 +21,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-TESTS = {  # what a module's faults are to be noticed by
+TESTS = {  # module → the tests that should kill its mutants
     "model/lstm.py": ["tests/model/test_lstm.py"],
     "evaluation/metrics.py": ["tests/evaluation/test_metrics.py", "tests/evaluation/test_diagrams.py"],
     "evaluation/intervals.py": ["tests/evaluation/test_comparison.py", "tests/evaluation/test_bootstrap.py"],
@@ -37,8 +36,8 @@ COMPARISONS = {
 ARITHMETIC = {ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.FloorDiv, ast.Div: ast.Mult, ast.FloorDiv: ast.Mult}
 
 
-def changed(node):
-    """The node with a fault, or None if it has no room for one."""
+def mutate(node):
+    """A mutant of the node, or None if there is none."""
     node = copy.deepcopy(node)
     match node:
         case ast.Compare(ops=[operator]):
@@ -65,10 +64,10 @@ def changed(node):
 
 
 def mutants(source):
-    """(line, what was, what is, whole source) of every mutant of a module."""
+    """(line, old code, new code, complete source) of every mutant of a module."""
     tree = ast.parse(source)
     for parent in ast.walk(tree):
-        if isinstance(parent, ast.keyword) and parent.arg == "strict":  # of zip: a check, of what is so by construction
+        if isinstance(parent, ast.keyword) and parent.arg == "strict":  # of zip: a check that never fails
             continue
         for field, value in ast.iter_fields(parent):
             if field in ("annotation", "returns", "decorator_list", "keywords") and not isinstance(parent, ast.Call):
@@ -76,7 +75,7 @@ def mutants(source):
             places = [(value, number) for number in range(len(value))] if isinstance(value, list) else [(None, field)]
             for holder, place in places:
                 node = holder[place] if holder is not None else value
-                if not isinstance(node, ast.AST) or not hasattr(node, "lineno") or (other := changed(node)) is None:
+                if not isinstance(node, ast.AST) or not hasattr(node, "lineno") or (other := mutate(node)) is None:
                     continue
                 put(parent, holder, place, ast.copy_location(other, node))
                 yield node.lineno, ast.unparse(node), ast.unparse(other), ast.unparse(ast.fix_missing_locations(tree))
@@ -111,7 +110,7 @@ def passes(folder, tests, *, timeout):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("modules", nargs="*", default=list(TESTS))
-    parser.add_argument("--mutants", type=int, default=40, help="of each")
+    parser.add_argument("--mutants", type=int, default=40, help="for each module")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
@@ -121,13 +120,13 @@ def main():
         for module in arguments.modules:
             where = ROOT / "lstmctl" / module
             paths = sorted(where.rglob("*.py")) if where.is_dir() else [where]
-            found = [(path, *mutant) for path in paths for mutant in mutants(path.read_text())]
-            drawn = random.Random(arguments.seed).sample(found, min(arguments.mutants, len(found)))
+            candidates = [(path, *mutant) for path in paths for mutant in mutants(path.read_text())]
+            sample = random.Random(arguments.seed).sample(candidates, min(arguments.mutants, len(candidates)))
             started = time.monotonic()
             if not passes(folder, TESTS[module], timeout=3_600):
-                sys.exit(f"the tests of {module} fail without any fault")
+                sys.exit(f"the tests of {module} fail without a mutant")
             limit, killed = 10 * (time.monotonic() - started) + 10, 0
-            for path, line, was, now, source in drawn:
+            for path, line, was, now, source in sample:
                 target = folder / path.relative_to(ROOT)
                 target.write_text(source)
                 if passes(folder, TESTS[module], timeout=limit):
@@ -135,7 +134,7 @@ def main():
                 else:
                     killed += 1
                 shutil.copy(path, target)
-            print(f"{module}: {killed} of {len(drawn)} killed, of {len(found):,} possible", flush=True)
+            print(f"{module}: {killed} of {len(sample)} killed, of {len(candidates):,} possible", flush=True)
 
 
 if __name__ == "__main__":

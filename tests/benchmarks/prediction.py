@@ -1,13 +1,13 @@
-"""How fast texts are answered, beside Keras and ONNX Runtime, in one run: `python tests/benchmarks/prediction.py`.
+"""Speed of prediction compared with Keras and ONNX Runtime, in one run: `python tests/benchmarks/prediction.py`.
 
-Three questions, each with the peers taking turns and medians over the rounds:
+Three comparisons; the programs take turns, and medians over the rounds are printed:
 
-  end to end    reviews a second from a JSON Lines file to labels in a file, start of the program not counted: this
-                program with 1 process and with one a core; keras.Model.predict with TextVectorization, in batches of 32
-                (Keras's default) and 256
+  end to end    reviews per second from a JSON Lines file to labels in a file: this program, start-up included, with 1
+                process and with one per core; keras.Model.predict with TextVectorization, in batches of 32 (Keras's
+                default) and 256
   forward pass  word ids → probabilities: this program, and ONNX Runtime on the exported model, with 1 and with all
-                cores; ONNX Runtime gets padded batches, once as the texts come and once sorted by length
-  first answer  seconds until `predict TEXT` has answered, against a script that loads the .keras file and predicts
+                cores; ONNX Runtime gets padded batches, in the order of the texts and sorted by length
+  first text    seconds until `predict TEXT` is done, and of a script that loads the .keras file and predicts
 
 Needs the extra `onnx`, onnxruntime, and a model (`lstmctl train` makes one).
 """
@@ -59,7 +59,7 @@ def timed(function: Callable[[], object]) -> float:
 
 
 def compare(title: str, unit: str, candidates: dict[str, Callable[[], object]], rounds: int, amount: int = 0) -> None:
-    """Run all in turns and print medians; of `amount` things a second, or of seconds."""
+    """Run all in turns and print the medians of `amount` per second, or of seconds."""
     seconds: dict[str, list[float]] = {name: [] for name in candidates}
     for _ in range(rounds):
         for name, function in candidates.items():
@@ -98,7 +98,7 @@ def end_to_end(folder: ModelFolder, path: Path, keras_path: Path, rounds: int, a
     theirs(256)  # traces its functions
     compare(
         "end to end, start-up of lstmctl included, loading of Keras not",
-        "reviews a second",
+        "reviews per second",
         {
             f"lstmctl predict, {cores()} processes": lambda: ours(cores()),
             "lstmctl predict, 1 process": lambda: ours(1),
@@ -133,21 +133,21 @@ def forward_pass(folder: ModelFolder, texts: list[str], rounds: int) -> None:
         return batches
 
     sessions = {threads: session(threads) for threads in {1, cores()}}
-    as_they_come, sorted_ids = padded(ids, 32), padded(sorted(ids, key=len), 32)
+    in_order, sorted_ids = padded(ids, 32), padded(sorted(ids, key=len), 32)
 
     class ByIds(Classifier):
-        """Words are ids here already: the forward pass alone, through the same processes."""
+        """A classifier of word ids: only the forward pass, on the same worker processes."""
 
         def predict(self, texts, *, threshold=None):  # type: ignore[no-untyped-def,override]
             return self.probabilities(texts)
 
-    alone = ByIds.load(folder)
+    by_ids = ByIds(folder.card.config, folder.vocabulary(), folder.weights())
 
     def ours(jobs: int) -> None:
-        with WorkerPool[None, object](alone.predict, jobs=jobs) as bulk:
+        with WorkerPool[None, object](by_ids.predict, jobs=jobs) as pool:
             for text in ids:
-                bulk.put(None, text)  # type: ignore[arg-type]
-            bulk.finish()
+                pool.put(None, text)
+            list(pool.drain())
 
     def theirs(threads: int, batches: list[np.ndarray]) -> None:
         for batch in batches:
@@ -156,20 +156,18 @@ def forward_pass(folder: ModelFolder, texts: list[str], rounds: int) -> None:
     candidates: dict[str, Callable[[], object]] = {}
     for threads in sorted({1, cores()}, reverse=True):
         candidates[f"lstmctl, {threads} core(s)"] = partial(ours, threads)
-        candidates[f"ONNX Runtime, {threads} core(s), as they come"] = lambda threads=threads: theirs(
-            threads, as_they_come
-        )
+        candidates[f"ONNX Runtime, {threads} core(s), in order"] = lambda threads=threads: theirs(threads, in_order)
         candidates[f"ONNX Runtime, {threads} core(s), sorted"] = lambda threads=threads: theirs(threads, sorted_ids)
-    compare("forward pass, batches of 32 for ONNX Runtime", "reviews a second", candidates, rounds, len(ids))
+    compare("forward pass, batches of 32 for ONNX Runtime", "reviews per second", candidates, rounds, len(ids))
 
 
-def first_answer(folder: ModelFolder, keras_path: Path, words: Path, rounds: int) -> None:
+def first_text(folder: ModelFolder, keras_path: Path, words: Path, rounds: int) -> None:
     def run(*command: str) -> Callable[[], object]:
         return lambda: subprocess.run([sys.executable, *command], check=True, capture_output=True)
 
     text = "a great movie"
     compare(
-        "first answer",
+        "first text",
         "seconds",
         {
             "lstmctl predict TEXT": run("-m", "lstmctl", "predict", "-m", str(folder.path), text),
@@ -182,20 +180,20 @@ def first_answer(folder: ModelFolder, keras_path: Path, words: Path, rounds: int
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--texts", type=int, default=20_000, help="reviews of the data set imdb, repeated if need be")
+    parser.add_argument("--texts", type=int, default=20_000, help="reviews of the data set imdb, repeated if necessary")
     arguments = parser.parse_args()
     home = default_home(None, os.environ)
     folder = Registry(home).resolve(None)
     examples, _ = read_all(DataConfig(source="imdb"), home=home)
     texts = [examples[number % len(examples)].text for number in range(arguments.texts)]
     words = sum(min(len(tokenize(text)), folder.card.config.max_len) for text in texts) / len(texts)
-    print(f"{folder.reference}, {len(texts):,} reviews, {words:.0f} words read of each, {cores()} cores")
+    print(f"{folder.reference}, {len(texts):,} reviews, {words:.0f} words read per review, {cores()} cores")
     with tempfile.TemporaryDirectory() as temporary:
         path, keras_path, vocabulary = (Path(temporary, name) for name in ("texts.jsonl", "model.keras", "words.txt"))
         path.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts), encoding="utf-8")
         keras_path.write_bytes(to_keras(folder))
         vocabulary.write_text("\n".join(folder.vocabulary().words), encoding="utf-8")
-        first_answer(folder, keras_path, vocabulary, arguments.runs)
+        first_text(folder, keras_path, vocabulary, arguments.runs)
         forward_pass(folder, texts, arguments.runs)
         end_to_end(folder, path, keras_path, arguments.runs, len(texts))
 

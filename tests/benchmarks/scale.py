@@ -1,15 +1,15 @@
-"""Folders of answers, by processes of this machine and by a Ray cluster on it: `python tests/benchmarks/scale.py`.
+"""Predictions in a folder, by local processes and by a Ray cluster on this machine.
 
     pip install 'lstmctl[ray]'
     python tests/benchmarks/scale.py --rows 200000 --rounds 3
 
-Writes so many reviews (those of `imdb`, again and again) to a JSON Lines file and has the newest model answer them: by
-plain `predict -i FILE`, into a folder with -j 1 and 2, and on a cluster of 1 and 2 processes; the contenders take
-turns. Prints medians of seconds and rows a second, how long the same command takes when nothing is left to do and when
-the file has one row (the cost of a cluster), and the highest memory that one worker ever had (Linux: VmHWM).
+Writes that number of reviews (those of `imdb`, repeated) to a JSON Lines file and predicts them with the newest model:
+by plain `predict -i FILE`, into a folder with -j 1 and 2, and on a cluster of 1 and 2 processes, in turns. Prints
+medians of seconds and of rows per second; the time of the same command when nothing is left to do, and for a file of
+one row (the cost of a cluster); and the peak memory of a worker (Linux: VmHWM).
 
-Then, on two workers of a cluster: the answers are compared byte by byte with those of plain `predict`; one worker is
-killed in the middle; and a run is interrupted and run again.
+Then, on two workers of a cluster: the predictions are compared byte by byte with those of plain `predict`; a worker is
+killed half-way; and a run is interrupted and continued.
 """
 
 import argparse
@@ -33,29 +33,29 @@ RAY = ["--engine", "ray"]
 
 
 def processes(beginning):
-    """Process id → status, of processes with such a command line."""
-    found = {}
+    """Process id → status, of processes whose command line starts with `beginning`."""
+    statuses = {}
     for entry in Path("/proc").iterdir():
         try:
             if (entry / "cmdline").read_bytes().startswith(beginning):
-                found[int(entry.name)] = (entry / "status").read_text()
+                statuses[int(entry.name)] = (entry / "status").read_text()
         except OSError:
             continue
-    return found
+    return statuses
 
 
 class Memory(threading.Thread):
-    """The highest memory of any worker of Ray while the thread runs, in MB."""
+    """The peak memory of any Ray worker while the thread runs, in MB."""
 
     def __init__(self):
         super().__init__(daemon=True)
-        self.most, self.running = 0.0, True
+        self.peak, self.running = 0.0, True
 
     def run(self):
         while self.running:
             for status in processes(b"ray::").values():
-                peak = [line for line in status.splitlines() if line.startswith("VmHWM")]
-                self.most = max(self.most, *(int(line.split()[1]) / 1e3 for line in peak), 0.0)
+                lines = [line for line in status.splitlines() if line.startswith("VmHWM")]
+                self.peak = max(self.peak, *(int(line.split()[1]) / 1e3 for line in lines), 0.0)
             time.sleep(0.2)
 
 
@@ -65,8 +65,8 @@ def run(*arguments, stdout=subprocess.DEVNULL):
     return time.perf_counter() - started
 
 
-def together(folder):
-    """All answers in the order of the rows."""
+def read_predictions(folder):
+    """All predictions in the order of the rows."""
     return b"".join(path.read_bytes() for path in sorted(folder.glob("*.jsonl")))
 
 
@@ -77,7 +77,7 @@ def measure(arguments, work):
         for text in itertools.islice(itertools.cycle(reviews), arguments.rows):
             file.write(json.dumps({"text": text}) + "\n")
     one.write_text('{"text": "a good film"}\n')
-    contenders = {
+    variants = {
         "predict -i FILE -j 1": ["-j", 1],
         "predict -i FILE -j 2": ["-j", 2],
         "to a folder, -j 1": ["-o", "FOLDER", "-j", 1],
@@ -85,34 +85,36 @@ def measure(arguments, work):
         "--engine ray, 1 worker": [*RAY, "-o", "FOLDER", "-j", 1],
         "--engine ray, 2 workers": [*RAY, "-o", "FOLDER", "-j", 2],
     }
-    seconds, most = {name: [] for name in contenders}, 0.0
-    for number, (name, options) in itertools.product(range(arguments.rounds), contenders.items()):
+    seconds, peak = {name: [] for name in variants}, 0.0
+    for number, (name, options) in itertools.product(range(arguments.rounds), variants.items()):
         folder = work / f"scored-{number}-{name.replace(' ', '-')}"
         memory = Memory()
         memory.start()
         source = f"{path.parent}/review*.jsonl" if "-o" in options else path
-        seconds[name].append(run("-i", source, *(folder if each == "FOLDER" else each for each in options), "--json"))
+        seconds[name].append(
+            run("-i", source, *(folder if option == "FOLDER" else option for option in options), "--json")
+        )
         memory.running = False
         memory.join()
-        most = max(most, memory.most)
-    print(f"| {arguments.rows:,} rows | seconds | rows a second |\n|---|---|---|")
+        peak = max(peak, memory.peak)
+    print(f"| {arguments.rows:,} rows | seconds | rows per second |\n|---|---|---|")
     for name, taken in seconds.items():
         print(f"| {name} | {statistics.median(taken):.1f} | {arguments.rows / statistics.median(taken):,.0f} |")
-    alone = statistics.median(run("-i", one, *RAY, "-o", work / f"one-{each}", "-j", 2) for each in range(3))
+    alone = statistics.median(run("-i", one, *RAY, "-o", work / f"one-{number}", "-j", 2) for number in range(3))
     again = statistics.median(run("-i", path, *RAY, "-o", folder, "-j", 2, "--json") for _ in range(3))
-    print(f"one row on a cluster that is started for it: {alone:.1f} s; nothing left to do: {again:.1f} s")
-    print(f"highest memory of a worker: {most:.0f} MB")
+    print(f"one row on a new cluster: {alone:.1f} s; nothing left to do: {again:.1f} s")
+    print(f"peak memory of a worker: {peak:.0f} MB")
     return path
 
 
 def check(path, work, arguments):
-    """Whether all answers are there, with the bits of one process, whatever happens."""
+    """Whether the folder has the bytes of one process: normally, after a kill, and after an interrupt."""
     with (work / "expected.jsonl").open("wb") as file:
         run("-i", path, "--json", "-j", 1, stdout=file)
     expected = (work / "expected.jsonl").read_bytes()
     run("-i", path, *RAY, "-j", 2, "-o", work / "whole")
-    print(f"two workers, the bytes of one process: {together(work / 'whole') == expected}")
-    for what, number in (("a worker killed in the middle", signal.SIGKILL), ("interrupted", signal.SIGINT)):
+    print(f"two workers, same bytes as one process: {read_predictions(work / 'whole') == expected}")
+    for event, number in (("a worker killed half-way", signal.SIGKILL), ("interrupted", signal.SIGINT)):
         folder = work / number.name
         command = [*PROGRAM, "-i", str(path), *RAY, "-j", "2", "-o", str(folder)]
         process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
@@ -123,12 +125,12 @@ def check(path, work, arguments):
                 victims = processes(b"ray::_call") if number == signal.SIGKILL else {process.pid: ""}
         for victim in itertools.islice(victims, 1):
             os.kill(victim, number)
-        said = process.communicate()[1].strip().splitlines()
-        print(f"{what}: exit {process.returncode}, {said[-2:]}")
+        messages = process.communicate()[1].strip().splitlines()
+        print(f"{event}: exit {process.returncode}, {messages[-2:]}")
         if process.returncode:
             done = subprocess.run(command, check=True, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
             print(f"run again: {done.stderr.strip().splitlines()[-1]}")
-        print(f"… the bytes of one process: {together(folder) == expected}")
+        print(f"… same bytes as one process: {read_predictions(folder) == expected}")
 
 
 def main():

@@ -1,9 +1,9 @@
-"""How long a user waits for the first answer: commands against bare imports, interleaved, medians.
+"""Time of short commands, compared with bare imports: interleaved runs, medians.
 
     python tests/benchmarks/startup.py [--runs 20]
 
-Needs a registered model (`lstmctl train`). Prints a Markdown table. Ratios are what counts: the machine's speed and its
-noise are in both sides of each.
+Needs a registered model (`lstmctl train`). Prints a Markdown table. Compare the ratios: the speed and the noise of the
+machine affect both sides.
 """
 
 import argparse
@@ -39,7 +39,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=20)
     runs = parser.parse_args().runs
-    # As on a user's machine: compiled modules are kept.
+    # As on a user's machine, compiled modules are cached.
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     seconds: dict[str, list[float]] = {name: [] for name in COMMANDS}
     for run in range(runs + 1):

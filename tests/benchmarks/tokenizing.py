@@ -1,4 +1,4 @@
-"""How fast texts become words: megabytes and texts a second, one process, best of five.
+"""Speed of the tokenizer: megabytes and texts per second in one process, best of five.
 
 python tests/benchmarks/tokenizing.py
 """

@@ -1,4 +1,4 @@
-"""Many rows: the same bytes whoever computes them and however they come, in little memory, and nobody left behind."""
+"""Many rows: the same bytes from any number of processes, in little memory, and no process left behind."""
 
 import json
 import os
@@ -27,7 +27,7 @@ def start(*arguments, **options):
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)
 
 
-def answers(*arguments, **options):
+def predict(*arguments, **options):
     process = start(*arguments, **options)
     out, err = process.communicate(timeout=120)
     return process.returncode, out, err
@@ -47,28 +47,28 @@ def many(tmp_path):
 
 
 @pytest.mark.parametrize("options", [["--json"], ["-k", "2", "--keep-columns"]], ids=" ".join)
-def test_the_same_bytes_from_any_number_of_processes(many, options):
+def test_bytes_do_not_depend_on_processes(many, options):
     assert 5 * pool.BATCH < 2_700
-    alone = answers("-i", many, "-j", 1, *options)
+    alone = predict("-i", many, "-j", 1, *options)
     assert alone[0] == 0 and alone[1].count(b"\n") == 2_700, alone[2]
     for jobs in (2, 4):
-        assert answers("-i", many, "-j", jobs, *options) == alone
+        assert predict("-i", many, "-j", jobs, *options) == alone
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_the_same_bytes_from_any_timing_of_the_producer(jobs):
+def test_bytes_do_not_depend_on_timing(jobs):
     lines = "".join(f"{text}\n" for text in texts(1_500)).encode()
-    expected = answers_to(lines, 1)
+    expected = predict_lines(lines, 1)
     for seed in range(3):
         dice, process = random.Random(seed), start("-", "-j", jobs, stdin=subprocess.PIPE)
 
         def produce(dice=dice, process=process):
-            place = 0
-            while place < len(lines):
+            start = 0
+            while start < len(lines):
                 size = dice.choice((1, 10, 1_000, 20_000))
-                process.stdin.write(lines[place : place + size])
+                process.stdin.write(lines[start : start + size])
                 process.stdin.flush()
-                place += size
+                start += size
                 time.sleep(dice.choice((0, 0, 0.01)))
             process.stdin.close()
 
@@ -82,15 +82,15 @@ def test_the_same_bytes_from_any_timing_of_the_producer(jobs):
         assert out == expected
 
 
-def answers_to(lines, jobs):
+def predict_lines(lines, jobs):
     done = subprocess.run(
         [sys.executable, "-m", "lstmctl", "predict", "-", "-j", str(jobs)], input=lines, capture_output=True, check=True
     )
     return done.stdout
 
 
-def test_answers_come_while_the_producer_thinks():
-    """Also those of many rows that processes side by side have, and of a row of a table that is only half there."""
+def test_predictions_come_while_input_pauses():
+    """Also those of many rows on several workers, and before a table row that has arrived only in part."""
     process = start("-", "--input-format", "csv", "-j", 2, stdin=subprocess.PIPE)
     process.stdin.write(b"text\n" + b"good film\n" * 1_300 + b'"a film\n')
     process.stdin.flush()
@@ -105,7 +105,7 @@ def test_answers_come_while_the_producer_thinks():
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_rows_before_a_bad_one_are_answered(jobs):
+def test_rows_before_a_bad_one_are_written(jobs):
     done = subprocess.run(
         [sys.executable, "-m", "lstmctl", "predict", "-", "-j", str(jobs)],
         input=b"good film\n" * 1_200 + b"\xff\n" + b"good film\n",
@@ -118,8 +118,8 @@ def test_rows_before_a_bad_one_are_answered(jobs):
 
 
 def children(pid):
-    found = Path(f"/proc/{pid}/task/{pid}/children")
-    return [int(child) for child in found.read_text().split()] if found.exists() else []
+    path = Path(f"/proc/{pid}/task/{pid}/children")
+    return [int(child) for child in path.read_text().split()] if path.exists() else []
 
 
 def gone(pids):
@@ -138,10 +138,10 @@ def state(pid):
 
 
 def busy(**options):
-    """A prediction in the middle of its work, and its processes."""
-    # Whoever runs the tests may have Ctrl-C ignored, as a shell does in the background; the program respects that.
-    heard = partial(signal.signal, signal.SIGINT, signal.default_int_handler)
-    process = start("-", "-j", 2, stdin=subprocess.PIPE, preexec_fn=heard, **options)
+    """A running prediction, and its worker processes."""
+    # The tests may run with Ctrl-C ignored, as in the background of a shell, which the program would respect.
+    handle = partial(signal.signal, signal.SIGINT, signal.default_int_handler)
+    process = start("-", "-j", 2, stdin=subprocess.PIPE, preexec_fn=handle, **options)
     process.stdin.write(b"good film\n" * 5_000)
     process.stdin.flush()
     process.stdout.readline()
@@ -155,7 +155,7 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="processes are looked
 
 @linux
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_however_it_ends_no_process_is_left(number):
+def test_no_worker_outlives_its_parent(number):
     process, workers = busy(start_new_session=True)
     os.killpg(process.pid, number) if number == signal.SIGINT else process.send_signal(number)
     _, err = process.communicate(timeout=30)
@@ -165,17 +165,17 @@ def test_however_it_ends_no_process_is_left(number):
 
 
 @linux
-def test_a_process_that_dies_is_told_and_no_row_is_lost_in_silence():
+def test_killed_worker_is_an_error():
     process, workers = busy()
     os.kill(workers[0], signal.SIGKILL)
     out, err = process.communicate(b"good film\n" * 5_000, timeout=60)
     assert process.returncode == 74
-    assert b"a process that answered texts is gone" in err and b"-j 1" in err
+    assert b"a worker process ended unexpectedly (status -9)" in err and b"-j 1" in err
     assert out.count(b"\n") < 10_000
     assert gone(workers)
 
 
-def test_a_reader_that_goes_away_ends_all():
+def test_closed_pipe_ends_the_program():
     program = f"{sys.executable} -m lstmctl predict - -j 2"
     command = f"yes 'good film' | {program} | head -n 2000 | wc -l; exit ${{PIPESTATUS[1]}}"
     done = subprocess.run(["bash", "-c", command], capture_output=True, timeout=60, check=False)
@@ -183,19 +183,19 @@ def test_a_reader_that_goes_away_ends_all():
 
 
 @pytest.mark.parametrize("rounds", [1, pytest.param(25, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("wanted", [0, 1, 1000])
-def test_readers_that_want_only_some(rounds, wanted):
-    """Whatever there is to say and whoever stops listening: 141, or 0 if all was said, and nothing on stderr."""
+@pytest.mark.parametrize("lines", [0, 1, 1000])
+def test_reader_that_stops_early(rounds, lines):
+    """141, or 0 if everything was written, and nothing on stderr."""
     for _ in range(rounds):
         for rows in (1, 600, 20_000):
             command = (
                 f"yes 'good film' | head -n {rows} | {sys.executable} -m lstmctl predict - -j 2"
-                f" | head -n {wanted} | wc -l; exit ${{PIPESTATUS[2]}}"
+                f" | head -n {lines} | wc -l; exit ${{PIPESTATUS[2]}}"
             )
             done = subprocess.run(["bash", "-c", command], capture_output=True, timeout=60, check=False)
-            assert int(done.stdout) == min(rows, wanted)
+            assert int(done.stdout) == min(rows, lines)
             assert done.stderr == b""
-            assert done.returncode == 141 or (done.returncode == 0 and rows <= max(wanted, 600))
+            assert done.returncode == 141 or (done.returncode == 0 and rows <= max(lines, 600))
 
 
 MEASURED = """
@@ -208,9 +208,9 @@ print(code, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // (1024 if s
 
 @pytest.mark.parametrize("rows", [100_000, pytest.param(1_000_000, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_memory_is_small_and_does_not_grow(rows, jobs):
-    """The largest of its processes; 300 MB is for all of them."""
-    line = b"a good film of which much could be said " * 5 + b"\n"
+def test_memory_does_not_grow(rows, jobs):
+    """Of the largest process; all of them together may use 300 MB."""
+    line = b"a good film with a long and winding story" * 5 + b"\n"
 
     def megabytes(count):
         process = subprocess.Popen(
@@ -223,12 +223,12 @@ def test_memory_is_small_and_does_not_grow(rows, jobs):
         assert code == 0
         return size
 
-    few, all_of_them = megabytes(10_000), megabytes(rows)
-    assert all_of_them < 300 / (jobs + 1)
-    assert all_of_them < few + 15
+    few, many = megabytes(10_000), megabytes(rows)
+    assert many < 300 / (jobs + 1)
+    assert many < few + 15
 
 
-def test_columns_are_passed_through(cli, tmp_path):
+def test_keep_columns(cli, tmp_path):
     table = tmp_path / "a.csv"
     table.write_text('id,text,note\n1,good film,"a, ""b"""\n2,bad,\n')
     result = cli("predict", "-i", table, "--keep-columns", "--labels-only")
@@ -250,7 +250,7 @@ def test_columns_are_passed_through(cli, tmp_path):
     assert cli("predict", "good", "-j", "0").code == 2
 
 
-def test_columns_of_parquet_become_json(cli, tmp_path):
+def test_keep_columns_of_parquet(cli, tmp_path):
     import datetime
 
     import pyarrow
@@ -263,7 +263,7 @@ def test_columns_of_parquet_become_json(cli, tmp_path):
     assert json.loads(result.out)["columns"] == {"day": "2026-01-02", "stars": None}
 
 
-def test_a_line_may_be_long_if_it_is_said(cli, tmp_path):
+def test_max_line_bytes(cli, tmp_path):
     path = tmp_path / "long.txt"
     path.write_text("good " * 2_000_000 + "\nbad\n")
     refused = cli("predict", "-i", path)

@@ -1,4 +1,4 @@
-"""What reaches a terminal and what reaches a pipe."""
+"""What is written to a terminal, to a pipe, and to a file."""
 
 import pytest
 from hypothesis import given
@@ -8,13 +8,13 @@ from lstmctl.plots.text import align, tsv, visible
 
 
 @given(st.text())
-def test_no_control_character_reaches_a_terminal(written):
-    shown = visible(written)
+def test_no_control_characters(text):
+    shown = visible(text)
     assert not any(ord(character) < 32 or 127 <= ord(character) < 160 for character in shown)
 
 
 @pytest.mark.parametrize(
-    ("written", "shown"),
+    ("text", "shown"),
     [
         ("\x1b[2Jboo", "\\x1b[2Jboo"),
         ("a\tb\nc", "a b c"),
@@ -22,12 +22,12 @@ def test_no_control_character_reaches_a_terminal(written):
         ("[/bold] é字", "[/bold] é字"),
     ],
 )
-def test_what_is_shown_instead(written, shown):
-    assert visible(written) == shown
+def test_visible(text, shown):
+    assert visible(text) == shown
 
 
 @given(st.lists(st.text(), min_size=1))
-def test_a_tsv_line_is_one_line_and_can_be_read_back(fields):
+def test_tsv_round_trip(fields):
     line = tsv(fields)
     assert "\n" not in line
     unescaped = [
@@ -37,16 +37,16 @@ def test_a_tsv_line_is_one_line_and_can_be_read_back(fields):
     assert unescaped == [field for field in fields] or any("\0" in field for field in fields)
 
 
-def test_columns_are_aligned_also_with_wide_characters():
+def test_align_wide_characters():
     lines = align([["name", "n"], ["字字", "1"], ["abcde", "1,000"]], right=[1])
     assert ["".join(map(str, line)) for line in lines] == ["name       n", "字字       1", "abcde  1,000"]
 
 
-def test_any_answer_can_go_to_a_file(cli, tmp_path):
+def test_output_to_a_file(cli, tmp_path):
     from toy import register_toy
 
     register_toy(tmp_path / "home")
-    path = tmp_path / "answer"
+    path = tmp_path / "output"
     for command in (["predict", "good film"], ["summary", "--json"], ["models", "list"], ["data", "list"]):
         expected = cli(*command).out
         written = cli(*command, "-o", path, terminal=True)
@@ -59,3 +59,14 @@ def test_any_answer_can_go_to_a_file(cli, tmp_path):
         path.unlink()
     assert cli("summary", "-m", "none", "-o", path).code == 66
     assert not path.exists()
+
+
+@pytest.mark.parametrize(
+    "command", [[], ["predict"], ["completion"]], ids=lambda command: " ".join(command) or "lstmctl"
+)
+@pytest.mark.parametrize("columns", ["80", "200"])
+def test_help_fits_80_columns(cli, monkeypatch, command, columns):
+    monkeypatch.setenv("COLUMNS", columns)
+    result = cli(*command, "--help")
+    assert (result.code, result.err) == (0, "")
+    assert max(map(len, result.lines)) <= 80

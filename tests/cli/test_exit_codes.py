@@ -1,4 +1,4 @@
-"""Every exit code that is documented, from a command that gives it; conftest.py sees that no run gives any other."""
+"""A command for each documented exit code; conftest.py checks that no run ends with another one."""
 
 import errno
 import os
@@ -25,14 +25,14 @@ def model(tmp_path, monkeypatch):
 
 
 def process(*arguments, **options):
-    """The program, which hears all signals even where the tests run in the background and ignore some."""
+    """The program, with all signals enabled even if the tests run in the background and ignore some."""
 
-    def hear():
+    def enable():
         for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
             signal.signal(number, signal.SIG_DFL)
 
     command = [sys.executable, "-m", "lstmctl", *arguments]
-    return subprocess.Popen(command, stderr=subprocess.PIPE, preexec_fn=hear, **options)  # noqa: PLW1509  # no threads here
+    return subprocess.Popen(command, stderr=subprocess.PIPE, preexec_fn=enable, **options)  # noqa: PLW1509  # no threads here
 
 
 def failing(monkeypatch, call, number):
@@ -46,7 +46,7 @@ def done(cli, monkeypatch, home):
     return cli("predict", "good film").code
 
 
-def answered_no(cli, monkeypatch, home):
+def negative(cli, monkeypatch, home):
     return cli("predict", "good film", "--expect", "neg").code
 
 
@@ -74,8 +74,8 @@ def internal(cli, monkeypatch, home):
 
 
 def cannot_create(cli, monkeypatch, home):
-    Path("there").write_text("")
-    return cli("predict", "good film", "-o", "there").code
+    Path("existing").write_text("")
+    return cli("predict", "good film", "-o", "existing").code
 
 
 def io(cli, monkeypatch, home):
@@ -85,7 +85,7 @@ def io(cli, monkeypatch, home):
 
 def busy(cli, monkeypatch, home):
     Path("scored").mkdir()
-    with filesystem.Directory.open(Path("scored")) as folder, lock(folder, ".lock", timeout=0, what="it is held"):
+    with filesystem.Directory.open(Path("scored")) as folder, lock(folder, ".lock", timeout=0, what="it is locked"):
         return cli("predict", "-i", "*.csv", "-o", "scored").code
 
 
@@ -112,7 +112,7 @@ def signalled(number):
         with process("predict", "-", stdin=subprocess.PIPE, stdout=subprocess.PIPE) as waiting:
             waiting.stdin.write(b"good film\n")
             waiting.stdin.flush()
-            assert waiting.stdout.readline()  # it runs, and has set its handlers
+            assert waiting.stdout.readline()  # it is running, and its handlers are set
             waiting.send_signal(number)
             waiting.wait(30)
             return waiting.returncode
@@ -120,9 +120,9 @@ def signalled(number):
     return by_signal
 
 
-WAYS = {
+COMMANDS = {
     ExitCode.DONE: done,
-    ExitCode.NO: answered_no,
+    ExitCode.NO: negative,
     ExitCode.USAGE: usage,
     ExitCode.BAD_DATA: bad_data,
     ExitCode.NOT_FOUND: not_found,
@@ -140,10 +140,10 @@ WAYS = {
 }
 
 
-def test_there_is_a_way_to_each():
-    assert set(WAYS) == set(ExitCode)
+def test_every_code_has_a_command():
+    assert set(COMMANDS) == set(ExitCode)
 
 
 @pytest.mark.parametrize("code", list(ExitCode), ids=lambda code: code.name)
-def test_a_command_ends_with_it(cli, monkeypatch, model, code):
-    assert WAYS[code](cli, monkeypatch, model) == code
+def test_exit_code(cli, monkeypatch, model, code):
+    assert COMMANDS[code](cli, monkeypatch, model) == code

@@ -1,4 +1,4 @@
-"""predict --explain, plot --kind gates and the looks inside of summary: formats, screens, and what they refuse."""
+"""predict --explain, plot --kind gates, and summary --gates, --near and --word: formats, screens, errors."""
 
 import json
 
@@ -7,6 +7,7 @@ import pytest
 from rich.cells import cell_len
 from toy import CONFIG, WORDS, register_toy, toy_weights
 
+from lstmctl.cli.plot import complete_show
 from lstmctl.config import DataConfig, ModelConfig
 from lstmctl.model.classifier import Classifier
 from lstmctl.model.explanation import explain
@@ -39,14 +40,14 @@ def test_tsv_has_a_row_for_each_word(cli, home, expected):
         ("1", "4", "bad", "yes"),
         ("3", "1", "bad", "yes"),
     ]
-    for place, row in enumerate(rows[:4]):
-        assert float(row["probability"]) == pytest.approx(expected.probability[place], abs=1e-6)
-        assert float(row["effect"]) == pytest.approx(expected.effect[place], abs=1e-6)
+    for index, row in enumerate(rows[:4]):
+        assert float(row["probability"]) == pytest.approx(expected.probability[index], abs=1e-6)
+        assert float(row["effect"]) == pytest.approx(expected.effect[index], abs=1e-6)
         for name in ("cell_change", "forget", "input", "output"):
-            assert float(row[name]) == pytest.approx(expected.mean(name)[place], abs=1e-6)
+            assert float(row[name]) == pytest.approx(expected.mean(name)[index], abs=1e-6)
 
 
-def test_json_is_one_object_a_text(cli, home, expected):
+def test_json_has_an_object_for_each_text(cli, home, expected):
     first, second = map(json.loads, cli("predict", "--explain", "--json", TEXT, "").lines)
     assert (first["schema"], first["explains"], first["model"]) == ("lstmctl.explanation/1", "pos", "tiny@1")
     assert list(first["words"][0]) == [
@@ -59,18 +60,18 @@ def test_json_is_one_object_a_text(cli, home, expected):
     assert second["words"] == []
 
 
-def test_all_units_are_vectors_in_json_and_columns_in_tsv(cli, home, expected):
+def test_all_units(cli, home, expected):
     trace = expected.traces["lstm.0.forward"]
     answer = json.loads(cli("predict", "--explain", "--all-units", "--json", TEXT).out)
     rows = rows_of(cli("predict", "--explain", "--all-units", TEXT))
-    for place, (word, row) in enumerate(zip(answer["words"], rows, strict=True)):
+    for index, (word, row) in enumerate(zip(answer["words"], rows, strict=True)):
         for quantity, values in trace._asdict().items():
-            np.testing.assert_allclose(word["units"]["lstm.0.forward"][quantity], values[place], rtol=1e-6)
+            np.testing.assert_allclose(word["units"]["lstm.0.forward"][quantity], values[index], rtol=1e-6)
             columns = [float(row[f"lstm.0.forward.{quantity}.{unit}"]) for unit in range(3)]
-            np.testing.assert_allclose(columns, values[place], atol=1e-6)
+            np.testing.assert_allclose(columns, values[index], atol=1e-6)
 
 
-def test_files_and_stdin_are_explained_row_by_row_whatever_the_jobs(cli, home, tmp_path):
+def test_files_and_stdin_with_several_jobs(cli, home, tmp_path):
     lines = [f"good film {'bad ' * (number % 7)}{'good ' * (number % 3)}" for number in range(40)]
     (tmp_path / "texts.txt").write_text("\n".join(lines) + "\n")
     alone = [cli("predict", "--explain", "--json", line).lines[0] for line in lines[:9]]
@@ -81,7 +82,7 @@ def test_files_and_stdin_are_explained_row_by_row_whatever_the_jobs(cli, home, t
     assert [{**json.loads(line), "row": 1} for line in two.lines[:9]] == list(map(json.loads, alone))
 
 
-def test_expect_and_threshold_go_with_explain(cli, home):
+def test_expect_and_threshold(cli, home):
     assert cli("predict", "--explain", "--expect", "neg", "good").code == 1
     assert json.loads(cli("predict", "--explain", "--json", "--threshold", "1", "good").out)["label"] == "neg"
 
@@ -89,13 +90,13 @@ def test_expect_and_threshold_go_with_explain(cli, home):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--all-units", "good"], "--all-units belongs to --explain"),
+        (["--all-units", "good"], "--all-units needs --explain"),
         (["--explain", "-k", "1", "good"], "--explain and -k do not go together"),
         (["--explain", "--labels-only", "good"], "--explain and --labels-only do not go together"),
-        (["--explain", "--all-units", "--format", "table", "good"], "more than a screen can hold"),
+        (["--explain", "--all-units", "--format", "table", "good"], "does not fit on a screen"),
     ],
 )
-def test_what_does_not_go_together_is_told(cli, home, arguments, message):
+def test_conflicting_options(cli, home, arguments, message):
     result = cli("predict", *arguments)
     assert (result.code, result.out) == (2, "")
     assert message in result.err
@@ -113,7 +114,7 @@ WIDE = [
 
 @pytest.mark.parametrize("columns", [40, 60, 80, 120])
 @pytest.mark.parametrize("text", WIDE, ids=range(len(WIDE)))
-def test_columns_hold_whatever_the_words(cli, home, monkeypatch, columns, text):
+def test_columns_are_aligned(cli, home, monkeypatch, columns, text):
     monkeypatch.setenv("COLUMNS", str(columns))
     monkeypatch.setenv("TERM", "dumb")  # no cursor movements: spaces alone must do
     result = cli("predict", "--explain", text, terminal=True)
@@ -124,17 +125,17 @@ def test_columns_hold_whatever_the_words(cli, home, monkeypatch, columns, text):
     assert len(bars) == 1, rows
 
 
-def test_the_screen_marks_decisive_and_unknown_words(cli, home, monkeypatch):
+def test_strongest_and_unknown_words_are_marked(cli, home, monkeypatch):
     monkeypatch.setenv("TERM", "dumb")
     lines = cli("predict", "--explain", TEXT, terminal=True).lines
     marked = {line.split()[0]: ("◀" in line, " ? " in line) for line in lines[4:8]}
     assert marked == {"good": (True, False), "film": (False, False), "qwrtz": (False, True), "bad": (True, False)}
     assert lines[3].startswith("(start)")
     assert "P(pos) so far" in lines[2]
-    assert lines[-1] == "? the model does not know the word"
+    assert lines[-1] == "? unknown word"
 
 
-def test_a_long_text_shows_the_strongest_words_and_their_neighbours(cli, home, tmp_path, monkeypatch):
+def test_long_text_is_shortened(cli, home, tmp_path, monkeypatch):
     monkeypatch.setenv("TERM", "dumb")
     register_toy(home, config=ModelConfig(labels=("neg", "pos"), vocab_size=5, max_len=200, embedding_dim=2, units=3))
     text = "film " * 90 + "good " + "film " * 9
@@ -142,12 +143,12 @@ def test_a_long_text_shows_the_strongest_words_and_their_neighbours(cli, home, t
     words = [line for line in lines if line.startswith(("film", "good"))]
     left_out = sum(int(line.split()[1]) for line in lines if line.startswith("…"))
     assert len(words) + left_out == 100 and len(words) <= 50
-    place = next(number for number, line in enumerate(lines) if line.startswith("good"))
-    assert all(lines[place + step].startswith("film") for step in (-2, -1, 1, 2))
+    position = next(number for number, line in enumerate(lines) if line.startswith("good"))
+    assert all(lines[position + step].startswith("film") for step in (-2, -1, 1, 2))
     assert len(cli("predict", "--explain", text).lines) == 101  # a pipe gets all
 
 
-def test_with_three_labels_the_answer_is_explained(cli, tmp_path):
+def test_three_labels_explain_the_prediction(cli, tmp_path):
     config = ModelConfig(labels=("a", "b", "c"), vocab_size=5, max_len=20, embedding_dim=2, units=3)
     register_toy(tmp_path / "home", config=config, data=DataConfig(source="imdb"))
     answer = json.loads(cli("predict", "--explain", "--json", "good").out)
@@ -158,7 +159,7 @@ def test_with_three_labels_the_answer_is_explained(cli, tmp_path):
 # --- plot --kind gates ---------------------------------------------------------------------------------------------
 
 
-def test_the_numbers_of_a_heat_map(cli, home, expected):
+def test_heat_map_numbers(cli, home, expected):
     trace = expected.traces["lstm.0.forward"]
     for show, values in (("forget", trace.forget), ("candidate", trace.candidate), ("cell", trace.cell)):
         answer = json.loads(cli("plot", "--kind", "gates", "--text", TEXT, "--show", show, "--json").out)
@@ -171,16 +172,25 @@ def test_the_numbers_of_a_heat_map(cli, home, expected):
         )
 
 
-def test_a_heat_map_of_characters_shows_signs(cli, home):
+def test_heat_map_characters_show_signs(cli, home):
     lines = cli("plot", "--kind", "gates", "--text", "good film bad bad bad").lines
-    assert lines[0] == "conveyor belt · tiny@1"
+    assert lines[0] == "cell state · tiny@1"
     assert {line[5:11] for line in lines[3:5]} <= {"++++++", "######"}
     assert lines[7] == "bad  ======"  # the third one in a row is the strongest
 
 
+@pytest.mark.parametrize(("alias", "name"), [("decision", "input"), ("new-value", "candidate"), ("belt", "cell")])
+def test_show_accepts_the_words_of_the_post(cli, home, alias, name):
+    old, new = (cli("plot", "--kind", "gates", "--text", TEXT, "--show", show, "--json") for show in (alias, name))
+    assert old.code == 0 and old.out == new.out
+    assert json.loads(old.out)["show"] == name
+    assert alias not in cli("plot", "--help").out
+    assert complete_show("") == ["forget", "input", "candidate", "output", "cell", "hidden"]
+
+
 @pytest.mark.parametrize("columns", [30, 60, 120])
 @pytest.mark.parametrize("units", [1, 3, 40, 300])
-def test_a_heat_map_fits_whatever_the_units(cli, tmp_path, monkeypatch, columns, units):
+def test_heat_map_fits(cli, tmp_path, monkeypatch, columns, units):
     monkeypatch.setenv("COLUMNS", str(columns))
     config = ModelConfig(labels=("neg", "pos"), vocab_size=5, max_len=20, embedding_dim=2, units=units)
     register_toy(tmp_path / "home", config=config)
@@ -195,7 +205,7 @@ def test_a_heat_map_fits_whatever_the_units(cli, tmp_path, monkeypatch, columns,
     assert first.startswith("good")
 
 
-def test_a_heat_map_as_a_picture(cli, home, tmp_path):
+def test_heat_map_picture(cli, home, tmp_path):
     for name, beginning in (("g.png", b"\x89PNG"), ("g.svg", b"<?xml")):
         assert cli("plot", "--kind", "gates", "--text", TEXT, "-o", tmp_path / name).code == 0
         assert (tmp_path / name).read_bytes().startswith(beginning)
@@ -206,15 +216,15 @@ def test_a_heat_map_as_a_picture(cli, home, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["--kind", "gates"], 2, "draws a text"),
+        (["--kind", "gates"], 2, "needs --text"),
         (["--text", "good"], 2, "belong to --kind gates"),
         (["--kind", "gates", "--text", "good", "--show", "mood"], 2, "--show must be one of forget"),
         (["--kind", "gates", "--text", "good", "--lstm", "lstm.1.forward"], 2, "--lstm must be one of lstm.0.forward"),
-        (["--kind", "gates", "--text", "…"], 65, "no word to draw"),
-        (["tiny", "tiny", "--kind", "gates", "--text", "good"], 2, "draws one model"),
+        (["--kind", "gates", "--text", "…"], 65, "no words"),
+        (["tiny", "tiny", "--kind", "gates", "--text", "good"], 2, "takes one model"),
     ],
 )
-def test_a_heat_map_that_cannot_be_drawn(cli, home, arguments, code, message):
+def test_heat_map_usage_errors(cli, home, arguments, code, message):
     result = cli("plot", *arguments)
     assert (result.code, result.out) == (code, "")
     assert message in result.err
@@ -223,11 +233,11 @@ def test_a_heat_map_that_cannot_be_drawn(cli, home, arguments, code, message):
 # --- summary --gates, --word, --near -------------------------------------------------------------------------------
 
 
-def test_the_four_matrices_in_numbers(cli, home):
+def test_matrices_in_numbers(cli, home):
     answer = json.loads(cli("summary", "--gates", "--json", "--text", TEXT).out)
     weights = toy_weights()
-    bias = weights["lstm.0.forward.bias"].reshape(4, 3)  # decision, forget, new value, output
-    assert [row["matrix"] for row in answer["matrices"]] == ["forget gate", "decision gate", "new value", "output gate"]
+    bias = weights["lstm.0.forward.bias"].reshape(4, 3)  # input, forget, candidate, output
+    assert [row["matrix"] for row in answer["matrices"]] == ["forget gate", "input gate", "candidate", "output gate"]
     assert [row["mean_bias"] for row in answer["matrices"]] == pytest.approx(bias[[1, 0, 2, 3]].mean(axis=1).tolist())
     assert [row["norm_word"] for row in answer["matrices"]] == pytest.approx([0, 0, 3**0.5, 0])
     assert answer["matrices"][0]["norm_hidden"] == pytest.approx(0.03, rel=1e-5)
@@ -241,13 +251,13 @@ def test_the_four_matrices_in_numbers(cli, home):
     assert [row["half_life"] for row in rows[1:]] == ["", "", ""]
 
 
-def test_without_the_data_the_matrices_are_shown_and_the_reason_told(cli, home):
+def test_matrices_without_data(cli, home):
     result = cli("summary", "--gates")  # the toy says imdb, and has not its checksum
     assert result.code == 0 and len(result.lines) == 5
-    assert "no half-life of the belt: imdb has changed" in result.err and "--text TEXT" in result.err
+    assert "no half-life of the cell state: imdb has changed" in result.err and "--text TEXT" in result.err
 
 
-def test_a_word_is_known_or_not(cli, home):
+def test_word_is_known_or_not(cli, home):
     known = cli("summary", "--word", "Bad")
     assert (known.code, rows_of(known)) == (0, [{"word": "bad", "known": "yes", "rank": "2", "count": "20"}])
     unknown = cli("summary", "--word", "god")
@@ -257,7 +267,7 @@ def test_a_word_is_known_or_not(cli, home):
     assert cli("summary", "--word", "good film").code == cli("summary", "--word", "…").code == 2
 
 
-def test_neighbours_of_a_word(cli, home):
+def test_neighbours(cli, home):
     rows = rows_of(cli("summary", "--near", "good"))
     assert rows == [
         {"word": "film", "cosine": "0.000000", "count": "10"},
@@ -268,14 +278,14 @@ def test_neighbours_of_a_word(cli, home):
     assert json.loads(cli("summary", "--near", "bad", "--json").out)["neighbours"][0]["word"] == "film"
 
 
-def test_one_look_at_a_time(cli, home):
+def test_summary_usage_errors(cli, home):
     assert cli("summary", "--gates", "--word", "good").code == 2
     assert cli("summary", "--text", "good").code == 2
 
 
 @pytest.mark.parametrize("columns", [60, 80])
 @pytest.mark.parametrize("arguments", [["--gates", "--text", "good"], ["--near", "good"], ["--word", "good"]], ids=str)
-def test_the_looks_inside_fit(cli, home, monkeypatch, columns, arguments):
+def test_summary_views_fit(cli, home, monkeypatch, columns, arguments):
     monkeypatch.setenv("COLUMNS", str(columns))
     result = cli("summary", *arguments, terminal=True)
     assert result.code == 0

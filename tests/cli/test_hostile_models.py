@@ -1,4 +1,4 @@
-"""Damaged and hostile models met by the commands themselves: an answer or 76, and nothing else happens."""
+"""Damaged and hostile models given to commands: a result or exit code 76, without side effects."""
 
 import os
 import random
@@ -14,7 +14,7 @@ from toy import toy_files
 from lstmctl.registry import artifact
 
 LABELLED = "text,label\ngood film,pos\nbad,neg\n"
-DEEDS = {
+FORBIDDEN = {
     "exec", "compile", "marshal.loads", "pickle.find_class", "os.system", "os.exec", "os.posix_spawn",
     "subprocess.Popen", "socket.connect", "socket.bind", "ctypes.dlopen", "os.mkdir", "os.rename", "os.remove",
     "os.rmdir", "os.link", "os.symlink", "os.chmod", "os.truncate", "shutil.rmtree",
@@ -26,7 +26,7 @@ _watched: Path | None = None
 def _watch(event, arguments):
     if _watched is None:
         return
-    if event in DEEDS:
+    if event in FORBIDDEN:
         _seen.append(f"{event} {ascii(arguments)[:100]}")
     elif event == "open" and isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
         _seen.append(f"open to write {arguments[0]!a:.100}")
@@ -39,7 +39,7 @@ def hook():
 
 @pytest.fixture
 def watching(hook, tmp_path):
-    """What was done besides reading while the test ran."""
+    """Side effects while the test runs."""
     global _watched  # noqa: PLW0603  # an audit hook can never be removed
     _seen.clear()
     _watched = tmp_path
@@ -69,11 +69,11 @@ def commands(model):
 
 
 def damage(model, files, dice):
-    """Change one file of the model, mostly with the right checksum."""
+    """Change one file of the model, usually with the right checksum."""
     name = dice.choice(sorted(files))
     changed = files | {name: mutant_of(name, files[name], dice)}
     if name != "SHA256SUMS" and dice.random() < 0.9:
-        changed["SHA256SUMS"] = artifact.sums_of({each: changed[each] for each in files if each != "SHA256SUMS"})
+        changed["SHA256SUMS"] = artifact.format_sums({each: changed[each] for each in files if each != "SHA256SUMS"})
     for each in (name, "SHA256SUMS"):
         (model / each).write_bytes(changed[each])
     return name
@@ -85,7 +85,7 @@ def restore(model, files, name):
 
 
 @pytest.mark.parametrize("count", [100, pytest.param(10_000, marks=pytest.mark.slow)])
-def test_every_command_answers_or_refuses(cli, model, watching, count):
+def test_every_command_works_or_rejects(cli, model, watching, count):
     global _watched  # noqa: PLW0603
     files, dice, codes = toy_files(), random.Random(0), []
     for command in commands(model):
@@ -98,30 +98,30 @@ def test_every_command_answers_or_refuses(cli, model, watching, count):
         _watched = model
         result = cli(*command)
         codes.append(result.code)
-        said = f"{command[0]} with another {name}: {result}"
-        if result.code == 65:  # a whole model, but of other labels than the data to evaluate it on
-            assert (command[0], name) == ("evaluate", "model.json") and "does not know the label" in result.err, said
+        details = f"{command[0]} with another {name}: {result}"
+        if result.code == 65:  # a valid model, but with other labels than the data
+            assert (command[0], name) == ("evaluate", "model.json") and "does not know the label" in result.err, details
             result = result._replace(code=76)
-        assert result.code in (0, 76), said
-        assert "Traceback" not in result.err, said
-        assert _seen == [], said
+        assert result.code in (0, 76), details
+        assert "Traceback" not in result.err, details
+        assert _seen == [], details
         if result.code:
-            assert result.out == "" or command[1] == "verify", said
-            assert "error:" in result.err and all(line.isprintable() for line in result.err.splitlines()), said
+            assert result.out == "" or command[1] == "verify", details
+            assert "error:" in result.err and all(line.isprintable() for line in result.err.splitlines()), details
         _watched = None
         restore(model, files, name)
     assert codes.count(76) > count / 4
 
 
-def test_the_watch_sees(watching, tmp_path):
+def test_watch_sees_side_effects(watching, tmp_path):
     (tmp_path / "file").write_text("x")
     (tmp_path / "file").unlink()
-    assert [deed.split()[0] for deed in watching] == ["open", "os.remove"]
+    assert [event.split()[0] for event in watching] == ["open", "os.remove"]
 
 
 @pytest.mark.parametrize("count", [6, pytest.param(300, marks=pytest.mark.slow)])
-def test_in_a_process_with_little_memory(model, count):
-    """1 GiB of address space, and 60 s before it counts as hanging."""
+def test_commands_with_little_memory(model, count):
+    """1 GiB of address space and 60 s."""
     files, dice = toy_files(), random.Random(1)
     for number in range(count):
         name = damage(model, files, dice)

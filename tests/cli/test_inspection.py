@@ -1,4 +1,4 @@
-"""summary, plot, models and data: what there is, and how it looks."""
+"""summary, plot, models and data: their formats and screens."""
 
 import json
 from pathlib import Path
@@ -14,12 +14,12 @@ def home(tmp_path):
     return tmp_path / "home"
 
 
-def test_summary_lists_the_four_matrices(cli, home):
+def test_summary_lists_layers_and_matrices(cli, home):
     register_toy(home)
     result = cli("summary")
     table = {line.split("\t")[0]: line.split("\t")[1:] for line in result.lines}
     assert list(table) == [
-        "layer", "embedding", "lstm", "forget gate", "decision gate", "new value", "output gate", "dense"
+        "layer", "embedding", "lstm", "forget gate", "input gate", "candidate", "output gate", "dense"
     ]  # fmt: skip
     assert table["embedding"] == ["5 × 2", "10"]
     assert table["forget gate"] == ["(2 + 3 + 1) × 3", "18"]
@@ -27,7 +27,7 @@ def test_summary_lists_the_four_matrices(cli, home):
     assert sum(int(table[name][1]) for name in ("embedding", "lstm", "dense")) == 86
 
 
-def test_summary_json_is_whole(cli, home):
+def test_summary_json(cli, home):
     register_toy(home)
     summary = json.loads(cli("summary", "--json").out)
     assert summary["schema"] == "lstmctl.summary/1"
@@ -36,7 +36,7 @@ def test_summary_json_is_whole(cli, home):
     assert summary["metrics"]["test"]["metrics"]["accuracy"]["value"] == 0.9
 
 
-def test_summary_command_reproduces_the_line(cli, home):
+def test_summary_command(cli, home):
     register_toy(home, command=("lstmctl", "train", "--data", "my file.csv"))
     assert cli("summary", "--command").out == "lstmctl train --data 'my file.csv'\n"
 
@@ -52,14 +52,14 @@ def test_screens_fit(cli, home, monkeypatch, columns, command):
     assert max(map(len, result.lines)) <= columns
 
 
-def test_an_ascii_terminal_gets_ascii(cli, home, monkeypatch):
+def test_ascii_terminal(cli, home, monkeypatch):
     register_toy(home)
     monkeypatch.setenv("TERM", "linux")
     for command in (["summary"], ["plot"], ["models", "list"], ["predict", "good film"]):
         assert cli(*command, terminal=True).out.isascii(), command
 
 
-def test_plot_draws_and_gives_the_numbers(cli, home):
+def test_plot_formats(cli, home):
     register_toy(home)
     picture = cli("plot")
     assert "accuracy" in picture.out and "★" in picture.out and "\x1b" not in picture.out
@@ -69,7 +69,15 @@ def test_plot_draws_and_gives_the_numbers(cli, home):
     assert len(cli("plot", "--json").lines) == 3
 
 
-def test_plot_writes_pictures_and_does_not_overwrite_them(cli, home, tmp_path):
+def test_only_drawing_limits_the_number_of_models(cli, home):
+    register_toy(home)
+    models = ["tiny@1"] * 9
+    assert len(cli("plot", *models, "--json").lines) == 27
+    drawn = cli("plot", *models)
+    assert drawn.code == 2 and "9 models do not fit" in drawn.err
+
+
+def test_plot_files(cli, home, tmp_path):
     register_toy(home)
     for name, beginning in (("c.png", b"\x89PNG"), ("c.svg", b"<?xml"), ("c.txt", b" ")):
         path = tmp_path / name
@@ -85,7 +93,7 @@ def test_plot_writes_pictures_and_does_not_overwrite_them(cli, home, tmp_path):
     assert cli("plot", "-o", tmp_path / "none" / "c.png").code == 73
 
 
-def test_models_list_rm_and_restore(cli, home):
+def test_list_rm_and_restore(cli, home):
     for _ in range(2):
         register_toy(home)
     header, *rows = [line.split("\t") for line in cli("models", "list").lines]
@@ -102,20 +110,20 @@ def test_models_list_rm_and_restore(cli, home):
     assert register_toy(home) == "tiny@4"  # a number is never used again
 
 
-def test_the_default_model_is_named_and_is_never_a_trial(cli, home, monkeypatch):
+def test_default_model_is_never_a_trial(cli, home, monkeypatch):
     trial = DataConfig(source="imdb", limit=10)
     register_toy(home, data=trial)
-    assert "All are trials" in cli("models", "list", terminal=True).err
+    assert "All are trial models" in cli("models", "list", terminal=True).err
     assert cli("predict", "good").code == 66
     register_toy(home)
     register_toy(home, data=trial, created="2027-01-01T00:00:00+00:00")
-    assert "commands use tiny@2." in cli("models", "list", terminal=True).err
+    assert "Default model: tiny@2." in cli("models", "list", terminal=True).err
     assert json.loads(cli("predict", "--json", "good").out)["model"] == "tiny@2"
     monkeypatch.setenv("LSTMCTL_MODEL", "tiny@3")
     assert json.loads(cli("predict", "--json", "good").out)["model"] == "tiny@3"
 
 
-def test_a_bare_name_is_not_removed(cli, home):
+def test_rm_needs_a_version(cli, home):
     register_toy(home)
     result = cli("models", "rm", "tiny")
     assert result.code == 2
@@ -124,7 +132,7 @@ def test_a_bare_name_is_not_removed(cli, home):
     assert cli("models", "list").code == 0
 
 
-def test_one_damaged_model_does_not_hide_the_others(cli, home):
+def test_damaged_model_does_not_hide_others(cli, home):
     for _ in range(2):
         register_toy(home)
     (damaged,) = Path(home).glob("models/tiny/v000002/model.json")
@@ -136,18 +144,18 @@ def test_one_damaged_model_does_not_hide_the_others(cli, home):
     assert cli("predict", "-m", "tiny@2", "good").code == 76
 
 
-def test_no_models_and_no_runs(cli):
+def test_empty_registry(cli):
     assert cli("models", "list", terminal=True).code == 0
     assert cli("models", "list", "--runs", terminal=True).code == 0
     assert cli("summary").code == 66
 
 
-def test_data_list_names_all_sets(cli):
+def test_data_list(cli):
     names = [line.split("\t")[0] for line in cli("data", "list").lines]
     assert names == ["name", "imdb", "rotten-tomatoes", "keras-imdb"]
 
 
-def test_completion_scripts_are_for_their_shells(cli):
+def test_completion_scripts(cli):
     assert "complete -o default -F" in cli("completion", "bash").out
     assert "#compdef" in cli("completion", "zsh").out
     assert "complete " in cli("completion", "fish").out

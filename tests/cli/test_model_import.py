@@ -1,4 +1,4 @@
-"""`lstmctl models import` of .keras files, without TensorFlow: options, errors, and what can be done with the model."""
+"""`lstmctl models import` of .keras files, without TensorFlow: options, errors, and use of the model."""
 
 import importlib.util
 import json
@@ -20,11 +20,11 @@ def files(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_what_can_be_done_with_it(cli, files):
+def test_imported_model_works_everywhere(cli, files):
     result = cli("models", "import", "post.keras", "--vocab", "index.json")
     assert (result.code, result.out) == (0, "post@1\n")
     assert "labels: 0 = neg, 1 = pos" in result.err
-    assert "16 words, 108 parameters" in result.err  # 20 rows but padding, start, unknown and the one never used
+    assert "16 words, 108 parameters" in result.err  # 20 rows without padding, start, unknown and the unused one
     answer = json.loads(cli("predict", "--json", "w1 w2 w40 w3 w4 w5 w6 w7 w8 w9").out)
     assert (answer["words"], answer["known"], answer["unknown"], answer["cut"]) == (10, 7, ["w40"], 2)
     assert json.loads(cli("predict", "--json", "w40 w1").out)["unknown"] == ["w40"]
@@ -69,19 +69,21 @@ def test_from_standard_input(cli, files):
         (["post.keras", "--vocab", "none.json"], 66, "none.json"),
         (["post.keras", "--vocab", "bad.json"], 65, "bad.json"),
         (["post.keras", "--vocab", "large.json"], 65, "no word that the model knows"),
-        (["post.keras", "--vocab", "index.json", "--label", "a"], 2, "1 labels for a model that tells 2 apart"),
+        (["post.keras", "--vocab", "empty.json"], 65, "no word that the model knows"),
+        (["post.keras", "--vocab", "index.json", "--label", "a"], 2, "1 --label options, but the model has 2 labels"),
         (["post.keras", "--vocab", "index.json", "--label", "a", "--label", "a"], 2, "must all be different"),
-        (["post.keras", "--vocab", "index.json", "--max-len", "7"], 2, "--max-len 7 is not the 8 of the model"),
+        (["post.keras", "--vocab", "index.json", "--max-len", "7"], 2, "--max-len 7, but the model has 8"),
         (["post.keras", "--vocab", "index.json", "--name", "../x"], 2, "cannot be the name of a model"),
         (["index.json", "--vocab", "index.json"], 76, "is not a .keras file"),
         (["pipe", "--vocab", "index.json"], 76, "not a regular file"),
         (["index.json"], 76, "not a model that lstmctl exported"),
         (["post.lstmctl", "--max-len", "5"], 2, "go with --vocab"),
-        (["many.keras", "--vocab", "index.json"], 2, "tells 3 labels apart; name them"),
+        (["many.keras", "--vocab", "index.json"], 2, "has 3 labels; name them"),
     ],
 )
-def test_what_is_wrong_is_said(cli, files, arguments, code, message):
+def test_import_errors(cli, files, arguments, code, message):
     (files / "bad.json").write_text('{"w1": "1"}')
+    (files / "empty.json").write_text("{}")
     (files / "large.json").write_text('{"w1": 1000}')
 
     os.mkfifo(files / "pipe")
@@ -99,14 +101,14 @@ def test_what_is_wrong_is_said(cli, files, arguments, code, message):
     assert not (files / "home").exists()
 
 
-def test_without_the_library(cli, files, monkeypatch):
+def test_missing_h5py(cli, files, monkeypatch):
     real = importlib.util.find_spec
     monkeypatch.setattr("lstmctl.interchange.from_keras.find_spec", lambda name: None if name == "h5py" else real(name))
     result = cli("models", "import", "post.keras", "--vocab", "index.json")
     assert result.code == 69 and "pip install h5py" in result.err
 
 
-def test_the_word_index_of_keras_is_fetched_once(cli, files, monkeypatch):
+def test_keras_word_index_is_fetched_once(cli, files, monkeypatch):
     calls = []
 
     def fetch(path, **keywords):
@@ -129,6 +131,6 @@ sys.exit(code)
 """
 
 
-def test_only_the_child_loads_what_reads_hdf5(files):
+def test_only_the_child_imports_h5py(files):
     done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "post@1\n[]\n"), done.stderr

@@ -1,4 +1,4 @@
-"""`lstmctl models`: tags, verification, pruning, and lists that are sorted and filtered."""
+"""`lstmctl models`: tags, verification, pruning, sorted and filtered lists."""
 
 import json
 import os
@@ -8,6 +8,7 @@ import pytest
 from toy import register_toy
 
 from lstmctl.config import ModelConfig
+from lstmctl.registry.listing import SORT_KEYS
 
 
 @pytest.fixture
@@ -20,7 +21,7 @@ def names(result):
     return [line.split("\t")[0] for line in result.lines[1:]]
 
 
-def test_a_tag_is_a_second_name(cli, home):
+def test_tag_and_untag(cli, home):
     for _ in range(2):
         register_toy(home)
     assert cli("models", "tag", "tiny@1", "prod").out == "tiny@prod\n"
@@ -33,10 +34,10 @@ def test_a_tag_is_a_second_name(cli, home):
     assert "no such models" in cli("models", "list", "--tag", "prod", terminal=True).err
 
 
-def test_prune_is_for_good(cli, home):
+def test_prune(cli, home):
     for _ in range(2):
         register_toy(home)
-    assert "nothing was put aside" in cli("models", "prune").err
+    assert "no removed models" in cli("models", "prune").err
     cli("models", "rm", "tiny@1")
     assert cli("models", "prune", "tiny").out == "tiny@1\n"
     gone = cli("models", "restore", "tiny@1")
@@ -44,12 +45,12 @@ def test_prune_is_for_good(cli, home):
     assert names(cli("models", "list")) == ["tiny@2"]
 
 
-def test_verify_of_nothing_says_so(cli, home):
+def test_verify_without_models(cli, home):
     result = cli("models", "verify")
     assert (result.code, result.out, result.err) == (0, "", "there are no models to verify\n")
 
 
-def test_verify_reads_everything(cli, home):
+def test_verify(cli, home):
     for _ in range(2):
         register_toy(home)
     assert cli("models", "verify").lines == ["tiny@2\tok", "tiny@1\tok"]
@@ -67,7 +68,7 @@ def test_verify_reads_everything(cli, home):
     assert cli("models", "verify", "tiny@9").code == 66
 
 
-def test_lists_are_sorted_and_filtered(cli, home):
+def test_sorted_and_filtered_lists(cli, home):
     small = ModelConfig(labels=("neg", "pos"), vocab_size=5, max_len=20, embedding_dim=2, units=1)
     register_toy(home, "b", created="2026-01-01T00:00:00+00:00")
     register_toy(home, "a", created="2026-01-02T00:00:00+00:00", config=small)
@@ -82,6 +83,29 @@ def test_lists_are_sorted_and_filtered(cli, home):
     assert unknown.code == 2 and "accuracy" in unknown.err
     for wrong in ("accuracy", "=1", "accuracy=x", "accuracy=nan"):
         assert cli("models", "list", "--min", wrong).code == 2
+
+
+def test_help_lists_sort_keys(cli):
+    assert ", ".join(SORT_KEYS) in " ".join(cli("models", "list", "--help").out.split())
+
+
+def test_json_of_models(cli, home):
+    register_toy(home)
+    cli("models", "tag", "tiny@1", "prod")
+    model = json.loads(cli("models", "list", "--json").out)
+    bytes_on_disk = sum(path.stat().st_size for path in (home / "models/tiny/v000001").iterdir())
+    assert {name: model[name] for name in ("schema", "model", "tags", "data", "n", "epoch", "bytes")} == {
+        "schema": "lstmctl.model/1",
+        "model": "tiny@1",
+        "tags": ["prod"],
+        "data": "imdb",
+        "n": 10,
+        "epoch": 3,
+        "bytes": bytes_on_disk,
+    }
+    assert 0 <= model["low"] < model["accuracy"] < model["high"] <= 1
+    header, row = cli("models", "list").lines
+    assert row.split("\t") == ["prod" if name == "tags" else str(model[name]) for name in header.split("\t")]
 
 
 def test_export_and_import(cli, home, tmp_path):

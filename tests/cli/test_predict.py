@@ -1,4 +1,4 @@
-"""predict: the same answer however the text comes in, one row out per row in."""
+"""predict: the same prediction however a text is passed, one row out per row in."""
 
 import gzip
 import json
@@ -32,8 +32,8 @@ def test_one_row_out_for_each_text(cli, model):
     assert all(0.5 <= float(probability) <= 1 for _, probability in rows)
 
 
-def test_bits_do_not_depend_on_how_a_text_comes_in(cli, model, tmp_path):
-    """As argument, on stdin, in files of every format, alone and in a crowd."""
+def test_predictions_do_not_depend_on_the_input(cli, model, tmp_path):
+    """As an argument, on stdin, in files of every format, alone and among other texts."""
     texts = [text.replace("\t", " ") for text in TEXTS]
     alone = [probabilities(cli("predict", "--json", "--", text))[0] for text in texts]
     together = probabilities(cli("predict", "--json", "--", *texts))
@@ -51,38 +51,38 @@ def test_bits_do_not_depend_on_how_a_text_comes_in(cli, model, tmp_path):
         with gzip.open(tmp_path / (name + ".gz"), "wt") as file:
             file.write(content)
         assert probabilities(cli("predict", "--json", "-i", tmp_path / (name + ".gz"))) == alone, name
-    for crowd in (1, 2, 15, 16, 17, 300, 1100):
-        lines = "\n".join([*texts, *["good bad film"] * crowd])
+    for others in (1, 2, 15, 16, 17, 300, 1100):
+        lines = "\n".join([*texts, *["good bad film"] * others])
         assert probabilities(cli("predict", "--json", "-", input=lines.encode()))[: len(texts)] == alone
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(lines=st.lists(st.text(alphabet="gobad \r\x0b\x0c\x1c\x85\u2028é\t", max_size=12), max_size=8))
 def test_rows_are_lines(cli, model, lines):
-    """Only the byte 10 ends a row; whatever else Unicode calls a line break is part of the text."""
+    """Only byte 10 ends a row; other Unicode line breaks are part of the text."""
     data = "".join(line + "\n" for line in lines).encode()
     result = cli("predict", "-", input=data)
     assert result.code == 0
     assert len(result.lines) == len(lines)
 
 
-def test_json_says_what_was_read(cli, model):
+def test_json_fields(cli, model):
     (line,) = cli("predict", "--json", "good qwrtz film").lines
-    answer = json.loads(line)
-    assert answer["schema"] == "lstmctl.prediction/1"
-    assert (answer["row"], answer["text"], answer["label"]) == (1, "good qwrtz film", "pos")
-    assert (answer["words"], answer["known"], answer["unknown"], answer["cut"]) == (3, 2, ["qwrtz"], 0)
-    assert answer["model"] == "tiny@1"
-    assert answer["probability"] == answer["probabilities"]["pos"] == max(answer["probabilities"].values())
-    assert sum(answer["probabilities"].values()) == pytest.approx(1)
+    prediction = json.loads(line)
+    assert prediction["schema"] == "lstmctl.prediction/1"
+    assert (prediction["row"], prediction["text"], prediction["label"]) == (1, "good qwrtz film", "pos")
+    assert (prediction["words"], prediction["known"], prediction["unknown"], prediction["cut"]) == (3, 2, ["qwrtz"], 0)
+    assert prediction["model"] == "tiny@1"
+    assert prediction["probability"] == prediction["probabilities"]["pos"] == max(prediction["probabilities"].values())
+    assert sum(prediction["probabilities"].values()) == pytest.approx(1)
 
 
-def test_a_long_text_is_cut_and_that_is_said(cli, model):
-    answer = json.loads(cli("predict", "--json", "bad " * 30 + "good " * 20).lines[0])
-    assert answer["cut"] == 50 - 20
+def test_long_text_is_cut(cli, model):
+    prediction = json.loads(cli("predict", "--json", "bad " * 30 + "good " * 20).lines[0])
+    assert prediction["cut"] == 50 - 20
 
 
-def test_labels_only_top_k_and_threshold(cli, model):
+def test_labels_only_top_k_threshold(cli, model):
     assert cli("predict", "--labels-only", "good film").out == "pos\n"
     (line,) = cli("predict", "-k", 2, "bad film").lines
     first, p, second, q = line.split("\t")
@@ -94,11 +94,11 @@ def test_labels_only_top_k_and_threshold(cli, model):
 
 
 @pytest.mark.parametrize(("label", "code"), [("pos", 0), ("neg", 1)])
-def test_expect_answers_as_grep_does(cli, model, label, code):
+def test_expect_exits_like_grep(cli, model, label, code):
     assert cli("predict", "--expect", label, "good film").code == code
 
 
-def test_the_screen_has_bars_and_counts_unknown_words(cli, model):
+def test_screen_has_bars_and_unknown_words(cli, model):
     result = cli("predict", "good film", "qwrtz", terminal=True)
     first, second = result.lines
     assert first.startswith("pos  0.") and "━" in first and first.endswith("good film")
@@ -107,7 +107,7 @@ def test_the_screen_has_bars_and_counts_unknown_words(cli, model):
     assert result.err == "model tiny@1\n"
 
 
-def test_a_text_that_names_a_file_or_a_model_gets_a_hint(cli, model, tmp_path, monkeypatch):
+def test_text_that_names_a_file_or_model_gets_a_hint(cli, model, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "texts.csv").write_text("text\ngood\n")
     for text, hint in (("texts.csv", "predict -i texts.csv"), ("tiny@1", "predict -m tiny@1 TEXT")):
@@ -117,7 +117,7 @@ def test_a_text_that_names_a_file_or_a_model_gets_a_hint(cli, model, tmp_path, m
     assert cli("predict", "-q", "tiny@1").err == ""
 
 
-def test_text_cannot_repaint_the_screen(cli, model):
+def test_control_characters_are_escaped(cli, model):
     result = cli("predict", "good \x1b[2J film [/bold]", terminal=True)
     assert "\x1b" not in result.out
     assert "\\x1b[2J film [/bold]" in result.out
@@ -130,14 +130,16 @@ def test_text_cannot_repaint_the_screen(cli, model):
         (["--threshold", "1.5", "x"], "--threshold must be between 0 and 1"),
         (["--threshold", "nan", "x"], "--threshold must be between 0 and 1"),
         (["--expect", "POS", "x"], '--expect "POS" is not a label of this model'),
-        (["-i", "f.csv", "x"], "texts and --input together"),
+        (["-i", "f.csv", "x"], "both texts and --input"),
+        (["-i", "f.csv", "-"], "both texts and --input"),
         (["--input-format", "xml", "-"], "--input-format must be one of"),
+        (["--input-format", "xml", "x"], "--input-format must be one of"),
         (["--encoding-errors", "maybe", "-"], "--encoding-errors must be strict or replace"),
         (["-5 stars"], "no such option: -5"),
         (["--colour", "two words"], "no such option: --colour"),
     ],
 )
-def test_usage_is_two_lines_and_2(cli, model, arguments, message):
+def test_usage_errors(cli, model, arguments, message):
     result = cli("predict", *arguments)
     assert result.code == 2
     assert result.out == ""
@@ -146,13 +148,13 @@ def test_usage_is_two_lines_and_2(cli, model, arguments, message):
     assert ("goes after --" in result.err) == (arguments == ["-5 stars"])
 
 
-def test_no_text_on_a_terminal_is_usage_not_a_silent_wait(cli, model):
+def test_no_text_on_a_terminal(cli, model):
     result = cli("predict", input=None)
     assert result.code == 2
     assert "no text given" in result.err
 
 
-def test_bad_utf8_is_65_with_line_and_byte_or_replaced(cli, model):
+def test_invalid_utf8(cli, model):
     result = cli("predict", "-", input=b"good\nba\xffd\n")
     assert result.code == 65
     assert "standard input:2: byte 3" in result.err
@@ -162,14 +164,14 @@ def test_bad_utf8_is_65_with_line_and_byte_or_replaced(cli, model):
 
 
 @pytest.mark.parametrize(("reference", "code"), [("tinny", 66), ("tiny@9", 66), ("tiny@best", 66), ("no/where", 66)])
-def test_an_unknown_model_is_66_with_a_hint(cli, model, reference, code):
+def test_unknown_model(cli, model, reference, code):
     result = cli("predict", "-m", reference, "x")
     assert result.code == code
     assert "hint:" in result.err
     assert result.out == ""
 
 
-def test_no_model_at_all(cli):
+def test_no_model(cli):
     result = cli("predict", "x")
     assert result.code == 66
     assert "lstmctl train" in result.err
@@ -184,7 +186,7 @@ def program(*arguments, **options):
     )
 
 
-def test_an_answer_does_not_wait_for_the_next_question(model):
+def test_prediction_does_not_wait_for_more_input(model):
     process = program("predict", "-", stdin=subprocess.PIPE)
     for text in (b"good film\n", b"bad film\n"):
         process.stdin.write(text)
@@ -219,7 +221,7 @@ def shell(command, tmp_path):
         ("PYTHONIOENCODING=latin-1 LC_ALL=C $PY predict --json '字 😀' | iconv -f UTF-8", 0, True),
     ],
 )
-def test_manners_in_a_shell(model, tmp_path, command, code, silent):
+def test_exit_codes_in_a_shell(model, tmp_path, command, code, silent):
     if "/dev/full" in command and not os.path.exists("/dev/full"):
         pytest.skip("needs Linux's /dev/full")
     returned, _, err = shell(command, tmp_path)

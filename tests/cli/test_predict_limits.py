@@ -1,4 +1,4 @@
-"""predict at its limits: absurd numbers for options, lines without end, texts without content."""
+"""predict at its limits: invalid numbers for options, endless lines, texts without words."""
 
 import json
 import subprocess
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from toy import register_toy
 
-ABSURD = ("nan", "inf", "-1", "1e308", str(2**63), "9" * 5_000, "0x10", "", " ", "1,5", "١٢.٥x")
+INVALID = ("nan", "inf", "-1", "1e308", str(2**63), "9" * 5_000, "0x10", "", " ", "1,5", "١٢.٥x")
 
 
 @pytest.fixture
@@ -16,9 +16,9 @@ def model(tmp_path):
     return register_toy(tmp_path / "home")
 
 
-@pytest.mark.parametrize("value", ABSURD, ids=lambda value: value[:8] or "empty")
+@pytest.mark.parametrize("value", INVALID, ids=lambda value: value[:8] or "empty")
 @pytest.mark.parametrize("option", ["-k", "--threshold", "-j", "--max-line-bytes"])
-def test_absurd_numbers_are_usage(cli, model, option, value):
+def test_invalid_numbers(cli, model, option, value):
     result = cli(
         "predict", f"{option}={value}" if option.startswith("--") else f"{option}{value}", "-", input=b"good\n"
     )
@@ -43,11 +43,11 @@ def test_absurd_numbers_are_usage(cli, model, option, value):
     ],
     ids=range(11),
 )
-def test_any_text_has_an_answer(cli, model, text):
-    """Alone and in a crowd the same one, and finite."""
+def test_any_text_has_a_prediction(cli, model, text):
+    """Finite, and the same alone and among other texts."""
     alone = json.loads(cli("predict", "--json", "-", input=text.encode() + b"\n").lines[0])
-    crowd = b"good film\n" * 300 + text.encode() + b"\n"
-    together = json.loads(cli("predict", "--json", "-", input=crowd).lines[-1])
+    others = b"good film\n" * 300
+    together = json.loads(cli("predict", "--json", "-", input=others + text.encode() + b"\n").lines[-1])
     assert np.isfinite(list(alone["probabilities"].values())).all()
     assert alone["probabilities"] == together["probabilities"]
 
@@ -65,8 +65,8 @@ print(done.returncode, size, done.stdout.count(b"\\n"), done.stderr.decode())
     [([], 100, 65, 1, 150), (["--max-line-bytes", "20000000"], 10, 0, 3, 400)],
     ids=["too long", "allowed"],
 )
-def test_a_line_without_end(model, options, megabytes, code, rows, most_memory):
-    """Beyond the limit it is refused before it is read; the row before it is answered."""
+def test_endless_line(model, options, megabytes, code, rows, most_memory):
+    """A line beyond the limit is rejected before all of it is read; the row before it gets its prediction."""
     process = subprocess.Popen(
         [sys.executable, "-c", MEASURED, "-", "-j", "1", *options], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
@@ -76,17 +76,17 @@ def test_a_line_without_end(model, options, megabytes, code, rows, most_memory):
             process.stdin.write(b"good bad " * 111_111)
         process.stdin.write(b"\ngood\n")
     except BrokenPipeError:
-        assert code  # it has not waited for the rest
+        assert code  # it did not read to the end
     out, _ = process.communicate(timeout=120)
-    returned, memory, answered, message = out.decode().split(" ", 3)
-    assert (int(returned), int(answered)) == (code, rows)
+    returned, memory, predicted, message = out.decode().split(" ", 3)
+    assert (int(returned), int(predicted)) == (code, rows)
     assert int(memory) <= most_memory
     if code:
         assert message.startswith("error: standard input:2: ") and "1 MiB" in message
 
 
-def test_many_long_lines_stream(model):
-    """2,000 lines of 100,000 characters: 200 MB through a process that stays small."""
+def test_long_lines_stream(model):
+    """2,000 lines of 100,000 characters: 200 MB, in little memory."""
     process = subprocess.Popen(
         [sys.executable, "-c", MEASURED, "-", "-j", "1"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
@@ -94,6 +94,6 @@ def test_many_long_lines_stream(model):
     for _ in range(2_000):
         process.stdin.write(line)
     out, _ = process.communicate(timeout=300)
-    returned, memory, answered, _ = out.decode().split(" ", 3)
-    assert (int(returned), int(answered)) == (0, 2_000)
+    returned, memory, predicted, _ = out.decode().split(" ", 3)
+    assert (int(returned), int(predicted)) == (0, 2_000)
     assert int(memory) <= 300

@@ -1,6 +1,6 @@
-"""The main screens, as they are at 60, 80 and 200 columns, without colours, and where only ASCII can be shown.
+"""The main screens at 60, 80 and 200 columns, without colours.
 
-After a change that is meant: `LSTMCTL_WRITE_SNAPSHOTS=1 pytest tests/cli/test_snapshots.py`, and read the difference.
+After an intended change run `LSTMCTL_WRITE_SNAPSHOTS=1 pytest tests/cli/test_snapshots.py` and read the difference.
 """
 
 import os
@@ -33,6 +33,7 @@ SCREENS = {
     "confusion": ["plot", "--kind", "confusion", "--data", "labelled.csv"],
     "roc": ["plot", "--kind", "roc", "--data", "labelled.csv"],
     "heat-map": ["plot", "--kind", "gates", "--text", "good film, bad film", "--show", "forget"],
+    "heat-map-cell": ["plot", "--kind", "gates", "--text", "good film, bad film"],
     "data-check": ["data", "check", "--data", "labelled.csv"],
     "data-list": ["data", "list"],
     "calibration": ["plot", "--kind", "calibration", "--data", "labelled.csv"],
@@ -55,7 +56,7 @@ def files(tmp_path):
 
 @pytest.mark.parametrize("columns", [60, 80, 200])
 @pytest.mark.parametrize("screen", SCREENS)
-def test_a_screen_is_as_it_was(cli, tmp_path, monkeypatch, screen, columns):
+def test_screen(cli, tmp_path, monkeypatch, screen, columns):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", str(columns))
     files(tmp_path)

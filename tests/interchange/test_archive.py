@@ -1,4 +1,4 @@
-"""A model as one file: the same everywhere, and never trusted."""
+"""A model as a single file: reproducible, and never trusted."""
 
 import io
 import random
@@ -9,13 +9,13 @@ import time
 import pytest
 
 from lstmctl.errors import LstmctlError, NotFound, Rejected
-from lstmctl.interchange import archive
+from lstmctl.interchange import archive, model_files
 from lstmctl.registry.store import Registry
 
 
 @pytest.fixture
 def exported(model_files):
-    return archive.export(model_files)
+    return archive.pack(model_files)
 
 
 def read(tmp_path, data):
@@ -24,18 +24,17 @@ def read(tmp_path, data):
     return archive.read(path)
 
 
-def test_there_and_back(home, tmp_path, model_files, exported):
+def test_round_trip(home, tmp_path, model_files, exported):
     registry = Registry(home)
     registry.register("imdb", model_files)
-    assert archive.export(registry.resolve("imdb").files()) == exported
-    card, files = read(tmp_path, exported)
+    assert archive.pack(registry.resolve("imdb").files()) == exported
+    files = read(tmp_path, exported)
     assert files == model_files
-    assert card.config.labels == ("neg", "pos")
     assert registry.register("copy", files) == "copy@1"
     assert registry.resolve("copy").files() == model_files
 
 
-def test_tar_can_read_it(tmp_path, model_files, exported):
+def test_tar_reads_archive(tmp_path, model_files, exported):
     (tmp_path / "model.tar").write_bytes(exported)
     subprocess.run(["tar", "xf", "model.tar"], cwd=tmp_path, check=True)
     assert {name: (tmp_path / name).read_bytes() for name in model_files} == model_files
@@ -44,7 +43,7 @@ def test_tar_can_read_it(tmp_path, model_files, exported):
 
 
 def attacks(model_files):
-    """Archives that another reader of tar files might be led astray by."""
+    """Archives that could mislead an ordinary tar reader."""
 
     def packed(change):
         buffer = io.BytesIO()
@@ -74,7 +73,7 @@ def attacks(model_files):
     yield packed(lambda member: setattr(member, "mtime", 1))
 
 
-def test_archives_made_to_lead_astray(tmp_path, model_files):
+def test_hostile_archives(tmp_path, model_files):
     count = 0
     for data in attacks(model_files):
         with pytest.raises(Rejected):
@@ -84,8 +83,8 @@ def test_archives_made_to_lead_astray(tmp_path, model_files):
 
 
 @pytest.mark.parametrize("size", [2**33 - 1, 2**20 + 1, 0, 1])
-def test_a_size_that_is_not_true(tmp_path, exported, size):
-    """Also one that no model has: nothing is allocated for it."""
+def test_wrong_size_in_header(tmp_path, exported, size):
+    """Also a size that no model has: no memory is allocated for it."""
     header = archive._header("model.json", size)
     started = time.monotonic()
     with pytest.raises(Rejected):
@@ -93,7 +92,7 @@ def test_a_size_that_is_not_true(tmp_path, exported, size):
     assert time.monotonic() - started < 10
 
 
-def test_what_is_cut_or_goes_on(tmp_path, exported):
+def test_truncated_or_extended_archive(tmp_path, exported):
     for end in (*range(0, len(exported), 311), len(exported) - 1):
         with pytest.raises(Rejected):
             read(tmp_path, exported[:end])
@@ -104,7 +103,7 @@ def test_what_is_cut_or_goes_on(tmp_path, exported):
 
 @pytest.mark.parametrize("count", [2_000, pytest.param(100_000, marks=pytest.mark.slow)])
 def test_mutants_are_rejected(tmp_path, exported, count):
-    """Not one changed bit is overlooked."""
+    """Every changed bit is noticed."""
     dice = random.Random(0)
     for _ in range(count):
         mutant = bytearray(exported)
@@ -116,7 +115,7 @@ def test_mutants_are_rejected(tmp_path, exported, count):
             read(tmp_path, bytes(mutant))
 
 
-def test_what_is_no_file(tmp_path):
+def test_missing_file(tmp_path):
     for path in (tmp_path / "none", tmp_path):
         with pytest.raises(NotFound):
             archive.read(path)
@@ -138,5 +137,5 @@ def test_what_is_no_file(tmp_path):
         ("x" * 90 + ".keras", "x" * 64),
     ],
 )
-def test_the_default_name(file, name):
-    assert archive.name_from(file) == name
+def test_default_name(file, name):
+    assert model_files.default_name(file) == name

@@ -1,7 +1,7 @@
-"""Files like those that have made Keras, PyTorch and NumPy run code, read secrets or fill the memory.
+"""Files that made Keras, PyTorch and NumPy run code, read secrets or exhaust memory.
 
-Each is made here. A model's reader must refuse it without doing anything; and that there was something to be done is
-shown by giving the same file to a reader as careless as those once were, whose deed is then seen.
+Each is created here. Our reader must reject it without side effects; a careless reader, like the vulnerable versions,
+shows that the attack works.
 
 Source: the advisories CVE-2024-3660, CVE-2025-1550, -8747, -9905, -9906, -12058, -12060, -49655, CVE-2026-0897, -1462,
 -1669, -12479, CVE-2024-0450 (zipfile).
@@ -36,7 +36,7 @@ EMBEDDING = "layers/embedding/vars/0"
 
 
 class Place:
-    """Where an attack does its deed: `canary` comes to be, or `secret` is read."""
+    """The target of an attack: `canary` is created, or `secret` is read."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.canary = folder, folder / "canary"
@@ -56,12 +56,12 @@ class Pickled:
         return os.mkdir, (self.path,)
 
 
-# --- careless readers: what the vulnerable versions did, in a few lines --------------------------------------------
+# --- careless readers: the vulnerable versions in a few lines -----------------------------------------------------
 
 
 def revive(value, place: Place):
-    """Keras before 3.9: whatever config.json names is imported and called. What needs Keras itself or the network
-    (get_file, TFSMLayer and so on) is a stub that makes the canary.
+    """Keras before 3.9 imports and calls every name in config.json. Names that need Keras or the network (get_file,
+    TFSMLayer and so on) are stubs that make the canary.
     """
     if isinstance(value, list):
         return [revive(each, place) for each in value]
@@ -94,7 +94,7 @@ def by_config(data: bytes, place: Place) -> None:
 
 
 def by_weights(data: bytes, place: Place) -> None:
-    """Keras before 3.13.2: HDF5 follows every link, and reads from every file that is named."""
+    """Keras before 3.13.2: HDF5 follows every link and reads every named file."""
     path = place.folder / "model.weights.h5"
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         path.write_bytes(archive.read(path.name))
@@ -104,7 +104,7 @@ def by_weights(data: bytes, place: Place) -> None:
 
 
 def by_extracting(data: bytes, place: Place) -> None:
-    """Names of members and layers as paths below a folder."""
+    """Names of members and layers used as paths."""
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         names = archive.namelist()
         config = json.loads(archive.read("config.json"))
@@ -136,7 +136,7 @@ def by_untarring(data: bytes, place: Place) -> None:
 
 
 def by_size(data: bytes, place: Place) -> None:
-    """It says that it is a hundred times as large as it is, or is seen in two ways."""
+    """It declares a hundred times its size, or is ambiguous."""
     declared = 0
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         members = archive.infolist()
@@ -178,7 +178,7 @@ def _with_layer(make):
 
 
 def _with_setting(number, name, make):
-    """Another setting of a layer: 1 is the embedding, 2 the LSTM."""
+    """A changed setting of a layer: 1 is the embedding, 2 the LSTM."""
 
     def build(place):
         config = good.architecture()
@@ -226,7 +226,7 @@ def _declared(file, place):
 
 
 def _filled(file, place):
-    """The right shape, but nothing stored: what is read comes from a fill value."""
+    """The right shape, but no data: the values come from a fill value."""
     file.create_dataset(EMBEDDING, SECRET.shape, "<f4", chunks=SECRET.shape, compression="gzip", fillvalue=7)
 
 
@@ -292,7 +292,7 @@ def _encrypted(place):
 
 
 def _overlapping(place):
-    """Every entry of the directory leads to the same compressed bytes."""
+    """Every entry of the directory refers to the same compressed bytes."""
     data = bytearray(good.keras_file())
     at = -1
     while (at := data.find(b"PK\x01\x02", at + 1)) >= 0:
@@ -410,8 +410,8 @@ ATTACKS = {
     "tar that leads outside": _tar("../canary"),
     "tar with a link": _tar("way", tarfile.SYMTYPE, "/etc"),
 }
-# What no reader of a model file does; `open` of what is not the file itself included.
-DEEDS = {
+# What a reader of a model file never does.
+FORBIDDEN = {
     "exec", "compile", "marshal.loads", "pickle.find_class", "os.system", "os.exec", "os.posix_spawn", "os.mkdir",
     "subprocess.Popen", "socket.connect", "ctypes.dlopen", "import", "open",
 }  # fmt: skip
@@ -421,13 +421,13 @@ _watching = False
 
 
 def _watch(event, arguments):
-    if _watching and event in DEEDS:
+    if _watching and event in FORBIDDEN:
         _seen.append((event, ascii(arguments[:1])[:100]))
 
 
 @pytest.fixture(scope="module")
 def watch():
-    """What the interpreter did of DEEDS while `call` ran."""
+    """Records the FORBIDDEN events while `call` runs."""
     sys.addaudithook(_watch)
 
     def call(function):
@@ -442,7 +442,7 @@ def watch():
     return call
 
 
-def test_the_file_that_all_are_made_from_is_read():
+def test_unchanged_file_is_read():
     network, weights = keras_file.read(io.BytesIO(good.keras_file()))
     assert (network.length, network.config.units) == (good.LENGTH, good.UNITS)
     assert weights["embedding"].shape == (good.ROWS, good.DIMENSION)
@@ -450,38 +450,38 @@ def test_the_file_that_all_are_made_from_is_read():
     assert keras_file.read(io.BytesIO(packed))[0] == network
 
 
-def test_there_are_enough():
+def test_number_of_attacks():
     assert len(ATTACKS) >= 40
 
 
 @pytest.mark.parametrize("name", ATTACKS)
-def test_refused_without_a_deed(name, tmp_path, watch):
+def test_attack_is_rejected_without_side_effects(name, tmp_path, watch):
     careless, build = ATTACKS[name]
     place = Place(tmp_path)
     data = build(place)
     before = sorted(tmp_path.iterdir())
 
-    def refuse():
+    def read_both():
         with pytest.raises(ValueError, match="."):
             keras_file.read(io.BytesIO(data))
         with pytest.raises(Rejected):
             archive.read_members(io.BytesIO(data), "it")
 
-    keras_file.read(io.BytesIO(good.keras_file()))  # what is imported on first use is there
-    watch(refuse)
+    keras_file.read(io.BytesIO(good.keras_file()))  # import now what is imported on first use
+    watch(read_both)
     assert _seen == []
     assert sorted(tmp_path.iterdir()) == before
     careless(data, place)
-    assert place.canary.exists(), "the attack does nothing; then nothing is shown"
+    assert place.canary.exists(), "the attack has no effect, so the test shows nothing"
 
 
-def test_the_watch_sees(watch, tmp_path):
+def test_watch_sees_side_effects(watch, tmp_path):
     watch(lambda: by_unpickling(_pickled(Place(tmp_path)), Place(tmp_path)))
     assert {"open", "pickle.find_class", "os.mkdir"} <= {event for event, _ in _seen}
 
 
-def test_the_command_refuses_all(cli, tmp_path):
-    """Through the child process that the command starts, two at a time."""
+def test_import_rejects_every_attack(cli, tmp_path):
+    """Through the child process, two at a time."""
     files = []
     for number, (_, build) in enumerate(ATTACKS.values()):
         folder = tmp_path / str(number)
@@ -509,8 +509,8 @@ def test_the_command_refuses_all(cli, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["pickle", ".pt", ".npz", "tar that leads outside", "Lambda, bytecode"])
-def test_in_the_place_of_weights(name, tmp_path, model_path):
-    """A file of another kind that is called weights.safetensors."""
+def test_attack_as_weights_file(name, tmp_path, model_path):
+    """An attack file named weights.safetensors."""
     (model_path / "weights.safetensors").write_bytes(ATTACKS[name][1](Place(tmp_path)))
     with pytest.raises(Rejected):
         ModelFolder(model_path, "tiny@1").verify()
@@ -521,13 +521,13 @@ PRIVILEGES = """
 import sys
 from lstmctl.interchange import keras_file
 keras_file.give_up_privileges()
-{deed}
+{operation}
 print("done")
 """
 
 
 @pytest.mark.parametrize(
-    "deed",
+    "operation",
     [
         "open('/etc/passwd')",
         "import colorsys",
@@ -540,8 +540,8 @@ print("done")
         "while True: pass",
     ],
 )
-def test_the_child_could_do_nothing_if_it_were_made_to(deed):
-    program = PRIVILEGES.format(deed=deed).replace("give_up", "_SECONDS = 1; keras_file.give_up")
+def test_child_has_no_privileges(operation):
+    program = PRIVILEGES.format(operation=operation).replace("give_up", "_SECONDS = 1; keras_file.give_up")
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode != 0
     assert "done" not in done.stdout
@@ -560,8 +560,8 @@ except Rejected:
 
 
 @pytest.mark.parametrize("name", ["1 GiB declared", "a config that grows", "weights that grow", "members that overlap"])
-def test_bombs_take_neither_time_nor_memory(name, tmp_path):
-    """The child process: a tenth of a second beside its start, and some 40 MB; the limits here are guards."""
+def test_bombs_take_little_time_and_memory(name, tmp_path):
+    """The child process takes about 0.1 s after its start and 40 MB; the limits here are guards."""
     path = tmp_path / "bomb.keras"
     path.write_bytes(ATTACKS[name][1](Place(tmp_path)))
     done = subprocess.run([sys.executable, "-c", MEASURED, str(path)], capture_output=True, check=True, timeout=30)

@@ -1,4 +1,4 @@
-""".keras files with something changed, anywhere: read as before, or refused, and nothing else."""
+""".keras files with random changes: read or rejected, and nothing else."""
 
 import io
 import json
@@ -19,8 +19,8 @@ from lstmctl.registry.strictjson import parse_object
 
 @pytest.mark.parametrize("count", [1_000, pytest.param(100_000, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("kind", [good.architecture, good.functional])
-def test_what_is_said_of_the_network(kind, count):
-    dice, refused = random.Random(0), 0
+def test_mutants_of_config(kind, count):
+    dice, rejected = random.Random(0), 0
     original = json.dumps(kind()).encode()
     assert read_network(parse_object(original)).config.units == good.UNITS
     for _ in range(count):
@@ -31,41 +31,41 @@ def test_what_is_said_of_the_network(kind, count):
             network = read_network(parse_object(mutant))
         except ValueError as error:
             assert str(error).isprintable()
-            refused += 1
+            rejected += 1
         else:
             assert network.config.problem() is None
-            assert set(network.places) == set(network.config.shapes())
-    assert count / 4 < refused < count
+            assert set(network.locations) == set(network.config.shapes())
+    assert count / 4 < rejected < count
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"registered_name": "mine>Layer"}, "names 'mine>Layer' of 'keras.layers', which is not understood"),
-        ({"module": "builtins", "class_name": "eval"}, "names 'eval' of 'builtins', which is not understood"),
-        ({"class_name": "Lambda"}, "names 'Lambda' of 'keras.layers', which is not understood"),
+        ({"registered_name": "mine>Layer"}, "names 'mine>Layer' of 'keras.layers', which is not supported"),
+        ({"module": "builtins", "class_name": "eval"}, "names 'eval' of 'builtins', which is not supported"),
+        ({"class_name": "Lambda"}, "names 'Lambda' of 'keras.layers', which is not supported"),
     ],
 )
-def test_what_is_refused_is_named(change, message):
+def test_unsupported_names_are_reported(change, message):
     described = good.architecture()
     described["config"]["layers"][-1] |= {"registered_name": None} | change
     with pytest.raises(ValueError, match=re.escape(message)):
         read_network(described)
 
 
-def test_members_that_share_bytes_are_refused():
-    """The directory says that metadata.json, which is not read at all, begins inside config.json."""
+def test_overlapping_members():
+    """The directory lists metadata.json, which is not read, as starting inside config.json."""
     data = bytearray(good.keras_file())
     directory = data.rindex(b"PK\x01\x02")  # of the last member; that of the first is found by its name
     entry = data.rindex(b"metadata.json", 0, directory) - 46
     config = data.index(b"config.json")
     assert data[entry : entry + 4] == b"PK\x01\x02"
     data[entry + 42 : entry + 46] = (config + 20).to_bytes(4, "little")
-    with pytest.raises(ValueError, match="members overlap"):
+    with pytest.raises(ValueError, match="overlapping members"):
         keras_file.read(io.BytesIO(data))
 
 
-# Each mutant has a process of its own, as in use: what reads HDF5 is in C. They are forks of one that has loaded it.
+# Each mutant has its own process, as in use, because the HDF5 library is in C: a fork of one that has loaded it.
 MANY = """
 import collections, io, os, random, resource, sys
 from pathlib import Path
@@ -80,7 +80,7 @@ for _ in range(count):
         os.dup2(writing, 1)
         os.close(reading), os.close(writing)
         keras_file.give_up_privileges()
-        os.write(1, keras_file._answer(io.BytesIO(mutant))[:7])
+        os.write(1, keras_file._result(io.BytesIO(mutant))[:7])
         os._exit(0)
     os.close(writing)
     with open(reading, "rb") as answer:
@@ -93,13 +93,13 @@ print(dict(ends))
 
 @pytest.mark.parametrize("count", [300, pytest.param(20_000, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("part", ["archive", "weights"])
-def test_what_is_in_the_file(count, part, tmp_path):
-    """Most mutants of the weights alone are of HDF5's own structure."""
+def test_mutants_of_file(count, part, tmp_path):
+    """Most mutants of the weights change the structure of the HDF5 file."""
     path = tmp_path / "it.keras"
     path.write_bytes(good.keras_file() if part == "archive" else good.weights())
     program = MANY
     if part == "weights":
-        program = MANY.replace("keras_file._answer(io.BytesIO(mutant))", "_of_weights(mutant)").replace(
+        program = MANY.replace("keras_file._result(io.BytesIO(mutant))", "_of_weights(mutant)").replace(
             "ends, dice", f"{OF_WEIGHTS}\nends, dice"
         )
     environment = {
@@ -123,5 +123,5 @@ def test_what_is_in_the_file(count, part, tmp_path):
 OF_WEIGHTS = """
 import keras_files, json
 def _of_weights(mutant):
-    return keras_file._answer(io.BytesIO(keras_files.keras_file(h5=mutant)))
+    return keras_file._result(io.BytesIO(keras_files.keras_file(h5=mutant)))
 """

@@ -1,4 +1,4 @@
-"""Which word an id of a Keras model stands for."""
+"""The word of each id of a Keras model."""
 
 import json
 
@@ -26,7 +26,7 @@ NAMED = KerasWords({2: "the", 3: "film"}, unknown=1)
         ('{"<PAD>":0,"<START>":1,"<UNK>":2,"<UNUSED>":3,"the":4,"film":5,"don\'t":6}', IMDB),
     ],
 )
-def test_every_form(text, expected):
+def test_valid_vocabularies(text, expected):
     assert parse(text.encode(), "words") == expected
 
 
@@ -35,22 +35,27 @@ def test_every_form(text, expected):
     [
         (b"\xff\n", "words:1 is not UTF-8"),
         (b"good\nb\xe9\n", "words:2 is not UTF-8"),
-        (b'{"the": 1', "is none"),
-        (b"[" * 100_000, "is none"),
-        (b'{"the": "1"}', "no vocabulary"),
-        (b"[1, 2]", "no vocabulary"),
-        (b'{"the": 1, "film": 1}', "one number to two words"),
+        (b'{"the": 1', "is not valid"),
+        (b"[" * 100_000, "is not valid"),
+        (b'{"the": "1"}', "is not a vocabulary"),
+        (b"[1, 2]", "is not a vocabulary"),
+        (b'{"the": 1, "film": 1}', "same number to two words"),
         (b'{"the": 1, "film": -5}', "number 0 or less"),
-        (b'{"<PAD>": 0, "the": 1}', "none for unknown"),
+        (b'{"<PAD>": 0, "the": 1}', "none for unknown words"),
         (b'{"<UNK>": 1, "the": 0}', "number 0 or less"),
         (b'{"<PAD>": 3, "<UNK>": 1, "the": 2}', "number 0 or less"),
         (b"the\t1\nfilm\n", "words and counts"),
     ],
 )
-def test_what_is_none(data, reason):
+def test_invalid_vocabularies(data, reason):
     with pytest.raises(BadData, match=reason):
         parse(data, "words")
 
 
-def test_large_numbers_are_words_that_the_model_does_not_know():
+@pytest.mark.parametrize("data", [b"{}", b"[]"])
+def test_empty_vocabulary(data):
+    assert parse(data, "words").words == {}
+
+
+def test_numbers_beyond_the_model():
     assert parse(json.dumps({"the": 1, "rare": 88_000}).encode(), "words").words[88_003] == "rare"

@@ -1,4 +1,4 @@
-"""What is exported as ONNX gives the same probabilities in ONNX Runtime."""
+"""Exported ONNX models give the same probabilities in ONNX Runtime."""
 
 import json
 import sys
@@ -9,7 +9,7 @@ from toy import SHAPES, WORDS, register_random, texts_and_answers
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_onnx(cli, tmp_path, shape):
+def test_probabilities_agree(cli, tmp_path, shape):
     import onnx
     import onnxruntime
 
@@ -26,7 +26,7 @@ def test_onnx(cli, tmp_path, shape):
     assert json.loads(about["vocabulary"]) == list(WORDS.words)
 
 
-def test_without_the_extra_it_says_which(cli, tmp_path, monkeypatch):
+def test_missing_extra(cli, tmp_path, monkeypatch):
     register_random(tmp_path / "home", {})
     monkeypatch.setitem(sys.modules, "onnx", None)
     result = cli("models", "export", "it@1", "--to", "onnx", "-o", tmp_path / "x.onnx")

@@ -1,4 +1,4 @@
-"""Explanations: what each number means, for every architecture; and what is picked out of them."""
+"""Explanations: the meaning of each number, for every architecture."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from toy import CONFIG, WORDS, toy_weights
 
 from lstmctl.config import ModelConfig
 from lstmctl.model.classifier import Classifier
-from lstmctl.model.explanation import decisive, explain, half_life
+from lstmctl.model.explanation import explain, half_life, half_lives, measure_matrices, strongest_words
 from lstmctl.model.lstm import Memory, step
 from lstmctl.model.text import Vocabulary
 
@@ -19,7 +19,7 @@ SHAPES = {
     "stacked": {"layers": 2},
     "bidirectional": {"bidirectional": True},
     "stacked and bidirectional": {"layers": 2, "bidirectional": True},
-    "highest states": {"pooling": "last+max", "bidirectional": True},
+    "maximum states": {"pooling": "last+max", "bidirectional": True},
     "three labels": {"labels": ("a", "b", "c")},
     "first words": {"cut": "end"},
     "start word": {"start_word": "<start>"},
@@ -41,12 +41,12 @@ words = st.lists(st.sampled_from(["the", "film", "was", "not", "good", "qwrtz", 
 
 @settings(max_examples=40, deadline=None)
 @given(words, st.sampled_from(list(SHAPES)))
-def test_running_probability_and_effect_are_ordinary_predictions(text, shape):
+def test_attributions_are_predictions(text, shape):
     classifier = classifier_of(**SHAPES[shape])
     explanation = explain(classifier, " ".join(text))
     assert explanation.prediction == classifier.predict([" ".join(text)])[0]
     read = explanation.words
-    whole = explanation.prediction.probabilities[classifier.config.labels.index(explanation.label)]
+    full = explanation.prediction.probabilities[classifier.config.labels.index(explanation.label)]
 
     def ordinary(words):
         (prediction,) = classifier.predict([" ".join(words)])
@@ -59,15 +59,15 @@ def test_running_probability_and_effect_are_ordinary_predictions(text, shape):
         assert read == text[-limit:]
     assert explanation.known == [word in VOCABULARY.ids for word in read]
     assert explanation.start == pytest.approx(ordinary([]), abs=1e-6)
-    for place in range(len(read)):
-        assert explanation.probability[place] == pytest.approx(ordinary(read[: place + 1]), abs=1e-6)
-        assert explanation.effect[place] == pytest.approx(whole - ordinary(read[:place] + read[place + 1 :]), abs=1e-6)
+    for index in range(len(read)):
+        assert explanation.probability[index] == pytest.approx(ordinary(read[: index + 1]), abs=1e-6)
+        assert explanation.effect[index] == pytest.approx(full - ordinary(read[:index] + read[index + 1 :]), abs=1e-6)
     if read:
-        assert explanation.probability[-1] == whole
+        assert explanation.probability[-1] == full
 
 
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
-def test_a_trace_has_a_row_for_each_word_of_each_lstm(shape):
+def test_traces(shape):
     classifier = classifier_of(**shape)
     config = classifier.config
     explanation = explain(classifier, "the film was not good")
@@ -84,7 +84,7 @@ def test_a_trace_has_a_row_for_each_word_of_each_lstm(shape):
     np.testing.assert_allclose(explanation.mean("cell_change"), expected, rtol=1e-5)
 
 
-def test_the_head_sees_the_last_hidden_state_of_the_trace():
+def test_head_reads_the_last_hidden_state():
     classifier = Classifier(CONFIG, WORDS, toy_weights())
     explanation = explain(classifier, "good film bad good")
     hidden = explanation.traces["lstm.0.forward"].hidden
@@ -100,7 +100,7 @@ def test_no_words():
 
 
 @pytest.mark.parametrize(
-    ("effects", "places"),
+    ("effects", "indices"),
     [
         ([], []),
         ([0.0, 0.0], []),
@@ -111,11 +111,11 @@ def test_no_words():
         ([0.2, 0.2, 0.2, 0.2], [0, 1, 2]),  # of equals the first
     ],
 )
-def test_two_or_three_words_decide(effects, places):
-    assert decisive(np.array(effects)) == places
+def test_strongest_words(effects, indices):
+    assert strongest_words(np.array(effects)) == indices
 
 
-def test_half_life_is_when_half_of_the_belt_is_gone():
+def test_half_life():
     forget = np.array([[0.5, 0.9, 1.0], [0.5, 0.8, 1.0]], np.float32)
     lives = half_life(forget)
     assert lives[0] == pytest.approx(1)
@@ -123,10 +123,36 @@ def test_half_life_is_when_half_of_the_belt_is_gone():
     assert lives[2] == np.inf
 
 
-def test_half_life_agrees_with_a_belt_that_only_forgets():
+def test_half_life_of_one_forget_gate():
     classifier = classifier_of(units=1)
     (matrices,) = (layer["forward"] for layer in classifier.layers)
     memory = Memory(np.zeros(1, np.float32), np.ones(1, np.float32))
     _, gates = step(np.zeros(4, np.float32), memory, matrices)
     life = half_life(gates.forget[None])
     assert gates.forget**life == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
+def test_half_lives_of_every_lstm(shape):
+    classifier = classifier_of(**shape)
+    texts = ["the film was not good", "good film"]
+    lives = half_lives(classifier, [classifier.encode(text) for text in texts])
+    explained = [explain(classifier, text).traces for text in texts]
+    assert list(lives) == list(explained[0])
+    for name, values in lives.items():
+        forget = np.concatenate([traces[name].forget for traces in explained]).astype(np.float64)
+        np.testing.assert_allclose(values, np.log(0.5) / np.log(forget).mean(axis=0), rtol=1e-6)
+
+
+@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
+def test_matrices_are_measured(shape):
+    classifier = classifier_of(**shape)
+    config = classifier.config
+    matrices = measure_matrices(classifier)
+    assert [matrix.matrix for matrix in matrices[:4]] == ["forget gate", "input gate", "candidate", "output gate"]
+    assert len(matrices) == 4 * config.layers * len(config.directions)
+    assert matrices[1].norm_word == pytest.approx(np.linalg.norm(classifier.layers[0]["forward"].input.kernel))
+    assert matrices[2].mean_bias == pytest.approx(classifier.layers[0]["forward"].candidate.bias.mean())
+    of_lstms = sum(np.prod(size) for name, size in config.shapes().items() if name.startswith("lstm."))
+    assert sum(matrix.parameters for matrix in matrices) == of_lstms
+    assert sum(matrix.share for matrix in matrices) == pytest.approx(of_lstms / config.parameters)

@@ -1,4 +1,4 @@
-"""The LSTM by hand, by hand-written loops, and fast: three ways to the same numbers."""
+"""The LSTM by hand, step by step, and fast: three ways to the same numbers."""
 
 import math
 
@@ -29,7 +29,7 @@ def random_weights(generator, *, inputs, units):
 
 
 def test_one_unit_by_hand():
-    """The textbook step with numbers that fit on paper: one input 1, one unit, hidden 0.5, belt 2."""
+    """The textbook step with numbers that fit on paper: one input 1, one unit, hidden 0.5, cell 2."""
 
     def matrix(word, recurrent, bias):
         return Matrix(*(np.array(value, np.float64) for value in ([[word]], [[recurrent]], [bias])))
@@ -42,13 +42,13 @@ def test_one_unit_by_hand():
     def logistic(z):
         return 1 / (1 + math.exp(-z))
 
-    belt = logistic(1) * 2 + logistic(1) * math.tanh(1)
+    cell = logistic(1) * 2 + logistic(1) * math.tanh(1)
     assert gates.forget[0] == pytest.approx(logistic(1))
     assert gates.input[0] == pytest.approx(logistic(1))
     assert gates.candidate[0] == pytest.approx(math.tanh(1))
     assert gates.output[0] == pytest.approx(logistic(0.5))
-    assert memory.cell[0] == pytest.approx(belt)
-    assert memory.hidden[0] == pytest.approx(logistic(0.5) * math.tanh(belt))
+    assert memory.cell[0] == pytest.approx(cell)
+    assert memory.hidden[0] == pytest.approx(logistic(0.5) * math.tanh(cell))
 
 
 def test_forget_gate_closed_and_open():
@@ -75,7 +75,7 @@ def test_keras_gate_order():
 
 
 @given(z=st.floats(-(2.0**100), 2.0**100, width=32))
-def test_sigmoid_never_overflows_and_is_symmetric(z):
+def test_sigmoid_is_safe_and_symmetric(z):
     value, mirrored = sigmoid(np.float32(z)), sigmoid(np.float32(-z))
     assert 0 <= value <= 1
     assert value + mirrored == pytest.approx(1, abs=1e-6)
@@ -88,8 +88,8 @@ def test_sigmoid_never_overflows_and_is_symmetric(z):
     units=st.integers(1, 9),
     lengths=st.lists(st.integers(0, 25), min_size=1, max_size=40),
 )
-def test_the_fast_pass_is_the_story(seed, inputs, units, lengths):
-    """`run`, with its table, halved matrices, shrinking batch and blocks, equals `step` word by word."""
+def test_run_equals_step(seed, inputs, units, lengths):
+    """`run`, with its table, packed matrices, shrinking batch and blocks, equals `step` word by word."""
     generator = np.random.default_rng(seed)
     embedding = generator.normal(0, 1, (11, inputs)).astype(np.float32)
     matrices = matrices_from_keras(*random_weights(generator, inputs=inputs, units=units))
@@ -98,31 +98,31 @@ def test_the_fast_pass_is_the_story(seed, inputs, units, lengths):
 
     packed = pack(matrices)
     table = product(embedding, packed.kernel) + packed.bias
-    every = np.zeros((*words.shape, units), np.float32)
-    highest = np.full((lengths.size, units), -0.25, np.float32)
-    hidden = run(table, words, lengths, packed.recurrent, all_states=every, max_state=highest)
+    states = np.zeros((*words.shape, units), np.float32)
+    maximum = np.full((lengths.size, units), -0.25, np.float32)
+    hidden = run(table, words, lengths, packed.recurrent, all_states=states, max_state=maximum)
     np.testing.assert_array_equal(hidden, run(table, words, lengths, packed.recurrent))
 
     for text, length in enumerate(lengths):
-        memory, most = Memory(np.zeros(units, np.float32), np.zeros(units, np.float32)), np.full(units, -0.25)
-        for place, word in enumerate(words[:length, text]):
+        memory, largest = Memory(np.zeros(units, np.float32), np.zeros(units, np.float32)), np.full(units, -0.25)
+        for position, word in enumerate(words[:length, text]):
             memory, _ = step(embedding[word], memory, matrices)
-            most = np.maximum(most, memory.hidden)
-            np.testing.assert_allclose(every[place, text], memory.hidden, atol=1e-6)
+            largest = np.maximum(largest, memory.hidden)
+            np.testing.assert_allclose(states[position, text], memory.hidden, atol=1e-6)
         np.testing.assert_allclose(hidden[text], memory.hidden, atol=1e-6)
-        np.testing.assert_allclose(highest[text], most, atol=1e-6)
-        assert not every[length:, text].any()
+        np.testing.assert_allclose(maximum[text], largest, atol=1e-6)
+        assert not states[length:, text].any()
 
 
 @given(rows=st.integers(0, 100))
-def test_blocks_are_whole_and_just_enough(rows):
+def test_blocked(rows):
     assert blocked(rows) % BLOCK == 0
     assert rows <= blocked(rows) < rows + BLOCK
 
 
 @pytest.mark.parametrize(("inner", "outer"), [(32, 128), (50, 200), (7, 28), (64, 1), (128, 3), (300, 40)])
-def test_a_product_has_the_same_bits_alone_and_in_any_batch(inner, outer):
-    """50 × 200 is where the common library changes its kernel above a hundred rows, if it is left to choose."""
+def test_product_bits_do_not_depend_on_the_batch(inner, outer):
+    """At 50 × 200, OpenBLAS left to itself uses another kernel above a hundred rows."""
     generator = np.random.default_rng(0)
     rows = generator.normal(size=(700, inner)).astype(np.float32)
     matrix = generator.normal(size=(inner, outer)).astype(np.float32)

@@ -1,4 +1,4 @@
-"""What a word is, in many scripts; what the vocabulary keeps."""
+"""Words in many scripts, the vocabulary, and encoding."""
 
 import unicodedata
 
@@ -7,8 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lstmctl.config import FIRST_WORD, UNKNOWN
-from lstmctl.model import text
-from lstmctl.model.text import Vocabulary, clip, encode, normalise, tokenize
+from lstmctl.model.text import (
+    _NOT_SIMPLE,
+    _SIMPLE_WORD,
+    Vocabulary,
+    _any_word,
+    clip,
+    encode,
+    normalise,
+    tokenize,
+)
 
 WORDS = {
     "Don't STOP, it's 'quoted' rock'n'roll": ["don't", "stop", "it's", "quoted", "rock'n'roll"],
@@ -33,37 +41,37 @@ WORDS = {
 }
 
 
-@pytest.mark.parametrize("written", WORDS)
-def test_words(written):
-    assert tokenize(written) == WORDS[written]
+@pytest.mark.parametrize("text", WORDS)
+def test_tokenize(text):
+    assert tokenize(text) == WORDS[text]
 
 
-@pytest.mark.parametrize("written", WORDS)
-def test_decomposed_copies_are_the_same_text(written):
-    assert tokenize(unicodedata.normalize("NFD", written)) == WORDS[written]
+@pytest.mark.parametrize("text", WORDS)
+def test_nfd_gives_the_same_words(text):
+    assert tokenize(unicodedata.normalize("NFD", text)) == WORDS[text]
 
 
 @given(st.text())
-def test_words_survive_being_joined_by_spaces(written):
-    words = tokenize(written)
+def test_tokenize_is_idempotent(text):
+    words = tokenize(text)
     assert tokenize(" ".join(words)) == words
     assert not any(character.isspace() for word in words for character in word)
 
 
 @given(st.text())
-def test_normalising_twice_changes_nothing(written):
-    once = normalise(written)
-    assert normalise(once) == once or "<br" in once  # taking a tag out can leave another one
+def test_normalise_is_idempotent(text):
+    once = normalise(text)
+    assert normalise(once) == once or "<br" in once  # removing a tag can leave another one
 
 
 @given(st.text(alphabet=[chr(code) for code in [*range(0x300), *range(0x2010, 0x2031), 0x20AC]]))
-def test_the_short_cut_for_latin_agrees_with_the_full_rules(written):
-    prepared = normalise(written)
-    if not text._NOT_SIMPLE.search(prepared):
-        assert text._SIMPLE_WORD.findall(prepared) == text._any_word().findall(prepared)
+def test_latin_pattern_agrees_with_the_full_rules(text):
+    prepared = normalise(text)
+    if not _NOT_SIMPLE.search(prepared):
+        assert _SIMPLE_WORD.findall(prepared) == _any_word().findall(prepared)
 
 
-def test_the_most_frequent_words_come_first_and_the_alphabet_decides_between_equals():
+def test_vocabulary_order():
     vocabulary = Vocabulary.learn({"b": 2, "a": 2, "c": 5, "x" * 101: 9})
     assert vocabulary.words == ("c", "a", "b")
     assert vocabulary.ids == {"c": 2, "a": 3, "b": 4}
@@ -73,7 +81,7 @@ def test_the_most_frequent_words_come_first_and_the_alphabet_decides_between_equ
 
 
 @given(st.dictionaries(st.text("abcé字👍", min_size=1, max_size=5), st.integers(1, 10**6)))
-def test_a_vocabulary_survives_its_file(counts):
+def test_vocabulary_round_trip(counts):
     vocabulary = Vocabulary.learn(counts)
     read = Vocabulary.from_text(vocabulary.to_text())
     assert (read.words, read.counts) == (vocabulary.words, vocabulary.counts)
@@ -82,12 +90,12 @@ def test_a_vocabulary_survives_its_file(counts):
 @pytest.mark.parametrize(
     "damaged", ["a\t1", "a 1\n", "\t1\n", "a\t\n", "a\t-1\n", "a\t1\na\t2\n", "a\t" + "9" * 5000 + "\n", "a\t１\n"]
 )
-def test_a_damaged_vocabulary_is_refused(damaged):
+def test_damaged_vocabulary_is_rejected(damaged):
     with pytest.raises(ValueError):
         Vocabulary.from_text(damaged)
 
 
-def test_encode_counts_unknown_and_cut_words():
+def test_encode_counts_words():
     vocabulary = Vocabulary(["good", "film"], [3, 2])
     encoded = encode("A good film, good!", vocabulary, max_len=3)
     assert encoded.ids == [FIRST_WORD, FIRST_WORD + 1, FIRST_WORD]
@@ -98,11 +106,11 @@ def test_encode_counts_unknown_and_cut_words():
 
 
 @pytest.mark.parametrize(("cut", "kept"), [("start", ["c", "d"]), ("end", ["a", "b"])])
-def test_the_start_of_a_long_text_is_cut_unless_told_otherwise(cut, kept):
+def test_clip(cut, kept):
     assert clip(["a", "b", "c", "d"], 2, cut) == kept
     assert clip(["a"], 2, cut) == ["a"]
 
 
 @given(st.text(st.sampled_from("aZ09'’_ <br/>\t\n\x00.-&"), max_size=40))
-def test_the_short_way_for_ascii_is_the_general_rule(raw):
-    assert tokenize(raw) == text._any_word().findall(normalise(raw))
+def test_ascii_shortcut_agrees_with_the_full_rules(text):
+    assert tokenize(text) == _any_word().findall(normalise(text))

@@ -1,4 +1,4 @@
-"""Model folders: what is packed is read back, and only that."""
+"""Model folders: what was packed can be read, and nothing else."""
 
 import json
 import subprocess
@@ -29,10 +29,10 @@ def packed(card: ModelCard, **changes: object) -> dict[str, bytes]:
 
 
 def replaced(path: Path, name: str, data: bytes) -> None:
-    """Change a file and make SHA256SUMS fit, as a stranger would."""
+    """Change a file and adapt SHA256SUMS, as an attacker would."""
     (path / name).write_bytes(data)
     files = {each: (path / each).read_bytes() for each in FILES if each != "SHA256SUMS"}
-    (path / "SHA256SUMS").write_bytes(artifact.sums_of(files))
+    (path / "SHA256SUMS").write_bytes(artifact.format_sums(files))
 
 
 def edited(path: Path, name: str, change) -> None:
@@ -56,8 +56,8 @@ def test_round_trip(model_path, model_files):
     assert folder.classifier().predict(["good film"])[0].label == "pos"
 
 
-def test_the_longest_words_can_be_stored(tmp_path):
-    """Letters of four bytes, as many as a word may have, and counts as long as they may be."""
+def test_longest_words(tmp_path):
+    """Words of the maximum length in characters of four bytes, with the largest counts."""
     words = [chr(0x10400 + number) * MAX_WORD_LENGTH for number in range(40)]
     config = replace(CONFIG, vocab_size=len(words) + 2)
     vocabulary = Vocabulary(words, [10**15 - 1] * len(words))
@@ -67,7 +67,7 @@ def test_the_longest_words_can_be_stored(tmp_path):
     assert ModelFolder(tmp_path, "it").vocabulary().words == vocabulary.words
 
 
-def test_packing_is_deterministic_and_sums_come_last(model_files):
+def test_packing_is_deterministic(model_files):
     assert toy_files() == model_files
     assert list(toy_files())[-1] == "SHA256SUMS"
     assert set(model_files) == set(FILES)
@@ -81,7 +81,7 @@ def test_sha256sum_agrees(model_path):
     assert done.stdout.count(": OK\n") == 5
 
 
-def test_every_field_of_the_card_survives():
+def test_card_round_trip():
     card = ModelCard(
         config=ModelConfig(labels=("ä", "b", "c"), vocab_size=5, units=3, embedding_dim=2, temperature=1.5),
         data=DataConfig(source="/x/ü.csv", limit=5, rename_label=(("0", "ä"), ("1", "b")), val_source="/x/v.csv"),
@@ -97,12 +97,12 @@ def test_every_field_of_the_card_survives():
     assert ModelCard.from_json(card.to_json()) == card
 
 
-def test_arguments_that_are_not_text_do_not_cost_a_model(model_files):
+def test_arguments_not_unicode(model_files):
     card = replace(card_of(model_files), command=("lstmctl", "train", "--data", "caf\udce9.csv"))
     assert card_of(packed(card)).command[-1] == "caf\\udce9.csv"
 
 
-def test_what_evaluation_measures_fits(model_files):
+def test_metrics_of_evaluation_fit(model_files):
     card = card_of(model_files)
     truth = np.array([0, 0, 1])
     answers = np.array([[0.9, 0.1], [0.2, 0.8], [0.3, 0.7]])
@@ -112,7 +112,7 @@ def test_what_evaluation_measures_fits(model_files):
 
 
 def test_many_labels_fit():
-    """A table of all labels by all labels is the largest thing in metrics.json."""
+    """The confusion matrix is the largest part of metrics.json."""
     labels = tuple(f"label {number:03}" for number in range(300))
     config = replace(CONFIG, labels=labels)
     truth = np.arange(300).repeat(2)
@@ -138,13 +138,13 @@ BAD_PACKS = {
 
 
 @pytest.mark.parametrize("changes", BAD_PACKS.values(), ids=BAD_PACKS)
-def test_what_could_not_be_read_back_is_not_packed(changes, model_files):
+def test_unreadable_model_is_not_packed(changes, model_files):
     with pytest.raises(Rejected, match="the model cannot be used: "):
         packed(card_of(model_files), **changes)
 
 
-def test_a_card_that_could_not_be_read_back_is_not_packed(model_files):
-    with pytest.raises(Rejected, match=r"model.json has an unusable field 'created'"):
+def test_unreadable_card_is_not_packed(model_files):
+    with pytest.raises(Rejected, match=r"model.json has an invalid field 'created'"):
         packed(replace(card_of(model_files), created="yesterday"))
 
 
@@ -180,15 +180,15 @@ BAD_CARDS = {
 
 
 @pytest.mark.parametrize(("change", "reason"), BAD_CARDS.values(), ids=BAD_CARDS)
-def test_cards_that_say_something_else(change, reason, model_path):
+def test_invalid_cards(change, reason, model_path):
     edited(model_path, "model.json", change)
     with pytest.raises(Rejected, match=reason) as caught:
         ModelFolder(model_path, "tiny@1")
     assert caught.value.message.startswith("tiny@1 cannot be used: model.json ")
-    assert caught.value.hint == "lstmctl models rm tiny@1 puts it aside"
+    assert caught.value.hint == "lstmctl models rm tiny@1 removes it"
 
 
-AS_MUCH_AS_MAY_BE = {
+LARGEST_FIELDS = {
     "arguments": lambda more: {"command": ("a",) * (10_000 + more)},
     "versions": lambda more: {"versions": {f"package {number}": "1" for number in range(100 + more)}},
     "letters of a version": lambda more: {"versions": {"python": "1" * (100 + more)}},
@@ -199,20 +199,20 @@ AS_MUCH_AS_MAY_BE = {
 }
 
 
-@pytest.mark.parametrize("change", AS_MUCH_AS_MAY_BE.values(), ids=AS_MUCH_AS_MAY_BE)
-def test_a_card_says_as_much_as_may_be_and_no_more(change, model_files):
+@pytest.mark.parametrize("change", LARGEST_FIELDS.values(), ids=LARGEST_FIELDS)
+def test_bounds_of_card_fields(change, model_files):
     card = replace(card_of(model_files), **change(0))
     assert ModelCard.from_json(card.to_json()) == card
-    with pytest.raises(ValueError, match="unusable field"):
+    with pytest.raises(ValueError, match="invalid field"):
         ModelCard.from_json(replace(card, **change(1)).to_json())
 
 
-def test_a_card_has_at_most_a_mebibyte(model_path, model_files):
+def test_size_limit_of_card(model_path, model_files):
     card = model_files["model.json"].rstrip(b"\n")
     replaced(model_path, "model.json", card + b" " * (2**20 - len(card)))
     ModelFolder(model_path, "tiny@1").verify()
     replaced(model_path, "model.json", card + b" " * (2**20 - len(card) + 1))
-    with pytest.raises(Rejected, match="at most 1,048,576 make sense"):
+    with pytest.raises(Rejected, match="over the limit of 1,048,576"):
         ModelFolder(model_path, "tiny@1")
 
 
@@ -224,7 +224,7 @@ TEST = {
     "labels": {"neg": SCORES, "pos": SCORES},
     "confusion": {"neg": {"neg": 5}, "pos": {"pos": 5}},
 }
-FLOORS = {"majority_label": "neg", "majority": {"test": 0.5}, "naive_bayes": {"test": 0.6}}
+BASELINES = {"majority_label": "neg", "majority": {"test": 0.5}, "naive_bayes": {"test": 0.6}}
 BAD_METRICS = {
     "a test that is a list": {"test": []},
     "no count": {"test": {name: value for name, value in TEST.items() if name != "n"}},
@@ -251,17 +251,17 @@ BAD_METRICS = {
     "a row of another label": {"test": TEST | {"confusion": {"other": {}}}},
     "an answer of another label": {"test": TEST | {"confusion": {"neg": {"other": 1}}}},
     "a count that is a text": {"test": TEST | {"confusion": {"neg": {"neg": "1"}}}},
-    "floors that are a list": {"baselines": []},
-    "floors that lack one": {"baselines": {"majority_label": "neg", "majority": {}}},
-    "a majority of a number": {"baselines": FLOORS | {"majority_label": 1}},
-    "a floor that is a text": {"baselines": FLOORS | {"naive_bayes": {"test": "1"}}},
-    "a majority that is a text": {"baselines": FLOORS | {"majority": {"test": "1"}}},
-    "floors by number": {"baselines": FLOORS | {"majority": 0.5}},
+    "baselines that are a list": {"baselines": []},
+    "baselines that lack one": {"baselines": {"majority_label": "neg", "majority": {}}},
+    "a majority of a number": {"baselines": BASELINES | {"majority_label": 1}},
+    "a baseline that is a text": {"baselines": BASELINES | {"naive_bayes": {"test": "1"}}},
+    "a majority that is a text": {"baselines": BASELINES | {"majority": {"test": "1"}}},
+    "a baseline that is a number": {"baselines": BASELINES | {"majority": 0.5}},
 }
 
 
-def test_metrics_that_say_what_they_should():
-    values = {"test": TEST, "baselines": FLOORS, "more": 1}
+def test_valid_metrics():
+    values = {"test": TEST, "baselines": BASELINES, "more": 1}
     assert card.parse_metrics(json.dumps(values).encode(), CONFIG) == values
     without_interval = {"value": 0.5, "low": None, "high": None, "n": 10**15}
     values["test"] = TEST | {"metrics": {"accuracy": ACCURACY, "auc": without_interval}, "confusion": {"neg": {}}}
@@ -269,33 +269,33 @@ def test_metrics_that_say_what_they_should():
 
 
 @pytest.mark.parametrize("values", BAD_METRICS.values(), ids=BAD_METRICS)
-def test_metrics_that_say_something_else(values):
-    with pytest.raises(ValueError, match="has something unexpected in "):
+def test_invalid_metrics(values):
+    with pytest.raises(ValueError, match="has an invalid value in "):
         card.parse_metrics(json.dumps(values).encode(), CONFIG)
 
 
-def test_a_newer_card_says_so(model_path):
+def test_newer_card_format(model_path):
     edited(model_path, "model.json", lambda card: card.update(format=2, schema="lstmctl.model/2", more=1))
-    with pytest.raises(Rejected, match="has format 2; this lstmctl knows 1") as caught:
+    with pytest.raises(Rejected, match="has format 2; this lstmctl reads format 1") as caught:
         ModelFolder(model_path, "tiny@1")
     assert "--upgrade" in caught.value.hint
     with pytest.raises(NewerFormat):
         ModelCard.from_json((model_path / "model.json").read_bytes())
 
 
-BAD_METRICS = {
+BAD_METRICS_FILES = {
     "no object": [],
     "a test that is a number": {"test": 1},
     "a test without accuracy": {"test": {"n": 1, "metrics": {}, "labels": {}, "confusion": {}}},
-    "floors that are a list": {"baselines": []},
-    "floors without numbers": {
+    "baselines that are a list": {"baselines": []},
+    "baselines without numbers": {
         "baselines": {"majority_label": "pos", "majority": {"test": "high"}, "naive_bayes": {"test": 1}}
     },
 }
 
 
-@pytest.mark.parametrize("metrics", BAD_METRICS.values(), ids=BAD_METRICS)
-def test_metrics_of_another_shape(metrics, model_path):
+@pytest.mark.parametrize("metrics", BAD_METRICS_FILES.values(), ids=BAD_METRICS_FILES)
+def test_model_with_invalid_metrics(metrics, model_path):
     replaced(model_path, "metrics.json", json.dumps(metrics).encode())
     folder = ModelFolder(model_path, "tiny@1")
     with pytest.raises(Rejected, match=r"metrics.json "):
@@ -306,9 +306,9 @@ def test_metrics_of_another_shape(metrics, model_path):
 @pytest.mark.parametrize(
     "value", [None, -1, 1.5, "1", [], {"x": None}, {"pos": {"x": 1}}, {"accuracy": {"value": "1"}}]
 )
-def test_each_part_of_a_test_is_checked(name, value, model_path):
+def test_test_metrics_are_checked(name, value, model_path):
     edited(model_path, "metrics.json", lambda metrics: metrics["test"].update({name: value}))
-    with pytest.raises(Rejected, match=r"metrics.json has something unexpected in "):
+    with pytest.raises(Rejected, match=r"metrics.json has an invalid value in "):
         ModelFolder(model_path, "tiny@1").metrics()
 
 
@@ -331,13 +331,13 @@ def test_each_part_of_a_test_is_checked(name, value, model_path):
         ("weights.safetensors", b"\x80\x04\x95cos\nsystem\n"),
     ],
 )
-def test_files_with_other_content_but_the_right_sum(name, data, model_path):
+def test_bad_content_with_right_checksum(name, data, model_path):
     replaced(model_path, name, data)
     with pytest.raises(Rejected, match=f"cannot be used: {name} "):
         ModelFolder(model_path, "tiny@1").verify()
 
 
-def test_other_files_are_nobodys_business(model_path):
+def test_other_files_are_ignored(model_path):
     (model_path / "notes.txt").write_text("mine")
     (model_path / ".DS_Store").mkdir()
     with (model_path / "SHA256SUMS").open("a") as file:
@@ -348,7 +348,7 @@ def test_other_files_are_nobodys_business(model_path):
     assert ModelFolder(model_path, "tiny@1").size == before
 
 
-def test_sums_that_are_none(model_path):
+def test_invalid_sha256sums(model_path):
     sums = (model_path / "SHA256SUMS").read_bytes()
     for data in (b"", sums[:-1], sums + sums, sums.upper(), sums.replace(b"  ", b" *"), b"\xff" * 100, b"a" * 70_000):
         (model_path / "SHA256SUMS").write_bytes(data)
@@ -356,7 +356,7 @@ def test_sums_that_are_none(model_path):
             ModelFolder(model_path, "tiny@1")
 
 
-def test_there_is_no_such_folder(tmp_path):
+def test_missing_model_folder(tmp_path):
     with pytest.raises(NotFound, match="no model folder"):
         ModelFolder(tmp_path / "missing", "./missing")
     (tmp_path / "file").write_text("")
@@ -367,7 +367,7 @@ def test_there_is_no_such_folder(tmp_path):
     assert "sha256sum -c" in caught.value.hint
 
 
-def test_a_card_is_read_without_numpy_and_weights_without_safetensors(model_path):
+def test_imports_of_reading(model_path):
     program = """
 import sys
 from lstmctl.registry.artifact import ModelFolder

@@ -1,4 +1,4 @@
-"""Checkpoints: whole or not there, and few."""
+"""Checkpoints: saved completely or not at all, and few kept."""
 
 import json
 import os
@@ -22,7 +22,7 @@ def saved(run) -> list[str]:
     return sorted(name for name in os.listdir(run.path) if name.startswith("step-"))
 
 
-def test_ids_are_sorted_by_time_and_differ():
+def test_run_ids():
     now = datetime(2026, 11, 23, 14, 2, 33, tzinfo=UTC)
     ids = {new_run_id("imdb", now) for _ in range(20)}
     assert len(ids) > 15
@@ -33,7 +33,7 @@ def test_ids_are_sorted_by_time_and_differ():
         new_run_id("../x")
 
 
-def test_a_checkpoint_is_a_model_with_a_state(home, model_files):
+def test_checkpoint_is_model_and_state(home, model_files):
     with TrainingRun.start(home, RUN, {"name": "imdb", "epochs": 3}) as run:
         path = run.save(625, model_files, state={"epoch": 1, "loss": 0.5})
         assert path == home / "checkpoints" / RUN / "step-00000625"
@@ -45,7 +45,7 @@ def test_a_checkpoint_is_a_model_with_a_state(home, model_files):
     assert os.listdir(home / "tmp") == []
 
 
-def test_the_last_two_and_the_best_stay(home, model_files):
+def test_kept_checkpoints(home, model_files):
     with TrainingRun.start(home, RUN, {}) as run:
         for step in (10, 20, 30, 40, 50):
             run.save(step, model_files, state={}, keep=[20 if step >= 20 else 10])
@@ -55,7 +55,7 @@ def test_the_last_two_and_the_best_stay(home, model_files):
     assert os.listdir(home / "tmp") == []
 
 
-def test_a_step_that_is_reached_again_replaces_its_checkpoint(home, model_files):
+def test_repeated_step_replaces_checkpoint(home, model_files):
     with TrainingRun.start(home, RUN, {}) as run:
         run.save(10, model_files, state={"epoch": 1})
         path = run.save(10, model_files, state={"epoch": 2})
@@ -72,7 +72,7 @@ def test_finishing_removes_the_run(home, model_files):
     assert unfinished_runs(home) == []
 
 
-def test_a_run_that_fails_before_it_saved_anything_leaves_nothing(home, model_files):
+def test_run_without_checkpoint_is_removed(home, model_files):
     with pytest.raises(RuntimeError), TrainingRun.start(home, RUN, {}):
         raise RuntimeError
     assert os.listdir(home / "checkpoints") == []
@@ -104,7 +104,7 @@ def test_unfinished_runs(home, model_files):
     assert left.checkpoint == checkpoint
 
 
-def test_what_is_no_run_or_damaged_hides_no_other(home, model_files):
+def test_damaged_run_hides_no_other(home, model_files):
     for number in range(4):
         with TrainingRun.start(home, f"20261123-140233-imdb-000{number}", {}) as run:
             run.save(10, model_files, state={"epoch": 1})
@@ -121,7 +121,7 @@ def test_what_is_no_run_or_damaged_hides_no_other(home, model_files):
     assert found == {"0000": (10, 1, False), "0001": (10, 1, False), "0002": (10, None, False), "0003": (10, 1, False)}
 
 
-def test_a_run_is_not_begun_twice(home, model_files):
+def test_run_starts_once(home, model_files):
     with TrainingRun.start(home, RUN, {"a": 1}), pytest.raises(CannotCreate, match="already"):
         TrainingRun.start(home, RUN, {"a": 2})
     with (
@@ -136,7 +136,7 @@ def test_a_run_is_not_begun_twice(home, model_files):
 @pytest.mark.parametrize(
     "run_id", ["", "..", "../x", "20261123-140233-imdb", RUN + "\n", RUN.upper(), "a/b", RUN + "0"]
 )
-def test_ids_of_no_run(run_id, home):
+def test_invalid_run_ids(run_id, home):
     for action in (lambda: TrainingRun.start(home, run_id, {}), lambda: read_run_file(home, run_id)):
         with pytest.raises(UsageError):
             action()
@@ -156,13 +156,13 @@ def test_ids_of_no_run(run_id, home):
     ],
     ids=range(7),
 )
-def test_states_and_runs_that_are_damaged_or_hostile(content, home, model_files):
+def test_damaged_state_and_run_file(content, home, model_files):
     with TrainingRun.start(home, RUN, {}) as run:
         checkpoint = run.save(10, model_files, state={})
     (checkpoint / "state.json").write_bytes(content)
     with pytest.raises(Rejected, match=r"state.json"):
         read_state(checkpoint)
-    (checkpoint / "SHA256SUMS").write_bytes(artifact.sums_of({"state.json": content}))
+    (checkpoint / "SHA256SUMS").write_bytes(artifact.format_sums({"state.json": content}))
     (run.path / "run.json").write_bytes(content)
     if content == b'{"step": 11}':
         assert read_state(checkpoint) == read_run_file(home, RUN) == {"step": 11}
@@ -177,14 +177,14 @@ def test_states_and_runs_that_are_damaged_or_hostile(content, home, model_files)
             read_state(checkpoint)
 
 
-def test_there_is_no_such_run(home):
+def test_missing_run(home):
     with pytest.raises(NotFound):
         read_run_file(home, RUN)
     with pytest.raises(NotFound):
         read_state(home / "checkpoints" / RUN / "step-00000001")
 
 
-def test_a_newer_home_is_not_touched(home):
+def test_newer_home_is_untouched(home):
     home.mkdir()
     (home / "FORMAT").write_text("lstmctl 2\n")
     for action in (lambda: TrainingRun.start(home, RUN, {}), lambda: unfinished_runs(home)):
@@ -193,7 +193,7 @@ def test_a_newer_home_is_not_touched(home):
     assert os.listdir(home) == ["FORMAT"]
 
 
-def test_a_home_that_goes_while_a_run_lives(home, model_files):
+def test_home_moved_during_run(home, model_files):
     with TrainingRun.start(home, RUN, {}) as run:
         home.rename(home.with_name("elsewhere"))
         with pytest.raises(LstmctlError) as caught:

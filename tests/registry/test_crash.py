@@ -1,4 +1,4 @@
-"""Whatever system call is the last one, or fails: what was acknowledged stays, and the next command works."""
+"""Whichever system call fails or is the last one: acknowledged models stay, and the next command works."""
 
 import errno
 import os
@@ -23,7 +23,7 @@ Files = dict[str, bytes]
 
 
 class Scenario(NamedTuple):
-    """What is there before, and what is then done. `changing` are the models that it takes away or brings back."""
+    """A state of the home, and an action. `changing` are the models that the action removes or restores."""
 
     before: Callable[[Path, Files], object]
     action: Callable[[Path, Files], object]
@@ -60,7 +60,7 @@ def start_and_save(home, files):
 
 
 def resumed(home: Path) -> TrainingRun:
-    """The run, alive again."""
+    """The run, live again."""
     return TrainingRun(home, RUN, ExitStack())
 
 
@@ -95,7 +95,7 @@ def scenario(request):
 
 
 class World(NamedTuple):
-    """`fresh` gives a home as it was before; then the models and checkpoints in it, and what the action calls."""
+    """`fresh` makes a home in the state before the action; `models` and `saved` are in it; `calls` are the action's."""
 
     fresh: Callable[[int], Path]
     models: dict[str, bool]
@@ -115,15 +115,15 @@ def world(scenario, tmp_path, model_files):
         return home
 
     home = fresh(0)
-    before, saved = whole_models(home), whole_checkpoints(home)
+    before, saved = complete_models(home), complete_checkpoints(home)
     with recorded() as trace:
         scenario.action(home, model_files)
     assert len(trace.calls) > 5
     return World(fresh, before, saved, trace.calls)
 
 
-def whole_models(home: Path) -> dict[str, bool]:
-    """Every model there is, reference → deleted. Each one is whole."""
+def complete_models(home: Path) -> dict[str, bool]:
+    """All models, reference → deleted. Each one is complete."""
     found = {}
     for deleted in (False, True):
         for entry in Registry(home).entries(deleted=deleted):
@@ -134,8 +134,8 @@ def whole_models(home: Path) -> dict[str, bool]:
     return found
 
 
-def whole_checkpoints(home: Path) -> list[str]:
-    """Every checkpoint there is. Each one is whole, and so is its run."""
+def complete_checkpoints(home: Path) -> list[str]:
+    """All checkpoints. Each one is complete, and so is its run."""
     found = []
     for path in sorted((home / "checkpoints").glob("*/step-*")):
         assert read_run_file(home, path.parent.name)["name"] == "imdb"
@@ -146,20 +146,20 @@ def whole_checkpoints(home: Path) -> list[str]:
 
 
 def check(home: Path, scenario: Scenario, world: World, files: Files) -> dict[str, bool]:
-    """All that was there is there, but for what was being changed, all is whole, and the next command works."""
-    now = whole_models(home)
+    """All models and checkpoints are complete, unchanged except `changing`, and the next command works."""
+    now = complete_models(home)
     pruned = scenario.changing if scenario is SCENARIOS["prune"] else set()
     assert set(world.models) - pruned <= set(now)
-    for entry in Registry(home).entries():  # a tag means what it meant, what it shall mean, or nothing
+    for entry in Registry(home).entries():  # a tag has its old version, its new one, or none
         assert entry.tags in ((), ("prod",))
     assert listing.read_versions(home, "imdb").tags.get("prod", 1) in (1, 3)
     untouched = set(world.models) - scenario.changing
     assert {name: now[name] for name in untouched} == {name: world.models[name] for name in untouched}
-    left = whole_checkpoints(home)
+    left = complete_checkpoints(home)
     if scenario is SCENARIOS["the end of a run"]:
         assert left in (world.saved, [])
     else:
-        # Of those before, all but the one that is replaced, or that is too old once a new one is there.
+        # All checkpoints of before, except the one that is replaced or no longer kept.
         assert len(set(world.saved) - set(left)) <= 1
     reference = Registry(home).register("imdb", files)
     used = [int(name.partition("@")[2]) for name in {*now, *world.models} if name.startswith("imdb@")]
@@ -168,8 +168,8 @@ def check(home: Path, scenario: Scenario, world: World, files: Files) -> dict[st
     return now
 
 
-def test_death_before_every_call(scenario, world, model_files):
-    """Before every one that changes something: death before another one looks like death before the next of these."""
+def test_kill_before_every_call(scenario, world, model_files):
+    """Only calls that change something: a kill before another call is the same as one before the next of these."""
     for at, call in enumerate(world.calls):
         if call.name in ("read", "close", "flock") or (call.name == "open" and not call.creates):
             continue
@@ -181,7 +181,7 @@ def test_death_before_every_call(scenario, world, model_files):
 
 @pytest.mark.parametrize("every", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["in turn", "every code"])
 def test_every_call_fails_once(every, scenario, world, model_files):
-    """Each with one of the codes, in turn; or each with every one."""
+    """Each call fails with one of the codes in turn; or with every code."""
     codes = set()
     numbers = range(len(world.calls))
     failures = [(at, code) for at in numbers for code in (CODES if every else [CODES[at % len(CODES)]])]
@@ -200,7 +200,7 @@ def test_every_call_fails_once(every, scenario, world, model_files):
             codes.add(int(error.exit_code))
             if "power cut" not in error.message and not scenario.changing:
                 assert now == world.models
-            if call.name == "fsync":  # and that file is never flushed again
+            if call.name == "fsync":  # the file is never flushed again
                 later = [each for each in trace.calls[at + 1 :] if each.name == "fsync"]
                 assert call.paths[0] not in [path for each in later for path in each.paths]
             if call.name not in ("unlink", "rmdir", "rename"):
@@ -209,7 +209,7 @@ def test_every_call_fails_once(every, scenario, world, model_files):
     assert 74 in codes
 
 
-def test_a_commit_that_may_not_last_says_so(home, model_files):
+def test_unflushed_commit_is_reported(home, model_files):
     def before(number, call):
         if call.name == "fsync" and call.paths[0].name == "imdb":
             raise OSError(errno.EIO, "i/o error")
@@ -218,7 +218,7 @@ def test_a_commit_that_may_not_last_says_so(home, model_files):
     for action, message in (
         (lambda: registry.register("imdb", model_files), "imdb@1 is stored, but"),
         (lambda: registry.remove("imdb@1"), "imdb@1 is removed, but"),
-        (lambda: registry.restore("imdb@1"), "imdb@1 is back, but"),
+        (lambda: registry.restore("imdb@1"), "imdb@1 is restored, but"),
     ):
         with recorded(before), pytest.raises(LstmctlError, match=message) as caught:
             action()
@@ -226,7 +226,7 @@ def test_a_commit_that_may_not_last_says_so(home, model_files):
     assert registry.resolve("imdb").reference == "imdb@1"
 
 
-def test_a_full_disk_says_how_much_is_needed(home, model_files):
+def test_full_disk_reports_needed_bytes(home, model_files):
     def before(number, call):
         if call.name == "write" and call.paths[0].name == "weights.safetensors":
             raise OSError(errno.ENOSPC, "no space left on device")

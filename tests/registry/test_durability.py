@@ -1,7 +1,7 @@
-"""The power is cut at any moment: is what was acknowledged on the disk, and is all that has a name whole?
+"""A power cut at any moment: acknowledged data are on disk, and every name refers to complete data.
 
-`Disk` follows the recorded calls and knows, as a disk does, only what was flushed: the content of a file by an fsync of
-the file, a name by an fsync of the folder that it is in. Each of the two may be lost without the other.
+`Disk` follows the recorded calls. It keeps only what was flushed: the content of a file by an fsync of the file, a name
+by an fsync of its folder. Each of the two may be lost without the other.
 """
 
 from contextlib import ExitStack
@@ -17,12 +17,12 @@ RUN = "20261123-140233-imdb-3f2a"
 
 
 class Disk:
-    """What would be wrong after a power cut."""
+    """The problems after a power cut."""
 
     def __init__(self, known: set[Path]) -> None:
         self.known = known
         self.unflushed_content: set[Path] = set()
-        self.unflushed_names: set[Path] = set()  # made, or gone
+        self.unflushed_names: set[Path] = set()  # created or removed
         self.moved: dict[Path, Path] = {}  # from → to, while it is not known on the disk that `from` is gone
         self.problems: list[str] = []
 
@@ -67,14 +67,14 @@ class Disk:
         self.moved[source] = target
 
     def acknowledge(self, *paths: Path) -> None:
-        """From here on the paths, and all that is in them, must be there."""
+        """From here on the paths and their contents must survive."""
         for path in paths:
             for each in self.unflushed_names | self.unflushed_content:
                 if path == each or path.is_relative_to(each) or each.is_relative_to(path):
                     self.problems.append(f"{each} may be lost")
 
 
-def judge(calls: list[Call], known: set[Path], *acknowledged: Path) -> list[str]:
+def problems_of(calls: list[Call], known: set[Path], *acknowledged: Path) -> list[str]:
     disk = Disk(set(known))
     for call in calls:
         disk.follow(call)
@@ -83,11 +83,11 @@ def judge(calls: list[Call], known: set[Path], *acknowledged: Path) -> list[str]
 
 
 def needless(calls: list[Call], known: set[Path], *acknowledged: Path) -> list[Path]:
-    """What is flushed although nothing would be wrong without."""
+    """Flushes without which nothing would be wrong."""
     return [
         call.paths[0]
         for number, call in enumerate(calls)
-        if call.name == "fsync" and not judge(calls[:number] + calls[number + 1 :], known, *acknowledged)
+        if call.name == "fsync" and not problems_of(calls[:number] + calls[number + 1 :], known, *acknowledged)
     ]
 
 
@@ -95,11 +95,11 @@ def below(path: Path) -> set[Path]:
     return {path, *path.rglob("*")}
 
 
-def test_the_first_model_of_all_and_each_of_its_flushes(home, tmp_path, model_files):
+def test_first_model_and_its_flushes(home, tmp_path, model_files):
     with recorded() as trace:
         Registry(home).register("imdb", model_files)
     acknowledged = home / "models/imdb/v000001", home / "FORMAT"
-    assert judge(trace.calls, {tmp_path}, *acknowledged) == []
+    assert problems_of(trace.calls, {tmp_path}, *acknowledged) == []
     flushed = [call.paths[0] for call in trace.calls if call.name == "fsync"]
     assert len(flushed) == 7 + 5  # the model's files and FORMAT, and the folders that each name is in
     assert needless(trace.calls, {tmp_path}, *acknowledged) == []
@@ -113,7 +113,7 @@ def test_removing_and_restoring(home, model_files):
         with recorded() as trace:
             action("imdb@1")
         acknowledged = home / "models/imdb" / path
-        assert judge(trace.calls, known, acknowledged) == []
+        assert problems_of(trace.calls, known, acknowledged) == []
         assert home / "models/imdb" not in needless(trace.calls, known, acknowledged)
 
 
@@ -125,16 +125,16 @@ def test_tagging_and_untagging(home, model_files):
         known = below(home)
         with recorded() as trace:
             registry.tag("imdb@1", "prod")
-        assert judge(trace.calls, known, tags / "prod") == []
+        assert problems_of(trace.calls, known, tags / "prod") == []
         assert needless(trace.calls, known, tags / "prod") == []
     known = below(home)
     with recorded() as trace:
         registry.untag("imdb@prod")
-    assert judge(trace.calls, known, tags / "prod") == []
+    assert problems_of(trace.calls, known, tags / "prod") == []
     assert tags not in needless(trace.calls, known, tags / "prod")
 
 
-def test_a_pruned_model_never_comes_back_in_part(home, model_files):
+def test_pruned_model_never_comes_back(home, model_files):
     registry = Registry(home)
     registry.register("imdb", model_files)
     registry.remove("imdb@1")
@@ -151,27 +151,27 @@ def test_checkpoints(home, tmp_path, model_files):
     with recorded() as trace, TrainingRun.start(home, RUN, {}) as run:
         path = run.save(10, model_files, state={})
     acknowledged = path, run.path / "run.json"
-    assert judge(trace.calls, {tmp_path}, *acknowledged) == []
+    assert problems_of(trace.calls, {tmp_path}, *acknowledged) == []
     too_many = needless(trace.calls, {tmp_path}, *acknowledged)
     assert too_many == []
 
 
-def test_old_checkpoints_go_whole(home, model_files):
+def test_old_checkpoints_are_removed_at_once(home, model_files):
     with TrainingRun.start(home, RUN, {}) as run:
         run.save(10, model_files, state={})
         run.save(20, model_files, state={})
     known, run = below(home), TrainingRun(home, RUN, ExitStack())
     with recorded() as trace:
         path = run.save(30, model_files, state={})
-    assert judge(trace.calls, known, path) == []
+    assert problems_of(trace.calls, known, path) == []
     with recorded() as trace:
         run.finish()
-    assert judge(trace.calls, known, home / "checkpoints") == []
+    assert problems_of(trace.calls, known, home / "checkpoints") == []
     assert needless(trace.calls, known, home / "checkpoints") == []
 
 
 @pytest.mark.parametrize("name", ["model.json", "SHA256SUMS"])
-def test_the_judge_can_tell(home, tmp_path, model_files, name):
+def test_late_flush_is_found(home, tmp_path, model_files, name):
     """A write after its flush, or a rename before it, is found."""
     with recorded() as trace:
         Registry(home).register("imdb", model_files)
@@ -179,4 +179,4 @@ def test_the_judge_can_tell(home, tmp_path, model_files, name):
     late = next(number for number, call in enumerate(calls) if call.name == "fsync" and call.paths[0].name == name)
     rename = max(number for number, call in enumerate(calls) if call.name == "rename")
     calls.insert(rename + 1, calls.pop(late))
-    assert any("may be seen without" in problem for problem in judge(calls, {tmp_path}))
+    assert any("may be seen without" in problem for problem in problems_of(calls, {tmp_path}))

@@ -1,4 +1,4 @@
-"""Model folders that rotted, or that someone made to do harm."""
+"""Model folders that are damaged or hostile."""
 
 import errno
 import os
@@ -21,7 +21,7 @@ from lstmctl.registry.tensors import pack as pack_tensors
 SLOTS = sorted(FILES)
 
 
-def test_every_changed_byte_of_the_card_is_noticed(model_path):
+def test_every_changed_byte_of_card(model_path):
     file = model_path / "model.json"
     original = file.read_bytes()
     for place in range(len(original)):
@@ -33,7 +33,7 @@ def test_every_changed_byte_of_the_card_is_noticed(model_path):
 
 
 @pytest.mark.parametrize("name", [name for name in SLOTS if name != "model.json"])
-def test_changed_bits_are_noticed_in_every_file(name, model_path):
+def test_changed_bits_in_every_file(name, model_path):
     file = model_path / name
     original, dice = file.read_bytes(), random.Random(0)
     for _ in range(150):
@@ -45,7 +45,7 @@ def test_changed_bits_are_noticed_in_every_file(name, model_path):
 
 
 @pytest.mark.parametrize("name", SLOTS)
-def test_files_that_are_cut_or_grew_are_noticed(name, model_path):
+def test_truncated_or_extended_files(name, model_path):
     original = (model_path / name).read_bytes()
     for data in (b"", original[:-1], original[: len(original) // 2], original + b"\n", original * 2):
         (model_path / name).write_bytes(data)
@@ -83,7 +83,7 @@ SPECIAL = {
 
 @pytest.mark.parametrize("kind", SPECIAL)
 @pytest.mark.parametrize("name", SLOTS)
-def test_special_files_in_every_slot_are_refused_at_once(name, kind, model_path, monkeypatch):
+def test_special_files(name, kind, model_path, monkeypatch):
     monkeypatch.chdir(model_path)  # the path of a socket must be short
     (model_path / name).rename(model_path / f"saved-{name}")
     SPECIAL[kind](model_path / name)
@@ -91,7 +91,7 @@ def test_special_files_in_every_slot_are_refused_at_once(name, kind, model_path,
         ModelFolder(model_path, "tiny@1").verify()
 
 
-def test_files_that_may_not_be_read(model_path):
+def test_file_without_permission(model_path):
     def before(number, call):
         if call.paths[0].name == "vocab.txt":
             raise PermissionError(errno.EACCES, "Permission denied")
@@ -100,7 +100,7 @@ def test_files_that_may_not_be_read(model_path):
         ModelFolder(model_path, "tiny@1").vocabulary()
 
 
-def test_a_model_that_is_pruned_while_it_is_read_is_not_there_rather_than_damaged(model_path):
+def test_model_pruned_during_read(model_path):
     def before(number, call):
         if call.paths[0].name == "vocab.txt" and model_path.exists():
             model_path.rename(model_path.with_name("gone"))
@@ -111,15 +111,15 @@ def test_a_model_that_is_pruned_while_it_is_read_is_not_there_rather_than_damage
         folder.vocabulary()
 
 
-def test_a_model_folder_that_is_a_link_is_not_entered(model_path, tmp_path):
+def test_linked_model_folder(model_path, tmp_path):
     (tmp_path / "link").symlink_to(model_path)
     with pytest.raises(Rejected, match="not a folder"):
         ModelFolder(tmp_path, "tiny@1", inside=("link",))
-    ModelFolder(tmp_path / "link", "./link").verify()  # here the user named it
+    ModelFolder(tmp_path / "link", "./link").verify()  # the user named the link
 
 
 @pytest.mark.parametrize("value", [MAX_VALUE, -MAX_VALUE, 1e-45, -1e-40, 0.0])
-def test_weights_at_the_edge_still_give_probabilities(value, model_path):
+def test_extreme_weights_give_probabilities(value, model_path):
     for name in CONFIG.shapes():
         weights = toy_weights() | {name: np.full(CONFIG.shapes()[name], value, np.float32)}
         _replace(model_path, "weights.safetensors", pack_tensors(weights, CONFIG.shapes()))
@@ -133,16 +133,16 @@ def test_weights_at_the_edge_still_give_probabilities(value, model_path):
 def _replace(path, name, data):
     (path / name).write_bytes(data)
     files = {each: (path / each).read_bytes() for each in FILES if each != "SHA256SUMS"}
-    (path / "SHA256SUMS").write_bytes(artifact.sums_of(files))
+    (path / "SHA256SUMS").write_bytes(artifact.format_sums(files))
 
 
-# Mutants: most of them keep the sums right, so that what is behind them is met.
+# Mutants: most have the right checksums, so that the parsers read them.
 
 
 @pytest.mark.parametrize("mutants", [500, pytest.param(34_000, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", SLOTS)
-def test_mutants_are_models_or_refused(name, mutants, model_path, model_files):
-    """Nothing but our own error comes out of reading, or a model that answers."""
+def test_mutants_are_models_or_rejected(name, mutants, model_path, model_files):
+    """Reading gives a model that predicts, or a Rejected error."""
     dice, refused = random.Random(name), 0
     original = model_files[name]
     for _ in range(mutants):

@@ -1,4 +1,4 @@
-"""A disk that is full, a user that may open or write only so much, a file system that is read-only."""
+"""A full disk, limits on open files and file sizes, a read-only file system."""
 
 import os
 import subprocess
@@ -30,7 +30,7 @@ except LstmctlError as error:
 
 
 def register(home, model_path, kind="none", limit=0):
-    """In a process of its own; what it printed."""
+    """Register in a new process; its output."""
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, str(home), str(model_path), kind, str(limit)],
         capture_output=True,
@@ -41,7 +41,7 @@ def register(home, model_path, kind="none", limit=0):
     return done.stdout.strip()
 
 
-def whole(home):
+def complete_models(home):
     registry = Registry(home)
     for entry in registry.entries():
         assert entry.error is None
@@ -54,24 +54,24 @@ def staged(home):
 
 
 @pytest.mark.parametrize("descriptors", [*range(4, 16, 2), 32])
-def test_only_so_many_open_files(descriptors, home, model_path, model_files):
+def test_limit_on_open_files(descriptors, home, model_path, model_files):
     Registry(home).register("imdb", model_files)
-    said = register(home, model_path, "RLIMIT_NOFILE", descriptors)
-    if said == "imdb@2":
+    output = register(home, model_path, "RLIMIT_NOFILE", descriptors)
+    if output == "imdb@2":
         assert descriptors > 6
         return
-    assert said.startswith("74 ")
-    assert whole(home) == ["imdb", "imdb@1"]
+    assert output.startswith("74 ")
+    assert complete_models(home) == ["imdb", "imdb@1"]
     assert register(home, model_path) == "imdb@2"
-    assert staged(home) == []  # tidying up takes a descriptor too; what was left then is gone now
+    assert staged(home) == []  # cleaning up needs a descriptor too; the next writer removes the leftovers
 
 
 @pytest.mark.parametrize("size", [0, 1, 20, 100, 1_000])
-def test_only_files_of_such_a_size(size, home, model_path, model_files):
+def test_limit_on_file_size(size, home, model_path, model_files):
     Registry(home).register("imdb", model_files)
     assert size < max(map(len, model_files.values()))
     assert register(home, model_path, "RLIMIT_FSIZE", size).startswith("74 ")
-    assert whole(home) == ["imdb", "imdb@1"]
+    assert complete_models(home) == ["imdb", "imdb@1"]
     assert staged(home) == []
     assert register(home, model_path) == "imdb@2"
 
@@ -100,8 +100,8 @@ needs_root = pytest.mark.skipif(
 
 @needs_root
 @pytest.mark.parametrize("limit", ["size={}k", "nr_inodes={}"])
-def test_a_disk_that_is_too_small_by_any_amount(limit, tmp_path, model_files):
-    """Blocks of 4 KiB, or numbers of files, one after the other, until a model fits."""
+def test_full_disk_at_every_block(limit, tmp_path, model_files):
+    """Add blocks of 4 KiB, or inodes, one by one until a model fits."""
     fitted = None
     with mounted(tmp_path / "disk", limit.format(1_000)) as disk:
         home = disk / "home"
@@ -118,22 +118,22 @@ def test_a_disk_that_is_too_small_by_any_amount(limit, tmp_path, model_files):
                 assert int(error.exit_code) == 74
                 if "size" in limit:
                     assert f"{sum(map(len, model_files.values())):,} bytes are needed" in str(error.hint)
-                assert whole(home) == ["imdb", "imdb@1"]
+                assert complete_models(home) == ["imdb", "imdb@1"]
                 assert staged(home) == []
             else:
                 break
         assert fitted == "imdb@2"
         assert more > 5
-        whole(home)
+        complete_models(home)
 
 
 @needs_root
-def test_a_file_system_that_is_read_only(tmp_path, model_files):
+def test_read_only_file_system(tmp_path, model_files):
     with mounted(tmp_path / "disk", "size=1m") as disk:
         registry = Registry(disk / "home")
         registry.register("imdb", model_files)
         remounted(disk, "ro")
-        assert whole(disk / "home") == ["imdb", "imdb@1"]
+        assert complete_models(disk / "home") == ["imdb", "imdb@1"]
         for write in (
             lambda: registry.register("imdb", model_files),
             lambda: registry.remove("imdb@1"),

@@ -1,4 +1,4 @@
-"""What may be a name, and what a MODEL means."""
+"""Valid names, and the meaning of a MODEL."""
 
 import os
 import string
@@ -16,9 +16,8 @@ from lstmctl.registry.names import (
     is_name,
     is_tag,
     parse_reference,
-    parse_version,
+    parse_version_folder,
     version_folder,
-    version_of,
 )
 from lstmctl.registry.store import Registry
 
@@ -31,7 +30,7 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("name", HOSTILE, ids=ascii)
-def test_hostile_names_are_refused_before_any_path_is_made(name, tmp_path):
+def test_hostile_names_make_no_path(name, tmp_path):
     registry = Registry(tmp_path / "home")
     with pytest.raises(UsageError) as caught:
         registry.register(name, {})
@@ -45,7 +44,7 @@ def test_hostile_names_are_refused_before_any_path_is_made(name, tmp_path):
 
 
 class Untouchable:
-    """A home that nobody may make a path of."""
+    """A home of which no path may be made."""
 
     def __getattr__(self, name):
         raise AssertionError(f"the home was asked for {name}")
@@ -88,20 +87,20 @@ def is_reference(name):
 
 @settings(deadline=None)
 @given(NAMES)
-def test_a_hostile_name_is_refused_before_the_home_is_touched(name):
+def test_hostile_names_touch_no_home(name):
     check_refused_untouched(name)
 
 
 @pytest.mark.slow
 @settings(deadline=None, max_examples=20_000)
 @given(NAMES)
-def test_twenty_thousand_names(name):
+def test_20_000_hostile_names(name):
     check_refused_untouched(name)
 
 
 @settings(deadline=None)
 @given(st.one_of(st.text(max_size=70), st.text(string.ascii_lowercase + "0-._/\0@", max_size=70)))
-def test_a_name_is_plain_in_every_way(name):
+def test_valid_names_are_plain(name):
     if not is_name(name):
         with pytest.raises(UsageError):
             check_name(name)
@@ -117,16 +116,16 @@ def test_a_name_is_plain_in_every_way(name):
 
 @settings(deadline=None)
 @given(st.text(min_size=1, max_size=100).map(lambda name: f"/data/{name.replace('/', '')}.csv"))
-def test_the_name_made_from_a_file_is_always_one(path):
+def test_default_name_is_valid(path):
     assert is_name(default_model_name(path))
 
 
-def test_the_longest_and_the_shortest():
+def test_valid_names():
     for name in ("a", "7", "x" * 64, "a.b-c_d", "reviews.csv", "console", "con1", "tmp2", "lock"):
         assert check_name(name) == name
 
 
-def test_hints_repair():
+def test_hints_for_invalid_names():
     for name, hint in (("IMDB", "imdb"), ("latest", "reserved"), ("a b", "a-z 0-9")):
         with pytest.raises(UsageError) as caught:
             check_name(name)
@@ -140,10 +139,10 @@ def test_references():
     assert parse_reference("./imdb") == Path("imdb")
     assert parse_reference("/x/y@z/") == Path("/x/y@z")
     assert [str(parse_reference(text)) for text in ("imdb", "imdb@3", "imdb@best")] == ["imdb", "imdb@3", "imdb@best"]
-    with pytest.raises(UsageError, match="takes a version"):
-        parse_version("imdb", command="restore")
-    with pytest.raises(UsageError, match="not a path"):
-        parse_version("./imdb", command="restore")
+    with pytest.raises(UsageError, match="restore takes a version"):
+        Registry(Untouchable()).restore("imdb")
+    with pytest.raises(UsageError, match="restore takes a model of the registry, not a path"):
+        Registry(Untouchable()).restore("./imdb")
 
 
 def test_tags_start_with_a_letter():
@@ -153,12 +152,12 @@ def test_tags_start_with_a_letter():
 
 @settings(deadline=None)
 @given(st.integers(1, 10**17), st.booleans())
-def test_folders_of_versions(version, deleted):
-    assert version_of(version_folder(version, deleted=deleted)) == (version, deleted)
+def test_version_folders(version, deleted):
+    assert parse_version_folder(version_folder(version, deleted=deleted)) == (version, deleted)
 
 
 @pytest.mark.parametrize(
     "folder", ["v1", "v000000", "v0000001", "000001", "v000001.gone", "v00000a", "v１００００００", ".lock"]
 )
-def test_other_folders_are_no_versions(folder):
-    assert version_of(folder) is None
+def test_other_folder_names(folder):
+    assert parse_version_folder(folder) is None

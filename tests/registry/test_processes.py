@@ -1,4 +1,4 @@
-"""Several processes at once, some of them killed, some of them reading, and one that swaps folders for links."""
+"""Several processes at once: writers, killed writers, readers, and one that swaps folders for links."""
 
 import os
 import random
@@ -17,7 +17,7 @@ from pathlib import Path
 from lstmctl.storage import filesystem
 from lstmctl.registry.store import Registry
 home, model, name, count, locks = sys.argv[1:]
-filesystem.system.fsync = lambda descriptor: None  # nobody cuts the power here
+filesystem.system.fsync = lambda descriptor: None  # no power cut in this test
 if locks == "no locks":
     filesystem.system.flock = lambda descriptor, kind: None
 content = {path.name: path.read_bytes() for path in Path(model).iterdir()}
@@ -42,8 +42,8 @@ def writer(home, model, name, count, locks="locks"):
 
 @pytest.mark.parametrize(("writers", "each"), [(4, 10), pytest.param(16, 25, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("locks", ["locks", "no locks"])
-def test_every_version_once(home, model_path, writers, each, locks):
-    """The home is made by whoever comes first."""
+def test_every_version_number_once(home, model_path, writers, each, locks):
+    """The first writer makes the home."""
     processes = [writer(home, model_path, "imdb", each, locks) for _ in range(writers)]
     printed = [process.communicate() for process in processes]
     assert [error for _, error in printed] == [""] * writers
@@ -58,7 +58,7 @@ def test_every_version_once(home, model_path, writers, each, locks):
 
 
 @pytest.mark.parametrize(("writers", "each"), [(3, 5), pytest.param(16, 25, marks=pytest.mark.slow)])
-def test_different_names_do_not_wait_for_each_other(home, model_path, writers, each):
+def test_different_names_at_once(home, model_path, writers, each):
     processes = [writer(home, model_path, f"name{number}", each) for number in range(writers)]
     printed = [process.communicate() for process in processes]
     assert [error for _, error in printed] == [""] * writers
@@ -66,7 +66,7 @@ def test_different_names_do_not_wait_for_each_other(home, model_path, writers, e
 
 
 @pytest.mark.parametrize(("rounds", "writers"), [(6, 2), pytest.param(250, 4, marks=pytest.mark.slow)])
-def test_writers_that_are_killed(rounds, writers, home, model_path, model_files):
+def test_killed_writers(rounds, writers, home, model_path, model_files):
     dice, acknowledged = random.Random(0), []
     for _ in range(rounds):
         processes = [writer(home, model_path, "imdb", 10_000) for _ in range(writers)]
@@ -146,14 +146,14 @@ print(done)
 
 
 @pytest.mark.parametrize("seconds", [2, pytest.param(60, marks=pytest.mark.slow)])
-def test_whoever_reads_sees_whole_models_or_none(seconds, home, model_path, model_files):
+def test_readers_see_complete_models(seconds, home, model_path, model_files):
     Registry(home).register("imdb", model_files)
     processes = [start(CHANGER, home, model_path, seed, seconds) for seed in range(4)]
     processes += [start(READER, home, seed, seconds) for seed in range(4)]
     printed = [process.communicate() for process in processes]
     assert [error for _, error in printed] == [""] * 8
     assert all(int(out) > 0 for out, _ in printed)
-    print(f"{sum(int(out) for out, _ in printed[:4]):,} changes, {sum(int(out) for out, _ in printed[4:]):,} looks")
+    print(f"{sum(int(out) for out, _ in printed[:4]):,} changes, {sum(int(out) for out, _ in printed[4:]):,} reads")
 
 
 FLIPPER = """
@@ -177,8 +177,8 @@ def tree(path: Path):
 
 
 @pytest.mark.parametrize("seconds", [2, pytest.param(60, marks=pytest.mark.slow)])
-def test_a_name_that_is_swapped_for_a_link_leads_nowhere(seconds, home, tmp_path, model_path, model_files):
-    """Nothing is written, read or removed where the link leads, whichever call the swap comes between."""
+def test_name_swapped_for_link(seconds, home, tmp_path, model_path, model_files):
+    """Nothing is written, read or removed through the link, whenever the swap happens."""
     registry = Registry(home)
     registry.register("imdb", model_files)
     outside = tmp_path / "outside"

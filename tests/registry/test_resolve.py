@@ -1,4 +1,4 @@
-"""What a MODEL leads to, and what is said where it leads nowhere."""
+"""Resolving a MODEL, and the errors if there is none."""
 
 import pytest
 from toy import toy_files
@@ -39,7 +39,7 @@ def test_paths(registry, model_path, monkeypatch):
         folder = registry.resolve(written)
         assert folder.reference == written
         folder.verify()
-    # A path needs no home that can be read.
+    # A path needs no readable home.
     (registry.home / "FORMAT").write_text("lstmctl 9\n")
     assert registry.resolve("./model").card.epoch == 3
 
@@ -51,11 +51,11 @@ def test_checkpoints_are_models(registry, model_files):
         assert folder.path == checkpoint / "model"
         folder.verify()
         message, hint = refusal(registry, f"{run.path}/")
-    assert "not the folder of a model" in message
+    assert "not a model folder" in message
     assert hint == f"its newest checkpoint is {checkpoint}"
 
 
-def test_the_default_is_the_newest_that_is_no_trial(home):
+def test_default_model_is_newest_full_model(home):
     registry = Registry(home)
     assert refusal(registry, None) == ("there are no models yet", "lstmctl train makes one")
     trial = DataConfig(limit=100)
@@ -72,17 +72,17 @@ def test_the_default_is_the_newest_that_is_no_trial(home):
     assert registry.resolve(None).reference == "b@1"
     for name in ("a/v000001", "b/v000001", "trial/v000001"):
         (home / "models" / name / "model.json").unlink()
-    assert refusal(registry, None) == ("no model can be read", "lstmctl models list tells why")
+    assert refusal(registry, None) == ("no model can be read", "lstmctl models list shows the reasons")
 
 
-def test_names_that_are_not_there(registry, model_files, home, tmp_path, monkeypatch):
+def test_missing_models(registry, model_files, home, tmp_path, monkeypatch):
     assert refusal(registry, "imbd") == ('no model "imbd"', "did you mean imdb@3? · lstmctl models list")
     assert refusal(registry, "tomatoes@1") == ('no model "tomatoes"', "lstmctl models list")
-    assert refusal(registry, "imdb@9") == ("imdb has no version 9", "it has imdb@1 imdb@2 imdb@3")
-    assert refusal(registry, "imdb@best") == ('imdb has no tag "best"', "it has imdb@1 imdb@2 imdb@3")
+    assert refusal(registry, "imdb@9") == ("imdb has no version 9", "its versions: imdb@1 imdb@2 imdb@3")
+    assert refusal(registry, "imdb@best") == ('imdb has no tag "best"', "its versions: imdb@1 imdb@2 imdb@3")
     registry.remove("imdb@2")
     assert refusal(registry, "imdb@2") == ("imdb@2 was removed", "lstmctl models restore imdb@2")
-    registry.remove("imdb", every=True)
+    registry.remove("imdb", all_versions=True)
     assert refusal(registry, "imdb") == ("imdb@3 was removed", "lstmctl models restore imdb@3")
     assert refusal(registry, "imbd") == ('no model "imbd"', "lstmctl train makes one")
     assert refusal(Registry(tmp_path / "empty"), "imdb") == ('no model "imdb"', "lstmctl train makes one")
@@ -93,15 +93,15 @@ def test_names_that_are_not_there(registry, model_files, home, tmp_path, monkeyp
     assert refusal(registry, "mine")[1] == "./mine is the model folder of that name"
 
 
-def test_many_versions_are_not_all_listed(registry, home, model_files):
+def test_hint_with_many_versions(registry, home, model_files):
     for _ in range(9):
         registry.register("imdb", model_files)
     hint = refusal(registry, "imdb@99")[1]
-    assert hint.startswith("it has … imdb@3 ")
+    assert hint.startswith("its versions: … imdb@3 ")
     assert hint.endswith(" imdb@12")
 
 
-def test_data_where_a_model_should_be(registry, tmp_path):
+def test_data_file_as_model(registry, tmp_path):
     (tmp_path / "reviews.csv").touch()
     for written, kind in (
         ("reviews.csv", NotFound),
@@ -115,18 +115,18 @@ def test_data_where_a_model_should_be(registry, tmp_path):
     assert "is a file" in refusal(registry, f"{tmp_path}/reviews.csv")[0]
 
 
-def test_folders_that_are_no_models(registry, tmp_path):
+def test_folder_without_model(registry, tmp_path):
     assert refusal(registry, "./missing/")[0] == "there is no folder ./missing/"
     assert "it has no model.json" in refusal(registry, str(tmp_path))[0]
     assert len(refusal(registry, "x/" + "a" * 5_000)[0]) < 300
     (tmp_path / "loop").symlink_to("loop")
     refusal(registry, f"{tmp_path}/loop/x")
     (tmp_path / "model").mkdir()
-    refusal(registry, str(tmp_path), Rejected)  # looks like a checkpoint, and is none
+    refusal(registry, str(tmp_path), Rejected)  # looks like a checkpoint but is none
 
 
-def test_a_model_that_goes_while_it_is_looked_for(registry, monkeypatch):
-    """Looked at again, another version is the newest."""
+def test_model_removed_during_resolve(registry, monkeypatch):
+    """In the next attempt another version is the newest."""
     opened, real = [], listing.open_version
 
     def open_version(home, name, version, **keywords):
@@ -142,7 +142,7 @@ def test_a_model_that_goes_while_it_is_looked_for(registry, monkeypatch):
     assert refusal(registry, "imdb@1") == ("imdb@1 was removed", "lstmctl models restore imdb@1")
 
 
-def test_a_model_that_goes_while_it_is_read(registry):
+def test_model_removed_during_read(registry):
     folder = registry.resolve("imdb@3")
     registry.remove("imdb@3")
     with pytest.raises(NotFound):

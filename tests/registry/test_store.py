@@ -1,4 +1,4 @@
-"""The registry: models come, are listed, go and come back."""
+"""The registry: models are stored, listed, removed and restored."""
 
 import errno
 import os
@@ -30,13 +30,13 @@ from lstmctl.storage.locks import lock
 
 
 def tree(path: Path) -> dict[str, bytes | None]:
-    """All that is below a folder."""
+    """All files and folders in a folder."""
     return {
         str(each.relative_to(path)): each.read_bytes() if each.is_file() else None for each in sorted(path.rglob("*"))
     }
 
 
-def test_where_models_live(tmp_path, monkeypatch):
+def test_default_home(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", "/home/ada")
     monkeypatch.setenv("XDG_DATA_HOME", "/data/ada")
@@ -49,7 +49,7 @@ def test_where_models_live(tmp_path, monkeypatch):
         default_home("", {})
 
 
-def test_models_are_numbered_and_stored_as_they_are(home, model_files):
+def test_models_are_numbered(home, model_files):
     registry = Registry(home)
     assert registry.next_reference("imdb") == "imdb@1"
     assert [registry.register(name, model_files) for name in ("imdb", "imdb", "other")] == [
@@ -64,14 +64,14 @@ def test_models_are_numbered_and_stored_as_they_are(home, model_files):
     assert sorted(os.listdir(home)) == ["FORMAT", "checkpoints", "models", "tmp"]
 
 
-def test_half_a_model_is_not_stored(home, model_files):
+def test_incomplete_model_is_not_stored(home, model_files):
     del model_files["vocab.txt"]
     with pytest.raises(ValueError, match=r"vocab.txt"):
         Registry(home).register("imdb", model_files)
     assert not home.exists()
 
 
-def test_removed_models_come_back_and_numbers_are_not_used_again(home, model_files):
+def test_remove_and_restore(home, model_files):
     registry = Registry(home)
     for _ in range(3):
         registry.register("imdb", model_files)
@@ -83,12 +83,12 @@ def test_removed_models_come_back_and_numbers_are_not_used_again(home, model_fil
     assert registry.register("imdb", model_files) == "imdb@4"
     assert registry.restore("imdb@3") == "imdb@3"
     registry.resolve("imdb@3").verify()
-    assert registry.remove("imdb", every=True) == ["imdb@1", "imdb@2", "imdb@3", "imdb@4"]
+    assert registry.remove("imdb", all_versions=True) == ["imdb@1", "imdb@2", "imdb@3", "imdb@4"]
     assert registry.entries() == []
     assert registry.register("imdb", model_files) == "imdb@5"
 
 
-def test_what_remains_of_a_pruned_model_keeps_its_number(home, model_files):
+def test_pruned_version_keeps_its_number(home, model_files):
     registry = Registry(home)
     registry.register("imdb", model_files)
     registry.remove("imdb@1")
@@ -100,7 +100,7 @@ def test_what_remains_of_a_pruned_model_keeps_its_number(home, model_files):
     assert registry.register("imdb", model_files) == "imdb@2"
 
 
-def test_removing_asks_for_a_version(home, model_files):
+def test_remove_needs_a_version(home, model_files):
     registry = Registry(home)
     for _ in range(2):
         registry.register("imdb", model_files)
@@ -109,14 +109,14 @@ def test_removing_asks_for_a_version(home, model_files):
         registry.remove("imdb")
     assert caught.value.hint == "lstmctl models rm imdb@2 · lstmctl models rm imdb --all"
     with pytest.raises(UsageError, match="bare name"):
-        registry.remove("imdb@1", every=True)
+        registry.remove("imdb@1", all_versions=True)
     with pytest.raises(UsageError, match="not a path"):
         registry.remove("./imdb")
     for missing in ("imdb@9", "imdb@best", "imbd@1"):
         with pytest.raises(NotFound):
             registry.remove(missing)
     with pytest.raises(NotFound, match='no model "other"'):
-        registry.remove("other", every=True)
+        registry.remove("other", all_versions=True)
     assert tree(home) == before
     assert registry.remove("imdb@latest") == ["imdb@2"]
     with pytest.raises(NotFound, match="was removed") as caught:
@@ -124,7 +124,7 @@ def test_removing_asks_for_a_version(home, model_files):
     assert caught.value.hint == "lstmctl models restore imdb@2"
 
 
-def test_restoring_what_was_not_removed(home, model_files):
+def test_restore_without_remove(home, model_files):
     registry = Registry(home)
     with pytest.raises(NotFound):
         registry.restore("imdb@1")
@@ -141,11 +141,11 @@ def test_restoring_what_was_not_removed(home, model_files):
         registry.restore("imdb")
     (home / "models/imdb/v000002").mkdir()
     (home / "models/imdb/v000002/file").touch()
-    with pytest.raises(CannotCreate, match="there already"):
+    with pytest.raises(CannotCreate, match="imdb@2 exists"):
         registry.restore("imdb@2")
 
 
-def test_a_damaged_model_hides_no_other_and_can_be_removed(home, model_files):
+def test_damaged_models_in_a_list(home, model_files):
     registry = Registry(home)
     for _ in range(4):
         registry.register("imdb", model_files)
@@ -166,7 +166,7 @@ def test_a_damaged_model_hides_no_other_and_can_be_removed(home, model_files):
     assert registry.register("imdb", model_files) == "imdb@6"
 
 
-def test_what_is_not_ours_is_left_alone(home, model_files):
+def test_foreign_files_stay(home, model_files):
     registry = Registry(home)
     registry.register("imdb", model_files)
     strange = [home / "models/.DS_Store", home / "models/Upper", home / "models/imdb/notes.txt", home / "README"]
@@ -191,7 +191,7 @@ def test_newest_first(home, model_files):
     assert [entry.reference for entry in registry.entries()] == ["a@1", "c@1", "b@1"]
 
 
-def test_writing_waits_for_others_only_so_long(home, model_files):
+def test_writers_wait_for_the_lock(home, model_files):
     registry = Registry(home, lock_timeout=0.05)
     for _ in range(2):
         registry.register("imdb", model_files)
@@ -206,12 +206,12 @@ def test_writing_waits_for_others_only_so_long(home, model_files):
             with pytest.raises(Busy, match="imdb is being changed by another process"):
                 action()
         assert registry.register("other", model_files) == "other@1"
-        registry.remove("other", every=True)
+        registry.remove("other", all_versions=True)
     assert {path: data for path, data in tree(home).items() if "other" not in path} == before
 
 
-def test_a_place_that_is_taken_at_the_last_moment(home, model_files):
-    """As on file systems where locks mean nothing: the other model stays, and ours is the next."""
+def test_version_taken_at_the_last_moment(home, model_files):
+    """As on file systems where locks have no effect: the other model stays, and ours gets the next number."""
     registry = Registry(home)
     others = []
 
@@ -229,7 +229,7 @@ def test_a_place_that_is_taken_at_the_last_moment(home, model_files):
     assert os.listdir(home / "tmp") == []
 
 
-def test_a_model_that_goes_while_all_are_listed(home, model_files, monkeypatch):
+def test_model_removed_during_listing(home, model_files, monkeypatch):
     registry = Registry(home)
     for _ in range(2):
         registry.register("imdb", model_files)
@@ -271,7 +271,7 @@ def test_tags(home, model_files):
     assert registry.resolve("imdb@best").reference == "imdb@1"
     assert [entry.tags for entry in registry.entries()] == [(), ("best",)]
     assert registry.references() == ["imdb", "imdb@2", "imdb@1", "imdb@best"]
-    with pytest.raises(NotFound, match='imdb@3, which the tag "gone" stands for, was removed') as caught:
+    with pytest.raises(NotFound, match='imdb@3, which has the tag "gone", was removed') as caught:
         registry.resolve("imdb@gone")
     assert caught.value.hint == "lstmctl models restore imdb@3"
     with pytest.raises(NotFound) as caught:
@@ -283,7 +283,7 @@ def test_tags(home, model_files):
     assert registry.remove("imdb@best") == ["imdb@1"]
 
 
-def test_tags_are_set_moved_and_taken_away(home, model_files):
+def test_tag_and_untag(home, model_files):
     registry = Registry(home)
     for _ in range(2):
         registry.register("imdb", model_files)
@@ -302,7 +302,7 @@ def test_tags_are_set_moved_and_taken_away(home, model_files):
 
 
 @pytest.mark.parametrize("tag", ["latest", "1st", "Prod", "a b", "../x", "", "a" * 65, "x.lock", "é", "a\n"])
-def test_what_cannot_be_a_tag(home, model_files, tag):
+def test_invalid_tags(home, model_files, tag):
     registry = Registry(home)
     registry.register("imdb", model_files)
     before = tree(home)
@@ -313,15 +313,15 @@ def test_what_cannot_be_a_tag(home, model_files, tag):
 
 @pytest.mark.parametrize(
     ("tag", "hint"),
-    [("latest", "latest always is the newest version of a name"), ("1st", "begins with a letter"), ("Prod", "a-z")],
+    [("latest", "latest always means the newest version"), ("1st", "begins with a letter"), ("Prod", "a-z")],
 )
-def test_why_it_cannot_be_a_tag(tag, hint):
+def test_hints_for_invalid_tags(tag, hint):
     with pytest.raises(UsageError) as caught:
         check_tag(tag)
     assert hint in caught.value.hint
 
 
-def test_tagging_what_is_not_there(home, model_files):
+def test_tag_missing_model(home, model_files):
     registry = Registry(home)
     with pytest.raises(NotFound):
         registry.tag("imdb@1", "prod")
@@ -339,7 +339,7 @@ def test_tagging_what_is_not_there(home, model_files):
             action()
 
 
-def test_pruning(home, model_files):
+def test_prune(home, model_files):
     registry = Registry(home)
     assert registry.prune() == []
     assert not home.exists()
@@ -363,7 +363,7 @@ def test_pruning(home, model_files):
         registry.prune("../imdb")
 
 
-def test_whether_a_run_is_registered_already(home, model_files):
+def test_find_registered(home, model_files):
     registry = Registry(home)
     assert registry.find_registered("imdb", model_files) is None
     for _ in range(2):
@@ -377,16 +377,16 @@ def test_whether_a_run_is_registered_already(home, model_files):
 
 
 @pytest.mark.parametrize(
-    ("action", "undo", "otherwise"),
+    ("action", "undo", "warning"),
     [
         (("remove", "imdb@2"), ("restore", "imdb@2"), "imdb@2 is removed, but a power cut may undo that"),
         (("tag", "imdb@1", "prod"), ("untag", "imdb@prod"), "imdb@prod is set, but a power cut may undo that"),
-        (("untag", "imdb@best"), ("tag", "imdb@1", "best"), "imdb@best is gone, but a power cut may bring it back"),
-        (("restore", "imdb@3"), ("remove", "imdb@3"), "imdb@3 is back, but a power cut may undo that"),
+        (("untag", "imdb@best"), ("tag", "imdb@1", "best"), "imdb@best is removed, but a power cut may bring it back"),
+        (("restore", "imdb@3"), ("remove", "imdb@3"), "imdb@3 is restored, but a power cut may undo that"),
     ],
 )
-def test_what_is_done_but_may_not_last_is_said_so(home, model_files, action, undo, otherwise):
-    """The last flush fails: of the folder in which something has taken its place."""
+def test_unflushed_change_is_reported(home, model_files, action, undo, warning):
+    """The last flush, of the folder with the new name, fails."""
     registry = Registry(home)
     for _ in range(3):
         registry.register("imdb", model_files)
@@ -398,14 +398,14 @@ def test_what_is_done_but_may_not_last_is_said_so(home, model_files, action, und
     last = max(number for number, call in enumerate(trace.calls) if call.name == "fsync")
     with recorded(failing(last, errno.EIO)), pytest.raises(StorageError) as caught:
         getattr(registry, action[0])(*action[1:])
-    assert caught.value.message == f"{otherwise}: input/output error"
+    assert caught.value.message == f"{warning}: input/output error"
     assert caught.value.hint
 
 
 # The home
 
 
-def test_a_newer_home_is_not_touched(home, model_files):
+def test_newer_home_is_untouched(home, model_files):
     registry = Registry(home)
     registry.register("imdb", model_files)
     (home / "FORMAT").write_text("lstmctl 2\n")
@@ -434,7 +434,7 @@ def test_a_newer_home_is_not_touched(home, model_files):
 
 
 @pytest.mark.parametrize("content", [b"", b"lstmctl\n", b"lstmctl 1", b"git 1\n", b"lstmctl 1\n" * 100, b"1" * 65])
-def test_a_home_of_something_else_is_refused(home, content, model_files):
+def test_home_of_another_program(home, content, model_files):
     home.mkdir()
     (home / "FORMAT").write_bytes(content)
     with pytest.raises(Rejected):
@@ -444,7 +444,7 @@ def test_a_home_of_something_else_is_refused(home, content, model_files):
     assert os.listdir(home) == ["FORMAT"]
 
 
-def test_a_home_that_cannot_be(tmp_path, model_files):
+def test_home_that_is_a_file(tmp_path, model_files):
     (tmp_path / "file").write_text("mine")
     for home in (tmp_path / "file", tmp_path / "file" / "home"):
         for action in (
@@ -461,19 +461,19 @@ def test_a_home_that_cannot_be(tmp_path, model_files):
     assert (tmp_path / "file").read_text() == "mine"
 
 
-def test_a_home_is_made_with_the_folders_above_it_and_may_be_a_link(tmp_path, model_files):
+def test_home_is_made_with_parents(tmp_path, model_files):
     deep = tmp_path / "not" / "there" / "yet"
     assert Registry(deep).register("imdb", model_files) == "imdb@1"
     (tmp_path / "link").symlink_to(deep)
     assert Registry(tmp_path / "link").register("imdb", model_files) == "imdb@2"
 
 
-def test_preparing_fails_early_and_leaves_nothing(home, monkeypatch):
+def test_prepare_for_writing(home, monkeypatch):
     Registry(home).prepare_for_writing()
     assert tree(home) == {"FORMAT": b"lstmctl 1\n", "checkpoints": None, "models": None, "tmp": None}
 
 
-def test_a_name_that_leads_outside_is_not_followed(home, model_files, tmp_path):
+def test_linked_name_is_not_followed(home, model_files, tmp_path):
     registry = Registry(home)
     registry.register("imdb", model_files)
     outside = tmp_path / "outside"
@@ -487,7 +487,7 @@ def test_a_name_that_leads_outside_is_not_followed(home, model_files, tmp_path):
     assert tree(outside) == before
 
 
-def test_reading_changes_nothing(home, model_files):
+def test_reading_writes_nothing(home, model_files):
     registry = Registry(home)
     registry.entries()
     assert not home.exists()
@@ -545,7 +545,7 @@ for write in (
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become someone else")
-def test_who_may_only_read_reads_and_is_told_so(home, model_files):
+def test_read_only_user(home, model_files):
     registry = Registry(home)
     for _ in range(2):
         registry.register("imdb", model_files)
@@ -558,7 +558,7 @@ def test_who_may_only_read_reads_and_is_told_so(home, model_files):
     assert tree(home) == before
 
 
-def test_unreadable_for_the_user_is_77_as_well(home, model_files, monkeypatch):
+def test_unreadable_home_is_77(home, model_files, monkeypatch):
     def before(number, call):
         if call.name == "open" and call.paths[0] == home:
             raise PermissionError(13, "Permission denied")

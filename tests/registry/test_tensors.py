@@ -37,7 +37,7 @@ def entry(dtype: object = "F32", shape: object = (8,), data_offsets: object = (8
     return {"dtype": dtype, "shape": shape, "data_offsets": data_offsets}
 
 
-def test_round_trip_bit_for_bit_also_with_the_library():
+def test_round_trip_with_the_library():
     original = tensors()
     data = pack(original, SHAPES)
     assert data == pack(dict(reversed(original.items())), SHAPES)
@@ -48,12 +48,12 @@ def test_round_trip_bit_for_bit_also_with_the_library():
             assert read[name].dtype == np.float32
 
 
-def test_arrays_that_are_not_contiguous_are_stored_as_they_look():
+def test_non_contiguous_arrays():
     original = tensors() | {"kernel": np.arange(16, dtype=np.float32).reshape(8, 2).T}
     assert np.array_equal(unpack(pack(original, SHAPES), SHAPES)["kernel"], original["kernel"])
 
 
-def test_the_largest_model_has_a_header_within_the_limit():
+def test_header_of_largest_model():
     config = ModelConfig(labels=("a", "b"), layers=8, bidirectional=True, units=2, embedding_dim=2, vocab_size=2)
     shapes = config.shapes()
     data = pack({name: np.zeros(shape, np.float32) for name, shape in shapes.items()}, shapes)
@@ -61,19 +61,19 @@ def test_the_largest_model_has_a_header_within_the_limit():
     assert int.from_bytes(data[:8], "little") < MAX_HEADER
 
 
-def test_the_limit_is_exact():
+def test_limit_is_exact():
     """The largest header that is read makes a file as large as may be, and one of eight bytes more is refused."""
     text = json.dumps(header()).encode()
     largest = file(text + b" " * (MAX_HEADER - len(text)))
     assert len(largest) == limit(SHAPES)
     assert set(unpack(largest, SHAPES)) == set(SHAPES)
-    with pytest.raises(ValueError, match="impossible length"):
+    with pytest.raises(ValueError, match="invalid header length"):
         unpack(file(text + b" " * (MAX_HEADER + 8 - len(text))), SHAPES)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 2 * MAX_VALUE])
 @pytest.mark.parametrize("name", SHAPES)
-def test_one_number_that_is_none_is_found_in_any_tensor(name, value):
+def test_non_finite_value_in_any_tensor(name, value):
     spoilt = tensors()
     spoilt[name].flat[-1] = value
     with pytest.raises(ValueError, match=f'"{name}" that is not finite'):
@@ -94,7 +94,7 @@ def test_one_number_that_is_none_is_found_in_any_tensor(name, value):
         lambda t: t.update(bias=t["bias"].astype(np.int32)),
     ],
 )
-def test_other_tensors_than_the_shapes_say(change):
+def test_wrong_tensors(change):
     others = tensors()
     change(others)
     with pytest.raises(ValueError, match="bias|kernel|extra"):
@@ -143,12 +143,12 @@ ATTACKS = {
 
 
 @pytest.mark.parametrize("data", ATTACKS.values(), ids=ATTACKS)
-def test_hostile_files_are_refused(data):
+def test_hostile_files(data):
     with pytest.raises(ValueError, match="has |is "):
         unpack(data, SHAPES)
 
 
-def test_the_order_in_the_file_is_free():
+def test_any_order_in_the_file():
     data = file(
         {
             "bias": {"dtype": "F32", "shape": [8], "data_offsets": [0, 32]},

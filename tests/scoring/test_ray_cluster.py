@@ -1,4 +1,4 @@
-"""Ray: a cluster on this machine gives the bits of its own processes, also when one of them is shot."""
+"""Ray: a cluster on this machine gives the same bytes as one process, also when a worker is killed."""
 
 import itertools
 import json
@@ -20,7 +20,7 @@ ROWS = int(os.environ.get("LSTMCTL_TEST_ROWS", "20000"))
 PROGRAM = """
 import runpy, signal
 from lstmctl.scoring import job
-signal.signal(signal.SIGINT, signal.default_int_handler)  # heard even where the tests run in the background
+signal.signal(signal.SIGINT, signal.default_int_handler)  # also if the tests run in the background
 job.CHUNK_BYTES = 100_000
 runpy.run_module("lstmctl", run_name="__main__")
 """
@@ -48,15 +48,15 @@ def start(*arguments):
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def scored(*arguments):
+def score(*arguments):
     process = start("predict", *arguments)
     out, err = process.communicate(timeout=500)
     assert process.returncode == 0, err
     return err
 
 
-def answers(folder):
-    """The bytes of all answers, in the order of the rows."""
+def read_predictions(folder):
+    """The bytes of all predictions, in the order of the rows."""
     paths = sorted(folder.glob("*.jsonl"))
     assert [path.name.rsplit("-", 1)[1] for path in paths] == [f"{number:06d}.jsonl" for number in range(len(paths))]
     return b"".join(path.read_bytes() for path in paths)
@@ -64,50 +64,50 @@ def answers(folder):
 
 @pytest.fixture
 def expected(reviews, tmp_path):
-    """What one process says, row by row."""
+    """What one process predicts, row by row."""
     command = [sys.executable, "-m", "lstmctl", "predict", "-i", str(reviews), "--json", "-j", "1"]
     return subprocess.run(command, capture_output=True, check=True).stdout
 
 
 def workers():
-    """Process ids of Ray's workers that are at work for us or could be."""
-    found = []
+    """Process ids and titles of Ray's workers."""
+    processes = []
     for entry in Path("/proc").iterdir():
         try:
             title = (entry / "cmdline").read_bytes()
         except OSError:
             continue
         if title.startswith(b"ray::"):
-            found.append((int(entry.name), title))
-    return found
+            processes.append((int(entry.name), title))
+    return processes
 
 
-def test_a_cluster_gives_the_bits_of_one_process(reviews, expected, tmp_path):
-    err = scored("-i", reviews, "-o", tmp_path / "scored", *RAY)
+def test_same_bytes_as_one_process(reviews, expected, tmp_path):
+    err = score("-i", reviews, "-o", tmp_path / "scored", *RAY)
     assert f"{ROWS:,} rows of 1 file" in err
-    assert answers(tmp_path / "scored") == expected
-    assert "nothing to do" in scored("-i", reviews, "-o", tmp_path / "scored", *RAY)
+    assert read_predictions(tmp_path / "scored") == expected
+    assert "nothing to do" in score("-i", reviews, "-o", tmp_path / "scored", *RAY)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
-def test_a_worker_that_is_shot_changes_nothing(reviews, expected, tmp_path):
+def test_killed_workers_change_nothing(reviews, expected, tmp_path):
     target = tmp_path / "scored"
     process = start("predict", "-i", reviews, "-o", target, *RAY)
-    shot = []
-    while process.poll() is None and len(shot) < 2:
+    killed = []
+    while process.poll() is None and len(killed) < 2:
         for number, title in workers():
-            if b"_call" in title and number not in shot and list(target.glob("*.jsonl")):
+            if b"_call" in title and number not in killed and list(target.glob("*.jsonl")):
                 os.kill(number, signal.SIGKILL)
-                shot.append(number)
+                killed.append(number)
                 break
         time.sleep(0.01)
     _, err = process.communicate(timeout=500)
     assert process.returncode == 0, err
-    assert shot
-    assert answers(target) == expected
+    assert killed
+    assert read_predictions(target) == expected
 
 
-def test_an_interrupted_run_is_gone_on_with(reviews, expected, tmp_path):
+def test_interrupted_run_continues(reviews, expected, tmp_path):
     target = tmp_path / "scored"
     process = start("predict", "-i", reviews, "-o", target, *RAY)
     while len(list(target.glob("*.jsonl"))) < 2:
@@ -116,15 +116,15 @@ def test_an_interrupted_run_is_gone_on_with(reviews, expected, tmp_path):
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=120)
     assert process.returncode == 130, err
-    assert "the same command goes on" in err
+    assert "the same command continues" in err
     before = {path.name: path.stat().st_mtime_ns for path in target.glob("*.jsonl")}
-    err = scored("-i", reviews, "-o", target, *RAY)
-    assert f"{len(before)} pieces answered before" in err
+    err = score("-i", reviews, "-o", target, *RAY)
+    assert f"{len(before)} chunks done before" in err
     assert before.items() <= {path.name: path.stat().st_mtime_ns for path in target.glob("*.jsonl")}.items()
-    assert answers(target) == expected
+    assert read_predictions(target) == expected
 
 
-def test_a_bad_row_is_named_with_file_and_row(reviews, tmp_path):
+def test_bad_row_is_named(reviews, tmp_path):
     lines = reviews.read_text().splitlines(keepends=True)
     lines[ROWS // 2] = "{\n"
     reviews.write_text("".join(lines))
@@ -133,12 +133,12 @@ def test_a_bad_row_is_named_with_file_and_row(reviews, tmp_path):
     assert process.returncode == 65
     assert f"{reviews}:{ROWS // 2 + 1}: not JSON" in err
     assert "Traceback" not in err
-    assert "set aside: 1 row, named in" in scored("-i", reviews, "-o", tmp_path / "scored", *RAY, "--bad-rows", "skip")
-    rows = [json.loads(line)["row"] for line in answers(tmp_path / "scored").splitlines()]
+    assert "skipped 1 bad row, listed in" in score("-i", reviews, "-o", tmp_path / "scored", *RAY, "--bad-rows", "skip")
+    rows = [json.loads(line)["row"] for line in read_predictions(tmp_path / "scored").splitlines()]
     assert rows == [row for row in range(1, ROWS + 1) if row != ROWS // 2 + 1]
 
 
-def test_evaluate_measures_the_same_on_a_cluster(tmp_path):
+def test_evaluate_on_a_cluster(tmp_path):
     path = tmp_path / "labelled.csv"
     dice = random.Random(0)
     rows = ((dice.choice(("good", "bad", "film")), dice.choice(("pos", "neg"))) for _ in itertools.repeat(None, 2_000))
@@ -152,7 +152,7 @@ def test_evaluate_measures_the_same_on_a_cluster(tmp_path):
     assert measured[0] == measured[1]
 
 
-def test_a_cluster_that_is_not_there_is_an_error_of_one_line(reviews, tmp_path):
+def test_missing_cluster(reviews, tmp_path):
     process = start("predict", "-i", reviews, "-o", tmp_path / "scored", "--engine", "ray", "--ray-address", "auto")
     _, err = process.communicate(timeout=300)
     assert process.returncode == 66

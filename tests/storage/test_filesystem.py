@@ -1,4 +1,4 @@
-"""Durable writing, careful reading."""
+"""Durable writing and careful reading."""
 
 import errno
 import io
@@ -24,7 +24,7 @@ def leftovers(path: Path) -> list[str]:
 # write_file
 
 
-def test_a_file_is_written_and_not_overwritten(tmp_path):
+def test_file_is_not_overwritten(tmp_path):
     target = tmp_path / "curves.svg"
     write_file(target, b"one")
     with pytest.raises(CannotCreate, match="exists") as caught:
@@ -36,14 +36,14 @@ def test_a_file_is_written_and_not_overwritten(tmp_path):
     assert os.listdir(tmp_path) == ["curves.svg"]
 
 
-def test_of_an_open_file_all_is_written_wherever_it_stands(tmp_path):
+def test_open_file_is_written_from_its_start(tmp_path):
     data = io.BytesIO(b"0123456789" * 200_000)
     data.seek(5)
     write_file(tmp_path / "all", data)
     assert (tmp_path / "all").read_bytes() == data.getvalue()
 
 
-def test_a_file_that_appears_while_another_is_written_stays(tmp_path):
+def test_file_created_during_write_stays(tmp_path):
     target = tmp_path / "curves.svg"
 
     def before(number, call):
@@ -56,7 +56,7 @@ def test_a_file_that_appears_while_another_is_written_stays(tmp_path):
     assert not leftovers(tmp_path)
 
 
-def test_file_systems_without_hard_links_will_do(tmp_path):
+def test_file_system_without_hard_links(tmp_path):
     def before(number, call):
         if call.name == "link":
             raise OSError(errno.EPERM, "no hard links")
@@ -66,7 +66,7 @@ def test_file_systems_without_hard_links_will_do(tmp_path):
     assert os.listdir(tmp_path) == ["a"]
 
 
-def test_a_new_file_has_the_mode_that_the_umask_leaves(tmp_path):
+def test_new_file_follows_umask(tmp_path):
     before = os.umask(0o026)
     try:
         write_file(tmp_path / "a", b"content")
@@ -77,7 +77,7 @@ def test_a_new_file_has_the_mode_that_the_umask_leaves(tmp_path):
     assert {stat.S_IMODE((tmp_path / name).stat().st_mode) for name in "ab"} == {0o640}
 
 
-def test_the_old_file_keeps_its_mode_and_a_link_stays_a_link(tmp_path):
+def test_overwrite_keeps_mode_and_link(tmp_path):
     private, link = tmp_path / "private", tmp_path / "link"
     private.write_bytes(b"old")
     private.chmod(0o600)
@@ -88,7 +88,7 @@ def test_the_old_file_keeps_its_mode_and_a_link_stays_a_link(tmp_path):
     assert stat.S_IMODE(private.stat().st_mode) == 0o600
 
 
-def test_devices_and_pipes_are_written_to_and_never_replaced(tmp_path):
+def test_devices_and_pipes_are_not_replaced(tmp_path):
     pipe, read = tmp_path / "pipe", []
     os.mkfifo(pipe)
     reader = threading.Thread(target=lambda: read.append(pipe.read_bytes()))
@@ -101,7 +101,7 @@ def test_devices_and_pipes_are_written_to_and_never_replaced(tmp_path):
     assert stat.S_ISCHR(os.stat(os.devnull).st_mode)
 
 
-def test_where_no_file_can_be(tmp_path):
+def test_impossible_targets(tmp_path):
     with pytest.raises(CannotCreate, match="no folder") as caught:
         write_file(tmp_path / "missing" / "a", b"")
     assert caught.value.hint == f"mkdir -p '{tmp_path}/missing'"
@@ -112,7 +112,7 @@ def test_where_no_file_can_be(tmp_path):
 @pytest.mark.parametrize(
     "code", [errno.ENOSPC, errno.EIO, errno.EMFILE, errno.EDQUOT, errno.EINTR, errno.EACCES, errno.EROFS]
 )
-def test_whatever_call_fails_the_old_file_stays_or_the_new_one_is_whole(tmp_path, code):
+def test_any_failing_call_leaves_a_complete_file(tmp_path, code):
     target = tmp_path / "a"
     with recorded() as trace:
         write_file(target, b"old")
@@ -131,7 +131,7 @@ def test_whatever_call_fails_the_old_file_stays_or_the_new_one_is_whole(tmp_path
 
 
 @pytest.mark.parametrize("force", [False, True])
-def test_death_before_any_call_leaves_the_old_file_or_the_new_one_whole(tmp_path, force):
+def test_kill_before_any_call_leaves_a_complete_file(tmp_path, force):
     target = tmp_path / "a"
     with recorded() as trace:
         write_file(target, b"old")
@@ -146,7 +146,7 @@ def test_death_before_any_call_leaves_the_old_file_or_the_new_one_whole(tmp_path
             (tmp_path / name).unlink()
 
 
-def test_the_content_is_on_the_disk_before_the_name_and_the_name_before_the_return(tmp_path):
+def test_order_of_flushes(tmp_path):
     for force, give_name in ((False, "link"), (True, "rename")):
         with recorded() as trace:
             write_file(tmp_path / "a", b"data", force=force)
@@ -156,7 +156,7 @@ def test_the_content_is_on_the_disk_before_the_name_and_the_name_before_the_retu
 
 
 @pytest.mark.parametrize("data", [bytes(1234), io.BytesIO(bytes(1234))], ids=["bytes", "file"])
-def test_a_disk_that_is_full_says_how_much_is_needed(tmp_path, data):
+def test_full_disk_reports_needed_bytes(tmp_path, data):
     with (
         recorded(lambda number, call: failing(number, errno.ENOSPC)(number, call) if call.name == "write" else None),
         pytest.raises(StorageError) as caught,
@@ -165,10 +165,10 @@ def test_a_disk_that_is_full_says_how_much_is_needed(tmp_path, data):
     assert "1,234 bytes are needed" in caught.value.hint
 
 
-# Folder
+# Directory
 
 
-def test_short_writes_and_short_reads_are_continued(tmp_path, monkeypatch):
+def test_short_writes_and_reads_continue(tmp_path, monkeypatch):
     monkeypatch.setattr(filesystem.system, "write", lambda descriptor, data: os.write(descriptor, data[:3]))
     monkeypatch.setattr(filesystem.system, "read", lambda descriptor, size: os.read(descriptor, min(size, 2)))
     with Directory.open(tmp_path) as folder:
@@ -176,7 +176,7 @@ def test_short_writes_and_short_reads_are_continued(tmp_path, monkeypatch):
         assert folder.read("a", limit=10) == b"0123456789"
 
 
-def test_only_regular_files_up_to_the_limit_are_read(tmp_path, monkeypatch):
+def test_read_takes_regular_files_within_limit(tmp_path, monkeypatch):
     (tmp_path / "real").write_bytes(b"12345")
     (tmp_path / "link").symlink_to("real")
     (tmp_path / "dangling").symlink_to("nowhere")
@@ -192,11 +192,11 @@ def test_only_regular_files_up_to_the_limit_are_read(tmp_path, monkeypatch):
         with pytest.raises(FileNotFoundError):
             folder.read("missing", limit=100)
         assert folder.read("real", limit=5) == b"12345"
-        with pytest.raises(Rejected, match="5 bytes; at most 4"):
+        with pytest.raises(Rejected, match="5 bytes, over the limit of 4"):
             folder.read("real", limit=4)
 
 
-def test_a_huge_sparse_file_is_refused_before_it_is_read(tmp_path):
+def test_huge_sparse_file_is_not_read(tmp_path):
     with (tmp_path / "sparse").open("wb") as file:
         file.truncate(2**40)
     with (
@@ -208,14 +208,14 @@ def test_a_huge_sparse_file_is_refused_before_it_is_read(tmp_path):
     assert not [call for call in trace.calls if call.name == "read"]
 
 
-def test_a_file_that_shrinks_while_it_is_read_is_refused(tmp_path, monkeypatch):
+def test_file_shrinking_during_read(tmp_path, monkeypatch):
     (tmp_path / "a").write_bytes(b"12345")
     monkeypatch.setattr(filesystem.system, "read", lambda descriptor, size: b"")
     with Directory.open(tmp_path) as folder, pytest.raises(Rejected, match="shorter"):
         folder.read("a", limit=10)
 
 
-def test_removing_follows_no_link(tmp_path):
+def test_remove_follows_no_link(tmp_path):
     outside = tmp_path / "outside"
     outside.mkdir()
     (outside / "precious").write_bytes(b"")
@@ -226,12 +226,12 @@ def test_removing_follows_no_link(tmp_path):
     (tmp_path / "tree" / "link").symlink_to(outside / "precious")
     with Directory.open(tmp_path) as folder:
         folder.remove("tree")
-        folder.remove("tree")  # gone already
+        folder.remove("tree")  # removed already
     assert os.listdir(tmp_path) == ["outside"]
     assert os.listdir(outside) == ["precious"]
 
 
-def test_links_below_a_folder_lead_nowhere(tmp_path):
+def test_links_in_a_directory_are_not_followed(tmp_path):
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to("real")
     with Directory.open(tmp_path) as folder:
@@ -239,11 +239,11 @@ def test_links_below_a_folder_lead_nowhere(tmp_path):
             folder.enter("link")
         with pytest.raises(FileExistsError):
             folder.write("link", b"")
-    with Directory.open(tmp_path / "link") as folder:  # what the user names is followed
+    with Directory.open(tmp_path / "link") as folder:  # a link that the user names is followed
         assert folder.names() == []
 
 
-def test_a_flush_that_fails_is_not_tried_again(tmp_path):
+def test_failed_flush_is_not_repeated(tmp_path):
     def before(number, call):
         if call.name == "fsync":
             raise OSError(errno.EIO, "i/o error")
@@ -253,7 +253,7 @@ def test_a_flush_that_fails_is_not_tried_again(tmp_path):
     assert [call.name for call in trace.calls].count("fsync") == 1
 
 
-def test_folders_that_cannot_be_flushed_need_not_be(tmp_path):
+def test_directory_that_cannot_be_flushed(tmp_path):
     def before(number, call):
         if call.name == "fsync":
             raise OSError(errno.EINVAL, "invalid argument")
@@ -263,13 +263,13 @@ def test_folders_that_cannot_be_flushed_need_not_be(tmp_path):
     assert [call.name for call in trace.calls].count("fsync") == 1
 
 
-def test_errors_of_the_system_become_ours():
+def test_os_errors_are_translated():
     for code, kind in ((errno.EACCES, PermissionDenied), (errno.EROFS, CannotCreate), (errno.EDQUOT, StorageError)):
         with pytest.raises(kind, match="cannot store it"), os_errors("store it"):
             raise OSError(code, os.strerror(code))
 
 
-def test_no_descriptor_is_left_open(tmp_path):
+def test_no_open_descriptor_is_left(tmp_path):
     before = os.listdir("/dev/fd")
     (tmp_path / "a").mkdir()
     with Directory.open(tmp_path, "a") as folder:
@@ -282,7 +282,7 @@ def test_no_descriptor_is_left_open(tmp_path):
     assert os.listdir("/dev/fd") == before
 
 
-def test_a_folder_does_not_replace_one_that_has_something_in_it(tmp_path):
+def test_rename_keeps_non_empty_directory(tmp_path):
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "file").write_text(name)
@@ -292,15 +292,15 @@ def test_a_folder_does_not_replace_one_that_has_something_in_it(tmp_path):
     assert (tmp_path / "b" / "file").read_text() == "b"
 
 
-# macOS, as far as it can be acted here
+# macOS, simulated
 
 
 @pytest.mark.parametrize(
     ("trouble", "flushed"),
     [(None, ["drive"]), (errno.ENOTSUP, ["drive", "cache"]), (errno.EINVAL, ["drive", "cache"]), (errno.EIO, None)],
 )
-def test_where_there_is_a_call_to_flush_the_drive_it_is_made(monkeypatch, trouble, flushed):
-    """Its plain fsync stops at the cache; a file system that knows no better gets that, and no error is lost."""
+def test_full_fsync_on_macos(monkeypatch, trouble, flushed):
+    """Plain fsync, which stops at the drive's cache, is used only if the full one is not supported."""
     calls = []
 
     def fcntl(descriptor, command):

@@ -13,23 +13,23 @@ import pytest
 from lstmctl.errors import Busy
 from lstmctl.storage import filesystem
 from lstmctl.storage.filesystem import Directory
-from lstmctl.storage.locks import held, left_behind, lock
+from lstmctl.storage.locks import is_locked, lock, lock_abandoned
 
 HOLDER = """
 import sys, time
 from pathlib import Path
 from lstmctl.storage.filesystem import Directory
 from lstmctl.storage.locks import lock
-with Directory.open(Path(sys.argv[1])) as folder, lock(folder, ".lock", timeout=5, what="it is held"):
+with Directory.open(Path(sys.argv[1])) as directory, lock(directory, ".lock", timeout=5, what="it is held"):
     print("held", flush=True)
     time.sleep(600)
 """
 
 
 @pytest.fixture
-def folder(tmp_path):
-    with Directory.open(tmp_path) as folder:
-        yield folder
+def directory(tmp_path):
+    with Directory.open(tmp_path) as directory:
+        yield directory
 
 
 @pytest.fixture
@@ -43,45 +43,45 @@ def holder(tmp_path):
     process.stdout.close()
 
 
-def test_one_at_a_time(folder):
-    with lock(folder, ".lock", timeout=0, what="imdb is being changed"):
-        assert held(folder, ".lock")
+def test_one_holder_at_a_time(directory):
+    with lock(directory, ".lock", timeout=0, what="imdb is being changed"):
+        assert is_locked(directory, ".lock")
         with (
             pytest.raises(Busy, match="imdb is being changed by another process") as caught,
-            lock(folder, ".lock", timeout=0.05, what="imdb is being changed"),
+            lock(directory, ".lock", timeout=0.05, what="imdb is being changed"),
         ):
             pass
         assert caught.value.hint.startswith("try again")
-    assert not held(folder, ".lock")
-    with lock(folder, ".lock", timeout=0, what=""):
+    assert not is_locked(directory, ".lock")
+    with lock(directory, ".lock", timeout=0, what=""):
         pass
-    assert folder.names() == [".lock"]  # it stays
+    assert directory.names() == [".lock"]  # the lock file stays
 
 
-def test_looking_makes_nothing(folder):
-    assert not held(folder, ".lock")
-    with pytest.raises(FileNotFoundError), left_behind(folder, ".lock"):
+def test_is_locked_writes_nothing(directory):
+    assert not is_locked(directory, ".lock")
+    with pytest.raises(FileNotFoundError), lock_abandoned(directory, ".lock"):
         pass
-    assert folder.names() == []
+    assert directory.names() == []
 
 
-def test_a_holder_that_is_stopped_is_waited_for_and_one_that_is_killed_is_not(folder, holder):
+def test_stopped_and_killed_holders(directory, holder):
     holder.send_signal(signal.SIGSTOP)
-    assert held(folder, ".lock")
-    with left_behind(folder, ".lock") as gone:
-        assert not gone
-    with pytest.raises(Busy), lock(folder, ".lock", timeout=0.1, what=""):
+    assert is_locked(directory, ".lock")
+    with lock_abandoned(directory, ".lock") as abandoned:
+        assert not abandoned
+    with pytest.raises(Busy), lock(directory, ".lock", timeout=0.1, what=""):
         pass
     holder.kill()
-    with lock(folder, ".lock", timeout=60, what=""):
+    with lock(directory, ".lock", timeout=60, what=""):
         pass
 
 
-def test_a_program_that_a_holder_starts_does_not_keep_the_lock(folder):
-    with lock(folder, ".lock", timeout=0, what=""):
+def test_child_does_not_inherit_lock(directory):
+    with lock(directory, ".lock", timeout=0, what=""):
         child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], close_fds=False)
     try:
-        with lock(folder, ".lock", timeout=60, what=""):  # the kernel closes it a moment after the program has begun
+        with lock(directory, ".lock", timeout=60, what=""):  # the kernel closes it after the start
             assert child.poll() is None
     finally:
         child.kill()
@@ -89,69 +89,69 @@ def test_a_program_that_a_holder_starts_does_not_keep_the_lock(folder):
 
 
 @pytest.mark.parametrize("replaced", [True, False])
-def test_a_lock_on_a_file_that_lost_its_name_is_no_lock(folder, monkeypatch, replaced):
-    """Between open and flock someone removes the file: the lock is taken again, on the file that is there."""
+def test_lock_on_unlinked_file_is_retaken(directory, monkeypatch, replaced):
+    """The file is removed between open and flock: the lock is taken again, on the new file."""
     real, taken = fcntl.flock, []
 
     def flock(descriptor, kind):
         taken.append(descriptor)
         if len(taken) == 1:
-            (folder.path / ".lock").unlink()
+            (directory.path / ".lock").unlink()
             if replaced:
-                (folder.path / ".lock").touch()
+                (directory.path / ".lock").touch()
         real(descriptor, kind)
 
     monkeypatch.setattr(filesystem.system, "flock", flock)
-    with lock(folder, ".lock", timeout=5, what=""):
+    with lock(directory, ".lock", timeout=5, what=""):
         assert len(taken) == 2
-        assert held(folder, ".lock")
+        assert is_locked(directory, ".lock")
 
 
-def test_left_behind(folder):
-    (folder.path / ".lock").touch()
-    with left_behind(folder, ".lock") as gone:
-        assert gone
-        with left_behind(folder, ".lock") as gone_too:
-            assert not gone_too
+def test_lock_abandoned(directory):
+    (directory.path / ".lock").touch()
+    with lock_abandoned(directory, ".lock") as abandoned:
+        assert abandoned
+        with lock_abandoned(directory, ".lock") as abandoned_too:
+            assert not abandoned_too
 
 
-def test_what_was_left_behind_is_let_go(folder):
-    with lock(folder, ".lock", timeout=0, what="it is held"):
+def test_abandoned_lock_is_released(directory):
+    with lock(directory, ".lock", timeout=0, what="it is held"):
         pass
-    with left_behind(folder, ".lock") as gone:
-        assert gone
-    assert not held(folder, ".lock")
-    with lock(folder, ".lock", timeout=0, what="it is held"):
-        assert held(folder, ".lock")
+    with lock_abandoned(directory, ".lock") as abandoned:
+        assert abandoned
+    assert not is_locked(directory, ".lock")
+    with lock(directory, ".lock", timeout=0, what="it is held"):
+        assert is_locked(directory, ".lock")
 
 
 @pytest.mark.parametrize("broken", [lambda *_: None, OSError(errno.ENOLCK, "no locks"), OSError(errno.ENOTSUP, "no")])
-def test_where_locks_mean_nothing_nobody_is_thought_dead(folder, monkeypatch, broken):
+def test_locks_without_effect(directory, monkeypatch, broken):
     def flock(descriptor, kind):
         if isinstance(broken, OSError):
             raise broken
 
     monkeypatch.setattr(filesystem.system, "flock", flock)
-    with lock(folder, ".lock", timeout=0, what=""), left_behind(folder, ".lock") as gone:
-        assert not gone
-    assert not held(folder, ".lock")
+    with lock(directory, ".lock", timeout=0, what=""), lock_abandoned(directory, ".lock") as abandoned:
+        assert not abandoned
+    assert not is_locked(directory, ".lock")
 
 
-def test_other_errors_are_told(folder, monkeypatch):
+def test_other_errors_are_raised(directory, monkeypatch):
     def flock(descriptor, kind):
         raise OSError(errno.EIO, "i/o error")
 
     monkeypatch.setattr(filesystem.system, "flock", flock)
     before = os.listdir("/dev/fd")
-    with pytest.raises(OSError, match="i/o"), lock(folder, ".lock", timeout=0, what=""):
+    with pytest.raises(OSError, match="i/o"), lock(directory, ".lock", timeout=0, what=""):
         pass
     assert os.listdir("/dev/fd") == before
 
 
-def test_a_pipe_in_the_place_of_a_lock_does_not_hang(folder):
-    os.mkfifo(folder.path / ".lock")
+def test_pipe_as_lock_file_does_not_hang(directory):
+    os.mkfifo(directory.path / ".lock")
     started = time.monotonic()
-    assert not held(folder, ".lock")
-    with lock(folder, ".lock", timeout=0, what=""):
+    assert not is_locked(directory, ".lock")
+    with lock(directory, ".lock", timeout=0, what=""):
         pass
-    assert time.monotonic() - started < 30  # a guard against hanging, no measurement
+    assert time.monotonic() - started < 30  # only a guard against hanging

@@ -1,4 +1,4 @@
-"""Out of sight first: staged folders, and what is left of those whose writer died."""
+"""Staged directories, and the leftovers of dead writers."""
 
 import os
 import shutil
@@ -8,19 +8,19 @@ import pytest
 from faults import Killed, killed, recorded
 
 from lstmctl.errors import Busy
-from lstmctl.registry import home as homes
+from lstmctl.registry.home import open_for_writing
 from lstmctl.storage import filesystem, staging
-from lstmctl.storage.staging import ORPHAN_AGE, collect, discard, stage_files
+from lstmctl.storage.staging import ORPHAN_AGE, discard, remove_leftovers, stage_files
 
 
 @pytest.fixture
 def opened(home):
-    with homes.open_for_writing(home) as opened:
+    with open_for_writing(home) as opened:
         yield opened
 
 
 def abandoned(opened) -> list[str]:
-    """Stage a folder and die in the middle of it; what is left."""
+    """Stage a directory and be killed halfway; what is left."""
     with pytest.raises(Killed), recorded(killed(9)), stage_files(opened, {"a": b"1", "b": b"2"}):
         pass
     left = os.listdir(opened.path / "tmp")
@@ -28,24 +28,24 @@ def abandoned(opened) -> list[str]:
     return left
 
 
-def test_what_is_staged_takes_its_place_whole(opened, home):
+def test_staged_files_move_together(opened, home):
     content = {"model/a": b"1", "model/deep/b": b"2", "state.json": b"3", "SHA256SUMS": b"4"}
     with stage_files(opened, content) as staged:
         assert len(os.listdir(home / "tmp")) == 2
         staged.move(opened, "place")
-        with pytest.raises(Busy):  # it is not here any more
+        with pytest.raises(Busy):  # it has moved
             staged.move(opened, "again")
     assert {path: (home / "place" / path).read_bytes() for path in content} == content
     assert os.listdir(home / "tmp") == []
 
 
-def test_what_is_not_moved_goes(opened, home):
+def test_unmoved_files_are_removed(opened, home):
     with pytest.raises(RuntimeError), stage_files(opened, {"a": b"1"}):
         raise RuntimeError
     assert os.listdir(home / "tmp") == []
 
 
-def test_a_place_that_is_taken_stays_as_it_is(opened, home):
+def test_taken_name_is_not_replaced(opened, home):
     (home / "place").mkdir()
     (home / "place" / "mine").touch()
     with stage_files(opened, {"a": b"1"}) as staged, pytest.raises(FileExistsError):
@@ -53,7 +53,7 @@ def test_a_place_that_is_taken_stays_as_it_is(opened, home):
     assert os.listdir(home / "place") == ["mine"]
 
 
-def test_a_single_file_replaces_another(opened, home):
+def test_move_file_replaces_file(opened, home):
     (home / "tag").write_bytes(b"old")
     with stage_files(opened, {"tag": b"new"}) as staged:
         staged.move_file("tag", opened, "tag")
@@ -61,24 +61,24 @@ def test_a_single_file_replaces_another(opened, home):
     assert os.listdir(home / "tmp") == []
 
 
-def test_what_the_dead_left_is_removed_and_what_the_living_write_is_not(opened, home):
+def test_leftovers_of_dead_writers(opened, home):
     abandoned(opened)
     with stage_files(opened, {"a": b"1"}) as staged:
-        collect(opened)
+        remove_leftovers(opened)
         assert len(os.listdir(home / "tmp")) == 2
         staged.move(opened, "place")
     assert (home / "place" / "a").read_bytes() == b"1"
     assert os.listdir(home / "tmp") == []
 
 
-def test_without_locks_that_mean_anything_nothing_young_is_removed(opened, home, monkeypatch):
+def test_recent_leftovers_stay_without_locks(opened, home, monkeypatch):
     left = abandoned(opened)
     monkeypatch.setattr(filesystem.system, "flock", lambda descriptor, kind: None)
-    collect(opened)
+    remove_leftovers(opened)
     assert os.listdir(home / "tmp") == left
 
 
-def test_folders_without_a_lock_file_are_removed_when_they_are_old(opened, home):
+def test_old_orphans_are_removed(opened, home):
     young, old = home / "tmp" / "aa", home / "tmp" / "bb"
     for path in (young, old):
         path.mkdir()
@@ -86,12 +86,12 @@ def test_folders_without_a_lock_file_are_removed_when_they_are_old(opened, home)
     os.utime(old, (time.time() - ORPHAN_AGE - 60,) * 2)
     (home / "tmp" / "cc.dead").mkdir()
     (home / "tmp" / "stray file").touch()
-    collect(opened)
+    remove_leftovers(opened)
     assert sorted(os.listdir(home / "tmp")) == ["aa", "stray file"]
 
 
 @pytest.mark.parametrize("move", ["move", "move_file"])
-def test_a_folder_that_is_gone_takes_no_place(opened, home, move):
+def test_removed_staging_directory(opened, home, move):
     with stage_files(opened, {"a": b"1"}) as staged:
         (folder,) = (path for path in (home / "tmp").iterdir() if path.is_dir())
         shutil.rmtree(folder)
@@ -101,18 +101,18 @@ def test_a_folder_that_is_gone_takes_no_place(opened, home, move):
     assert not (home / "place").exists()
 
 
-def test_a_folder_that_is_taken_for_rubbish_cannot_take_its_place_half_removed(opened, home, monkeypatch):
-    """Locks that do not reach another machine: its clean-up comes while a folder is staged, and dies in the middle."""
+def test_half_removed_directory_is_not_moved(opened, home, monkeypatch):
+    """Locks without effect: another machine cleans up while a directory is staged, and is killed halfway."""
     with stage_files(opened, {"a": b"1", "b": b"2"}) as staged:
-        monkeypatch.setattr(staging.locks, "left_behind", _always)
+        monkeypatch.setattr(staging.locks, "lock_abandoned", AlwaysAbandoned)
         with pytest.raises(Killed), recorded(_killed_at_the_second_unlink()):
-            collect(opened)
+            remove_leftovers(opened)
         with pytest.raises(Busy, match="removed by another process"):
             staged.move(opened, "place")
     assert not (home / "place").exists()
 
 
-class _always:
+class AlwaysAbandoned:
     def __init__(self, *arguments):
         pass
 
@@ -134,7 +134,7 @@ def _killed_at_the_second_unlink():
     return before
 
 
-def test_cleaning_up_never_fails(opened, home):
+def test_remove_leftovers_never_fails(opened, home):
     left = abandoned(opened)
 
     def before(number, call):
@@ -142,11 +142,11 @@ def test_cleaning_up_never_fails(opened, home):
             raise OSError(5, "i/o error")
 
     with recorded(before):
-        collect(opened)
+        remove_leftovers(opened)
     assert os.listdir(home / "tmp") == left
 
 
-def test_discarding_is_one_rename_for_whoever_looks(opened, home):
+def test_discard_is_one_rename(opened, home):
     tree = home / "checkpoints" / "run" / "deep"
     tree.mkdir(parents=True)
     (tree / "a").touch()

@@ -18,13 +18,13 @@ from lstmctl.cli.options import (
     TextColumn,
     complete_data,
     complete_model,
-    engine_of,
     parse_renames,
     settings,
 )
 from lstmctl.cli.registry_access import named_models, open_model, open_registry
 from lstmctl.config import DataConfig
 from lstmctl.errors import ExitCode, UsageError
+from lstmctl.scoring import open_pool
 
 if TYPE_CHECKING:
     from lstmctl.evaluation.job import AutoF1, ModelEvaluation
@@ -109,7 +109,7 @@ def command(
     home = open_registry().home
     folders = [open_model(name) for name in named_models(references, model)]
     label = f"evaluating {', '.join(folder.reference for folder in folders)}"
-    with engine_of(engine, address=ray_address, jobs=jobs) as parallel_map, console.waiting(label):
+    with open_pool(engine, address=ray_address, jobs=jobs) as parallel_map, console.waiting(label):
         result = evaluate_models(folders, request, parallel_map=parallel_map, home=home)
     for evaluated in result.models:
         if evaluated.trained_on:

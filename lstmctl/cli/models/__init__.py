@@ -1,14 +1,15 @@
 """`lstmctl models`: the registry."""
 
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
 import typer
 
-from lstmctl.cli.console import Console
-from lstmctl.cli.models.lists import SORTS, choose, parse_least, show_models, show_runs
+from lstmctl.cli.console import Answer, Console
+from lstmctl.cli.models.lists import models_answer, parse_minimum, runs_answer
 from lstmctl.cli.options import Command, complete_model, settings
-from lstmctl.cli.registry_access import describe, open_registry
-from lstmctl.errors import LstmctlError, Rejected, UsageError
+from lstmctl.cli.registry_access import open_registry
+from lstmctl.errors import Rejected, UsageError
 from lstmctl.plots.text import tsv
 
 app = typer.Typer(
@@ -23,7 +24,7 @@ Examples:
   lstmctl models list
   lstmctl models list --sort accuracy --min accuracy=0.85
   lstmctl models list --tag prod
-  lstmctl models list --runs            unfinished training runs instead
+  lstmctl models list --runs            unfinished training runs
   lstmctl models list --json | jq -r .model
 """
 REMOVE_EXAMPLES = """
@@ -40,7 +41,7 @@ Examples:
 """
 PRUNE_EXAMPLES = """
 Examples:
-  lstmctl models prune                  everything that rm put aside
+  lstmctl models prune                  all removed models
   lstmctl models prune imdb
 """
 VERIFY_EXAMPLES = """
@@ -63,55 +64,63 @@ Examples:
   lstmctl models import mine.keras --vocab words.txt --label ham --label spam
 """
 
-Reference = Annotated[str, typer.Argument(metavar="MODEL", help="Which one, as name@3.", autocompletion=complete_model)]
-All = Annotated[bool, typer.Option("--all", help="Every version of the name.")]
+Model = Annotated[
+    str, typer.Argument(metavar="MODEL", help="The model, such as name@3.", autocompletion=complete_model)
+]
 
 
 @app.command("list", cls=Command, epilog=LIST_EXAMPLES)
 def list_command(
-    runs: Annotated[bool, typer.Option("--runs", help="Show unfinished training runs instead.")] = False,
+    runs: Annotated[bool, typer.Option("--runs", help="List unfinished training runs instead.")] = False,
     sort: Annotated[
-        str, typer.Option("--sort", metavar="BY", help=f"{', '.join(SORTS)} or a metric, such as accuracy.")
+        str,
+        typer.Option("--sort", metavar="BY", help="created, name, bytes, parameters, or a metric such as accuracy."),
     ] = "created",
     tag: Annotated[str | None, typer.Option("--tag", metavar="TAG", help="Only models with this tag.")] = None,
-    least: Annotated[
+    minimums: Annotated[
         list[str] | None,
-        typer.Option("--min", metavar="METRIC=X", help="Only models with at least that; repeat for more."),
+        typer.Option("--min", metavar="METRIC=X", help="Only models with at least this value; repeat for more."),
     ] = None,
 ) -> None:
     """List the models, newest first, or the unfinished training runs."""
+    from lstmctl.registry.listing import select_entries
+    from lstmctl.registry.runs import unfinished_runs
+
     console = Console.open(output=settings.output)
     registry = open_registry()
     if runs:
-        show_runs(console)
+        console.answer(runs_answer(unfinished_runs(registry.home)))
         return
     entries = registry.entries()
     for entry in entries:
         if entry.error is not None:
             console.warn(entry.error.message, hint=entry.error.hint)
-    entries = choose(entries, sort=sort, tag=tag, least=[parse_least(each) for each in least or ()])
-    described = [describe(entry.folder, tags=entry.tags) for entry in entries if entry.folder is not None]
-    show_models(console, described, filtered=tag is not None or bool(least))
+    parsed = [parse_minimum(text) for text in minimums or ()]
+    selected = select_entries(entries, sort=sort, tag=tag, minimums=parsed)
+    console.answer(models_answer(selected, filtered=tag is not None or bool(parsed)))
 
 
 @app.command("rm", cls=Command, epilog=REMOVE_EXAMPLES)
-def remove_command(model: Reference, every: All = False) -> None:
+def remove_command(
+    model: Model, all_versions: Annotated[bool, typer.Option("--all", help="Remove all versions of the name.")] = False
+) -> None:
     """Remove a model; restore brings it back."""
     console = Console.open(output=settings.output)
-    for reference in open_registry().remove(model, every=every):
+    for reference in open_registry().remove(model, all_versions=all_versions):
         console.result(reference)
         console.note((f"undo: lstmctl models restore {reference}", "dim"))
 
 
 @app.command("restore", cls=Command, epilog=REMOVE_EXAMPLES)
-def restore_command(model: Annotated[str, typer.Argument(metavar="MODEL", help="Which one, as name@3.")]) -> None:
-    """Bring back a model that was removed."""
-    console = Console.open(output=settings.output)
-    console.result(open_registry().restore(model))
+def restore_command(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="The removed model, as name@3.")],
+) -> None:
+    """Bring back a removed model."""
+    Console.open(output=settings.output).result(open_registry().restore(model))
 
 
 @app.command("tag", cls=Command, epilog=TAG_EXAMPLES)
-def tag_command(model: Reference, tag: Annotated[str, typer.Argument(metavar="TAG", help="A word.")]) -> None:
+def tag_command(model: Model, tag: Annotated[str, typer.Argument(metavar="TAG", help="The tag, a word.")]) -> None:
     """Give a model a second name, such as imdb@prod.
 
     A tag that is in use moves.
@@ -122,75 +131,70 @@ def tag_command(model: Reference, tag: Annotated[str, typer.Argument(metavar="TA
 @app.command("untag", cls=Command, epilog=TAG_EXAMPLES)
 def untag_command(
     model: Annotated[
-        str,
-        typer.Argument(
-            metavar="NAME@TAG",
-            help="Which one, as name@tag.",
-            autocompletion=complete_model,
-        ),
+        str, typer.Argument(metavar="NAME@TAG", help="The tag, as name@tag.", autocompletion=complete_model)
     ],
 ) -> None:
-    """Take a tag away; the model stays."""
+    """Remove a tag; the model stays."""
     console = Console.open(output=settings.output)
-    meant = open_registry().untag(model)
-    console.result(meant)
-    console.note((f"undo: lstmctl models tag {meant} {model.partition('@')[2]}", "dim"))
+    reference = open_registry().untag(model)
+    console.result(reference)
+    console.note((f"undo: lstmctl models tag {reference} {model.partition('@')[2]}", "dim"))
 
 
 @app.command("prune", cls=Command, epilog=PRUNE_EXAMPLES)
 def prune_command(
-    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Only models of that name.")] = None,
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Only models with this name.")] = None,
 ) -> None:
-    """Remove for good what rm put aside. It cannot be undone."""
+    """Delete removed models permanently. This cannot be undone."""
     console = Console.open(output=settings.output)
     pruned = open_registry().prune(name)
     for reference in pruned:
         console.result(reference)
     if not pruned:
-        console.note("nothing was put aside")
+        console.note("no removed models")
 
 
 @app.command("verify", cls=Command, epilog=VERIFY_EXAMPLES)
 def verify_command(
     models: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[MODEL]...", help="Without one: all.", autocompletion=complete_model),
+        typer.Argument(metavar="[MODEL]...", help="The models. Default: all.", autocompletion=complete_model),
     ] = None,
 ) -> None:
     """Read every byte of models and check it."""
     console = Console.open(output=settings.output)
-    registry = open_registry()
-    broken: list[LstmctlError] = []
-    references = models or [entry.reference for entry in registry.entries()]
-    if not references:
+    errors: list[Rejected | None] = []
+
+    def rows() -> Iterator[tuple[str, str]]:
+        """Each model and its state. Errors are shown as they are found."""
+        for model, error in open_registry().verify(models):
+            errors.append(error)
+            if error is not None:
+                console.error(error.message, hint=error.hint)
+            yield model, "ok" if error is None else "broken"
+
+    def screen(console: Console) -> None:
+        for row in rows():
+            console.result(tsv(row))
+
+    schema = "lstmctl.verification/1"
+    objects = ({"schema": schema, "model": model, "state": state} for model, state in rows())
+    console.answer(Answer(objects=lambda: objects, rows=rows, screen=screen))
+    if not errors:
         console.note("there are no models to verify")
-    for reference in references:
-        try:
-            registry.resolve(reference).verify()
-            state = "ok"
-        except Rejected as error:
-            console.error(error.message, hint=error.hint)
-            broken.append(error)
-            state = "broken"
-        if console.format == "json":
-            console.json({"schema": "lstmctl.verification/1", "model": reference, "state": state})
-        else:
-            console.result(tsv((reference, state)))
-    if broken:
-        raise Rejected(
-            f"{len(broken)} of {len(references)} cannot be used", hint="lstmctl models rm puts a model aside"
-        )
+    if broken := len(errors) - errors.count(None):
+        raise Rejected(f"{broken} of {len(errors)} cannot be used", hint="lstmctl models rm MODEL removes a model")
 
 
 @app.command("export", cls=Command, epilog=EXPORT_EXAMPLES)
 def export_command(
-    model: Reference,
+    model: Model,
     to: Annotated[
         Literal["lstmctl", "keras", "onnx"],
-        typer.Option("--to", metavar="KIND", help="lstmctl, keras (needs TensorFlow) or onnx (needs the extra)."),
+        typer.Option("--to", metavar="KIND", help="lstmctl, keras (needs TensorFlow) or onnx (needs lstmctl[onnx])."),
     ] = "lstmctl",
 ) -> None:
-    """Write a model as one file.
+    """Write a model to a single file.
 
     For models import on another machine, for Keras, or for an ONNX runtime.
     """
@@ -199,40 +203,48 @@ def export_command(
     if settings.output is None and console.out.on_terminal:
         name = folder.reference.rstrip("/").rpartition("/")[2].replace("@", "-")
         raise UsageError("export writes bytes", hint=f"lstmctl models export {model} --to {to} -o {name}.{to}")
-    from lstmctl.cli.models.files import exported
+    if to == "keras":
+        from lstmctl.training.framework import import_in_background
 
-    console.write_bytes(exported(folder, to))
+        import_in_background().wait()
+        from lstmctl.training.network import to_keras
+
+        console.write_bytes(to_keras(folder))
+    else:
+        from lstmctl.interchange.model_files import export_model
+
+        console.write_bytes(export_model(folder, to))
 
 
 @app.command("import", cls=Command, epilog=IMPORT_EXAMPLES)
 def import_command(
-    file: Annotated[str, typer.Argument(metavar="FILE", help="What models export wrote, or a .keras file.")],
+    file: Annotated[str, typer.Argument(metavar="FILE", help="A file from models export, or a .keras file.")],
     name: Annotated[
         str | None, typer.Option("--name", metavar="NAME", help="The model's name.", show_default="from the file")
     ] = None,
     vocab: Annotated[
         str | None,
-        typer.Option("--vocab", metavar="FILE", help="The words of a .keras file's ids; keras-imdb: those of Keras."),
+        typer.Option("--vocab", metavar="FILE", help="Vocabulary of a .keras file; keras-imdb: Keras's word index."),
     ] = None,
     max_len: Annotated[
-        int | None,
-        typer.Option("--max-len", metavar="N", help="To how many words a .keras file's script padded texts."),
+        int | None, typer.Option("--max-len", metavar="N", help="Words that a .keras model pads texts to.")
     ] = None,
     label: Annotated[
         list[str] | None,
-        typer.Option("--label", metavar="LABEL", help="A label of a .keras file's answers; repeat, in their order."),
+        typer.Option("--label", metavar="LABEL", help="A label of a .keras file; repeat, in the model's order."),
     ] = None,
 ) -> None:
     """Register a model from a file.
 
-    All in it is checked, and nothing in it is ever run.
+    Its content is checked and never run.
     """
-    from lstmctl.cli.models import files
-    from lstmctl.interchange import archive
+    from lstmctl.interchange.model_files import default_name, import_file
 
     console = Console.open(output=settings.output)
     registry = open_registry()
-    name = name if name is not None else archive.name_from(file)
-    registry.next_reference(name)  # can there be a model of that name?
-    model_files = files.imported(console, file, vocab=vocab, max_len=max_len, labels=label or ())
-    console.result(registry.register(name, model_files))
+    name = name if name is not None else default_name(file)
+    registry.next_reference(name)  # rejects an invalid name before the file is read
+    model = import_file(file, vocab=vocab, max_len=max_len, labels=label or (), home=registry.home)
+    for note in model.notes:
+        console.note(note)
+    console.result(registry.register(name, model.files))

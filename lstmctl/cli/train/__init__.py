@@ -19,7 +19,7 @@ from lstmctl.cli.options import (
     setting_option,
     settings,
 )
-from lstmctl.cli.registry_access import describe, open_model, open_registry
+from lstmctl.cli.registry_access import open_model, open_registry
 from lstmctl.config import Config, DataConfig, NetworkConfig, TrainConfig
 from lstmctl.errors import UsageError
 
@@ -155,7 +155,7 @@ def command(
     reference = trained.reference
     console.answer(
         Answer(
-            objects=lambda: [describe(open_model(reference))],
+            objects=lambda: [open_model(reference).describe()],
             rows=lambda: [[reference]],
             screen=lambda console: console.result(reference),
         )

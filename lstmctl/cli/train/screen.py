@@ -195,10 +195,11 @@ class TrainingScreen(PlanScreen):
         )
 
     def _curves(self, trained: "Trained") -> None:
+        from lstmctl.plots.figures import TrainingCurves
         from lstmctl.plots.terminal import curves_chart
 
         drawn = curves_chart(
-            [(trained.reference, trained.history)],
+            TrainingCurves([(trained.reference, trained.history)]),
             width=min(self.console.width, 120),
             color=self.console.err.color,
             unicode=self.console.err.unicode,

@@ -1,0 +1,166 @@
+"""What each figure of `lstmctl plot` shows: `terminal` draws it in characters, `pictures` as PNG or SVG."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from math import isfinite
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from lstmctl.errors import UsageError
+from lstmctl.history import EpochRecord, best
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+Point = tuple[float, float]
+
+# Numbers of the 256 colours of a terminal; `rgb` translates them for pictures.
+COLORS = (32, 166, 28, 133, 30, 167, 94, 102)  # readable on black and on white
+SEQUENTIAL = (255, 153, 75, 32, 25, 18)  # light to dark blue
+DIVERGING = (130, 172, 215, 223, 255, 153, 75, 32, 25)  # orange, light grey, blue
+LARGEST = 1e4  # a greater loss has diverged, and would flatten the rest of the curve
+
+
+def rgb(color: int) -> str:
+    """The colour with this number (16 to 255) as hexadecimal RGB.
+
+    >>> rgb(32), rgb(255)
+    ('#0087d7', '#eeeeee')
+    """
+    if color >= 232:
+        return "#" + 3 * f"{10 * (color - 232) + 8:02x}"
+    return "#" + "".join(f"{(0, 95, 135, 175, 215, 255)[(color - 16) // power % 6]:02x}" for power in (36, 6, 1))
+
+
+class Curve(NamedTuple):
+    """One metric of one model: points (epoch, value), and the colours of both lines."""
+
+    model: str
+    train: list[Point]
+    validation: list[Point]
+    best: list[Point]  # the validation point of the best epoch, or empty
+    train_color: int
+    color: int
+
+
+@dataclass(frozen=True)
+class TrainingCurves:
+    """Accuracy and loss over the epochs: training solid, validation dotted, a star on the best epoch.
+
+    A single model has a colour for each line; several models have one each.
+
+    Raises:
+        UsageError: more models than colours.
+        ValueError: there are no epochs.
+    """
+
+    runs: Sequence[tuple[str, Sequence[EpochRecord]]]  # model and epochs
+
+    def __post_init__(self) -> None:
+        if len(self.runs) > len(COLORS):
+            raise UsageError(f"{len(self.runs)} models do not fit in one figure", hint=f"name at most {len(COLORS)}")
+        if not any(records for _, records in self.runs):
+            raise ValueError("there are no epochs to draw")
+
+    @property
+    def first_and_last(self) -> tuple[int, int]:
+        """The first and the last epoch of all models."""
+        epochs = [record.epoch for _, records in self.runs for record in records]
+        return min(epochs), max(epochs)
+
+    def curves(self, metric: str) -> list[Curve]:
+        """The curves of "accuracy" or "loss", one for each model."""
+
+        def points(records: Sequence[EpochRecord], field: str) -> list[Point]:
+            return drawable((record.epoch, getattr(record, field)) for record in records)
+
+        curves = []
+        for (model, records), train_color in zip(self.runs, COLORS, strict=False):
+            color = COLORS[1] if len(self.runs) == 1 else train_color
+            with_loss = [record for record in records if isfinite(record.val_loss)]
+            star = points([best(with_loss)] if with_loss else [], f"val_{metric}")
+            train, validation = points(records, metric), points(records, f"val_{metric}")
+            curves.append(Curve(model, train, validation, star, train_color, color))
+        return curves
+
+
+def drawable(points: Iterable[Point]) -> list[Point]:
+    """The points that can be drawn: without NaN, infinity and values beyond `LARGEST`."""
+    return [(x, y) for x, y in points if abs(x) <= LARGEST and abs(y) <= LARGEST]  # False for NaN too
+
+
+class Line(NamedTuple):
+    """A model's line through the unit square.
+
+    Points have "x" and "y"; in a reliability diagram also "low" and "high", a 95 % interval of y, and "n", its texts.
+    """
+
+    model: str
+    points: Sequence[dict[str, float]]
+
+
+class SquareChart(NamedTuple):
+    """Lines through the unit square, with its diagonal for comparison."""
+
+    title: str
+    x_label: str
+    y_label: str
+    data: str  # the texts that were measured
+    lines: Sequence[Line]
+
+
+class ConfusionMatrix(NamedTuple):
+    """`counts` (labels, labels): a row for each true label, a column for each predicted label."""
+
+    model: str
+    data: str
+    labels: Sequence[str]
+    counts: "NDArray[Any]"
+
+    @property
+    def proportions(self) -> "NDArray[Any]":
+        """(labels, labels): the counts divided by the number of texts with the true label."""
+        proportions: NDArray[Any] = self.counts / self.counts.sum(axis=1, keepdims=True).clip(1)
+        return proportions
+
+
+@dataclass(frozen=True)
+class HeatMap:
+    """One number of each unit at each word as a colour.
+
+    values   (words, units)
+    meaning  a legend for the numbers
+    signed   whether they are on both sides of 0
+    """
+
+    title: str
+    words: Sequence[str]
+    values: "NDArray[Any]"
+    meaning: str
+    signed: bool
+
+    @property
+    def colors(self) -> Sequence[int]:
+        """The colour scale, from low to high."""
+        return DIVERGING if self.signed else SEQUENTIAL
+
+    @property
+    def range(self) -> tuple[float, float]:
+        """The values at both ends of the scale: minimum and maximum, or with signs ± the largest magnitude.
+
+        Gates rarely use all of 0…1; over that range their differences would be invisible.
+        """
+        largest = float(abs(self.values).max())
+        return (-largest, largest) if self.signed else (float(self.values.min()), float(self.values.max()))
+
+    def mean_over(self, units: int) -> "HeatMap":
+        """The same with one column for the mean of every `units` neighbouring units."""
+        if units == 1:
+            return self
+        import numpy as np
+
+        starts = np.arange(0, self.values.shape[1], units)
+        counts = np.diff(np.append(starts, self.values.shape[1]))
+        return replace(self, values=np.add.reduceat(self.values, starts, axis=1) / counts)
+
+
+Figure = TrainingCurves | SquareChart | ConfusionMatrix | HeatMap
