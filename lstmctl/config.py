@@ -333,7 +333,7 @@ class TrainConfig(NetworkConfig):
     warmup: float = setting(0.05, "Proportion of steps with a rising learning rate.", bounds=(0.0, 0.9))
     clip_norm: float | None = setting(None, "Clip gradients to this norm.", bounds=(1e-6, 1e6), unset="no clipping")
     class_weight: Literal["none", "balanced"] = setting(
-        "none", "balanced: weight rare labels more.", option="--class-weight", metavar="none|balanced"
+        "none", "Class weights: balanced counts rare labels more.", option="--class-weight", metavar="none|balanced"
     )
     keep: Literal["best", "last"] = setting("best", "Epoch that becomes the model: lowest validation loss, or last.")
     calibration: Literal["temperature", "none"] = setting(
