@@ -16,7 +16,7 @@ from lstmctl.data.columns import ColumnNames
 from lstmctl.data.formats import FORMATS, Format
 from lstmctl.data.lines import Lines
 from lstmctl.data.opening import PACKED, Chunk, check_file, display, open_bytes
-from lstmctl.data.tables import record_ends
+from lstmctl.data.parsers import record_ends
 from lstmctl.errors import BadRow
 
 CHUNK_BYTES = 2**23  # about 6,000 film reviews: a second or two of work
@@ -37,7 +37,7 @@ def split_file(path: Path, *, format: str, text_column: str, size: int = CHUNK_B
     status = path.stat()
     if path.suffix.lower() in PACKED or not stat.S_ISREG(status.st_mode):
         return iter((Chunk(bytes=status.st_size),))
-    return _split_text(path, entry, ColumnNames(text_column, None, None, keep=False), size)
+    return _split_text(path, entry, ColumnNames(text_column, label=None), size)
 
 
 def _split_text(path: Path, entry: Format, columns: ColumnNames, size: int) -> Iterator[Chunk]:

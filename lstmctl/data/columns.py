@@ -1,4 +1,4 @@
-"""`Example`, the row that every reader gives, and the columns that it is made of."""
+"""`Example`, the row that every reader yields, and the columns that it is made of."""
 
 import json
 import math
@@ -10,8 +10,7 @@ from typing import Any, NamedTuple
 from lstmctl.config import MAX_LABEL_LENGTH
 from lstmctl.errors import BadRow, closest_names
 
-# Usual names of these columns, for the hint when the requested one is missing.
-_USUAL_NAMES = {
+_USUAL_NAMES = {  # for the hint when the column of that option is missing; in the order of `ColumnNames`
     "--text-column": "review content body sentence message comment description tweet document",
     "--label-column": "sentiment class category target rating polarity stars y tag",
     "--group-column": "group id product title user author",
@@ -31,15 +30,19 @@ class Example(NamedTuple):
 class ColumnNames(NamedTuple):
     """The names of the columns that an example is made of."""
 
-    text: str
-    label: str | None  # None: texts without labels
-    group: str | None
-    keep: bool  # whether to fill `Example.columns`
+    text: str = "text"
+    label: str | None = "label"  # None: texts without labels
+    group: str | None = None
+    keep: bool = False  # whether to fill `Example.columns`
+
+    @property
+    def used(self) -> list[str]:
+        """The names without duplicates."""
+        return list(dict.fromkeys(name for name in self[:3] if name is not None))
 
     def missing_from(self, names: Collection[str]) -> tuple[str, str] | None:
         """Message and hint for the first column that is not among `names`, or None."""
-        options = (("--text-column", self.text), ("--label-column", self.label), ("--group-column", self.group))
-        for option, name in options:
+        for option, name in zip(_USUAL_NAMES, self[:3], strict=True):
             if name is not None and name not in names:
                 return _missing_column(option, name, [other for other in names if other not in self[:3]], names)
         return None
@@ -67,11 +70,10 @@ def bad_row(source: str, number: int, message: str, *, hint: str | None = None, 
 def clean_label(label: str) -> str:
     """A label as it is compared and stored: in Unicode normal form C, without white space at its ends.
 
+    Raises ValueError if it is empty or too long.
+
     >>> clean_label(" cafe\\u0301 ")
     'café'
-
-    Raises:
-        ValueError: it is empty or too long.
     """
     label = unicodedata.normalize("NFC", label).strip()
     if not label:
@@ -79,50 +81,6 @@ def clean_label(label: str) -> str:
     if len(label) > MAX_LABEL_LENGTH:
         raise ValueError(f"the label has {len(label):,} characters; at most {MAX_LABEL_LENGTH} are allowed")
     return label
-
-
-class ExampleBuilder:
-    """Makes the examples of one source. Each different label is cleaned once."""
-
-    def __init__(self, source: str, columns: ColumnNames) -> None:
-        self._source, self._columns = source, columns
-        self._cleaned: dict[str, str] = {}
-
-    def clean_label(self, raw: str, row: int) -> str:
-        """As `clean_label`. Raises BadRow for an empty or too long label."""
-        label = self._cleaned.get(raw)
-        if label is None:
-            try:
-                label = self._cleaned[raw] = clean_label(raw)
-            except ValueError as error:
-                hint = "give the row a label, or remove it"
-                if raw.strip():
-                    hint = "is it the right column? --label-column names another"
-                raise bad_row(self._source, row, str(error), hint=hint) from error
-        return label
-
-    def from_values(self, values: dict[str, Any], row: int) -> Example:
-        """The example of a row of typed values. Raises BadRow for a text, label or group of another type."""
-        columns, text = self._columns, values[self._columns.text]
-        if not isinstance(text, str):
-            message = f'"{columns.text}" must be a string, not {"null" if text is None else short_repr(text)}'
-            raise bad_row(self._source, row, message, hint="--text-column names another")
-        label = "" if columns.label is None else self.clean_label(self._parse_label(values, columns.label, row), row)
-        group = "" if columns.group is None else self._parse_label(values, columns.group, row)
-        return Example(row, text, label, group, values if columns.keep else None)
-
-    def _parse_label(self, values: dict[str, Any], name: str, row: int) -> str:
-        """A label or group as text: null as "", whole numbers and booleans as in JSON."""
-        match values[name]:
-            case str(value):
-                return value
-            case None:
-                return ""
-            case bool() | int() as value:
-                return json.dumps(value)
-            case value:
-                message = f'"{name}" must be a string, a whole number or a boolean, not {short_repr(value)}'
-                raise bad_row(self._source, row, message, hint="is it the right column?")
 
 
 def column_text(value: Any) -> str:

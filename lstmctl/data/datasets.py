@@ -2,12 +2,12 @@
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from lstmctl.config import MAX_LABELS, DataConfig
-from lstmctl.data.columns import Example, clean_label
+from lstmctl.data.columns import ColumnNames, Example, clean_label
 from lstmctl.data.formats import read_rows
 from lstmctl.data.named import NAMES
 from lstmctl.data.sources import WHOLE, Source, open_source
@@ -38,7 +38,8 @@ def load(config: DataConfig, *, home: Path) -> Dataset:
         BadData: a row that cannot be used, no rows, fewer than two labels or too many, a part without some label.
         NotFound: no such data. UsageError: an unknown format, settings that do not apply to the data.
     """
-    main = open_source(config.source, config, home=home)
+    columns = ColumnNames(config.text_column, config.label_column, config.group_column)
+    main = open_source(config.source, columns, home=home)
     if config.group_column is not None and not main.has_columns:
         raise UsageError(f"--group-column needs a table; {main.name} has no columns")
     named_parts = {"validation": config.val_source, "test": config.test_source}
@@ -50,10 +51,10 @@ def load(config: DataConfig, *, home: Path) -> Dataset:
             replaced.add(part)
     for part, source in named_parts.items():
         if source is not None:
-            for row in _rows_of_part(open_source(source, replace(config, group_column=None), home=home), part):
+            for row in _rows_of_part(open_source(source, columns._replace(group=None), home=home), part):
                 rows.add(part, row)
     rows.check_renames(name=main.name)
-    labels = _sorted_labels(rows.parts, config, home=home, name=main.name)
+    labels = _sorted_labels(rows.parts, config.source, columns, home=home, name=main.name)
     parts = _divide(rows.parts, config, labels, name=main.name)
     notes = [f"the {part} part of {main.name} is not used: another was given" for part in sorted(replaced)]
     return Dataset(
@@ -75,7 +76,7 @@ def read_all(config: DataConfig, *, home: Path) -> tuple[list[Example], str]:
     Raises:
         As `load`, but any number of labels is allowed, and labels to rename may be missing.
     """
-    source = open_source(config.source, replace(config, group_column=None), home=home)
+    source = open_source(config.source, ColumnNames(config.text_column, config.label_column), home=home)
     all_rows, rows = list(source.rows), _Rows(config)
     has_test_part = any(part == "test" for part, _ in all_rows)
     for part, row in all_rows:
@@ -88,8 +89,7 @@ def read_unlabelled(config: DataConfig) -> list[str]:
     """The texts of the file `config.unlabelled`, from the same text column as labelled ones; [] if there is none."""
     if config.unlabelled is None:
         return []
-    rows = read_rows(Path(config.unlabelled), text_column=config.text_column, label_column=None, keep_columns=False)
-    return [row.text for row in rows]
+    return [row.text for row in read_rows(Path(config.unlabelled), ColumnNames(config.text_column, label=None))]
 
 
 class _Rows:
@@ -138,7 +138,9 @@ def _rows_of_part(source: Source, part: str) -> Iterator[Example]:
         raise BadData(message, hint="give the path of one part")
 
 
-def _sorted_labels(parts: dict[str, list[Example]], config: DataConfig, *, home: Path, name: str) -> tuple[str, ...]:
+def _sorted_labels(
+    parts: Mapping[str, list[Example]], source: str, columns: ColumnNames, *, home: Path, name: str
+) -> tuple[str, ...]:
     """All labels, at least two."""
     counts = Counter(row.label for rows in parts.values() for row in rows)
     if 2 <= len(counts) <= MAX_LABELS:
@@ -148,23 +150,17 @@ def _sorted_labels(parts: dict[str, list[Example]], config: DataConfig, *, home:
     else:
         label = "".join(f', "{label}", on {count:,} rows' for label, count in counts.items())
         message = f"{name} has only one label{label}; two or more are needed"
-    raise BadData(message, hint=_label_column_hint(config, home=home))
+    main = open_source(source, columns._replace(keep=True), home=home)  # for the names of the other columns
+    if not main.has_columns:
+        hint = "each label needs a folder of its own, or rows with that label"
+    elif others := [name for name in next(main.rows)[1].columns or () if name not in columns.used]:
+        hint = f"--label-column names another column: {', '.join(others[:10])}"
+    else:
+        hint = "add rows with another label"
+    raise BadData(message, hint=hint)
 
 
-def _label_column_hint(config: DataConfig, *, home: Path) -> str:
-    """How to read other labels. Reads the first row again, for the names of the other columns."""
-    source = open_source(config.source, config, home=home, keep_columns=True)
-    if not source.has_columns:
-        return "each label needs a folder of its own, or rows with that label"
-    _, row = next(source.rows)
-    used = (config.text_column, config.label_column, config.group_column)
-    others = [column for column in row.columns or () if column not in used]
-    if not others:
-        return "add rows with another label"
-    return f"--label-column names another column: {', '.join(others[:10])}"
-
-
-def _divide(parts: dict[str, list[Example]], config: DataConfig, labels: tuple[str, ...], *, name: str) -> Parts:
+def _divide(parts: Mapping[str, list[Example]], config: DataConfig, labels: tuple[str, ...], *, name: str) -> Parts:
     """The parts that exist, and the others split off from the training rows."""
     rows = [*parts.get(WHOLE, ()), *parts.get("train", ())]
     if not rows:

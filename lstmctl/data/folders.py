@@ -37,8 +37,7 @@ def read_folder(root: Path) -> tuple[Iterator[tuple[str, Example]], tuple[str, .
 
 def _find_parts(root: Path, ignored: list[Path]) -> dict[str, list[Path]]:
     """The class folders of each part."""
-    top = _class_folders(root, ignored)
-    parts: dict[str, list[Path]] = {}
+    top, parts = _class_folders(root, ignored), dict[str, list[Path]]()
     ignored_in_parts: list[Path] = []
     for folder in top:
         part = _PARTS.get(folder.name)
@@ -58,16 +57,11 @@ def _class_folders(folder: Path, ignored: list[Path]) -> list[Path]:
     for entry in _entries(folder):
         path = Path(entry)
         usable = entry.is_dir() and not entry.name.startswith(".") and entry.name != UNLABELLED
-        if usable and not (entry.is_symlink() and _contains_itself(path)):
+        if usable and not (entry.is_symlink() and folder.resolve().is_relative_to(path.resolve())):
             folders.append(path)
         else:
             ignored.append(path)
     return folders
-
-
-def _contains_itself(link: Path) -> bool:
-    target, parent = link.resolve(), link.parent.resolve()
-    return target == parent or target in parent.parents
 
 
 def _list_class(folder: Path, ignored: list[Path]) -> tuple[str, list[Path]]:
@@ -103,18 +97,13 @@ def _entries(folder: Path) -> "list[os.DirEntry[str]]":
 
 
 def _examples(classes: list[tuple[str, str, list[Path]]]) -> Iterator[tuple[str, Example]]:
-    number = 0
-    for part, label, files in classes:
-        for path in files:
-            number += 1
-            yield part, Example(number, _read_text(path), label)
-
-
-def _read_text(path: Path) -> str:
-    with open_bytes(path) as file:
-        if os.fstat(file.fileno()).st_size > MAX_LINE_BYTES:
-            raise BadData(f"{display(path)} is larger than {format_size(MAX_LINE_BYTES)}", hint="is it one text?")
-        return "".join(Lines(file, display(path), labelled=True)).removesuffix("\n")
+    paths = ((part, label, path) for part, label, files in classes for path in files)
+    for number, (part, label, path) in enumerate(paths, start=1):
+        with open_bytes(path) as file:
+            if os.fstat(file.fileno()).st_size > MAX_LINE_BYTES:
+                raise BadData(f"{display(path)} is larger than {format_size(MAX_LINE_BYTES)}", hint="is it one text?")
+            text = "".join(Lines(file, display(path), labelled=True)).removesuffix("\n")
+        yield part, Example(number, text, label)
 
 
 def _notes(root: Path, ignored: list[Path]) -> tuple[str, ...]:

@@ -6,14 +6,13 @@ A new format is one entry of the table and its parser; everything that depends o
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from lstmctl.data.columns import ColumnNames, Example
 from lstmctl.data.lines import MAX_LINE_BYTES, Lines
 from lstmctl.data.opening import PACKED, WHOLE_FILE, ByteLines, Chunk, check_file, display, open_lines, without_packing
 from lstmctl.data.parquet import read_parquet
-from lstmctl.data.records import read_fasttext, read_jsonl, read_lines
-from lstmctl.data.tables import read_csv, read_tsv
+from lstmctl.data.parsers import read_fasttext, read_jsonl, read_lines, read_table
 from lstmctl.errors import BadData, BadRow, UsageError
 
 
@@ -35,8 +34,8 @@ class Format(NamedTuple):
 
 FORMATS = {  # a suffix of two formats stands for the first, or for the first with labels where labels are read
     "lines": Format((".txt",), read_lines, has_labels=False, has_columns=False),
-    "csv": Format((".csv",), read_csv, separator=",", chunk_end="record"),
-    "tsv": Format((".tsv", ".tab"), read_tsv, separator="\t"),
+    "csv": Format((".csv",), partial(read_table, separator=","), separator=",", chunk_end="record"),
+    "tsv": Format((".tsv", ".tab"), partial(read_table, separator="\t"), separator="\t"),
     "jsonl": Format((".jsonl", ".ndjson", ".json"), read_jsonl),
     "fasttext": Format((".ft", ".fasttext", ".txt"), read_fasttext, has_columns=False),
     "parquet": Format((".parquet",), read_parquet, chunk_end="row group"),
@@ -61,10 +60,9 @@ def is_data_name(name: str) -> bool:
 
 
 def find_format(path: Path, *, labelled: bool) -> str:
-    """The format that the file's name stands for. `.txt` is fastText where labels are read, else plain lines.
+    """The format that the file's name stands for; raises UsageError if there is none.
 
-    Raises:
-        UsageError: the suffix is unknown.
+    `.txt` is fastText where labels are read, else plain lines.
     """
     for name in formats_of_name(path):
         if FORMATS[name].has_labels or not labelled:
@@ -74,13 +72,10 @@ def find_format(path: Path, *, labelled: bool) -> str:
 
 def read_rows(
     source: Path | ByteLines,
+    columns: ColumnNames = ColumnNames(),  # noqa: B008  # immutable
     *,
     name: str | None = None,
     format: str | None = None,
-    text_column: str = "text",
-    label_column: str | None = "label",
-    group_column: str | None = None,
-    keep_columns: bool = True,
     encoding_errors: str = "strict",
     max_line_bytes: int = MAX_LINE_BYTES,
     chunk: Chunk = WHOLE_FILE,
@@ -89,19 +84,16 @@ def read_rows(
     """The rows of a file, or of a stream of bytes, in one pass and constant memory.
 
     A row is yielded as soon as its last line is read. Without `format`, the name of the file says it; a stream has
-    lines. `label_column=None` reads texts without labels. A line, and a row of several lines, has at most
-    `max_line_bytes`. `encoding_errors="replace"` reads bytes that are not UTF-8 as U+FFFD instead of raising. `name` is
-    what errors call the source. `skip_bad_row` is called with the error of each row that cannot be used, and reading
-    continues after it; without it, the error is raised.
+    lines. A line, and a row of several lines, has at most `max_line_bytes`. `encoding_errors="replace"` reads bytes
+    that are not UTF-8 as U+FFFD instead of raising. `name` is what errors call the source. `skip_bad_row` is called
+    with the error of each row that cannot be used, and reading continues after it; without it, the error is raised.
 
     Raises:
         NotFound: there is no such file. UsageError: its format is unknown, or has no labels.
         BadData: names line or row. Also for labelled data without rows.
         MissingExtra: Parquet without pyarrow. PermissionDenied, StorageError: from the operating system.
     """
-    labelled = label_column is not None
-    columns = ColumnNames(text_column, label_column, group_column, keep_columns)
-    strict = encoding_errors == "strict"
+    labelled = columns.label is not None
     if isinstance(source, Path):
         check_file(source)
         name = name or display(source)
@@ -112,11 +104,11 @@ def read_rows(
     entry = FORMATS[format]
     if labelled and not entry.has_labels:
         raise UsageError(f"{name}: plain lines have no labels", hint="a labelled line reads: __label__pos text")
+    strict = encoding_errors == "strict"
+    options: Any = {"strict": strict, "max_line_bytes": max_line_bytes, "chunk": chunk, "skip_bad_row": skip_bad_row}
     if not entry.binary:
-        make_lines = partial(Lines, source=name, strict=strict, labelled=labelled, max_line_bytes=max_line_bytes)
-        rows = _read_text(source, make_lines, entry, columns, chunk=chunk, skip_bad_row=skip_bad_row)
+        rows = _read_text(source, name, columns, entry=entry, **options)
     elif isinstance(source, Path):
-        options = {"strict": strict, "max_text_bytes": max_line_bytes, "chunk": chunk, "skip_bad_row": skip_bad_row}
         rows = entry.parser(source, name, columns, **options)
     else:
         raise UsageError(f"{format.capitalize()} cannot be read from {name}", hint="write it to a file first")
@@ -125,15 +117,17 @@ def read_rows(
 
 def _read_text(
     source: Path | ByteLines,
-    make_lines: Callable[..., Lines],
-    entry: Format,
+    name: str,
     columns: ColumnNames,
     *,
+    entry: Format,
     chunk: Chunk,
     skip_bad_row: Callable[[BadRow], None] | None,
+    **limits: Any,  # fields of `Lines`
 ) -> Iterator[Example]:
     with open_lines(source, chunk) as (stream, max_bytes):
-        lines = make_lines(stream, max_bytes=max_bytes, number=chunk.before, header=chunk.header)
+        lines = Lines(stream, name, labelled=columns.label is not None, max_bytes=max_bytes, **limits)
+        lines.number, lines.header = chunk.before, chunk.header
         while True:
             try:
                 yield from entry.parser(lines, columns)

@@ -11,7 +11,6 @@ import shlex
 import zlib
 from collections.abc import Iterator
 from dataclasses import KW_ONLY, dataclass, field
-from pathlib import PurePath
 
 from lstmctl.data.columns import bad_row
 from lstmctl.data.opening import PACKED, ByteLines
@@ -85,9 +84,9 @@ class Lines:
         return BadData(f"{self.source}:{max(1, self.number)}: {message}", hint=hint)
 
     def carriage_returns(self) -> BadData:
-        """The error of a file whose lines end with carriage returns, as on old Macs."""
-        message = "the lines end with carriage returns instead of line feeds"
-        return BadData(f"{self.source}:1: {message}", hint=_repair_command(r"tr '\r' '\n'", self.source))
+        """The error in line 1 of a file whose lines end with carriage returns, as on old Macs."""
+        hint = _repair_command(r"tr '\r' '\n'", self.source)
+        return self.fatal("the lines end with carriage returns instead of line feeds", hint=hint)
 
     def _read(self) -> bytes:
         try:
@@ -99,7 +98,7 @@ class Lines:
             raise from_os_error(error, f"read {self.source}") from error
 
     def _packing_error(self, error: Exception) -> str:
-        suffix = PurePath(self.source).suffix
+        suffix = os.path.splitext(self.source)[1]
         packing = PACKED.get(suffix.lower(), "packed")
         if isinstance(error, EOFError):
             return f"the {packing} data ends too early; was the file copied completely?"

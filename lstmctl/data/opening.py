@@ -11,7 +11,7 @@ import select
 import shlex
 import stat
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from io import BufferedReader
 from pathlib import Path
 from typing import IO, BinaryIO, NamedTuple, Protocol
@@ -61,10 +61,10 @@ class _Head:
 
 @contextmanager
 def open_lines(source: Path | ByteLines, chunk: Chunk = WHOLE_FILE) -> Iterator[tuple[ByteLines, int | None]]:
-    """The bytes of a source, and the most bytes that may come, None: any number.
+    """The bytes of a source, and the most bytes it may have (None: any number).
 
     A file is decompressed if its name ends in .gz or .xz. `chunk` is a part of a file that is not packed. A stream is
-    given as it is.
+    returned as it is.
 
     Raises:
         NotFound: there is no such file; the hint has similar names in its folder.
@@ -99,11 +99,10 @@ def open_bytes(path: Path) -> BufferedReader:
 def check_file(path: Path) -> None:
     """Raise as `open_lines` if there is no such file, without opening it."""
     try:
-        mode = path.stat().st_mode
+        if stat.S_ISDIR(path.stat().st_mode):
+            raise IsADirectoryError(errno.EISDIR, "")
     except OSError as error:
         raise reading_error(error, path) from error
-    if stat.S_ISDIR(mode):
-        raise reading_error(IsADirectoryError(errno.EISDIR, ""), path)
 
 
 def reading_error(error: OSError, path: Path) -> LstmctlError:
@@ -136,11 +135,9 @@ def display(path: Path) -> str:
 def _similar_names(path: Path) -> str:
     """A hint: files with similar names in the folder of a missing file, or how to list it."""
     try:
-        with os.scandir(path.parent) as entries:
-            names = [entry.name for entry in entries]
+        similar = closest_names(path.name, os.listdir(path.parent))
     except OSError:
         return f"there is no folder {display(path.parent)}"
-    similar = closest_names(path.name, names)
     if not similar:
         return f"ls {shlex.quote(display(path.parent))} lists the folder"
     return f"did you mean {' or '.join(display(path.parent / name) for name in similar)}?"
@@ -171,14 +168,11 @@ class StdinLines:
                 return line
             self._read()
 
-    def _has_input(self) -> bool:
-        try:
-            return bool(select.select([self._stream], [], [], 0)[0])
-        except (OSError, ValueError):  # not a stream that can be waited for, such as bytes in memory
-            return True
-
     def _read(self) -> None:
-        if not self._has_input():
+        has_input = True  # or a stream that cannot be waited for, such as bytes in memory
+        with suppress(OSError, ValueError):
+            has_input = bool(select.select([self._stream], [], [], 0)[0])
+        if not has_input:
             self.before_waiting()
         del self._buffer[: self._start]
         self._start = 0

@@ -1,12 +1,13 @@
 """Parser of Parquet files, which reads about a thousand rows at a time. Needs pyarrow, from the extra `parquet`."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from lstmctl.data.columns import ColumnNames, Example, ExampleBuilder, bad_row
+from lstmctl.data.columns import ColumnNames, Example, bad_row
 from lstmctl.data.lines import encoding_hint, format_size
-from lstmctl.data.opening import PACKED, WHOLE_FILE, Chunk, open_bytes
+from lstmctl.data.opening import PACKED, Chunk, open_bytes
+from lstmctl.data.parsers import ExampleBuilder
 from lstmctl.errors import BadData, BadRow, LstmctlError, MissingExtra, UsageError, from_os_error
 
 BATCH_ROWS = 1024
@@ -14,11 +15,7 @@ _BUFFER = 2**20  # bytes of a column; without a limit its whole row group would 
 
 
 def import_pyarrow() -> tuple[Any, Any]:
-    """The modules pyarrow and pyarrow.parquet.
-
-    Raises:
-        MissingExtra: pyarrow is not installed.
-    """
+    """The modules pyarrow and pyarrow.parquet; raises MissingExtra without them."""
     try:
         import pyarrow
         from pyarrow import parquet
@@ -28,11 +25,7 @@ def import_pyarrow() -> tuple[Any, Any]:
 
 
 def open_parquet(file: IO[bytes], source: str) -> Any:
-    """A `pyarrow.parquet.ParquetFile` that is read in small parts.
-
-    Raises:
-        MissingExtra: pyarrow is not installed. BadData: not Parquet, or damaged.
-    """
+    """A `pyarrow.parquet.ParquetFile` that is read in small parts. Raises as `read_parquet`."""
     pyarrow, parquet = import_pyarrow()
     try:
         return parquet.ParquetFile(file, buffer_size=_BUFFER, pre_buffer=False)
@@ -46,15 +39,15 @@ def read_parquet(
     columns: ColumnNames,
     *,
     strict: bool,
-    max_text_bytes: int,
-    chunk: Chunk = WHOLE_FILE,
-    skip_bad_row: Callable[[BadRow], None] | None = None,
+    max_line_bytes: int,
+    chunk: Chunk,
+    skip_bad_row: Callable[[BadRow], None] | None,
 ) -> Iterator[Example]:
-    """Rows with their number, 1 for the first. Only the necessary columns are read; of a chunk, its row groups.
+    """Rows with their number, 1 for the first, as `read_rows`. Only the necessary columns and row groups are read.
 
     Raises:
-        MissingExtra: pyarrow is not installed.
-        UsageError: the name ends in .gz or .xz. BadData: not Parquet, damaged, or a row that cannot be used.
+        MissingExtra: pyarrow is not installed. UsageError: the name ends in .gz or .xz.
+        BadData: not Parquet, damaged, or a row that cannot be used. StorageError: from the operating system.
     """
     if packing := PACKED.get(path.suffix.lower()):
         message = f"{source}: Parquet is compressed already and not read from {path.suffix} files"
@@ -64,7 +57,7 @@ def read_parquet(
         table, (pyarrow, _) = open_parquet(file, source), import_pyarrow()
         names = list(table.schema_arrow.names)
         _check_names(names, source, columns)
-        read_names = names if columns.keep else list(dict.fromkeys(name for name in columns[:3] if name is not None))
+        read_names = names if columns.keep else columns.used
         groups = list(range(chunk.start, table.num_row_groups if chunk.stop is None else chunk.stop))
         batches = table.iter_batches(batch_size=BATCH_ROWS, row_groups=groups, columns=read_names)
         first = chunk.before + 1  # number of the first row of a batch
@@ -78,9 +71,10 @@ def read_parquet(
             read = [_read_column(batch.column(name), source, first, columns, strict=strict) for name in read_names]
             for number, values in enumerate(zip(*read, strict=True), start=first):
                 try:
-                    _check_values(values)
+                    if undecoded := next((value for value in values if isinstance(value, BadRow)), None):
+                        raise undecoded
                     example = builder.from_values(dict(zip(read_names, values, strict=True)), number)
-                    _check_length(example, source, max_text_bytes)
+                    _check_length(example, source, max_line_bytes)
                     yield example
                 except BadRow as error:
                     if skip_bad_row is None:
@@ -98,8 +92,7 @@ def _damage_error(error: Exception, source: str) -> LstmctlError:
 
 
 def _check_names(names: list[str], source: str, columns: ColumnNames) -> None:
-    repeated = [name for name in names if names.count(name) > 1]
-    if repeated:
+    if repeated := [name for name in names if names.count(name) > 1]:
         raise BadData(f'{source}: two columns have the name "{repeated[0]}"', hint="rename one of them")
     if missing := columns.missing_from(names):
         message, hint = missing
@@ -122,12 +115,6 @@ def _read_column(column: Any, source: str, first: int, columns: ColumnNames, *, 
                 hint = encoding_hint(source, labelled=False) if columns.label is None else "write that column as UTF-8"
                 values.append(bad_row(source, number, message, hint=hint))
     return values
-
-
-def _check_values(values: Iterable[Any]) -> None:
-    for value in values:
-        if isinstance(value, BadRow):
-            raise value
 
 
 def _check_length(example: Example, source: str, limit: int) -> None:

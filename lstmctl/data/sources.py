@@ -1,7 +1,6 @@
-"""From the name or path that a user gives to data: named data sets, files, folders and patterns.
+"""What the name or path of data stands for: a named data set, a file, a folder or a pattern (`*`, `?`, `[…]`).
 
-`open_source` gives labelled rows; `find_inputs` the files that a folder, or a pattern with `*`, `?` or `[…]`, stands
-for.
+`open_source` opens labelled rows; `find_inputs` lists the files of a folder or a pattern.
 """
 
 import glob
@@ -10,8 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePath
 from typing import NamedTuple
 
-from lstmctl.config import DataConfig
-from lstmctl.data.columns import Example
+from lstmctl.data.columns import ColumnNames, Example
 from lstmctl.data.folders import read_folder
 from lstmctl.data.formats import FORMATS, SUFFIX_HINT, find_format, formats_of_name, read_rows
 from lstmctl.data.named import NAMES, read_named
@@ -43,7 +41,7 @@ def resolve_source(name_or_path: str, *, cwd: Path | None = None) -> str:
         NotFound: no data set has that name.
         UsageError: standard input, which cannot be read again later.
     """
-    cwd = cwd if cwd is not None else Path.cwd()
+    cwd = cwd or Path.cwd()
     if name_or_path in NAMES:
         return name_or_path
     if name_or_path == "-":
@@ -59,8 +57,8 @@ def resolve_source(name_or_path: str, *, cwd: Path | None = None) -> str:
     raise NotFound(f'there is no data set "{name_or_path}"', hint=hint)
 
 
-def open_source(source: str, config: DataConfig, *, home: Path, keep_columns: bool = False) -> Source:
-    """The rows of a `DataConfig.source`, read with the column names of `config`.
+def open_source(source: str, columns: ColumnNames, *, home: Path) -> Source:
+    """The rows of a `DataConfig.source`.
 
     Raises:
         NotFound: there is no such data. UsageError: a file of unknown format. Reading the rows raises as `read_rows`.
@@ -68,35 +66,20 @@ def open_source(source: str, config: DataConfig, *, home: Path, keep_columns: bo
     if source in NAMES:
         return Source(source, read_named(source, home=home))
     path = Path(source)
-    if not is_folder_or_pattern(source):
-        try:
-            path.stat()
-        except OSError as error:
-            raise reading_error(error, path) from error
-    if path.is_dir() and not _is_folder_of_tables(path):
-        rows, notes = read_folder(path)
-        return Source(path.name, rows, notes)
+    if os.path.isdir(path) and not _is_folder_of_tables(path):
+        return Source(path.name, *read_folder(path))
     inputs = find_inputs(source, format=None, labelled=True)
-    tables = (
-        read_rows(
-            file,
-            text_column=config.text_column,
-            label_column=config.label_column,
-            group_column=config.group_column,
-            keep_columns=keep_columns,
-        )
-        for file in inputs.files
-    )
+    rows = ((WHOLE, row) for file in inputs.files for row in read_rows(file, columns))
     notes = tuple(f"{display(file)} is ignored: unknown file format" for file in inputs.ignored[:_NOTES])
     has_columns = all(FORMATS[format].has_columns for format in inputs.files.values())
-    return Source(path.name, ((WHOLE, row) for table in tables for row in table), notes, has_columns)
+    return Source(path.name, rows, notes, has_columns)
 
 
 def _is_folder_of_tables(folder: Path) -> bool:
     """Whether it has files with labelled rows, and no folders that could be classes. A .txt file may be anything."""
     try:
-        with os.scandir(folder) as found:
-            entries = [entry for entry in found if not entry.name.startswith(".")]
+        with os.scandir(folder) as scan:
+            entries = [entry for entry in scan if not entry.name.startswith(".")]
     except OSError as error:
         raise reading_error(error, folder) from error
     has_tables = any(len(formats_of_name(Path(entry))) == 1 for entry in entries)
@@ -116,7 +99,7 @@ def is_folder_or_pattern(name: str) -> bool:
 
 
 def find_inputs(name: str, *, format: str | None, labelled: bool = False) -> Inputs:
-    """The file of that name; or all files of a folder and its folders, or that match a pattern, but hidden ones.
+    """The file of that name; or all files but hidden ones in a folder and its folders, or that match a pattern.
 
     In a folder, files of unknown format are ignored, unless `format` is given.
 
@@ -125,8 +108,7 @@ def find_inputs(name: str, *, format: str | None, labelled: bool = False) -> Inp
     """
     if name == "-":
         raise UsageError("standard input cannot be split into chunks", hint="write it to a file and name that")
-    path = Path(name)
-    is_folder = path.is_dir()
+    path, is_folder = Path(name), os.path.isdir(name)
     if not is_folder_or_pattern(name):
         check_file(path)
         paths = [path]

@@ -50,12 +50,9 @@ class NaiveBayes:
 
     @classmethod
     def fit(cls, ids: Sequence[Integers], truth: Integers, *, labels: int, vocab_size: int) -> Self:
-        """Count the words of each label.
+        """Count the words of each label. Raises ValueError without texts, or if the arguments do not fit.
 
         ids: the word ids of each text, below `vocab_size`, which includes padding and unknown; truth (texts,).
-
-        Raises:
-            ValueError: no texts, not one label for each text, or an id or label out of range.
         """
         if len(ids) != len(truth) or len(ids) == 0:
             raise ValueError(f"{len(ids)} texts and {len(truth)} labels")
@@ -107,17 +104,15 @@ def measure_baselines(
     train: Texts, parts: Mapping[str, Texts], *, labels: tuple[str, ...], vocab_size: int
 ) -> Baselines:
     """Fit both on `train` and measure them on `parts`; parts without texts are left out."""
-    bayes = NaiveBayes.fit(*train, labels=len(labels), vocab_size=vocab_size)
-    most_frequent = majority(train[1], labels=len(labels))
+    n = len(labels)
+    bayes, most_frequent = NaiveBayes.fit(*train, labels=n, vocab_size=vocab_size), majority(train[1], labels=n)
     truths = {name: truth for name, (_, truth) in parts.items() if truth.size}
     predicted = {name: bayes.predict(parts[name][0]) for name in truths}
     return Baselines(
         majority_label=labels[most_frequent],
         majority={name: float(np.mean(truth == most_frequent)) for name, truth in truths.items()},
         naive_bayes={name: accuracy(truth, predicted[name]) for name, truth in truths.items()},
-        naive_bayes_f1={
-            name: f1_macro(confusion(truth, predicted[name], labels=len(labels))) for name, truth in truths.items()
-        },
+        naive_bayes_f1={name: f1_macro(confusion(truth, predicted[name], labels=n)) for name, truth in truths.items()},
         predicted=predicted,
     )
 

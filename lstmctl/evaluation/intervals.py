@@ -29,10 +29,7 @@ class Interval(NamedTuple):
 
 
 def check_same_length(first: NDArray[Any], second: NDArray[Any]) -> None:
-    """
-    Raises:
-        ValueError: the arrays are empty, or differ in length.
-    """
+    """Raise ValueError if the arrays are empty, or differ in length."""
     if len(first) != len(second) or len(first) == 0:
         raise ValueError(f"needs two arrays of the same length, 1 or more, not {len(first)} and {len(second)}")
 
@@ -46,8 +43,7 @@ def wilson(successes: int, n: int, *, confidence: float = 0.95) -> Interval:
     >>> round(low, 3), round(high, 3)
     (0.596, 0.982)
 
-    Raises:
-        ValueError: n is 0, successes are not 0…n, or the confidence is not between 0 and 1.
+    Raises ValueError for n = 0, successes that are not 0…n, and a confidence that is not between 0 and 1.
     """
     from statistics import NormalDist
 
@@ -124,10 +120,8 @@ class Comparison(NamedTuple):
         return not self.low <= 0 <= self.high and self.p < 0.05
 
 
-def compare_models(
-    first_correct: NDArray[np.bool_], second_correct: NDArray[np.bool_], *, confidence: float = 0.95
-) -> Comparison:
-    """Compare two models by which texts (n,) each predicts correctly.
+def compare_models(first_correct: NDArray[np.bool_], second_correct: NDArray[np.bool_]) -> Comparison:
+    """Compare two models by which texts (n,), at least one, each predicts correctly.
 
     p is McNemar's exact test, two-sided: of the texts on which the models differ, each is as likely to favour either
     model if they are equally good. The interval is Newcombe's for paired proportions (1998, method 10 without
@@ -136,9 +130,6 @@ def compare_models(
     >>> comparison = compare_models(np.array([True, False, False]), np.array([True, True, True]))
     >>> comparison.only_second, comparison.p, comparison.distinguishable
     (2, 0.5, False)
-
-    Raises:
-        ValueError: no texts, or arrays of different lengths.
     """
     check_same_length(first_correct, second_correct)
     n = first_correct.size
@@ -146,8 +137,7 @@ def compare_models(
     only_second = int(np.sum(~first_correct & second_correct))
     phi = _phi(both, only_first, only_second, n - both - only_first - only_second)
     first, second = (both + only_first) / n, (both + only_second) / n
-    first_interval = wilson(both + only_first, n, confidence=confidence)
-    second_interval = wilson(both + only_second, n, confidence=confidence)
+    first_interval, second_interval = wilson(both + only_first, n), wilson(both + only_second, n)
 
     def margin(below: float, above: float) -> float:
         return math.sqrt(max(0.0, below**2 - 2 * phi * below * above + above**2))

@@ -1,11 +1,9 @@
-"""What `evaluate` does: choose labelled texts, predict them with each model, and measure the predictions.
+"""What `evaluate` does: choose texts that a model was not trained on, predict their labels, measure the predictions."""
 
-A model is measured on texts that it was not trained on: the test part of its own data, or other data.
-"""
-
+from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import combinations
@@ -16,15 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lstmctl.config import DataConfig
-from lstmctl.data.columns import Example
+from lstmctl.data.columns import ColumnNames, Example, column_text
 from lstmctl.data.datasets import load, read_all
-from lstmctl.data.sources import resolve_source
+from lstmctl.data.sources import open_source, resolve_source
 from lstmctl.errors import BadData, LstmctlError, NotFound, UsageError
 from lstmctl.evaluation.baselines import label_indices, naive_bayes_accuracy
 from lstmctl.evaluation.intervals import Comparison, compare_models
 from lstmctl.evaluation.metrics import best_f1_threshold
 from lstmctl.evaluation.report import Evaluation, measure
-from lstmctl.evaluation.slices import slice_texts
 from lstmctl.model.classifier import Classifier, Prediction
 from lstmctl.model.text import normalise
 from lstmctl.registry.artifact import ModelFolder
@@ -33,6 +30,9 @@ from lstmctl.scoring.pool import ParallelMap, map_texts
 Part = Literal["test", "val"]
 AutoF1 = Literal["auto:f1"]
 _PART_NAMES = {"test": "test", "val": "validation"}
+_MOST_VALUES = 20  # of a column; texts with rarer values form one slice
+_OTHERS = "(others)"
+_UNKNOWN = {"none": 0.0, "up to 2 %": 0.02, "up to 5 %": 0.05, "up to 20 %": 0.2, "more": 1.0}  # proportion of words
 
 
 class LabelledTexts(NamedTuple):
@@ -47,8 +47,9 @@ class LabelledTexts(NamedTuple):
 def select_texts(
     folders: Sequence[ModelFolder], data: DataConfig | None, *, part: Part = "test", home: Path
 ) -> LabelledTexts:
-    """The texts that models are measured on: of `data` its own test part if it has one, otherwise all texts. Where it
-    is None, or the same data that the first model was trained on, a part of that.
+    """The texts that models are measured on: the test part of `data` if it has one, otherwise all its texts.
+
+    If `data` is None, or what the first model was trained on: a part of that.
 
     Raises:
         NotFound: the data does not exist. BadData: it changed since training, lacks the part, has labels that a model
@@ -63,10 +64,8 @@ def select_texts(
     if texts is None:
         own = first.card.data, first.card.data_sha256
         if other := next((folder for folder in folders if (folder.card.data, folder.card.data_sha256) != own), None):
-            raise BadData(
-                f"{first.reference} and {other.reference} have different held-out texts",
-                hint="--data names texts that neither was trained on",
-            )
+            message = f"{first.reference} and {other.reference} have different held-out texts"
+            raise BadData(message, hint="--data names texts that neither was trained on")
         texts = _read_part(first, part, home=home)
     for folder in folders:
         check_labels(texts.examples, folder.card.config.labels, model=folder.reference)
@@ -84,30 +83,24 @@ def _read_part(folder: ModelFolder, part: Part, *, home: Path) -> LabelledTexts:
     except NotFound as error:
         raise NotFound(f"the data of {folder.reference} is gone: {error.message}", hint=hint) from error
     if dataset.sha256 != card.data_sha256:
-        raise BadData(
-            f"{card.data.source} has changed since {folder.reference} was trained on it",
-            hint=f"lstmctl evaluate {folder.reference} --data {card.data.source} measures it as other data",
-        )
-    examples = {"test": dataset.test, "val": dataset.validation}[part]
+        message = f"{card.data.source} has changed since {folder.reference} was trained on it"
+        hint = f"lstmctl evaluate {folder.reference} --data {card.data.source} measures it as other data"
+        raise BadData(message, hint=hint)
+    examples, source = dataset.test, card.data.test_source
+    if part == "val":
+        examples, source = dataset.validation, card.data.val_source
     if not examples:
         raise BadData(f"the data of {folder.reference} has no {_PART_NAMES[part]} part", hint="name texts with --data")
-    source = {"test": card.data.test_source, "val": card.data.val_source}[part] or card.data.source
     description = f"the {_PART_NAMES[part]} part of {dataset.name}"
-    return LabelledTexts(examples, description, replace(card.data, source=source), part)
+    return LabelledTexts(examples, description, replace(card.data, source=source or card.data.source), part)
 
 
 def check_labels(examples: Sequence[Example], labels: tuple[str, ...], *, model: str) -> None:
-    """
-    Raises:
-        BadData: an example has a label that is not one of the model's `labels`.
-    """
-    unknown = sorted({example.label for example in examples} - set(labels))
-    if unknown:
+    """Raise BadData if the label of an example is not one of the model's `labels`."""
+    if unknown := sorted({example.label for example in examples} - set(labels)):
         row = next(example.row for example in examples if example.label == unknown[0])
-        raise BadData(
-            f'row {row}: {model} does not know the label "{unknown[0]}"; it knows {", ".join(labels)}',
-            hint=" ".join(f"--rename-label '{label}=…'" for label in unknown[:3]),
-        )
+        message = f'row {row}: {model} does not know the label "{unknown[0]}"; it knows {", ".join(labels)}'
+        raise BadData(message, hint=" ".join(f"--rename-label '{label}=…'" for label in unknown[:3]))
 
 
 class LabelledPredictions(NamedTuple):
@@ -148,20 +141,13 @@ class EvaluationRequest:
     worst: int = 0  # how many mistakes to list
 
     def check(self, folders: Sequence[ModelFolder]) -> None:
-        """
-        Raises:
-            UsageError: a threshold for a model with more than two labels, or measured on the part it is chosen on.
-        """
-        if self.threshold is None:
-            return
+        """Raise UsageError if the threshold is for more than two labels, or measured on the part it is chosen on."""
         for folder in folders:
-            if (labels := len(folder.card.config.labels)) != 2:
+            if self.threshold is not None and (labels := len(folder.card.config.labels)) != 2:
                 raise UsageError(f"--threshold is for models with two labels; {folder.reference} has {labels}")
         if self.threshold == "auto:f1" and self.part == "val":
-            raise UsageError(
-                "--threshold auto:f1 is chosen on the validation part, so it must not be measured there",
-                hint="leave out --part val",
-            )
+            message = "--threshold auto:f1 is chosen on the validation part, so it must not be measured there"
+            raise UsageError(message, hint="leave out --part val")
 
 
 class Mistake(NamedTuple):
@@ -196,16 +182,23 @@ class EvaluationResult(NamedTuple):
 
 
 def evaluate_models(
-    folders: Sequence[ModelFolder], request: EvaluationRequest, *, parallel_map: ParallelMap, home: Path
+    folders: Sequence[ModelFolder],
+    request: EvaluationRequest,
+    *,
+    pool: AbstractContextManager[ParallelMap],
+    home: Path,
 ) -> EvaluationResult:
     """Measure one or more models on the texts that the request names. `home` is that of the registry.
 
+    `pool` is of `open_pool`; it is entered when the texts have been read.
+
     Raises:
-        UsageError: a threshold or slices that do not fit. And as `select_texts`.
+        UsageError: a threshold or slices that do not fit. And as `select_texts` and `open_pool`.
     """
     request.check(folders)
     texts = select_texts(folders, request.data, part=request.part, home=home)
-    models = [_evaluate_model(folder, texts, request, parallel_map=parallel_map, home=home) for folder in folders]
+    with pool as parallel_map:
+        models = [_evaluate_model(folder, texts, request, parallel_map=parallel_map, home=home) for folder in folders]
     comparisons = [
         (first.reference, second.reference, compare_models(first.correct, second.correct))
         for first, second in combinations(models, 2)
@@ -217,16 +210,14 @@ def _evaluate_model(
     folder: ModelFolder, texts: LabelledTexts, request: EvaluationRequest, *, parallel_map: ParallelMap, home: Path
 ) -> ModelEvaluation:
     classifier, examples, threshold = folder.classifier(), texts.examples, request.threshold
+    predict = partial(predict_examples, classifier, parallel_map=parallel_map)
     if isinstance(threshold, str):
         validation = select_texts([folder], None, part="val", home=home).examples
-        _, probabilities, truth = predict_examples(classifier, validation, parallel_map=parallel_map)
+        _, probabilities, truth = predict(validation)
         threshold = best_f1_threshold(probabilities[:, 1], truth)
-    # In a thread: this process is nearly idle while others predict.
-    with ThreadPoolExecutor(1) as executor:
+    with ThreadPoolExecutor(1) as executor:  # this process is nearly idle while others predict
         task = executor.submit(_naive_bayes_and_overlap, folder, texts, home=home)
-        predictions, probabilities, truth = predict_examples(
-            classifier, examples, parallel_map=parallel_map, threshold=threshold
-        )
+        predictions, probabilities, truth = predict(examples, threshold=threshold)
     baseline, trained_on = task.result()
     pairs = list(zip(examples, predictions, strict=True))
     mistakes = [
@@ -234,7 +225,7 @@ def _evaluate_model(
         for example, prediction in pairs
         if prediction.label != example.label
     ]
-    slices = {} if request.by is None else slice_texts(request.by, examples, predictions, texts.config, home=home)
+    slices = {} if request.by is None else _slice_texts(request.by, texts, predictions, home=home)
     config = classifier.config
     evaluate = partial(measure, labels=config.labels, threshold=threshold)
     return ModelEvaluation(
@@ -266,3 +257,60 @@ def _naive_bayes_and_overlap(folder: ModelFolder, texts: LabelledTexts, *, home:
     trained_on = {normalise(example.text) for example in dataset.train}
     overlap = sum(normalise(example.text) in trained_on for example in texts.examples)
     return naive_bayes_accuracy(dataset.train, texts.examples, labels=card.config.labels), overlap
+
+
+# --- the slices of --by ------------------------------------------------------------------------------------------
+
+
+def _slice_texts(
+    by: str, texts: LabelledTexts, predictions: Sequence[Prediction], *, home: Path
+) -> dict[str, list[int]]:
+    """The name of each slice and the indices of its texts, in the order in which slices are shown.
+
+    `by` is "length", "unknown", or a column. Raises UsageError if the source of the texts has no such column.
+    """
+    readings = [prediction.reading for prediction in predictions]
+    if by == "length":
+        return _by_length([reading.words for reading in readings])
+    if by == "unknown":
+        proportions = [len(reading.unknown) / max(1, reading.words) for reading in readings]
+        names = [next(name for name, most in _UNKNOWN.items() if proportion <= most) for proportion in proportions]
+        return _group("unknown words: ", names, list(_UNKNOWN))
+    values = _read_column(by, texts.config, home=home)
+    names = [values.get((example.row, example.text), "") for example in texts.examples]
+    frequent = [value for value, _ in Counter(names).most_common(_MOST_VALUES)]
+    names = [name if name in frequent else _OTHERS for name in names]
+    return _group(f"{by}=", names, [*sorted(frequent), _OTHERS])
+
+
+def _by_length(words: Sequence[int]) -> dict[str, list[int]]:
+    """Quartiles of the number of words; fewer slices where quartiles coincide."""
+    ends = sorted({int(end) for end in np.quantile(words, [0.25, 0.5, 0.75, 1], method="lower")})
+    names, start = [], 0
+    for end in ends:
+        names.append(f"{start:,} words" if start == end else f"{start:,}–{end:,} words")
+        start = end + 1
+    return _group("", [names[int(np.searchsorted(ends, count))] for count in words], names)
+
+
+def _group(prefix: str, names: Sequence[str], order: Sequence[str]) -> dict[str, list[int]]:
+    """The indices of each name that occurs, by name with a prefix."""
+    groups: dict[str, list[int]] = {name: [] for name in order}
+    for index, name in enumerate(names):
+        groups[name].append(index)
+    return {prefix + name: indices for name, indices in groups.items() if indices}
+
+
+def _read_column(name: str, config: DataConfig, *, home: Path) -> dict[tuple[int, str], str]:
+    """The value of another column, by row number and text: rows of several files can share a number."""
+    columns = ColumnNames(config.text_column, config.label_column, keep=True)
+    source = open_source(config.source, columns, home=home)
+    if not source.has_columns:
+        raise UsageError(f"--by {name}: {source.name} has no columns", hint="--by length or --by unknown")
+    values = {}
+    for _, row in source.rows:
+        fields = row.columns or {}
+        if name not in fields:
+            raise UsageError(f"--by {name}: no such column", hint=f"the columns are {', '.join(fields)}")
+        values[row.row, row.text] = column_text(fields[name])
+    return values

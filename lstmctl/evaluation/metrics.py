@@ -8,7 +8,8 @@ Arguments, for n texts and a fixed order of the labels:
   scores         (n,) floats: the probability of label 1, or anything that increases with it
   confusion      (labels, labels) integers, from `confusion`: a row for each true label, a column for each predicted one
 
-Losses are in nats. Without texts, or with arrays of different lengths, functions raise ValueError.
+Losses are in nats. Functions raise ValueError without texts, with arrays of different lengths, or with labels that do
+not fit: an index that is not 0…labels-1, or for an AUC and a ROC curve not both labels.
 """
 
 from typing import Any, NamedTuple
@@ -51,9 +52,6 @@ def confusion(truth: Integers, predicted: Integers, *, labels: int) -> NDArray[n
 
     >>> confusion(np.array([0, 1, 1, 0]), np.array([0, 1, 0, 0]), labels=2).tolist()
     [[2, 0], [1, 1]]
-
-    Raises:
-        ValueError: an index is not 0…labels-1.
     """
     check_same_length(truth, predicted)
     for indices in (truth, predicted):
@@ -100,13 +98,10 @@ def log_loss(probabilities: Floats, truth: Integers) -> float:
 def auc(scores: Floats, truth: Integers) -> float:
     """The area under the ROC curve: how often a text of label 1 scores higher than one of label 0; a tie counts half.
 
-    Computed from ranks (Mann-Whitney), at the cost of one sort.
+    Computed from ranks (Mann-Whitney), at the cost of one sort. A score of NaN is a ValueError.
 
     >>> auc(np.array([0.8, 0.5, 0.2, 0.5]), np.array([1, 1, 0, 0]))
     0.875
-
-    Raises:
-        ValueError: a score is NaN, or `truth` does not hold both 0 and 1 and nothing else.
     """
     check_same_length(scores, truth)
     positive = truth == 1
@@ -121,11 +116,7 @@ def auc(scores: Floats, truth: Integers) -> float:
 
 
 def roc(scores: Floats, truth: Integers) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """False and true positive rates (k,) from (0, 0) to (1, 1), one point for each distinct score.
-
-    Raises:
-        ValueError: `truth` does not hold both 0 and 1.
-    """
+    """False and true positive rates (k,) from (0, 0) to (1, 1), one point for each distinct score."""
     _, true_positives, selected = _counts_by_threshold(scores, truth)
     false_positives = selected - true_positives
     if not true_positives[-1] or not false_positives[-1]:

@@ -33,8 +33,7 @@ from lstmctl.errors import BadRow, CannotCreate, Interrupted, LstmctlError, Sign
 from lstmctl.model.classifier import Classifier, Prediction
 from lstmctl.process import signal_number
 from lstmctl.scoring.pool import ParallelMap, WorkerPool
-from lstmctl.scoring.prediction_json import prediction_object
-from lstmctl.scoring.stream import InputRows, PredictionRequest, predict_rows
+from lstmctl.scoring.stream import InputRows, PredictionRequest, predict_rows, prediction_object
 from lstmctl.storage.filesystem import Directory, os_errors, write_file
 from lstmctl.storage.locks import lock
 
@@ -82,15 +81,12 @@ class Progress:
     bytes_before: int = 0
 
     def add(self, result: ChunkResult) -> None:
-        """Count a chunk.
-
-        Raises:
-            LstmctlError: it failed.
-        """
+        """Count a chunk, or raise the error that it failed with."""
         if result.error is not None:
             if isinstance(result.error, BadRow):
-                hints = (result.error.hint, "skip bad rows with --bad-rows skip")
-                result.error.hint = "; or ".join(hint for hint in hints if hint)
+                result.error.hint = "; or ".join(
+                    filter(None, (result.error.hint, "skip bad rows with --bad-rows skip"))
+                )
             raise result.error
         self.rows += result.rows
         self.bad_rows += result.bad_rows
@@ -143,12 +139,10 @@ class Scoring:
                 bad += 1
                 bad_rows.write(_json_line(_bad_row_object(task.path, error)))
 
-            skip_bad_row = skip if self.skip_bad_rows else None
-            path = Path(task.path)
-            rows = request.read(path, format=task.format, name=task.path, chunk=task.chunk, skip_bad_row=skip_bad_row)
-            pool = WorkerPool[Example, Prediction](
-                partial(self.classifier.predict, threshold=request.threshold), jobs=1
-            )
+            options = {"chunk": task.chunk, "skip_bad_row": skip if self.skip_bad_rows else None}
+            rows = request.read(Path(task.path), format=task.format, name=task.path, **options)
+            predict = partial(self.classifier.predict, threshold=request.threshold)
+            pool = WorkerPool[Example, Prediction](predict, jobs=1)
             with _open_writer(self.kind, predictions, labels) as write_objects:
                 make_object = partial(prediction_object, request=request, labels=labels, reference=self.reference)
 
@@ -250,8 +244,8 @@ def _check_only_ours(folder: Directory) -> None:
     names = folder.names()
     ours = (SCORING_FILE, BAD_ROWS, _LOCK)
     for name in names:
-        known = name in ours or _TEMPORARY.fullmatch(name) or (_SCORED.fullmatch(name) and SCORING_FILE in names)
-        if not known:
+        scored = SCORING_FILE in names and _SCORED.fullmatch(name)
+        if not (name in ours or scored or _TEMPORARY.fullmatch(name)):
             raise CannotCreate(f"{display(folder.path)} has other files in it: {name}", hint="-o names a new folder")
 
 
@@ -289,13 +283,8 @@ def _read_scoring_file(folder: Directory) -> dict[str, Any]:
 
 
 def _bad_row_object(path: str, error: BadRow) -> dict[str, Any]:
-    return {
-        "schema": BAD_ROW_SCHEMA,
-        "file": path,
-        "row": error.number,
-        "last_row": error.last,
-        "reason": error.message.removeprefix(f"{path}:{error.number}: "),
-    }
+    reason = error.message.removeprefix(f"{path}:{error.number}: ")
+    return {"schema": BAD_ROW_SCHEMA, "file": path, "row": error.number, "last_row": error.last, "reason": reason}
 
 
 def _json_line(value: dict[str, Any]) -> bytes:

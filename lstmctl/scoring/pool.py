@@ -17,7 +17,6 @@ from multiprocessing import connection, get_context
 from multiprocessing.connection import Connection
 from queue import SimpleQueue
 from threading import Thread
-from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
 from lstmctl.errors import StorageError, UsageError
@@ -35,11 +34,7 @@ ParallelMap = Callable[[Callable[[Any], Any], Iterable[Any]], Iterator[Any]]  # 
 
 
 def worker_count(jobs: int | None) -> int:
-    """The number of worker processes for `-j`; None: one per core.
-
-    Raises:
-        UsageError: out of range.
-    """
+    """The number of worker processes for `-j`, None being one per core; raises UsageError if it is out of range."""
     if jobs is None:
         return cores()
     if not 1 <= jobs <= 1024:
@@ -67,25 +62,22 @@ class WorkerPool(Generic[T, R]):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         for worker in self._workers:
             worker.stop()
 
     def put(self, key: T, text: Sized) -> list[tuple[T, R]]:
         """Add a text; the results that are next in order and ready, with their keys. Waits while too many are pending.
 
-        Raises:
-            StorageError: a worker process ended.
+        Raises StorageError if a worker process ended.
         """
         self._keys.append(key)
         self._texts.append(text)
         self._characters += len(text)
         if len(self._texts) < self._batch and self._characters < BATCH_CHARACTERS:
             return []
-        if self._jobs > 1 and not self._workers:
-            self._start()
+        while self._jobs > max(1, len(self._workers)):
+            self._workers.append(_Worker(self._work, others=[worker.connection for worker in self._workers]))
         self._close_batch()
         while len(self._pending) - len(self._results) > _AHEAD * len(self._workers):
             self._exchange(wait=True)
@@ -110,11 +102,6 @@ class WorkerPool(Generic[T, R]):
         else:
             self._results[number] = self._work(texts)
 
-    def _start(self) -> None:
-        for _ in range(self._jobs):
-            others = [worker.connection for worker in self._workers]
-            self._workers.append(_Worker(self._work, others))
-
     def _exchange(self, *, wait: bool) -> None:
         """Send batches to workers that have room, and receive what they have finished."""
         for worker in sorted(self._workers, key=lambda worker: len(worker.numbers)):
@@ -134,11 +121,7 @@ class WorkerPool(Generic[T, R]):
 
 
 def parallel_map(work: Callable[[I], R], items: Iterable[I], *, jobs: int) -> Iterator[R]:
-    """`work` of each item, in order, while items are still being produced. For items that are a lot of work each.
-
-    Raises:
-        StorageError: a worker process ended.
-    """
+    """`work` of each item, in order, while items are still being produced. For items that are a lot of work each."""
     with WorkerPool[None, R](partial(_apply_each, work), jobs=jobs, batch=1) as pool:
         for item in items:
             yield from (result for _, result in pool.put(None, item))
@@ -211,10 +194,8 @@ class _Worker(Generic[R]):
 
     def _lost(self) -> StorageError:
         self._process.join(1)
-        status = self._process.exitcode
-        return StorageError(
-            f"a worker process ended unexpectedly (status {status})", hint="if memory ran out, -j 1 needs less"
-        )
+        message = f"a worker process ended unexpectedly (status {self._process.exitcode})"
+        return StorageError(message, hint="if memory ran out, -j 1 needs less")
 
 
 def _run_worker(work: Callable[[list[Any]], list[R]], pipe: Connection, inherited: list[Connection]) -> None:

@@ -96,11 +96,9 @@ def _get_result(ray: Any, task: Any) -> Any:
             raise error.cause from error
         raise
     except ray.exceptions.RayError as error:
-        raise StorageError(
-            f"a process of the cluster was lost, and so were its retries: {_first_line(error)}",
-            hint="if memory ran out, use fewer processes per machine; finished chunks are kept, and the same command "
-            "continues",
-        ) from error
+        message = f"a process of the cluster was lost, and so were its retries: {_first_line(error)}"
+        hint = "if memory ran out, use fewer processes per machine; the same command continues from the finished chunks"
+        raise StorageError(message, hint=hint) from error
 
 
 _work_by_name: dict[str, Any] = {}  # in a process of the cluster: what it was sent
@@ -109,10 +107,8 @@ _work_by_name: dict[str, Any] = {}  # in a process of the cluster: what it was s
 def _call(shipped: list[Any], name: str, item: Any, expected: str) -> Any:
     """Runs in a process of the cluster. `shipped` is in a list, so that Ray passes a reference instead of the value."""
     if (installed := version("lstmctl")) != expected:
-        raise StorageError(
-            f"a machine of the cluster has lstmctl {installed}, not {expected}",
-            hint=f"pip install lstmctl=={expected} on every machine",
-        )
+        message = f"a machine of the cluster has lstmctl {installed}, not {expected}"
+        raise StorageError(message, hint=f"pip install lstmctl=={expected} on every machine")
     if name not in _work_by_name:
         import ray
 

@@ -1,4 +1,4 @@
-"""What `predict` is asked for, and predictions of rows as they arrive: of texts, a file, or standard input."""
+"""What `predict` is asked for, predictions of rows as they arrive, and the JSON object of a prediction."""
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, Self, TypeVar
 
-from lstmctl.data.columns import Example
+from lstmctl.data.columns import ColumnNames, Example, column_json
 from lstmctl.data.formats import FORMATS, find_format, read_rows
 from lstmctl.data.lines import MAX_LINE_BYTES
 from lstmctl.data.opening import StdinLines
 from lstmctl.errors import LstmctlError, NotFound, UsageError
+from lstmctl.model.classifier import Prediction
 from lstmctl.scoring.pool import WorkerPool
 
 _LARGEST_LINE_LIMIT = 2**30  # bytes
@@ -33,11 +34,7 @@ class PredictionRequest:
     top_k: int | None = None
 
     def validate(self) -> Self:
-        """The request itself, if its options are valid and go together.
-
-        Raises:
-            UsageError: they do not.
-        """
+        """The request itself; raises UsageError if its options are not valid or do not go together."""
         if self.source is not None and self.texts:
             raise UsageError("both texts and --input were given", hint="leave out one of them")
         if self.input_format is not None and self.input_format not in FORMATS:
@@ -49,11 +46,7 @@ class PredictionRequest:
         return self
 
     def check_labels(self, labels: Sequence[str]) -> None:
-        """Check that a model with these labels supports `top_k` and `threshold`.
-
-        Raises:
-            UsageError: it does not.
-        """
+        """Raise UsageError if a model with these labels does not support `top_k` or `threshold`."""
         if self.top_k is not None and not 1 <= self.top_k <= len(labels):
             raise UsageError(f"--top-k must be 1 to {len(labels)}, the model's number of labels, not {self.top_k}")
         if self.threshold is not None and len(labels) != 2:
@@ -63,16 +56,9 @@ class PredictionRequest:
 
     def read(self, source: Path | StdinLines, *, format: str, **options: Any) -> Iterator[Example]:  # noqa: A002
         """The rows of one source. `options` are the other ones of `read_rows`, which says what this raises."""
-        return read_rows(
-            source,
-            format=format,
-            text_column=self.text_column,
-            label_column=None,
-            keep_columns=self.keep_columns,
-            encoding_errors=self.encoding_errors,
-            max_line_bytes=self.max_line_bytes,
-            **options,
-        )
+        columns = ColumnNames(self.text_column, label=None, keep=self.keep_columns)
+        options |= {"encoding_errors": self.encoding_errors, "max_line_bytes": self.max_line_bytes}
+        return read_rows(source, columns, format=format, **options)
 
 
 class InputRows(NamedTuple):
@@ -95,9 +81,8 @@ def open_rows(request: PredictionRequest) -> InputRows:
             raise UsageError("--keep-columns is for tables: --input FILE")
         return InputRows(Example(number, text) for number, text in enumerate(texts, start=1))
     if source is None and not texts and sys.stdin is not None and sys.stdin.isatty():
-        raise UsageError(
-            "no text given", hint='lstmctl predict "great movie" · … | lstmctl predict - · predict -i FILE'
-        )
+        hint = 'lstmctl predict "great movie" · … | lstmctl predict - · predict -i FILE'
+        raise UsageError("no text given", hint=hint)
     stream: Path | StdinLines
     if source is not None and source != "-":
         stream = Path(source)
@@ -144,3 +129,41 @@ def predict_rows(
             settle()  # the rows before the bad one
             raise
         settle()
+
+
+# --- the JSON object of one prediction, the same from `predict --json` and in a folder of predictions -------------
+
+
+def ranked_labels(prediction: Prediction, labels: Sequence[str], *, top_k: int | None) -> list[tuple[str, float]]:
+    """Label and probability: of the predicted label, or of the `top_k` most probable; in a tie, the predicted first."""
+    if top_k is None:
+        return [(prediction.label, prediction.probability)]
+    pairs = zip(labels, prediction.probabilities, strict=True)
+    return sorted(pairs, key=lambda pair: (-pair[1], pair[0] != prediction.label))[:top_k]
+
+
+def other_columns(example: Example, text_column: str) -> dict[str, Any]:
+    """All columns of a table's row except the text."""
+    return {name: value for name, value in (example.columns or {}).items() if name != text_column}
+
+
+def prediction_object(
+    example: Example, prediction: Prediction, request: PredictionRequest, *, labels: Sequence[str], reference: str
+) -> dict[str, Any]:
+    """The prediction for a row as a JSON object. `labels` and `reference` are the model's."""
+    fields: dict[str, Any] = {
+        "schema": "lstmctl.prediction/1",
+        "row": example.row,
+        "text": example.text,
+        "label": prediction.label,
+        "probability": prediction.probability,
+        "probabilities": dict(zip(labels, prediction.probabilities, strict=True)),
+        **prediction.reading._asdict(),
+        "model": reference,
+    }
+    if request.top_k is not None:
+        top = ranked_labels(prediction, labels, top_k=request.top_k)
+        fields["top"] = [{"label": label, "probability": value} for label, value in top]
+    if request.keep_columns:
+        fields["columns"] = column_json(other_columns(example, request.text_column))
+    return fields

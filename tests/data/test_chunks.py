@@ -12,8 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lstmctl.data.chunks import split_file
+from lstmctl.data.columns import ColumnNames
 from lstmctl.data.formats import read_rows
 from lstmctl.errors import BadData, BadRow
+
+UNLABELLED = ColumnNames(label=None, keep=True)
 
 TEXTS = st.lists(st.text(st.sampled_from('ab,"\n\t é字😀'), max_size=12), max_size=30)
 
@@ -23,7 +26,7 @@ def in_chunks(path, kind, *, size, **options):
     assert [chunk.number for chunk in chunks] == list(range(len(chunks)))
     rows = []
     for chunk in chunks:
-        rows += read_rows(path, format=kind, label_column=None, chunk=chunk, **options)
+        rows += read_rows(path, UNLABELLED, format=kind, chunk=chunk, **options)
     return rows, chunks
 
 
@@ -48,7 +51,7 @@ def test_chunks_have_all_rows(kind, texts, size, bom, tmp_path_factory):
     if bom:
         path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
     rows, chunks = in_chunks(path, kind, size=size)
-    assert rows == list(read_rows(path, format=kind, label_column=None))
+    assert rows == list(read_rows(path, UNLABELLED, format=kind))
     ends = [chunk.stop for chunk in chunks[:-1]]
     assert [chunk.start for chunk in chunks[1:]] == ends
     assert chunks[-1].stop is None
@@ -70,7 +73,7 @@ def test_parquet_chunks_are_row_groups(tmp_path):
     table = pyarrow.table({"text": [f"text {number}" for number in range(1_000)]})
     parquet.write_table(table, path, row_group_size=70)
     rows, chunks = in_chunks(path, "parquet", size=1_000)
-    assert rows == list(read_rows(path, label_column=None))
+    assert rows == list(read_rows(path, UNLABELLED))
     assert [row.row for row in rows] == list(range(1, 1_001))
     assert len(chunks) > 3
 
@@ -86,7 +89,7 @@ def test_large_row_group_needs_little_memory(tmp_path):
     del texts
     tracemalloc.start()  # pyarrow reads through a file of Python's
     try:
-        assert sum(1 for _ in read_rows(path, label_column=None)) == 20_000
+        assert sum(1 for _ in read_rows(path, UNLABELLED)) == 20_000
         assert tracemalloc.get_traced_memory()[1] < 12_000_000
     finally:
         tracemalloc.stop()
@@ -151,6 +154,6 @@ def test_bad_parquet_rows_are_skipped(tmp_path):
     path = tmp_path / "rows.parquet"
     parquet.write_table(pyarrow.table({"text": ["a", None, "b"]}), path)
     skipped = []
-    rows = list(read_rows(path, label_column=None, skip_bad_row=skipped.append))
+    rows = list(read_rows(path, UNLABELLED, skip_bad_row=skipped.append))
     assert [row.text for row in rows] == ["a", "b"]
     assert [error.number for error in skipped] == [2]

@@ -12,9 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lstmctl.data import opening
-from lstmctl.data.columns import Example
+from lstmctl.data.columns import ColumnNames, Example
 from lstmctl.data.formats import FORMATS, find_format, formats_of_name, is_data_name, read_rows
 from lstmctl.errors import BadData, LstmctlError, NotFound, PermissionDenied, UsageError
+
+UNLABELLED = ColumnNames(label=None, keep=True)
 
 CSV = b"text,label\n"
 
@@ -60,12 +62,11 @@ def test_formats_give_equal_rows() -> None:
 
 def test_columns_are_found_by_name() -> None:
     path = written("a.csv", b"\xef\xbb\xbf film , review ,stars\nx,good,5\ny,bad,1\n")
-    options = {"text_column": "review", "label_column": "stars", "group_column": "film"}
-    assert list(read_rows(path, keep_columns=False, **options)) == [  # type: ignore[arg-type]
+    assert list(read_rows(path, ColumnNames("review", "stars", "film"))) == [
         Example(2, "good", "5", "x"),
         Example(3, "bad", "1", "y"),
     ]
-    assert list(read_rows(path, text_column="review", label_column=None, keep_columns=False)) == [
+    assert list(read_rows(path, ColumnNames("review", label=None))) == [
         Example(2, "good"),
         Example(3, "bad"),
     ]
@@ -82,16 +83,16 @@ def test_fasttext_lines() -> None:
     data = b"__label__pos good  film\r\n\n__label__neg\tbad\n__label__neg\n"
     path = written("a.txt", data)
     assert list(read_rows(path)) == [Example(1, "good  film", "pos"), Example(3, "bad", "neg"), Example(4, "", "neg")]
-    unlabelled = read_rows(path, format="fasttext", label_column=None)
+    unlabelled = read_rows(path, UNLABELLED, format="fasttext")
     assert [row.text for row in unlabelled] == ["good  film", "", "bad", ""]
-    assert [row.text for row in read_rows(path, label_column=None)][0] == "__label__pos good  film"
+    assert [row.text for row in read_rows(path, UNLABELLED)][0] == "__label__pos good  film"
 
 
 def test_blank_lines_of_tables() -> None:
     assert [row.row for row in read_rows(written("a.csv", CSV + b"\na,b\n\n\nc,d\n\n"))] == [3, 6]
     assert [row.row for row in read_rows(written("a.tsv", b"text\tlabel\n\na\tb\n"))] == [3]
     for name in ("b.csv", "b.tsv"):
-        rows = read_rows(written(name, b"text\na\n\nb\n"), label_column=None)
+        rows = read_rows(written(name, b"text\na\n\nb\n"), UNLABELLED)
         assert [row.text for row in rows] == ["a", "", "b"]
 
 
@@ -105,7 +106,7 @@ def test_tsv_escapes(pairs: list[tuple[str, str]]) -> None:
         return field.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n")
 
     table = "text\tnote\n" + "".join(f"{escaped(text)}\t{escaped(note)}\n" for text, note in pairs)
-    rows = read_rows(io.BytesIO(table.encode()), format="tsv", label_column=None)
+    rows = read_rows(io.BytesIO(table.encode()), UNLABELLED, format="tsv")
     assert [(row.text, row.columns and row.columns["note"]) for row in rows] == pairs
 
 
@@ -237,7 +238,7 @@ TROUBLE = [
 @pytest.mark.parametrize(("name", "data", "message", "hint"), TROUBLE)
 def test_errors_name_file_and_line(name: str, data: bytes, message: str, hint: str) -> None:
     with pytest.raises(BadData) as caught:
-        list(read_rows(written(name, data), max_line_bytes=100))
+        list(read_rows(written(name, data), ColumnNames(keep=True), max_line_bytes=100))
     assert caught.value.message.startswith(message)
     assert hint in (caught.value.hint or "")
 
@@ -256,11 +257,13 @@ def test_long_label_is_rejected() -> None:
 
 def test_replace_surrogates() -> None:
     path = written("a.jsonl", b'{"text": "\\ud83d a \\ud83d\\ude00", "label": "b"}\n')
-    assert [row.text for row in read_rows(path, encoding_errors="replace")] == ["\ufffd a \U0001f600"]
+    assert [row.text for row in read_rows(path, ColumnNames(keep=True), encoding_errors="replace")] == [
+        "\ufffd a \U0001f600"
+    ]
 
 
 def test_unlabelled_table_without_rows() -> None:
-    assert list(read_rows(written("a.csv", CSV), label_column=None)) == []
+    assert list(read_rows(written("a.csv", CSV), UNLABELLED)) == []
 
 
 def test_long_csv_field() -> None:
@@ -349,7 +352,7 @@ def test_gzip_bomb_needs_little_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     try:
         for path, message in ((one_line, "longer than 1 MiB"), (many_lines, "unpacks to more than")):
             with pytest.raises(LstmctlError, match=message):
-                for _ in read_rows(path, label_column=None):
+                for _ in read_rows(path, UNLABELLED):
                     pass
         _, peak = tracemalloc.get_traced_memory()
     finally:

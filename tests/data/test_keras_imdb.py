@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from lstmctl.data.columns import ColumnNames
 from lstmctl.data.formats import read_rows
 from lstmctl.training.keras_imdb import decode, lines, main, words_by_id
 
@@ -83,7 +84,9 @@ def test_keras_reads_its_own_files(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     path = tmp_path / "home" / "keras-imdb.jsonl.gz"
     path.parent.mkdir()
     assert main(path) == 0
-    read = {(row.columns["part"], row.text, row.label) for row in read_rows(path) if row.columns}
+    read = {
+        (row.columns["part"], row.text, row.label) for row in read_rows(path, ColumnNames(keep=True)) if row.columns
+    }
     assert read == {
         ("train", "the film good", "pos"),
         ("train", "the film bad", "neg"),

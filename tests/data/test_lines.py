@@ -7,17 +7,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lstmctl.data.columns import ColumnNames
 from lstmctl.data.formats import read_rows
 from lstmctl.data.lines import Lines, strip_line_end
 from lstmctl.data.opening import StdinLines
 from lstmctl.errors import BadData
+
+UNLABELLED = ColumnNames(label=None, keep=True)
 
 # Everything that `str.splitlines` takes for a line break, in between ordinary characters.
 TRICKY = st.text(st.sampled_from(list("ab \r\n\t\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029\ufeff\U0001f44d")), max_size=40)
 
 
 def texts(data: bytes, **options: object) -> list[str]:
-    return [row.text for row in read_rows(io.BytesIO(data), format="lines", label_column=None, **options)]  # type: ignore[arg-type]
+    return [row.text for row in read_rows(io.BytesIO(data), UNLABELLED, format="lines", **options)]  # type: ignore[arg-type]
 
 
 @settings(max_examples=300)
@@ -89,7 +92,7 @@ def test_encoding_hints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
         list(read_rows(path))
     assert caught.value.hint == "iconv -f WINDOWS-1252 -t UTF-8 < 'my notes.txt' > 'my notes.repaired.txt'"
     with pytest.raises(BadData) as caught:
-        list(read_rows(path, label_column=None))
+        list(read_rows(path, UNLABELLED))
     assert caught.value.hint == "--encoding-errors replace"
 
 
@@ -121,14 +124,14 @@ class OneAtATime:
 )
 def test_nothing_is_read_ahead(format: str, lines: list[bytes]) -> None:
     stream = OneAtATime(lines)
-    for row in read_rows(stream, format=format, label_column=None):
+    for row in read_rows(stream, UNLABELLED, format=format):
         assert stream.asked == row.row + row.text.count("\n")
     assert stream.asked == len(lines) + 1
     assert stream.limits == {1024**2 + 1}
 
 
 def test_read_stdin_lines() -> None:
-    rows = read_rows(StdinLines(io.BytesIO(b"a\nb")), format="lines", label_column=None)
+    rows = read_rows(StdinLines(io.BytesIO(b"a\nb")), UNLABELLED, format="lines")
     assert [(row.row, row.text) for row in rows] == [(1, "a"), (2, "b")]
 
 

@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from lstmctl.data.columns import Example
+from lstmctl.data.columns import ColumnNames, Example
 from lstmctl.data.formats import read_rows
 from lstmctl.errors import BadData, MissingExtra, UsageError
+
+UNLABELLED = ColumnNames(label=None, keep=True)
 
 
 def table(path: Path, **columns: object) -> Path:
@@ -21,11 +23,11 @@ def table(path: Path, **columns: object) -> Path:
 
 def test_rows_with_numbers_and_columns(tmp_path: Path) -> None:
     path = table(tmp_path / "a.parquet", text=["x", "y"], label=[1, 0], extra=[[1, 2], None])
-    assert list(read_rows(path)) == [
+    assert list(read_rows(path, ColumnNames(keep=True))) == [
         Example(1, "x", "1", "", {"text": "x", "label": 1, "extra": [1, 2]}),
         Example(2, "y", "0", "", {"text": "y", "label": 0, "extra": None}),
     ]
-    assert list(read_rows(path, label_column=None, group_column="label", keep_columns=False)) == [
+    assert list(read_rows(path, ColumnNames(label=None, group="label"))) == [
         Example(1, "x", "", "1"),
         Example(2, "y", "", "0"),
     ]
@@ -33,7 +35,7 @@ def test_rows_with_numbers_and_columns(tmp_path: Path) -> None:
 
 def test_more_rows_than_a_batch(tmp_path: Path) -> None:
     path = table(tmp_path / "a.parquet", text=[str(number) for number in range(3000)], label=["a"] * 3000)
-    rows = list(read_rows(path, keep_columns=False))
+    rows = list(read_rows(path))
     assert [row.row for row in rows] == list(range(1, 3001))
     assert rows[-1].text == "2999"
 
@@ -43,7 +45,7 @@ def test_dictionary_columns_and_booleans(tmp_path: Path) -> None:
 
     labels = pyarrow.array(["a", "b", "a"]).dictionary_encode()
     path = table(tmp_path / "a.parquet", text=["x", "y", "z"], label=labels, group=[True, False, None])
-    rows = read_rows(path, group_column="group")
+    rows = read_rows(path, ColumnNames(group="group", keep=True))
     assert [(row.label, row.group) for row in rows] == [("a", "true"), ("b", "false"), ("a", "")]
 
 
@@ -59,7 +61,7 @@ def test_bad_rows_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         ({"review": ["x"], "label": ["a"]}, 'a.parquet: there is no column "text"'),
     ):
         with pytest.raises(BadData) as caught:
-            list(read_rows(table(path, **columns), max_line_bytes=100))
+            list(read_rows(table(path, **columns), ColumnNames(keep=True), max_line_bytes=100))
         assert caught.value.message.startswith(message)
 
 
@@ -70,8 +72,8 @@ def test_invalid_utf8(tmp_path: Path) -> None:
     text = pyarrow.StringArray.from_buffers(3, raw.buffers()[1], raw.buffers()[2], raw.buffers()[0])
     path = table(tmp_path / "a.parquet", note=text, text=["x", "y", "z"])
     with pytest.raises(BadData, match=r"a\.parquet:3: byte 4 of a text is 0xe9"):
-        list(read_rows(path, label_column=None))
-    rows = list(read_rows(path, label_column=None, encoding_errors="replace"))
+        list(read_rows(path, UNLABELLED))
+    rows = list(read_rows(path, UNLABELLED, encoding_errors="replace"))
     assert [row.columns and row.columns["note"] for row in rows] == ["fine", None, "caf\ufffd"]
 
 

@@ -109,8 +109,9 @@ def command(
     home = open_registry().home
     folders = [open_model(name) for name in named_models(references, model)]
     label = f"evaluating {', '.join(folder.reference for folder in folders)}"
-    with open_pool(engine, address=ray_address, jobs=jobs) as parallel_map, console.waiting(label):
-        result = evaluate_models(folders, request, parallel_map=parallel_map, home=home)
+    pool = open_pool(engine, address=ray_address, jobs=jobs)  # entered when the texts have been read
+    with console.waiting(label):
+        result = evaluate_models(folders, request, pool=pool, home=home)
     for evaluated in result.models:
         if evaluated.trained_on:
             console.warn(

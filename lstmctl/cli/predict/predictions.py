@@ -44,7 +44,7 @@ class PredictionWriter:
         )
 
     def _objects(self, predicted: "Predicted") -> Iterator[dict[str, Any]]:
-        from lstmctl.scoring.prediction_json import prediction_object
+        from lstmctl.scoring.stream import prediction_object
 
         for example, prediction in predicted:
             yield prediction_object(example, prediction, self.request, labels=self.labels, reference=self.reference)
@@ -66,14 +66,14 @@ class PredictionWriter:
                 )
 
     def _ranked(self, prediction: "Prediction") -> list[tuple[str, float]]:
-        from lstmctl.scoring.prediction_json import ranked_labels
+        from lstmctl.scoring.stream import ranked_labels
 
         return ranked_labels(prediction, self.labels, top_k=self.request.top_k)
 
     def _other_columns(self, example: "Example") -> list[str]:
         """The other columns as text: in TSV, the same ones in every row."""
         from lstmctl.data.columns import column_text
-        from lstmctl.scoring.prediction_json import other_columns
+        from lstmctl.scoring.stream import other_columns
 
         others = other_columns(example, self.request.text_column)
         if self._column_names is None:
