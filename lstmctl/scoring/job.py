@@ -84,9 +84,8 @@ class Progress:
         """Count a chunk, or raise the error that it failed with."""
         if result.error is not None:
             if isinstance(result.error, BadRow):
-                result.error.hint = "; or ".join(
-                    filter(None, (result.error.hint, "skip bad rows with --bad-rows skip"))
-                )
+                hints = result.error.hint, "skip bad rows with --bad-rows skip"
+                result.error.hint = "; or ".join(filter(None, hints))
             raise result.error
         self.rows += result.rows
         self.bad_rows += result.bad_rows

@@ -16,6 +16,7 @@ from lstmctl.data.columns import ColumnNames, Example
 from lstmctl.data.formats import FORMATS, find_format, formats_of_name, is_data_name, read_rows
 from lstmctl.errors import BadData, LstmctlError, NotFound, PermissionDenied, UsageError
 
+ALL_COLUMNS = ColumnNames(keep=True)
 UNLABELLED = ColumnNames(label=None, keep=True)
 
 CSV = b"text,label\n"
@@ -50,7 +51,7 @@ def test_formats_give_equal_rows() -> None:
     for name, data in sources.items():
         packed = [(".gz", gzipped(data)), (".xz", lzma.compress(data))]
         for path in (written(name, data), *(written(name + suffix, bytes) for suffix, bytes in packed)):
-            rows = list(read_rows(path))
+            rows = list(read_rows(path, ALL_COLUMNS))
             assert [(row.text, row.label, row.columns and str(row.columns["id"])) for row in rows] == [
                 (quoted, "pos", "1"),
                 ("café ", "neg", "2"),
@@ -238,7 +239,7 @@ TROUBLE = [
 @pytest.mark.parametrize(("name", "data", "message", "hint"), TROUBLE)
 def test_errors_name_file_and_line(name: str, data: bytes, message: str, hint: str) -> None:
     with pytest.raises(BadData) as caught:
-        list(read_rows(written(name, data), ColumnNames(keep=True), max_line_bytes=100))
+        list(read_rows(written(name, data), ALL_COLUMNS, max_line_bytes=100))
     assert caught.value.message.startswith(message)
     assert hint in (caught.value.hint or "")
 
@@ -257,9 +258,7 @@ def test_long_label_is_rejected() -> None:
 
 def test_replace_surrogates() -> None:
     path = written("a.jsonl", b'{"text": "\\ud83d a \\ud83d\\ude00", "label": "b"}\n')
-    assert [row.text for row in read_rows(path, ColumnNames(keep=True), encoding_errors="replace")] == [
-        "\ufffd a \U0001f600"
-    ]
+    assert [row.text for row in read_rows(path, ALL_COLUMNS, encoding_errors="replace")] == ["\ufffd a \U0001f600"]
 
 
 def test_unlabelled_table_without_rows() -> None:

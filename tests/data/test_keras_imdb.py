@@ -13,6 +13,8 @@ from lstmctl.data.columns import ColumnNames
 from lstmctl.data.formats import read_rows
 from lstmctl.training.keras_imdb import decode, lines, main, words_by_id
 
+ALL_COLUMNS = ColumnNames(keep=True)
+
 INDEX = {"the": 1, "film": 2, "good": 3, "bad": 4, "d'état": 5}
 
 
@@ -84,9 +86,7 @@ def test_keras_reads_its_own_files(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     path = tmp_path / "home" / "keras-imdb.jsonl.gz"
     path.parent.mkdir()
     assert main(path) == 0
-    read = {
-        (row.columns["part"], row.text, row.label) for row in read_rows(path, ColumnNames(keep=True)) if row.columns
-    }
+    read = {(row.columns["part"], row.text, row.label) for row in read_rows(path, ALL_COLUMNS) if row.columns}
     assert read == {
         ("train", "the film good", "pos"),
         ("train", "the film bad", "neg"),

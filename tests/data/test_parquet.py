@@ -9,6 +9,7 @@ from lstmctl.data.columns import ColumnNames, Example
 from lstmctl.data.formats import read_rows
 from lstmctl.errors import BadData, MissingExtra, UsageError
 
+ALL_COLUMNS = ColumnNames(keep=True)
 UNLABELLED = ColumnNames(label=None, keep=True)
 
 
@@ -23,7 +24,7 @@ def table(path: Path, **columns: object) -> Path:
 
 def test_rows_with_numbers_and_columns(tmp_path: Path) -> None:
     path = table(tmp_path / "a.parquet", text=["x", "y"], label=[1, 0], extra=[[1, 2], None])
-    assert list(read_rows(path, ColumnNames(keep=True))) == [
+    assert list(read_rows(path, ALL_COLUMNS)) == [
         Example(1, "x", "1", "", {"text": "x", "label": 1, "extra": [1, 2]}),
         Example(2, "y", "0", "", {"text": "y", "label": 0, "extra": None}),
     ]
@@ -61,7 +62,7 @@ def test_bad_rows_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         ({"review": ["x"], "label": ["a"]}, 'a.parquet: there is no column "text"'),
     ):
         with pytest.raises(BadData) as caught:
-            list(read_rows(table(path, **columns), ColumnNames(keep=True), max_line_bytes=100))
+            list(read_rows(table(path, **columns), ALL_COLUMNS, max_line_bytes=100))
         assert caught.value.message.startswith(message)
 
 
