@@ -9,6 +9,7 @@ is the remainder of a CSV file from a row that cannot be parsed: the error is ra
 import os
 import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from io import BufferedReader
 from pathlib import Path
 
@@ -62,12 +63,10 @@ def _split_text(path: Path, entry: Format, columns: ColumnNames, size: int) -> I
 
 def _find_record_end(ends: Iterator[None], file: BufferedReader, least: int) -> int | None:
     """The first end of a record at byte `least` or later; None at the end of the file or if a record is malformed."""
-    try:
+    with suppress(BadRow):
         for _ in ends:
             if file.tell() >= least:
                 return file.tell() if file.peek(1) else None
-    except BadRow:
-        return None
     return None
 
 

@@ -55,26 +55,17 @@ def load(config: DataConfig, *, home: Path) -> Dataset:
                 rows.add(part, row)
     rows.check_renames(name=main.name)
     labels = _sorted_labels(rows.parts, config.source, columns, home=home, name=main.name)
-    parts = _divide(rows.parts, config, labels, name=main.name)
+    train, validation, test = map(tuple, _divide(rows.parts, config, labels, name=main.name))
     notes = [f"the {part} part of {main.name} is not used: another was given" for part in sorted(replaced)]
-    return Dataset(
-        name=main.name,
-        config=config,
-        sha256=rows.sha256(),
-        labels=labels,
-        **{part: tuple(examples) for part, examples in parts._asdict().items()},
-        notes=(*main.notes, *notes),
-    )
+    return Dataset(main.name, config, rows.hash.hexdigest(), labels, train, validation, test, (*main.notes, *notes))
 
 
 def read_all(config: DataConfig, *, home: Path) -> tuple[list[Example], str]:
     """All labelled texts of `config.source`, undivided, and their hash: for evaluating a model on other data.
 
     If the source has its own test part, only that part. Labels are renamed; the caller checks whether the model knows
-    them. The settings of splits, groups and limits are ignored.
-
-    Raises:
-        As `load`, but any number of labels is allowed, and labels to rename may be missing.
+    them. The settings of splits, groups and limits are ignored. Raises as `load`, except that any number of labels is
+    allowed, and labels to rename may be missing.
     """
     source = open_source(config.source, ColumnNames(config.text_column, config.label_column), home=home)
     all_rows, rows = list(source.rows), _Rows(config)
@@ -82,7 +73,7 @@ def read_all(config: DataConfig, *, home: Path) -> tuple[list[Example], str]:
     for part, row in all_rows:
         if part == "test" or not has_test_part:
             rows.add(part, row)
-    return [row for part in rows.parts.values() for row in part], rows.sha256()
+    return [row for part in rows.parts.values() for row in part], rows.hash.hexdigest()
 
 
 def read_unlabelled(config: DataConfig) -> list[str]:
@@ -98,7 +89,7 @@ class _Rows:
     def __init__(self, config: DataConfig) -> None:
         self.parts: defaultdict[str, list[Example]] = defaultdict(list)
         self._original_labels: set[str] = set()
-        self._hash = hashlib.sha256()
+        self.hash = hashlib.sha256()
         try:
             self._renames = {clean_label(old): clean_label(new) for old, new in config.rename_label}
         except ValueError as error:
@@ -107,13 +98,10 @@ class _Rows:
     def add(self, part: str, row: Example) -> None:
         # Each field follows its length, so that no two different rows give the same bytes.
         fields = [value.encode() for value in (part, row.label, row.text, row.group)]
-        self._hash.update(b"".join(len(field).to_bytes(8, "big") + field for field in fields))
+        self.hash.update(b"".join(len(field).to_bytes(8, "big") + field for field in fields))
         self._original_labels.add(row.label)
         new_label = self._renames.get(row.label)
         self.parts[part].append(row if new_label is None else row._replace(label=new_label))
-
-    def sha256(self) -> str:
-        return self._hash.hexdigest()
 
     def check_renames(self, *, name: str) -> None:
         labels = self._original_labels

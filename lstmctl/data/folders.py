@@ -22,9 +22,7 @@ def read_folder(root: Path) -> tuple[Iterator[tuple[str, Example]], tuple[str, .
     """Texts, each with its part ("" where the folder has no parts), and notes about ignored files.
 
     The texts are numbered from 1 in the order of their file names. All files are listed first, then read one by one.
-
-    Raises:
-        BadData: naming the file or folder. PermissionDenied, StorageError: from the operating system.
+    Raises BadData that names the file or folder, PermissionDenied and StorageError.
     """
     ignored: list[Path] = []
     parts = _find_parts(root, ignored)
@@ -54,7 +52,7 @@ def _find_parts(root: Path, ignored: list[Path]) -> dict[str, list[Path]]:
 def _class_folders(folder: Path, ignored: list[Path]) -> list[Path]:
     """The folders in a folder that can be classes; everything else is added to `ignored`."""
     folders = []
-    for entry in _entries(folder):
+    for entry in list_entries(folder):
         path = Path(entry)
         usable = entry.is_dir() and not entry.name.startswith(".") and entry.name != UNLABELLED
         if usable and not (entry.is_symlink() and folder.resolve().is_relative_to(path.resolve())):
@@ -67,7 +65,7 @@ def _class_folders(folder: Path, ignored: list[Path]) -> list[Path]:
 def _list_class(folder: Path, ignored: list[Path]) -> tuple[str, list[Path]]:
     """The label of a class folder, and its files."""
     files = []
-    for entry in _entries(folder):
+    for entry in list_entries(folder):
         if entry.name.startswith(".") or entry.is_dir():
             ignored.append(Path(entry))
         elif entry.is_file():
@@ -88,7 +86,8 @@ def _list_class(folder: Path, ignored: list[Path]) -> tuple[str, list[Path]]:
     return label, files
 
 
-def _entries(folder: Path) -> "list[os.DirEntry[str]]":
+def list_entries(folder: Path) -> "list[os.DirEntry[str]]":
+    """The entries of a folder by name. Raises PermissionDenied, StorageError."""
     try:
         with os.scandir(folder) as entries:
             return sorted(entries, key=lambda entry: entry.name)

@@ -60,10 +60,7 @@ def is_data_name(name: str) -> bool:
 
 
 def find_format(path: Path, *, labelled: bool) -> str:
-    """The format that the file's name stands for; raises UsageError if there is none.
-
-    `.txt` is fastText where labels are read, else plain lines.
-    """
+    """The format that the file's name stands for, or UsageError. `.txt` is fastText if `labelled`, else plain lines."""
     for name in formats_of_name(path):
         if FORMATS[name].has_labels or not labelled:
             return name

@@ -55,8 +55,7 @@ class Lines:
     def __iter__(self) -> Iterator[str]:
         """Decoded lines with their ends.
 
-        Raises:
-            BadRow: a line is too long, not UTF-8 or has a NUL byte. BadData: packed data is damaged or too large.
+        Raises BadRow for a line that is too long, not UTF-8 or has a NUL byte, BadData for damaged packed data.
         """
         while raw := self._read():
             skip, self._skipping = self._skipping, len(raw) > self.max_line_bytes and not raw.endswith(b"\n")
@@ -121,13 +120,11 @@ class Lines:
                 raise self.error(f"byte {position} of the line is NUL", hint="is this UTF-16, or not text at all?")
             raw = raw.replace(b"\0", _REPLACEMENT)
         try:
-            return raw.decode("utf-8")
+            return raw.decode("utf-8", "strict" if self.strict else "replace")
         except UnicodeDecodeError as error:
-            if self.strict:
-                position = error.start + skipped + 1
-                message = f"byte {position} of the line is 0x{raw[error.start]:02x}, which is not valid UTF-8"
-                raise self.error(message, hint=encoding_hint(self.source, labelled=self.labelled)) from error
-            return raw.decode("utf-8", "replace")
+            position = error.start + skipped + 1
+            message = f"byte {position} of the line is 0x{raw[error.start]:02x}, which is not valid UTF-8"
+            raise self.error(message, hint=encoding_hint(self.source, labelled=self.labelled)) from error
 
     def _length_error(self, raw: bytes) -> BadData:
         if self.number == 1 and b"\r" in raw:

@@ -56,7 +56,11 @@ def read_parquet(
     with open_bytes(path) as file:
         table, (pyarrow, _) = open_parquet(file, source), import_pyarrow()
         names = list(table.schema_arrow.names)
-        _check_names(names, source, columns)
+        if repeated := [name for name in names if names.count(name) > 1]:
+            raise BadData(f'{source}: two columns have the name "{repeated[0]}"', hint="rename one of them")
+        if missing := columns.missing_from(names):
+            message, hint = missing
+            raise BadData(f"{source}: {message}", hint=hint)
         read_names = names if columns.keep else columns.used
         groups = list(range(chunk.start, table.num_row_groups if chunk.stop is None else chunk.stop))
         batches = table.iter_batches(batch_size=BATCH_ROWS, row_groups=groups, columns=read_names)
@@ -89,14 +93,6 @@ def _damage_error(error: Exception, source: str) -> LstmctlError:
     reason = str(error).split("\n", 1)[0][:200]
     message = f"{source} is not Parquet, or damaged: {reason[:1].lower()}{reason[1:].rstrip('.')}"
     return BadData(message, hint="was the file copied completely?")
-
-
-def _check_names(names: list[str], source: str, columns: ColumnNames) -> None:
-    if repeated := [name for name in names if names.count(name) > 1]:
-        raise BadData(f'{source}: two columns have the name "{repeated[0]}"', hint="rename one of them")
-    if missing := columns.missing_from(names):
-        message, hint = missing
-        raise BadData(f"{source}: {message}", hint=hint)
 
 
 def _read_column(column: Any, source: str, first: int, columns: ColumnNames, *, strict: bool) -> list[Any]:

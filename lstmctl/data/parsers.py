@@ -58,16 +58,13 @@ class ExampleBuilder:
 
     def _parse_label(self, values: dict[str, Any], name: str, row: int) -> str:
         """A label or group as text: null as "", whole numbers and booleans as in JSON."""
-        match values[name]:
-            case str(value):
-                return value
-            case None:
-                return ""
-            case bool() | int() as value:
-                return json.dumps(value)
-            case value:
-                message = f'"{name}" must be a string, a whole number or a boolean, not {short_repr(value)}'
-                raise bad_row(self._source, row, message, hint="is it the right column?")
+        value = values[name]
+        if value is None or isinstance(value, str):
+            return value or ""
+        if isinstance(value, int):
+            return json.dumps(value)
+        message = f'"{name}" must be a string, a whole number or a boolean, not {short_repr(value)}'
+        raise bad_row(self._source, row, message, hint="is it the right column?")
 
 
 # --- tables with a header line ----------------------------------------------------------------------------------
@@ -79,8 +76,8 @@ def read_table(lines: Lines, columns: ColumnNames, *, separator: str) -> Iterato
     In TSV, quotes are ordinary characters; `\\t`, `\\n` and `\\\\` stand for tab, line feed and backslash. Blank lines
     are skipped, except in a table of one column, where a blank line is an empty text.
     """
-    builder, records = ExampleBuilder(lines.source, columns), _read_records(lines, separator)
-    names = _read_header(records, lines, columns, separator)
+    builder = ExampleBuilder(lines.source, columns)
+    names, records = _open_table(lines, columns, separator)
     text = names.index(columns.text)
     label = None if columns.label is None else names.index(columns.label)
     group = None if columns.group is None else names.index(columns.group)
@@ -101,15 +98,9 @@ def read_table(lines: Lines, columns: ColumnNames, *, separator: str) -> Iterato
 
 def record_ends(lines: Lines, columns: ColumnNames, *, separator: str) -> Iterator[None]:
     """Yields after the header and after each record, when `lines` has been read up to its end."""
-    records = _read_records(lines, separator)
-    _read_header(records, lines, columns, separator)
+    _, records = _open_table(lines, columns, separator)
     yield
     yield from (None for _ in records)
-
-
-def _read_records(lines: Lines, separator: str) -> Iterator[tuple[int, list[str]]]:
-    """The line where each record starts, and its fields, as soon as its last line is read."""
-    return _csv_records(lines) if separator == "," else _tsv_records(lines)
 
 
 def _csv_records(lines: Lines) -> Iterator[tuple[int, list[str]]]:
@@ -162,12 +153,16 @@ def _tsv_records(lines: Lines) -> Iterator[tuple[int, list[str]]]:
         yield lines.number, fields
 
 
-def _read_header(
-    records: Iterator[tuple[int, list[str]]], lines: Lines, columns: ColumnNames, separator: str
-) -> tuple[str, ...]:
-    """The column names, checked."""
+def _open_table(
+    lines: Lines, columns: ColumnNames, separator: str
+) -> tuple[tuple[str, ...], Iterator[tuple[int, list[str]]]]:
+    """The column names, checked, and the records: the line where each starts, and its fields.
+
+    A record is yielded as soon as its last line is read.
+    """
+    records = _csv_records(lines) if separator == "," else _tsv_records(lines)
     if lines.header is not None:
-        return lines.header
+        return lines.header, records
     names = tuple(name.strip() for _, fields in islice(records, 1) for name in fields)
     if not any(names):
         problem = "the first line is blank" if lines.number else "the file is empty"
@@ -181,7 +176,7 @@ def _read_header(
         message, hint = missing
         raise _header_error(lines, message, hint=hint)
     lines.header = names
-    return names
+    return names, records
 
 
 def _header_error(lines: Lines, message: str, *, hint: str) -> BadData:

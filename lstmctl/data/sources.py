@@ -10,7 +10,7 @@ from pathlib import Path, PurePath
 from typing import NamedTuple
 
 from lstmctl.data.columns import ColumnNames, Example
-from lstmctl.data.folders import read_folder
+from lstmctl.data.folders import list_entries, read_folder
 from lstmctl.data.formats import FORMATS, SUFFIX_HINT, find_format, formats_of_name, read_rows
 from lstmctl.data.named import NAMES, read_named
 from lstmctl.data.opening import check_file, display, reading_error
@@ -32,14 +32,11 @@ class Source(NamedTuple):
 def resolve_source(name_or_path: str, *, cwd: Path | None = None) -> str:
     """The `DataConfig.source` that a user means: the name of a data set, or an absolute path.
 
-    A bare word is a name; with a / or a suffix it is a path, whether or not it exists.
+    A bare word is a name, and NotFound if no data set has it; with a / or a suffix it is a path, whether or not it
+    exists. Standard input is a UsageError, because it cannot be read again later.
 
     >>> resolve_source("imdb"), resolve_source("reviews.csv", cwd=Path("/work"))
     ('imdb', '/work/reviews.csv')
-
-    Raises:
-        NotFound: no data set has that name.
-        UsageError: standard input, which cannot be read again later.
     """
     cwd = cwd or Path.cwd()
     if name_or_path in NAMES:
@@ -77,11 +74,7 @@ def open_source(source: str, columns: ColumnNames, *, home: Path) -> Source:
 
 def _is_folder_of_tables(folder: Path) -> bool:
     """Whether it has files with labelled rows, and no folders that could be classes. A .txt file may be anything."""
-    try:
-        with os.scandir(folder) as scan:
-            entries = [entry for entry in scan if not entry.name.startswith(".")]
-    except OSError as error:
-        raise reading_error(error, folder) from error
+    entries = [entry for entry in list_entries(folder) if not entry.name.startswith(".")]
     has_tables = any(len(formats_of_name(Path(entry))) == 1 for entry in entries)
     return has_tables and not any(entry.is_dir() for entry in entries)
 

@@ -17,6 +17,7 @@ from lstmctl.model.text import normalise
 
 BLOCK_ROWS = 250
 _TRAIN, _VALIDATION, _TEST = range(3)  # indices in `Parts`
+Units = list[list[int]]  # indices of the rows that stay together
 
 
 class Parts(NamedTuple):
@@ -75,13 +76,10 @@ def _majority_label(rows: Sequence[Example], unit: Sequence[int]) -> str:
     return min(counts, key=lambda label: (-counts[label], label))
 
 
-def _take_closest(
-    units: Sequence[list[int]], proportion: float, *, keep: int
-) -> tuple[list[list[int]], list[list[int]]]:
+def _take_closest(units: Units, proportion: float, *, keep: int) -> tuple[Units, Units]:
     """The first units that come closest to the proportion of the rows, and the others, which are at least `keep`."""
     target = proportion * sum(map(len, units))
-    taken: list[list[int]] = []
-    others: list[list[int]] = []
+    taken, others = list[list[int]](), list[list[int]]()
     count, most = 0, max(len(units) - keep, 0)
     for unit in units:
         if len(taken) < most and abs(count + len(unit) - target) < abs(count - target):
@@ -115,9 +113,7 @@ def split_blocks(rows: Sequence[Example], proportions: Proportions, *, seed: int
     return _select(rows, indices)
 
 
-def _take_evenly(
-    blocks: list[list[int]], proportion: float, shift: int
-) -> tuple[list[list[int]], list[list[int]], int]:
+def _take_evenly(blocks: Units, proportion: float, shift: int) -> tuple[Units, Units, int]:
     """Evenly spaced blocks, the other blocks, and the part of `shift` that the offset of the first did not use."""
     count = len(blocks)
     number = min(max(1, round(proportion * count)), max(count - 1, 1))
@@ -143,11 +139,7 @@ def limit_rows(rows: Sequence[Example], limit: int, *, seed: int) -> list[Exampl
 
 
 def require_labels(parts: Mapping[str, Sequence[Example]], labels: Iterable[str], *, name: str, unit: str) -> None:
-    """Check that every label is in every part. `unit` names, in the hint, what a label needs several of.
-
-    Raises:
-        BadData: with the number of rows of each label in each part.
-    """
+    """Raise BadData if a label is not in every part. `unit` names, in the hint, what a label needs several of."""
     counts = {part: Counter(row.label for row in rows) for part, rows in parts.items()}
     missing = [label for label in labels if any(count[label] == 0 for count in counts.values())]
     if not missing:

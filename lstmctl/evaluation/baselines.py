@@ -9,7 +9,7 @@ Left out: word weights, bigrams, calibrated probabilities.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,9 +17,8 @@ from numpy.typing import NDArray
 from lstmctl.config import FIRST_WORD
 from lstmctl.data.columns import Example
 from lstmctl.data.word_ids import Ids, learn_vocabulary, texts_to_ids
+from lstmctl.evaluation.intervals import Integers
 from lstmctl.evaluation.metrics import accuracy, confusion, f1_macro
-
-Integers = NDArray[np.integer[Any]]
 
 
 def label_indices(examples: Sequence[Example], labels: tuple[str, ...]) -> NDArray[np.int64]:

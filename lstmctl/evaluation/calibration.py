@@ -78,7 +78,6 @@ def uncalibrated(probabilities: NDArray[np.float64], temperature: float) -> NDAr
     """
     with np.errstate(divide="ignore"):
         logits = temperature * np.log(probabilities)
-    logits -= logits.max(axis=1, keepdims=True)
-    exponentials = np.exp(logits)
-    result: NDArray[np.float64] = exponentials / exponentials.sum(axis=1, keepdims=True)
-    return result
+    exponentials: NDArray[np.float64] = np.exp(logits - logits.max(axis=1, keepdims=True))
+    exponentials /= exponentials.sum(axis=1, keepdims=True)
+    return exponentials

@@ -3,10 +3,10 @@
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import combinations
+from itertools import combinations, pairwise
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -25,7 +25,7 @@ from lstmctl.evaluation.report import Evaluation, measure
 from lstmctl.model.classifier import Classifier, Prediction
 from lstmctl.model.text import normalise
 from lstmctl.registry.artifact import ModelFolder
-from lstmctl.scoring.pool import ParallelMap, map_texts
+from lstmctl.scoring.pool import ParallelMap, ParallelMapContext, map_texts
 
 Part = Literal["test", "val"]
 AutoF1 = Literal["auto:f1"]
@@ -182,18 +182,12 @@ class EvaluationResult(NamedTuple):
 
 
 def evaluate_models(
-    folders: Sequence[ModelFolder],
-    request: EvaluationRequest,
-    *,
-    pool: AbstractContextManager[ParallelMap],
-    home: Path,
+    folders: Sequence[ModelFolder], request: EvaluationRequest, *, pool: ParallelMapContext, home: Path
 ) -> EvaluationResult:
     """Measure one or more models on the texts that the request names. `home` is that of the registry.
 
-    `pool` is of `open_pool`; it is entered when the texts have been read.
-
-    Raises:
-        UsageError: a threshold or slices that do not fit. And as `select_texts` and `open_pool`.
+    `pool` is entered when the texts have been read. Raises UsageError for a threshold or slices that do not fit, and
+    as `select_texts` and `open_pool`.
     """
     request.check(folders)
     texts = select_texts(folders, request.data, part=request.part, home=home)
@@ -286,10 +280,8 @@ def _slice_texts(
 def _by_length(words: Sequence[int]) -> dict[str, list[int]]:
     """Quartiles of the number of words; fewer slices where quartiles coincide."""
     ends = sorted({int(end) for end in np.quantile(words, [0.25, 0.5, 0.75, 1], method="lower")})
-    names, start = [], 0
-    for end in ends:
-        names.append(f"{start:,} words" if start == end else f"{start:,}–{end:,} words")
-        start = end + 1
+    ranges = [(last + 1, end) for last, end in pairwise([-1, *ends])]
+    names = [f"{end:,} words" if start == end else f"{start:,}–{end:,} words" for start, end in ranges]
     return _group("", [names[int(np.searchsorted(ends, count))] for count in words], names)
 
 

@@ -17,10 +17,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lstmctl.evaluation.intervals import Interval, check_same_length, wilson
+from lstmctl.evaluation.intervals import Integers, Interval, check_same_length, wilson
 
 Floats = NDArray[np.floating[Any]]
-Integers = NDArray[np.integer[Any]]
 
 # Smaller probabilities count as this in a log loss: near 1, float32 is no more precise. A confident mistake therefore
 # costs at most 15.9 nats, and never infinity.

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,8 +10,8 @@ from numpy.typing import NDArray
 
 from lstmctl.evaluation import metrics
 from lstmctl.evaluation.calibration import uncalibrated
-from lstmctl.evaluation.intervals import bootstrap_intervals, wilson
-from lstmctl.evaluation.metrics import Integers, LabelScores
+from lstmctl.evaluation.intervals import Integers, bootstrap_intervals, wilson
+from lstmctl.evaluation.metrics import LabelScores
 from lstmctl.model.classifier import predicted_indices
 
 Floats = NDArray[np.float64]
@@ -119,16 +120,12 @@ def _no_bootstrap_reason(truth: Integers, labels: Sequence[str]) -> str | None:
 def _with_bootstrap(
     values: Mapping[str, float], probabilities: Floats, predicted: Integers, truth: Integers, *, labels: Sequence[str]
 ) -> dict[str, Metric]:
-    """`values`, which are names and numbers of `WeightedMetrics`, with intervals."""
+    """`values`, two or more of the names and numbers of `WeightedMetrics`, with intervals."""
     if reason := _no_bootstrap_reason(truth, labels):
         return {name: Metric(value, None, None, truth.size, reason) for name, value in values.items()}
-    weighted = WeightedMetrics(probabilities, predicted, truth, labels=labels)
-
-    def resample(weights: Floats) -> Floats:
-        by_name = weighted(weights)
-        return np.array([by_name[name] for name in values])
-
-    intervals = bootstrap_intervals(resample, truth, biased=np.array([name == "ece" for name in values]))
+    weighted, select = WeightedMetrics(probabilities, predicted, truth, labels=labels), itemgetter(*values)
+    biased = np.array([name == "ece" for name in values])
+    intervals = bootstrap_intervals(lambda weights: np.array(select(weighted(weights))), truth, biased=biased)
     results = {}
     for (name, value), interval in zip(values.items(), intervals, strict=True):
         low, high = interval or (None, None)

@@ -1,24 +1,22 @@
 """Predictions of many texts: on worker processes of this machine or on a Ray cluster, streamed or into a folder."""
 
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from lstmctl.errors import UsageError
 
 if TYPE_CHECKING:
-    from lstmctl.scoring.pool import ParallelMap
+    from lstmctl.scoring.pool import ParallelMapContext
 
 
 def open_pool(
     engine: Literal["local", "ray"] = "local", *, address: str | None = None, jobs: int | None = None
-) -> "AbstractContextManager[ParallelMap]":
+) -> "ParallelMapContext":
     """A context that gives the function that work is done by: on processes of this machine, or on a cluster.
 
-    `jobs` None is one process per core. `address` is that of the Ray cluster; None: see `ray_cluster.connect`.
-
-    Raises:
-        UsageError: the options do not go together. On entry, what `ray_cluster.connect` raises.
+    `jobs` None is one process per core. `address` is that of the Ray cluster; None: see `ray_cluster.connect`, which
+    also says what entering the context may raise. Raises UsageError if the options do not go together.
     """
     from lstmctl.scoring.pool import parallel_map, worker_count
 

@@ -17,7 +17,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
@@ -32,7 +32,7 @@ from lstmctl.data.opening import Chunk, display
 from lstmctl.errors import BadRow, CannotCreate, Interrupted, LstmctlError, Signalled
 from lstmctl.model.classifier import Classifier, Prediction
 from lstmctl.process import signal_number
-from lstmctl.scoring.pool import ParallelMap, WorkerPool
+from lstmctl.scoring.pool import ParallelMapContext, WorkerPool
 from lstmctl.scoring.stream import InputRows, PredictionRequest, predict_rows, prediction_object
 from lstmctl.storage.filesystem import Directory, os_errors, write_file
 from lstmctl.storage.locks import lock
@@ -161,7 +161,7 @@ def score_to_folder(
     scoring: Scoring,
     files: Mapping[Path, str],
     *,
-    pool: AbstractContextManager[ParallelMap],
+    pool: ParallelMapContext,
     force: bool = False,
     report: Callable[[Progress], None] = lambda progress: None,
 ) -> Progress:
@@ -241,10 +241,9 @@ def _claim_folder(scoring: Scoring, keys: set[str], *, force: bool) -> Iterator[
 def _check_only_ours(folder: Directory) -> None:
     """Check that the folder has only files that scoring writes."""
     names = folder.names()
-    ours = (SCORING_FILE, BAD_ROWS, _LOCK)
     for name in names:
         scored = SCORING_FILE in names and _SCORED.fullmatch(name)
-        if not (name in ours or scored or _TEMPORARY.fullmatch(name)):
+        if not (name in (SCORING_FILE, BAD_ROWS, _LOCK) or scored or _TEMPORARY.fullmatch(name)):
             raise CannotCreate(f"{display(folder.path)} has other files in it: {name}", hint="-o names a new folder")
 
 

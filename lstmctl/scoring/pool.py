@@ -11,7 +11,7 @@ import signal
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from functools import partial
 from multiprocessing import connection, get_context
 from multiprocessing.connection import Connection
@@ -31,6 +31,7 @@ T = TypeVar("T")  # what identifies a text, such as its row
 R = TypeVar("R")  # the result for a text
 I = TypeVar("I", bound=Sized)  # noqa: E741  # an item of `parallel_map`
 ParallelMap = Callable[[Callable[[Any], Any], Iterable[Any]], Iterator[Any]]  # (work, items) → results, in any order
+ParallelMapContext = AbstractContextManager[ParallelMap]  # of `open_pool`
 
 
 def worker_count(jobs: int | None) -> int:
@@ -45,7 +46,8 @@ def worker_count(jobs: int | None) -> int:
 class WorkerPool(Generic[T, R]):
     """Applies `work`, a function from a list of texts to a list of results, in batches on `jobs` processes.
 
-    Use it as a context manager: its processes end with the context, however that is left.
+    Use it as a context manager: its processes end with the context, however that is left. If a worker process ends
+    before, its methods raise StorageError.
     """
 
     def __init__(self, work: Callable[[list[Any]], list[R]], *, jobs: int, batch: int = BATCH) -> None:
@@ -67,10 +69,7 @@ class WorkerPool(Generic[T, R]):
             worker.stop()
 
     def put(self, key: T, text: Sized) -> list[tuple[T, R]]:
-        """Add a text; the results that are next in order and ready, with their keys. Waits while too many are pending.
-
-        Raises StorageError if a worker process ended.
-        """
+        """Add a text; the next results in order that are ready, with their keys. Waits while too many are pending."""
         self._keys.append(key)
         self._texts.append(text)
         self._characters += len(text)

@@ -12,13 +12,10 @@ import socket
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
-from typing import Any, TypeVar
+from typing import Any
 
 from lstmctl.errors import LstmctlError, MissingExtra, NotFound, StorageError
 from lstmctl.scoring.pool import ParallelMap
-
-R = TypeVar("R")
-I = TypeVar("I")  # noqa: E741
 
 _ITEMS_PER_CPU = 2  # one that a process works on, and the next one
 _STORE_BYTES = 2**28  # shared memory of a local cluster, for the work and for items and results in transit
@@ -72,7 +69,7 @@ def _check_listening(address: str) -> None:
         raise NotFound(message, hint="ray start --head prints the address of the cluster it starts") from error
 
 
-def _parallel_map(ray: Any, work: Callable[[I], R], items: Iterable[I], *, jobs: int | None) -> Iterator[R]:
+def _parallel_map(ray: Any, work: Callable[[Any], Any], items: Iterable[Any], *, jobs: int | None) -> Iterator[Any]:
     call = ray.remote(num_cpus=1, max_retries=3, scheduling_strategy="SPREAD")(_call)
     shipped = ray.put(work)
     remaining, running = iter(items), list[Any]()

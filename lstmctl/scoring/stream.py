@@ -54,7 +54,7 @@ class PredictionRequest:
         if self.threshold is not None and not 0 <= self.threshold <= 1:
             raise UsageError(f"--threshold must be between 0 and 1, not {self.threshold:g}")
 
-    def read(self, source: Path | StdinLines, *, format: str, **options: Any) -> Iterator[Example]:  # noqa: A002
+    def read(self, source: Path | StdinLines, *, format: str, **options: Any) -> Iterator[Example]:
         """The rows of one source. `options` are the other ones of `read_rows`, which says what this raises."""
         columns = ColumnNames(self.text_column, label=None, keep=self.keep_columns)
         options |= {"encoding_errors": self.encoding_errors, "max_line_bytes": self.max_line_bytes}
@@ -107,10 +107,7 @@ def predict_rows(
     """Put all rows through a pool and write the results in order, in batches.
 
     All results are written and flushed before it waits for standard input, and before it raises the error of a later
-    row.
-
-    Raises:
-        LstmctlError: what reading the rows, the pool or `write` raises.
+    row. Raises what reading the rows, the pool or `write` raises.
     """
 
     def settle() -> None:
