@@ -1,4 +1,4 @@
-"""Labelled texts, ready for use: read, renamed, checked, divided into parts, and hashed so that changes are noticed."""
+"""Labelled texts: read, checked, with labels renamed, divided into parts, and hashed so that changes are noticed."""
 
 import hashlib
 from collections import Counter, defaultdict
@@ -96,7 +96,7 @@ class _Rows:
             raise UsageError(f"--rename-label: {error}", hint="--rename-label FROM=TO") from error
 
     def add(self, part: str, row: Example) -> None:
-        # Each field follows its length, so that no two different rows give the same bytes.
+        # Each field follows its length, so that no two different rows have the same bytes.
         fields = [value.encode() for value in (part, row.label, row.text, row.group)]
         self.hash.update(b"".join(len(field).to_bytes(8, "big") + field for field in fields))
         self._original_labels.add(row.label)
@@ -113,7 +113,7 @@ class _Rows:
 
 
 def _rows_of_part(source: Source, part: str) -> Iterator[Example]:
-    """The rows of a source that is given as one part: all of them, or its own part of that name."""
+    """The rows of a source that the user names as one part: all of them, or the source's own part of that name."""
     empty, others = True, set()
     for own_part, row in source.rows:
         if own_part in (WHOLE, part):
@@ -123,7 +123,7 @@ def _rows_of_part(source: Source, part: str) -> Iterator[Example]:
             others.add(own_part)
     if empty:
         message = f"{source.name} has no {part} part, only {' and '.join(sorted(others))}"
-        raise BadData(message, hint="give the path of one part")
+        raise BadData(message, hint="name the path of one part")
 
 
 def _sorted_labels(
@@ -140,7 +140,7 @@ def _sorted_labels(
         message = f"{name} has only one label{label}; two or more are needed"
     main = open_source(source, columns._replace(keep=True), home=home)  # for the names of the other columns
     if not main.has_columns:
-        hint = "each label needs a folder of its own, or rows with that label"
+        hint = "each label needs its own folder, or rows with that label"
     elif others := [name for name in next(main.rows)[1].columns or () if name not in columns.used]:
         hint = f"--label-column names another column: {', '.join(others[:10])}"
     else:
@@ -153,7 +153,7 @@ def _divide(parts: Mapping[str, list[Example]], config: DataConfig, labels: tupl
     rows = [*parts.get(WHOLE, ()), *parts.get("train", ())]
     if not rows:
         message = f"{name} has a test part, but no training texts"
-        raise BadData(message, hint="--test-data is for a test part; give training texts with --data")
+        raise BadData(message, hint="--test-data is for a test part; name training texts with --data")
     validation, test = parts.get("validation", []), parts.get("test", [])
     proportions = Proportions(0 if test else config.test_split, 0 if validation else config.val_split)
     named = NAMES.get(config.source)

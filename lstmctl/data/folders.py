@@ -1,6 +1,6 @@
 """A folder with a folder for each label, one text a file: `pos/1.txt`. It may have parts: `train/pos/1.txt`, `test/…`.
 
-Ignored, with a note: folders of unlabelled texts (`unsup`), hidden files, files beside the class folders, folders
+Ignored, with a note: folders of unlabelled texts (`unsup`), hidden files, files next to the class folders, folders
 inside them, and links to folders that contain the link.
 """
 

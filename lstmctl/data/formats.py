@@ -22,7 +22,7 @@ class Format(NamedTuple):
     suffixes: tuple[str, ...]
     parser: Callable[..., Iterator[Example]]  # of `Lines` and `ColumnNames`; if `binary`, see `read_parquet`
     has_labels: bool = True
-    has_columns: bool = True  # columns with names, of which some are text, label and group
+    has_columns: bool = True  # named columns, among them text, label and group
     separator: str | None = None  # of the columns in a table with a header line
     chunk_end: Literal["line", "record", "row group"] = "line"  # where a chunk of a file may end
 
@@ -69,7 +69,7 @@ def find_format(path: Path, *, labelled: bool) -> str:
 
 def read_rows(
     source: Path | ByteLines,
-    columns: ColumnNames = ColumnNames(),  # noqa: B008  # immutable
+    columns: ColumnNames = ColumnNames(),
     *,
     name: str | None = None,
     format: str | None = None,
@@ -80,10 +80,10 @@ def read_rows(
 ) -> Iterator[Example]:
     """The rows of a file, or of a stream of bytes, in one pass and constant memory.
 
-    A row is yielded as soon as its last line is read. Without `format`, the name of the file says it; a stream has
-    lines. A line, and a row of several lines, has at most `max_line_bytes`. `encoding_errors="replace"` reads bytes
-    that are not UTF-8 as U+FFFD instead of raising. `name` is what errors call the source. `skip_bad_row` is called
-    with the error of each row that cannot be used, and reading continues after it; without it, the error is raised.
+    A row is yielded as soon as its last line is read. The default of `format` is that of the file's name; of a stream,
+    lines of text. A line, and a row of several lines, has at most `max_line_bytes`. `encoding_errors="replace"` reads
+    bytes that are not UTF-8 as U+FFFD instead of raising. `name` is what errors call the source. `skip_bad_row` is
+    called with the error of each row that cannot be used, and reading continues; without it, the error is raised.
 
     Raises:
         NotFound: there is no such file. UsageError: its format is unknown, or has no labels.

@@ -36,8 +36,8 @@ _NOT_TEXT = (
 class Lines:
     """The lines of one stream, each decoded and with its end, in one pass.
 
-    A line is yielded as soon as it is complete: nothing is read ahead. After the error of a row, iterating again
-    continues with the next line.
+    A line is yielded as soon as it is complete: nothing is read ahead. After a BadRow, iterating again continues with
+    the next line.
     """
 
     stream: ByteLines

@@ -1,6 +1,6 @@
 """Opening data: the bytes of a file, decompressed if it is packed, and the lines of standard input.
 
-A file that cannot be opened gives an error that names the file and says what to do instead.
+The error for a file that cannot be opened names the file and says what to do instead.
 """
 
 import errno
@@ -64,10 +64,10 @@ def open_lines(source: Path | ByteLines, chunk: Chunk = WHOLE_FILE) -> Iterator[
     """The bytes of a source, and the most bytes it may have (None: any number).
 
     A file is decompressed if its name ends in .gz or .xz. `chunk` is a part of a file that is not packed. A stream is
-    returned as it is.
+    returned unchanged.
 
     Raises:
-        NotFound: there is no such file; the hint has similar names in its folder.
+        NotFound: the file does not exist; the hint has similar names in its folder.
         UsageError: it is a folder. PermissionDenied, StorageError: from the operating system.
     """
     if not isinstance(source, Path):
@@ -89,7 +89,7 @@ def open_lines(source: Path | ByteLines, chunk: Chunk = WHOLE_FILE) -> Iterator[
 
 
 def open_bytes(path: Path) -> BufferedReader:
-    """The file as it is. Raises as `open_lines`."""
+    """The file, not decompressed. Raises as `open_lines`."""
     try:
         return path.open("rb")
     except OSError as error:
@@ -97,7 +97,7 @@ def open_bytes(path: Path) -> BufferedReader:
 
 
 def check_file(path: Path) -> None:
-    """Raise as `open_lines` if there is no such file, without opening it."""
+    """Raise as `open_lines` if the file does not exist or is a folder, without opening it."""
     try:
         if stat.S_ISDIR(path.stat().st_mode):
             raise IsADirectoryError(errno.EISDIR, "")
@@ -144,7 +144,7 @@ def _similar_names(path: Path) -> str:
 
 
 class StdinLines:
-    """Lines of a pipe, a file or a terminal. Reads what has arrived and waits only for the line that is asked for.
+    """Lines of a pipe, a file or a terminal. Reads what has arrived, and waits only for the next line.
 
     `before_waiting` is called each time before it waits for more input.
     """

@@ -277,7 +277,7 @@ def _dict_of_unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _check_surrogates(value: Any, lines: Lines) -> Any:
-    """A JSON value without half characters, such as \\ud83d alone: an error, or if not `strict` replaced by U+FFFD."""
+    """A JSON value without half characters, as \\ud83d alone: an error, or if not `strict` replaced by U+FFFD."""
     if isinstance(value, dict):
         return {_check_surrogates(name, lines): _check_surrogates(item, lines) for name, item in value.items()}
     if isinstance(value, list):

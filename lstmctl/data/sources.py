@@ -58,7 +58,7 @@ def open_source(source: str, columns: ColumnNames, *, home: Path) -> Source:
     """The rows of a `DataConfig.source`.
 
     Raises:
-        NotFound: there is no such data. UsageError: a file of unknown format. Reading the rows raises as `read_rows`.
+        NotFound: the data does not exist. UsageError: a file of unknown format. Reading the rows raises as `read_rows`.
     """
     if source in NAMES:
         return Source(source, read_named(source, home=home))
@@ -97,7 +97,7 @@ def find_inputs(name: str, *, format: str | None, labelled: bool = False) -> Inp
     In a folder, files of unknown format are ignored, unless `format` is given.
 
     Raises:
-        NotFound: there is no such file. UsageError: a file of unknown format. PermissionDenied, StorageError.
+        NotFound: the file does not exist. UsageError: a file of unknown format. PermissionDenied, StorageError.
     """
     if name == "-":
         raise UsageError("standard input cannot be split into chunks", hint="write it to a file and name that")

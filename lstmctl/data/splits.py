@@ -1,7 +1,7 @@
 """How rows are divided into training, validation and test parts: always the same way for one random seed.
 
 `split_units` is for all data: duplicate texts stay together, or all rows of one group, and every label has its
-proportion of every part. `split_blocks` is for rows whose neighbours are related though no column says so, such as
+proportion of every part. `split_blocks` is for rows whose neighbours are related though no column says so, as with
 reviews of one film side by side. The part of a row never depends on rows of other labels.
 """
 
@@ -42,7 +42,7 @@ class Proportions(NamedTuple):
 
 
 def split_units(rows: Sequence[Example], proportions: Proportions, *, seed: int) -> Parts:
-    """Split so that rows of one group, or else duplicates of one text, stay together, in whatever order they come.
+    """Split so that rows of one group, or else duplicates of one text, stay together, in any order of the rows.
 
     Within each label, units are taken in a random order until the proportion is reached, as closely as whole units
     allow and at least one for each part. A unit has the label of most of its rows.

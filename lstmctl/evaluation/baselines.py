@@ -40,8 +40,8 @@ def majority(truth: Integers, *, labels: int) -> int:
 class NaiveBayes:
     """log P(label | text) = the label's prior + the sum of the likelihoods of the text's words + a constant.
 
-    A text is an array of word ids. Padding and unknown words are ignored, so a text of nothing else gets the label with
-    the highest prior. Takes 8 bytes for each pair of label and word.
+    A text is an array of word ids. Padding and unknown words are ignored, so a text without known words gets the label
+    with the highest prior. Takes 8 bytes for each pair of label and word.
     """
 
     prior: NDArray[np.float64]  # (labels,) log P(label); -inf for a label without training texts

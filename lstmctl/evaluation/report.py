@@ -64,7 +64,7 @@ def measure(
 
     Proportions have Wilson's interval, other metrics that of a stratified bootstrap, or the reason why there is none.
     `auc` is that of the second of two labels, the positive one; it is left out where only one label occurs. If the
-    model was calibrated with a `temperature`, log loss and calibration error are also given as they were before.
+    model was calibrated with a `temperature`, log loss and calibration error before that are included too.
     """
     predicted, n = predicted_indices(probabilities, threshold=threshold), len(truth)
     confusion = metrics.confusion(truth, predicted, labels=len(labels))
@@ -134,7 +134,7 @@ def _with_bootstrap(
 
 
 class WeightedMetrics:
-    """The metrics of texts that each count as often as their weight says, such as those of a bootstrap sample.
+    """The metrics of weighted texts, for example of a bootstrap sample: a text counts as often as its weight.
 
     Called with weights (texts,), it returns values by name: balanced accuracy, macro F1, log loss, ECE, the AUC of two
     labels that both occur, and the F1 of each label. With weights of 1 they are those of `metrics`.

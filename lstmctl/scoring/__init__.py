@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 def open_pool(
     engine: Literal["local", "ray"] = "local", *, address: str | None = None, jobs: int | None = None
 ) -> "ParallelMapContext":
-    """A context that gives the function that work is done by: on processes of this machine, or on a cluster.
+    """A context with the function that distributes work over processes of this machine, or over a cluster.
 
     `jobs` None is one process per core. `address` is that of the Ray cluster; None: see `ray_cluster.connect`, which
     also says what entering the context may raise. Raises UsageError if the options do not go together.

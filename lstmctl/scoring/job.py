@@ -8,8 +8,8 @@ a chunk twice writes the same bytes.
     scored/reviews.csv-3fa91c0212ab34cd-000000.jsonl            predictions for the first chunk of reviews.csv
     scored/bad-rows/reviews.csv-3fa91c0212ab34cd-000000.jsonl   the rows of that chunk that were skipped, if any
 
-Predictions made with another model or other options, or for input that has changed, are refused in the same folder; so
-are two runs at a time. Only files that scoring wrote are ever removed.
+A folder has predictions of one model, with one set of options, for unchanged input, and only one run at a time may
+write to it. Only files that scoring wrote are ever removed.
 """
 
 import hashlib
@@ -61,7 +61,7 @@ class Task(NamedTuple):
 
 
 class ChunkResult(NamedTuple):
-    """What became of a task. With an error nothing was written."""
+    """The outcome of a task. With an error nothing was written."""
 
     rows: int = 0  # predicted
     bad_rows: int = 0  # skipped
@@ -165,18 +165,18 @@ def score_to_folder(
     force: bool = False,
     report: Callable[[Progress], None] = lambda progress: None,
 ) -> Progress:
-    """Predict the rows of all files (path → format) that have no predictions in the folder yet; what was done.
+    """Predict the rows of all files (path → format) that have no predictions in the folder yet.
 
     `pool` is of `open_pool`, and is entered only if there is anything to do. `force` removes the predictions that the
     folder has. `report` is called after every chunk.
 
     Raises:
-        CannotCreate: the folder has other files in it, or predictions that were made otherwise, or for files that are
+        CannotCreate: the folder has other files in it, or predictions made with other options, or for files that are
         not named now or have changed. Busy: another run writes to it. BadData: naming file and row. Interrupted: by a
         signal; the files written so far are kept. PermissionDenied, StorageError.
     """
     if scoring.kind == "parquet":
-        parquets.import_pyarrow()  # a missing package is better found here than on a worker
+        parquets.import_pyarrow()  # report a missing package here, not on a worker
     progress = Progress()
     try:
         keys = {path: _file_key(path) for path in files}

@@ -3,7 +3,7 @@
 `WorkerPool` takes texts one by one, `parallel_map` items that are a lot of work each, `map_texts` a list of texts.
 
 Processes rather than threads, because tokenizing holds Python's global lock. They are forked where that is safe, so
-they share this process's weights, and start only once a whole batch is there: a few texts are predicted sooner without
+they share this process's weights, and start only with the first full batch: a few texts are predicted sooner without
 them. Results do not depend on the number of processes, nor on how texts fall into batches.
 """
 
@@ -27,7 +27,7 @@ BATCH_CHARACTERS = 2**22  # or fewer texts, where they are long
 _BATCHES_PER_WORKER = 2  # one that it works on, and the next one
 _AHEAD = 4  # unfinished batches per worker before `put` waits
 
-T = TypeVar("T")  # what identifies a text, such as its row
+T = TypeVar("T")  # identifies a text: its row, for example
 R = TypeVar("R")  # the result for a text
 I = TypeVar("I", bound=Sized)  # noqa: E741  # an item of `parallel_map`
 ParallelMap = Callable[[Callable[[Any], Any], Iterable[Any]], Iterator[Any]]  # (work, items) → results, in any order
@@ -83,7 +83,7 @@ class WorkerPool(Generic[T, R]):
         return self._take_ordered()
 
     def drain(self) -> Iterator[tuple[T, R]]:
-        """The results of all texts added so far, each as soon as it is next in order. More texts may follow."""
+        """The results of all texts added so far, each as soon as it is next in order. More texts may be added later."""
         if self._texts:
             self._close_batch()
         while self._pending:

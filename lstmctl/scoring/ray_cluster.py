@@ -1,10 +1,10 @@
 """`parallel_map` on a Ray cluster of several machines, or of this one. The only module that imports Ray (extra `ray`).
 
 Each process of the cluster is sent the work (for predictions: the model) once, and then items one after another. If a
-process or a machine is lost, Ray gives its item to another, at most three times, so doing work twice must do no harm.
+process or a machine is lost, Ray retries its item on another, at most three times, so doing work twice must do no harm.
 
 Ray's tasks are used rather than Ray Data: items are chunks of files that the package's own reader reads, so rows are
-numbered and rejected as everywhere else, and a process needs neither pandas nor a whole block in memory.
+numbered and rejected as on one machine, and a process needs neither pandas nor a whole block in memory.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""What `predict` is asked for, predictions of rows as they arrive, and the JSON object of a prediction."""
+"""The options of `predict`, predictions of rows as they arrive, and the JSON object of a prediction."""
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -21,7 +21,7 @@ R = TypeVar("R")  # the result for a text: a prediction, or an explanation
 
 @dataclass(frozen=True, kw_only=True)
 class PredictionRequest:
-    """Which texts to read, how, and what to predict for each. Defaults are those of the command."""
+    """Which texts to read, how, and what to predict for each. The defaults are those of the command."""
 
     texts: Sequence[str] = ()  # or ["-"]: standard input
     source: str | None = None  # of -i
@@ -55,7 +55,7 @@ class PredictionRequest:
             raise UsageError(f"--threshold must be between 0 and 1, not {self.threshold:g}")
 
     def read(self, source: Path | StdinLines, *, format: str, **options: Any) -> Iterator[Example]:
-        """The rows of one source. `options` are the other ones of `read_rows`, which says what this raises."""
+        """The rows of one source. `options` are those of `read_rows`. Raises as `read_rows`."""
         columns = ColumnNames(self.text_column, label=None, keep=self.keep_columns)
         options |= {"encoding_errors": self.encoding_errors, "max_line_bytes": self.max_line_bytes}
         return read_rows(source, columns, format=format, **options)

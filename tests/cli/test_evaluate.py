@@ -1,6 +1,7 @@
 """evaluate: on the test part of a model's own data, or on other data; never a number from the wrong rows."""
 
 import json
+import sys
 from dataclasses import replace
 
 import pytest
@@ -314,3 +315,15 @@ def test_roc_needs_both_labels(cli, tmp_path):
     result = cli("plot", "--kind", "roc", "--data", tmp_path / "one.csv")
     assert result.code == 65 and "texts of both labels" in result.err
     assert cli("plot", "--data", tmp_path / "one.csv").code == 2
+
+
+def test_bad_file_before_cluster(cli, tmp_path, monkeypatch):
+    """A file that cannot be used is reported before a Ray cluster is started."""
+    register_toy(tmp_path / "home")
+    monkeypatch.setitem(sys.modules, "ray", None)
+    (tmp_path / "one.csv").write_text("text,label\ngood,pos\nbad,none\n")
+    assert cli("evaluate", "--engine", "ray", "--data", tmp_path / "one.csv").code == 65
+    assert cli("evaluate", "--engine", "ray", "--data", tmp_path / "two.csv").code == 66
+    (tmp_path / "one.csv").write_text("text,label\ngood,pos\nbad,neg\n")
+    result = cli("evaluate", "--engine", "ray", "--data", tmp_path / "one.csv")
+    assert result.code == 69 and "ray is not installed" in result.err

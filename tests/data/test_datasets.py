@@ -205,7 +205,7 @@ def test_number_of_labels() -> None:
     Path("films", "pos", "1.txt").write_text("x", encoding="utf-8")
     with pytest.raises(BadData, match="only one label") as caught:
         load(DataConfig(source=str(Path("films").absolute())), home=HOME)
-    assert "folder of its own" in (caught.value.hint or "")
+    assert "its own folder" in (caught.value.hint or "")
 
 
 @pytest.mark.parametrize(
