@@ -69,7 +69,7 @@ def find_format(path: Path, *, labelled: bool) -> str:
 
 def read_rows(
     source: Path | ByteLines,
-    columns: ColumnNames = ColumnNames(),
+    columns: ColumnNames = ColumnNames(),  # noqa: B008  # immutable
     *,
     name: str | None = None,
     format: str | None = None,

@@ -157,3 +157,10 @@ def test_bad_parquet_rows_are_skipped(tmp_path):
     rows = list(read_rows(path, UNLABELLED, skip_bad_row=skipped.append))
     assert [row.text for row in rows] == ["a", "b"]
     assert [error.number for error in skipped] == [2]
+
+
+def test_long_fields_are_split(tmp_path):
+    """A field may be longer than the default limit of the csv module."""
+    csv.field_size_limit(131_072)
+    (tmp_path / "a.csv").write_text("text\n" + f"{'x' * 200_000}\n" * 3)
+    assert len(list(split_file(tmp_path / "a.csv", format="csv", text_column="text", size=1_000))) == 3
