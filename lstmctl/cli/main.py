@@ -39,11 +39,10 @@ app = typer.Typer(
     epilog=EXAMPLES,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
 )
-for module in (train, evaluate, predict, plot, summary):
-    app.command(module.NAME, cls=Command, epilog=module.EXAMPLES)(module.command)
+for module in (train, evaluate, predict, plot, summary, completion):
+    app.command(module.__name__.rpartition(".")[2], cls=Command, epilog=module.EXAMPLES)(module.command)
 app.add_typer(models.app, name="models", cls=Group)
 app.add_typer(data.app, name="data", cls=Group)
-app.command(completion.NAME, cls=Command, epilog=completion.EXAMPLES)(completion.command)
 
 
 def _show_version(flag: bool) -> None:
