@@ -41,8 +41,8 @@ def ignore_signals() -> None:
 
 @contextmanager
 def signals_deferred() -> Iterator[None]:
-    """A block that signals do not interrupt. A signal received in it is raised at the end of the outermost such block,
-    unless that ends with an error.
+    """A block that signals do not interrupt. A signal received in it is raised at its end, or at the end of the outermost
+    block if they are nested, unless that ends with an error.
     """
     _State.depth += 1
     try:

@@ -128,10 +128,9 @@ class Console:
 
     @classmethod
     def open(cls, *, to_file: bool = True) -> Self:
-        """The console of a command that starts. Its answer goes to the FILE of -o, or to stdout unless `to_file`.
+        """The console of a command that starts. `to_file` is False for a command whose -o names a folder.
 
-        Raises:
-            CannotCreate: the file exists, and --force was not given.
+        Raises CannotCreate if the file of -o exists and --force was not given.
         """
         output = settings.output if to_file else None
         if output is not None and not settings.force and os.path.lexists(output):
@@ -170,9 +169,9 @@ class Console:
         """Write one line of the answer unchanged, in UTF-8 in any locale."""
         self.write_bytes((line + "\n").encode("utf-8", "backslashreplace"))
 
-    def show(self, *spans: Span, cut: bool = True) -> None:
-        """Write one line for people, cut to the width of the terminal unless `cut` is False."""
-        self._show(self.out.render(spans, cut=cut) + "\n")
+    def show(self, *spans: Span) -> None:
+        """Write one line for people, cut to the width of the terminal."""
+        self._show(self.out.render(spans, cut=True) + "\n")
 
     def show_facts(self, label: str, text: str) -> None:
         """Write facts separated by " · " after a label of up to nine letters, on several lines if necessary."""
@@ -191,8 +190,8 @@ class Console:
             self.show(*line)
 
     def as_shown(self, text: str, width: int | None = None) -> str:
-        """User text as `show` writes it: control characters and those that the stream lacks are escaped. It is cut to
-        `width` columns; None: not cut."""
+        """User text as `show` writes it: control characters and those that the stream lacks are escaped, and if
+        `width` is given, the text is cut to that many columns."""
         text = visible(text).encode(self.out.encoding, "backslashreplace").decode(self.out.encoding)
         return text if width is None else shortened(text, width, ellipsis=self.out.ellipsis)
 
@@ -269,10 +268,10 @@ class Console:
         with console.status(label, spinner=spinner) if console is not None else nullcontext():
             yield
 
-    def start_bar(self, label: str, text: str, *, total: int, room: int) -> Any:
+    def start_bar(self, label: str, text: str, *, total: int, room: int, numbers: str = "") -> Any:
         """Start a progress bar between a label and a text, which need `room` columns; None where `progress` is None.
 
-        `text` is a format of rich; {task.fields[numbers]} in it is what `update` of the bar is given as `numbers`.
+        In `text`, a format string of rich, {task.fields[numbers]} is the argument `numbers` of the bar's `update`.
         """
         if (console := self.progress()) is None:
             return None
@@ -282,7 +281,7 @@ class Console:
         bar = Progress(
             *columns, TextColumn(text), console=console, transient=True, redirect_stdout=False, redirect_stderr=False
         )
-        bar.add_task("", total=total, numbers="")
+        bar.add_task("", total=total, numbers=numbers)
         bar.start()
         return bar
 

@@ -54,14 +54,10 @@ _LABELS_SHOWN = 20
 def list_command() -> None:
     """List the named data sets."""
 
-    def objects() -> Iterator[dict[str, Any]]:
-        for name, entry in NAMES.items():
-            values = {"rows": entry.rows, "labels": list(entry.labels), "description": entry.description}
-            yield {"schema": "lstmctl.data/1", "name": name, **values}
-
-    def rows() -> Iterator[tuple[object, ...]]:
-        yield "name", "rows", "labels", "description"
-        yield from ((name, entry.rows, ",".join(entry.labels), entry.description) for name, entry in NAMES.items())
+    columns = ("name", "rows", "labels", "description")
+    values = [(name, entry.rows, entry.labels, entry.description) for name, entry in NAMES.items()]
+    objects = [{"schema": "lstmctl.data/1", **dict(zip(columns, row, strict=True))} for row in values]
+    rows = [columns, *((name, count, ",".join(labels), text) for name, count, labels, text in values)]
 
     def screen(console: Console) -> None:
         for name, entry in NAMES.items():
@@ -71,7 +67,7 @@ def list_command() -> None:
         console.note()
         console.note(("Your own texts: lstmctl train --data FILE, or a folder", "dim"))
 
-    Console.open().answer(Answer(objects=objects(), rows=rows(), screen=screen))
+    Console.open().answer(Answer(objects=objects, rows=rows, screen=screen))
 
 
 @app.command("check", cls=Command, epilog=CHECK_EXAMPLES)

@@ -215,7 +215,7 @@ def _reliability(folder: "ModelFolder", predicted: "LabelledPredictions") -> Lin
     from lstmctl.model.classifier import predicted_indices
 
     bins = reliability(predicted.probabilities, predicted.truth, predicted_indices(predicted.probabilities))
-    points = [{"x": each.confidence, "y": each.accuracy, **each.interval._asdict(), "n": each.n} for each in bins]
+    points = [{"x": bin.confidence, "y": bin.accuracy, **bin.interval._asdict(), "n": bin.n} for bin in bins]
     return Line(folder.reference, points)
 
 

@@ -203,7 +203,7 @@ def answer_gates(console: Console, folder: "ModelFolder", texts: Sequence[str]) 
 def _measure_half_lives(
     console: Console, folder: "ModelFolder", classifier: "Classifier", texts: Sequence[str]
 ) -> tuple[dict[str, list[float]], str]:
-    """By LSTM the half-life of each unit in words, and the texts that were read; nothing but a warning on failure."""
+    """For each LSTM the half-lives of its units in words, and what was read; empty, with a warning, if that fails."""
     from lstmctl.evaluation.job import select_texts
     from lstmctl.model.explanation import half_lives
 
@@ -224,7 +224,7 @@ def _measure_half_lives(
 
 
 def _quantile(values: Sequence[float], proportion: float) -> float:
-    """The value that this proportion of the values is below."""
+    """The value below which this proportion of the values lies."""
     return sorted(values)[min(len(values) - 1, int(proportion * len(values)))]
 
 
@@ -284,7 +284,6 @@ def answer_neighbours(folder: "ModelFolder", text: str) -> Answer:
         (vocabulary.words[number - FIRST_WORD], cosine, vocabulary.counts[number - FIRST_WORD])
         for number, cosine in nearest_words(folder.weights()["embedding"], vocabulary.ids[word], NEIGHBOURS)
     ]
-
     about = {"schema": "lstmctl.neighbours/1", "model": folder.reference, "word": word}
     objects = [{**about, "neighbours": [dict(zip(columns, neighbour, strict=True)) for neighbour in neighbours]}]
     numbers = ((other, f"{cosine:.6f}", count) for other, cosine, count in neighbours)

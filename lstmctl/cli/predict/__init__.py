@@ -10,7 +10,7 @@ import typer
 from lstmctl.cli.console import Console
 from lstmctl.cli.options import Engine, Jobs, Model, RayAddress, TextColumn, open_model, open_registry, option, settings
 from lstmctl.cli.predict.folder import predict_to_folder
-from lstmctl.cli.predict.writers import ExplanationWriter, PredictionWriter, note_default_model
+from lstmctl.cli.predict.writers import ExplanationWriter, PredictionWriter
 from lstmctl.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -129,7 +129,8 @@ def command(
         writer = ExplanationWriter(console, folder, all_units=all_units)
     else:
         writer = PredictionWriter(console, folder, request, labels_only=labels_only)
-    note_default_model(console, folder, named=model is not None)
+    if model is None and console.err.on_terminal:
+        console.note((f"model {folder.reference}", "dim"))
     _hint_at_names(console, texts or [])
     predict_pool = _make_pool(folder, workers=workers, threshold=threshold, explain=explain)
     predict_rows(inputs, predict_pool, writer.write_all, flush=console.flush)

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from lstmctl.cli.console import Answer, Console
 from lstmctl.cli.options import open_model, settings
-from lstmctl.cli.predict.writers import note_default_model
 from lstmctl.errors import UsageError
 
 if TYPE_CHECKING:
@@ -35,7 +34,8 @@ def predict_to_folder(
     folder = open_model(model)
     request.check_labels(folder.card.config.labels)
     console = Console.open(to_file=False)  # -o is a folder
-    note_default_model(console, folder, named=model is not None)
+    if model is None and console.err.on_terminal:
+        console.note((f"model {folder.reference}", "dim"))
     from lstmctl.data.opening import display
     from lstmctl.data.sources import find_inputs
     from lstmctl.scoring.job import BAD_ROWS, Scoring, score_to_folder
@@ -81,7 +81,7 @@ class ProgressDisplay:
 
     def __enter__(self) -> Self:
         text = "{task.percentage:3.0f} % {task.fields[numbers]}"
-        self._bar = self._console.start_bar("", text, total=max(1, self._total), room=44)
+        self._bar = self._console.start_bar("", text, total=max(1, self._total), room=44, numbers="starting")
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -89,7 +89,7 @@ class ProgressDisplay:
             self._bar.stop()
 
     def update(self, progress: "Progress") -> None:
-        """Show it."""
+        """Show the progress."""
         done, rate = progress.bytes + progress.bytes_before, self._rate(progress)
         left = self._seconds() / max(1, progress.bytes) * max(0, self._total - done)
         if self._bar is not None:

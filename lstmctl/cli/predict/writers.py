@@ -98,13 +98,7 @@ def prediction_line(
     notes = f"   {len(unknown)} of {known + len(unknown)} words unknown" if unknown else ""
     notes += f"   {cut} words cut" if cut else ""
     room = console.out.width - cell_len(shown + numbers + notes) - 2
-    return [
-        (shown, "bold"),
-        numbers,
-        "  ",
-        console.as_shown(text, max(12, room)),
-        (notes, "dim"),
-    ]
+    return [(shown, "bold"), numbers, "  ", console.as_shown(text, max(12, room)), (notes, "dim")]
 
 
 class ExplanationWriter:
@@ -219,7 +213,7 @@ class WordTable:
         self.strongest = set(strongest_words(explanation.effect))
 
     def show(self) -> None:
-        """Header and words."""
+        """Write the header and a line per word."""
         explanation, console = self.explanation, self.console
         columns = [explanation.mean(name) for name in ("cell_change", *GATES)] if self.with_gates else []
         headers: list[Span] = [(name, "dim") for name in _HEADERS[: len(columns)]]
@@ -293,9 +287,3 @@ def _shown(explanation: "Explanation") -> "Iterator[int | str]":
 def _single(value: float) -> float:
     """Rounded to the precision of a 32-bit number."""
     return float(f"{value:.7g}")
-
-
-def note_default_model(console: Console, folder: "ModelFolder", *, named: bool) -> None:
-    """Show the name of the default model."""
-    if not named and console.err.on_terminal:
-        console.note((f"model {folder.reference}", "dim"))

@@ -35,10 +35,12 @@ def with_settings(command: Callable[..., None]) -> Callable[..., None]:
     the recipe, or on the run to resume."""
     signature = inspect.signature(command)
     own = [parameter for parameter in signature.parameters.values() if parameter.kind is not parameter.VAR_KEYWORD]
-    configs = (DataConfig, TrainConfig)
-    added = [_parameter(config, name) for config in configs for name, each in config.settings().items() if each.option]
+    fields = [(config, *item) for config in (DataConfig, TrainConfig) for item in config.settings().items()]
+    added = [_parameter(config, name) for config, name, setting in fields if setting.option]
     panels = (DATA, MODEL, TRAINING, RUN)
-    by_panel = sorted([*own, *added], key=lambda each: panels.index(each.annotation.__metadata__[0].rich_help_panel))
+    by_panel = sorted(
+        [*own, *added], key=lambda option: panels.index(option.annotation.__metadata__[0].rich_help_panel)
+    )
     command.__signature__ = signature.replace(parameters=by_panel)  # type: ignore[attr-defined]
     return command
 
@@ -106,7 +108,7 @@ def command(
     options |= {"recipe": recipe, "name": name, "positive": positive}
     options["rename_label"] = parse_renames(options["rename_label"]) or None
     options["time_limit"] = _parse_duration(options["time_limit"])
-    given = {option: value for option, value in options.items() if value is not None}
+    given = {name: value for name, value in options.items() if value is not None}
     console, registry = Console.open(), open_registry()
     if resume:
         request = resume_request(registry.home, run, **given)
@@ -119,8 +121,8 @@ def command(
     screen = TrainingScreen(console)
     trained = run_training(request, registry, watcher=screen, preload=True)
     screen.result(trained)
-    described = (open_model(reference).describe() for reference in [trained.reference])
-    console.answer(Answer(objects=described, rows=[[trained.reference]]))
+    references = [trained.reference]
+    console.answer(Answer(objects=(open_model(reference).describe() for reference in references), rows=[references]))
 
 
 def _parse_duration(text: str | None) -> float | None:
