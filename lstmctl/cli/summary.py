@@ -216,7 +216,7 @@ def _measure_half_lives(
                 name = f"{len(texts)} texts of {description}"
             encoded = [classifier.encode(text) for text in texts]
             if not (words := sum(len(text.words) for text in encoded)):
-                raise BadData("the texts have no words")
+                raise BadData("the texts have no words", hint='--text "not a good film"')
             return half_lives(classifier, encoded), f"{name}, {words:,} words"
     except LstmctlError as error:
         console.warn(f"no half-life of the cell state: {error.message}", hint="--text TEXT measures it on a text")
