@@ -3,9 +3,24 @@
 A child process reads the file (`keras_file`); its result is trusted no more than the file. Then the rows of the
 embedding are put in our order: padding, unknown, the words by id, and the start word, if there is one. Rows without a
 word are left out. A text gets the probabilities that Keras gives for the ids that the script would have made from it.
+
+The word of each id comes from the vocabulary file that the script saved:
+
+    JSON object    word → number, as `keras.datasets.imdb.get_word_index` gives it
+    JSON list      words, as `TextVectorization.get_vocabulary` gives them; the first one's number is 0
+    lines          the same, a word on each line
+    vocab.txt      of a model folder: word, tab, count
+
+If special words are among them ("", [UNK], <PAD>, <START> and similar), numbers are ids. Otherwise they are ranks by
+frequency, starting at 1, and ids are those of `keras.datasets.imdb.load_data`: the number plus 3, after 0 for padding,
+1 for the start of a text and 2 for unknown words.
+
+Source: https://keras.io/api/datasets/imdb/, https://keras.io/api/layers/preprocessing_layers/text/text_vectorization/
 """
 
+import json
 import os
+import re
 import shutil
 import stat
 import subprocess
@@ -18,26 +33,111 @@ from dataclasses import replace
 from hashlib import file_digest
 from importlib.util import find_spec
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, BinaryIO, NamedTuple
+from typing import IO, BinaryIO, NamedTuple
 
-from lstmctl.config import PADDING, ModelConfig
+from lstmctl.config import FIRST_WORD, PADDING, UNKNOWN, ModelConfig
+from lstmctl.data.opening import open_bytes
 from lstmctl.errors import BadData, MissingExtra, NotFound, Rejected, UsageError
 from lstmctl.interchange.keras_network import MAX_FILE, MAX_RESULT_LINE
-from lstmctl.interchange.keras_words import KerasWords, is_storable
-from lstmctl.model.text import Vocabulary
+from lstmctl.model.lstm import Floats
+from lstmctl.model.text import MAX_WORD_LENGTH, Vocabulary
 from lstmctl.registry import strictjson, tensors
 from lstmctl.storage.filesystem import os_errors
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    Weights = Mapping[str, NDArray[np.float32]]
 
 START_WORD = "<start>"  # no tokenizer produces this from a text
 _PROGRAM = "lstmctl.interchange.keras_file"
 _SECONDS = 120  # for a child that hangs; its limit is 60 of CPU time
 _OTHER_VOCABULARY = "--vocab FILE takes the vocabulary that the model was trained with"
+_MAX_VOCABULARY = 2**28  # bytes
+_FORMATS = "a vocabulary is a JSON object of word: number, a list of words, or a text file with a word on each line"
+INDEX_FROM, START, OUT_OF_VOCABULARY = 3, 1, 2  # of keras.datasets.imdb
+_JSON = re.compile(r'\s*(?:\{\s*["}]|\[\s*["\[\]{0-9])')  # but not a line such as [UNK]
+_SPECIAL = {
+    "": "padding", "pad": "padding", "unk": "unknown", "oov": "unknown", "start": "start", "sos": "start",
+    "unused": "unused",
+}  # fmt: skip
+
+
+class KerasWords(NamedTuple):
+    """The words by id, the id of unknown words, and the id that begins every text, if any. Padding has id 0."""
+
+    words: Mapping[int, str]
+    unknown: int
+    start: int | None = None
+
+
+def read_words(path: Path) -> KerasWords:
+    """The vocabulary in a file."""
+    with open_bytes(path) as file:
+        data = file.read(_MAX_VOCABULARY + 1)
+    if len(data) > _MAX_VOCABULARY:
+        raise BadData(f"{path} is too large for a vocabulary", hint=_FORMATS)
+    return parse_words(data, str(path))
+
+
+def parse_words(data: bytes, path: str) -> KerasWords:
+    """The vocabulary in the content of the file `path`.
+
+    >>> parse_words(b"the\\nfilm\\n", "words.txt")
+    KerasWords(words={4: 'the', 5: 'film'}, unknown=2, start=1)
+    """
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise BadData(f"{path}:{line} is not UTF-8", hint=_FORMATS) from error
+    if _JSON.match(text):
+        return _number_words(_parse_json(text, path), path)
+    if text.partition("\n")[0].count("\t") == 1:
+        try:
+            vocabulary = Vocabulary.from_text(text)
+        except ValueError as error:
+            raise BadData(f"{path} has words and counts, but {error}", hint=_FORMATS) from error
+        return KerasWords(dict(enumerate(vocabulary.words, start=FIRST_WORD)), UNKNOWN)
+    lines = text.removesuffix("\n").split("\n")
+    return _number_words(_enumerate_words([line.removesuffix("\r") for line in lines]), path)
+
+
+def _parse_json(text: str, path: str) -> list[tuple[str, int]]:
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise BadData(f"{path} begins like JSON but is not valid: {error}", hint=_FORMATS) from error
+    if isinstance(value, list) and all(isinstance(word, str) for word in value):
+        return _enumerate_words(value)
+    if isinstance(value, dict) and all(type(number) is int for number in value.values()):
+        return list(value.items())
+    raise BadData(f"{path} is not a vocabulary", hint=_FORMATS)
+
+
+def _enumerate_words(words: Sequence[str]) -> list[tuple[str, int]]:
+    start = 1 if all(_special_kind(word) is None for word in words) else 0
+    return list(zip(words, range(start, start + len(words)), strict=True))
+
+
+def _number_words(pairs: list[tuple[str, int]], path: str) -> KerasWords:
+    kinds = [_special_kind(word) for word, _ in pairs]
+    special = {kind: number for kind, (_, number) in zip(kinds, pairs, strict=True) if kind is not None}
+    words = {number: word for kind, (word, number) in zip(kinds, pairs, strict=True) if kind is None}
+    if len(words) != kinds.count(None):
+        raise BadData(f"{path} gives the same number to two words", hint=_FORMATS)
+    if not special:
+        shifted = {number + INDEX_FROM: word for number, word in words.items()}
+        result = KerasWords(shifted, OUT_OF_VOCABULARY, START)
+    elif "unknown" not in special:
+        raise BadData(f"{path} has special words but none for unknown words, such as [UNK]", hint=_FORMATS)
+    else:
+        result = KerasWords(words, special["unknown"], special.get("start"))
+    lowest = min([*words, *special.values()], default=0)
+    if special.get("padding", PADDING) != PADDING or lowest < 0 or min(result.words, default=1) <= PADDING:
+        raise BadData(f"{path} gives a word the number 0 or less; 0 is padding in Keras", hint=_FORMATS)
+    return result
+
+
+def _special_kind(word: str) -> str | None:
+    """The meaning of a special word; None for an ordinary one."""
+    inner = word[1:-1] if word[:1] + word[-1:] in ("<>", "[]") else word
+    return _SPECIAL.get(inner.lower()) if inner != word or not word else None
 
 
 class KerasModel(NamedTuple):
@@ -45,7 +145,7 @@ class KerasModel(NamedTuple):
 
     config: ModelConfig
     length: int | None  # words that every text must have, padding included; None: any number
-    weights: "Weights"
+    weights: dict[str, Floats]
     sha256: str  # of the file
 
 
@@ -65,7 +165,7 @@ def read(path: Path) -> KerasModel:
     return KerasModel(config, length, weights, sha256)
 
 
-def _read_in_child(file: BinaryIO, path: Path) -> "tuple[ModelConfig, int | None, Weights]":
+def _read_in_child(file: BinaryIO, path: Path) -> tuple[ModelConfig, int | None, dict[str, Floats]]:
     with _start_child(file) as output:
         try:
             result = strictjson.parse_object(output.readline(MAX_RESULT_LINE))
@@ -126,7 +226,7 @@ def _start_child(file: BinaryIO) -> Iterator[IO[bytes]]:
 
 def convert(
     model: KerasModel, words: KerasWords, *, max_len: int | None = None, labels: Sequence[str] = ()
-) -> tuple[ModelConfig, Vocabulary, "Weights"]:
+) -> tuple[ModelConfig, Vocabulary, dict[str, Floats]]:
     """The model with our vocabulary and labels: its config, vocabulary and weights.
 
     Raises:
@@ -140,10 +240,10 @@ def convert(
         raise UsageError(message, hint="give one --label LABEL for each, in the model's order")
     if words.unknown >= rows or (words.start or 0) >= rows:
         raise BadData(f"the vocabulary is of another model: this one has only {rows:,} words", hint=_OTHER_VOCABULARY)
-    ids = [number for number in sorted(words.words) if number < rows and is_storable(words.words[number])]
-    if not ids:
+    known_words = {number: word for number, word in sorted(words.words.items()) if number < rows and _is_storable(word)}
+    if not known_words:
         raise BadData("the vocabulary has no word that the model knows", hint=_OTHER_VOCABULARY)
-    known = [words.words[number] for number in ids]
+    ids, known = list(known_words), list(known_words.values())
     if words.start is not None:
         ids.append(words.start)
         known.append(START_WORD)
@@ -159,3 +259,8 @@ def convert(
     )
     embedding = model.weights["embedding"][[PADDING, words.unknown, *ids]]
     return config.validate(), vocabulary, {**model.weights, "embedding": embedding}
+
+
+def _is_storable(word: str) -> bool:
+    """Whether a vocab.txt can contain the word."""
+    return bool(word) and len(word) <= MAX_WORD_LENGTH and "\t" not in word and "\n" not in word

@@ -69,21 +69,17 @@ class ModelCard(Config):
 
     def problem(self) -> tuple[str, str] | None:
         """As in the base class; also for the texts and numbers that are shown to users."""
-        if problem := super().problem():
-            return problem
-        versions = [*self.versions, *self.versions.values()]
-        readable = all(text.isprintable() and len(text) <= _MAX_VERSION_LENGTH for text in versions)
-        if not _SHA256.fullmatch(self.data_sha256):
-            return "data_sha256", "must be 64 hexadecimal digits"
-        if not set(self.rows) <= _PARTS or not all(_is_count(count, _MAX_ROWS) for count in self.rows.values()):
-            return "rows", "must count the texts of train, validation and test"
-        if not _CREATED.fullmatch(self.created):
-            return "created", "must be a time in UTC, in ISO 8601"
-        if len(self.command) > _MAX_ARGUMENTS:
-            return "command", f"must have at most {_MAX_ARGUMENTS:,} arguments"
-        if not readable or len(self.versions) > _MAX_VERSIONS:
-            return "versions", f"must be at most {_MAX_VERSIONS} short printable texts"
-        return None
+        texts = [*self.versions, *self.versions.values()]
+        readable = all(text.isprintable() and len(text) <= _MAX_VERSION_LENGTH for text in texts)
+        known_parts = set(self.rows) <= _PARTS
+        rules = (
+            ("data_sha256", _SHA256.fullmatch(self.data_sha256), "must be 64 hexadecimal digits"),
+            ("rows", known_parts and all(0 <= count <= _MAX_ROWS for count in self.rows.values()), "must count texts"),
+            ("created", _CREATED.fullmatch(self.created), "must be a time in UTC, in ISO 8601"),
+            ("command", len(self.command) <= _MAX_ARGUMENTS, f"must have at most {_MAX_ARGUMENTS:,} arguments"),
+            ("versions", readable and len(self.versions) <= _MAX_VERSIONS, "must be a few short printable texts"),
+        )
+        return super().problem() or next(((name, rule) for name, valid, rule in rules if not valid), None)
 
 
 def _is_count(value: Any, maximum: int = _MAX_TEXTS) -> bool:
