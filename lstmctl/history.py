@@ -23,17 +23,16 @@ class EpochRecord(Config):
     seconds: float
     val_calibrated_loss: float | None = None  # val_loss with the best temperature; None: not calibrated
 
-    @property
-    def selection_loss(self) -> float:
-        """The validation loss, after calibration where it is known."""
-        return self.val_loss if self.val_calibrated_loss is None else self.val_calibrated_loss
-
 
 def best(records: Iterable[EpochRecord]) -> EpochRecord:
     """The epoch with the lowest validation loss, after calibration where it is known: overconfidence can be corrected
     and should not count against an epoch. Of equals the last one, which has learned more.
     """
-    return min(records, key=lambda record: (record.selection_loss, -record.epoch))
+
+    def loss(record: EpochRecord) -> float:
+        return record.val_loss if record.val_calibrated_loss is None else record.val_calibrated_loss
+
+    return min(records, key=lambda record: (loss(record), -record.epoch))
 
 
 def to_jsonl(records: Iterable[EpochRecord]) -> bytes:

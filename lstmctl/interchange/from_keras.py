@@ -47,6 +47,7 @@ from lstmctl.storage.filesystem import os_errors
 START_WORD = "<start>"  # no tokenizer produces this from a text
 _PROGRAM = "lstmctl.interchange.keras_file"
 _SECONDS = 120  # for a child that hangs; its limit is 60 of CPU time
+_STORABLE = re.compile(rf"[^\t\n]{{1,{MAX_WORD_LENGTH}}}")  # a word that a vocab.txt can contain
 _OTHER_VOCABULARY = "--vocab FILE takes the vocabulary that the model was trained with"
 _MAX_VOCABULARY = 2**28  # bytes
 _FORMATS = "a vocabulary is a JSON object of word: number, a list of words, or a text file with a word on each line"
@@ -159,26 +160,24 @@ def read(path: Path) -> KerasModel:
     if find_spec("h5py") is None:
         raise MissingExtra("h5py, which reads .keras files,", packages="h5py")
     with _open(path) as file:
-        config, length, weights = _read_in_child(file, path)
+        with _start_child(file) as output:
+            try:
+                result = strictjson.parse_object(output.readline(MAX_RESULT_LINE))
+                if "error" in result:
+                    raise ValueError(result["error"])
+                config, length = ModelConfig.from_dict(result["config"]), result["length"]
+                if length not in (None, config.max_len):
+                    raise ValueError("has two different lengths")
+                shapes = config.shapes()
+                weights = tensors.unpack(output.read(tensors.limit(shapes) + 1), shapes)
+            except (ValueError, KeyError, RecursionError) as error:
+                hint = (
+                    "models import reads files of models export, and .keras files of Embedding, LSTM and Dense layers"
+                )
+                raise Rejected(f"{path} cannot be used: it {error}", hint=hint) from error
         file.seek(0)
         sha256 = file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
     return KerasModel(config, length, weights, sha256)
-
-
-def _read_in_child(file: BinaryIO, path: Path) -> tuple[ModelConfig, int | None, dict[str, Floats]]:
-    with _start_child(file) as output:
-        try:
-            result = strictjson.parse_object(output.readline(MAX_RESULT_LINE))
-            if "error" in result:
-                raise ValueError(result["error"])
-            config, length = ModelConfig.from_dict(result["config"]), result["length"]
-            if length not in (None, config.max_len):
-                raise ValueError("has two different lengths")
-            shapes = config.shapes()
-            return config, length, tensors.unpack(output.read(tensors.limit(shapes) + 1), shapes)
-        except (ValueError, KeyError, RecursionError) as error:
-            hint = "models import reads files from models export, and .keras files of Embedding, LSTM and Dense layers"
-            raise Rejected(f"{path} cannot be used: it {error}", hint=hint) from error
 
 
 @contextmanager
@@ -209,11 +208,9 @@ def _start_child(file: BinaryIO) -> Iterator[IO[bytes]]:
     """The output of the child process that reads the file."""
     # HDF5 loads plugins from a path in the environment; "::" forbids that. No module is loaded from the current folder
     # (-P), and BLAS needs no threads.
-    environment = os.environ | {"HDF5_PLUGIN_PRELOAD": "::", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-P", "-m", _PROGRAM]
-    with subprocess.Popen(
-        command, stdin=file, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment
-    ) as child:
+    env = os.environ | {"HDF5_PLUGIN_PRELOAD": "::", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+    command, pipe = [sys.executable, "-P", "-m", _PROGRAM], subprocess.PIPE
+    with subprocess.Popen(command, stdin=file, stdout=pipe, stderr=subprocess.DEVNULL, env=env) as child:
         timeout = threading.Timer(_SECONDS, child.kill)
         timeout.start()
         try:
@@ -240,10 +237,10 @@ def convert(
         raise UsageError(message, hint="give one --label LABEL for each, in the model's order")
     if words.unknown >= rows or (words.start or 0) >= rows:
         raise BadData(f"the vocabulary is of another model: this one has only {rows:,} words", hint=_OTHER_VOCABULARY)
-    known_words = {number: word for number, word in sorted(words.words.items()) if number < rows and _is_storable(word)}
-    if not known_words:
+    ids = [number for number in sorted(words.words) if number < rows and _STORABLE.fullmatch(words.words[number])]
+    if not ids:
         raise BadData("the vocabulary has no word that the model knows", hint=_OTHER_VOCABULARY)
-    ids, known = list(known_words), list(known_words.values())
+    known = [words.words[number] for number in ids]
     if words.start is not None:
         ids.append(words.start)
         known.append(START_WORD)
@@ -259,8 +256,3 @@ def convert(
     )
     embedding = model.weights["embedding"][[PADDING, words.unknown, *ids]]
     return config.validate(), vocabulary, {**model.weights, "embedding": embedding}
-
-
-def _is_storable(word: str) -> bool:
-    """Whether a vocab.txt can contain the word."""
-    return bool(word) and len(word) <= MAX_WORD_LENGTH and "\t" not in word and "\n" not in word

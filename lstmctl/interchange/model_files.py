@@ -9,6 +9,7 @@ import re
 import sys
 import tarfile
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO, Literal, NamedTuple
@@ -120,15 +121,12 @@ def read_archive(path: Path) -> dict[str, bytes]:
         NotFound: there is no such file. Rejected: it cannot be used. PermissionDenied, StorageError.
     """
     with os_errors(f"read {path}"):
-        if str(path) == "-":
-            files = read_members(sys.stdin.buffer, "-")
-        else:
-            try:
-                with path.open("rb") as file:
-                    files = read_members(file, str(path))
-            except (FileNotFoundError, IsADirectoryError) as error:
-                hint = "lstmctl models export imdb@1 -o FILE makes one"
-                raise NotFound(f"there is no file {path}", hint=hint) from error
+        try:
+            with nullcontext(sys.stdin.buffer) if str(path) == "-" else path.open("rb") as file:
+                files = read_members(file, str(path))
+        except (FileNotFoundError, IsADirectoryError) as error:
+            hint = "lstmctl models export imdb@1 -o FILE makes one"
+            raise NotFound(f"there is no file {path}", hint=hint) from error
     artifact.check_files(files, str(path))
     return files
 

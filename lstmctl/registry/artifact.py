@@ -138,7 +138,7 @@ class ModelFolder:
             return parse(data)
 
     def _read(self, name: str, limit: int) -> bytes:
-        with self._open() as directory:
+        with _rejecting(self.reference, name), self._open() as directory:
             try:
                 return directory.read(name, limit=limit)
             except FileNotFoundError as error:

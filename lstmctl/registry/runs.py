@@ -173,16 +173,11 @@ def unfinished_runs(home: Path) -> list[UnfinishedRun]:
     check_home(home)
     runs = []
     for run_id in reversed(list_names(home, CHECKPOINTS)):
-        match = _RUN_ID.fullmatch(run_id)
-        if match is None or not is_name(match[1]):
-            continue
-        with os_errors(f"read {home}"):
-            try:
-                directory = Directory.open(home, CHECKPOINTS, run_id)
-            except (FileNotFoundError, NotADirectoryError, PermissionError):  # just finished, or not a run
-                continue
-            with directory:
-                runs.append(_read_run(directory, match[1]))
+        # What is skipped has just finished, or is not a run.
+        with os_errors(f"read {home}"), suppress(UsageError, FileNotFoundError, NotADirectoryError, PermissionError):
+            name = model_name_of(run_id)
+            with Directory.open(home, CHECKPOINTS, run_id) as directory:
+                runs.append(_read_run(directory, name))
     return runs
 
 

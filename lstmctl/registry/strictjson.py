@@ -14,8 +14,12 @@ MAX_STRING = 131_072  # characters, the limit of Linux for one argument of a com
 _MAX_DIGITS = 19
 
 
-def parse(data: bytes) -> Any:
-    """The value of a JSON document in UTF-8."""
+def parse_object(data: bytes) -> dict[str, Any]:
+    """The object of a JSON document in UTF-8.
+
+    >>> parse_object(b'{"a": 1}')
+    {'a': 1}
+    """
     try:
         value = json.loads(
             data.decode("utf-8"),
@@ -31,23 +35,13 @@ def parse(data: bytes) -> Any:
     except RecursionError as error:
         raise ValueError("is nested too deeply") from error
     _check(value, MAX_DEPTH)
-    return value
-
-
-def parse_object(data: bytes) -> dict[str, Any]:
-    """The object of a JSON document in UTF-8.
-
-    >>> parse_object(b'{"a": 1}')
-    {'a': 1}
-    """
-    value = parse(data)
     if not isinstance(value, dict):
         raise ValueError("is not an object")
     return value
 
 
 def dump(value: Any, *, indent: int | None = None) -> bytes:
-    """A JSON document that `parse` accepts. File names and arguments that are not Unicode are written with escapes.
+    """A JSON document that can be read back. File names and arguments that are not Unicode are written with escapes.
 
     >>> dump({"file": "caf\\udce9"})
     b'{"file": "caf\\\\\\\\udce9"}\\n'

@@ -107,10 +107,8 @@ class Directory:
         return os.stat(name, dir_fd=self.descriptor, follow_symlinks=False)
 
     def read(self, name: str, *, limit: int) -> bytes:
-        """The content of a regular file of at most `limit` bytes.
-
-        Raises:
-            FileNotFoundError. Rejected: not a regular file, or larger. PermissionDenied, StorageError.
+        """The content of a regular file of at most `limit` bytes. FileNotFoundError, Rejected: another kind of file, or
+        a larger one; PermissionDenied, StorageError.
         """
         try:
             descriptor = system.open(name, os.O_RDONLY | SAFE, dir_fd=self.descriptor)
@@ -179,7 +177,11 @@ def write_file(path: Path, data: bytes | IO[bytes], *, force: bool = False) -> N
     with os_errors(f"write {path}", needed=_size(data)):
         mode = path.stat().st_mode if path.exists() else None
         if mode is not None and not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
-            _write_into(path, data)
+            descriptor = system.open(path, os.O_WRONLY | os.O_CLOEXEC)
+            try:
+                _write(descriptor, data)
+            finally:
+                system.close(descriptor)
             return
         if mode is not None and stat.S_ISDIR(mode):
             raise CannotCreate(f"{path} is a folder", hint="name a file in it")
@@ -215,14 +217,6 @@ def _link(directory: Directory, temporary: str, name: str) -> bool:
             return False
         raise
     return True
-
-
-def _write_into(path: Path, data: bytes | IO[bytes]) -> None:
-    descriptor = system.open(path, os.O_WRONLY | os.O_CLOEXEC)
-    try:
-        _write(descriptor, data)
-    finally:
-        system.close(descriptor)
 
 
 def _write(descriptor: int, data: bytes | IO[bytes]) -> None:

@@ -348,6 +348,14 @@ def test_other_files_are_ignored(model_path):
     assert ModelFolder(model_path, "tiny@1").size == before
 
 
+@pytest.mark.parametrize("name", FILES[1:])
+def test_missing_file(name, model_path):
+    folder = ModelFolder(model_path, "tiny@1")
+    (model_path / name).unlink()
+    with pytest.raises(Rejected, match=f"tiny@1 cannot be used: {name} is missing"):
+        folder.files()
+
+
 def test_invalid_sha256sums(model_path):
     sums = (model_path / "SHA256SUMS").read_bytes()
     for data in (b"", sums[:-1], sums + sums, sums.upper(), sums.replace(b"  ", b" *"), b"\xff" * 100, b"a" * 70_000):
