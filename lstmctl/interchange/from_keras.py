@@ -47,6 +47,7 @@ from lstmctl.storage.filesystem import os_errors
 START_WORD = "<start>"  # no tokenizer produces this from a text
 _PROGRAM = "lstmctl.interchange.keras_file"
 _SECONDS = 120  # for a child that hangs; its limit is 60 of CPU time
+_HINT = "models import reads files of models export, and .keras files of Embedding, LSTM and Dense layers"
 _STORABLE = re.compile(rf"[^\t\n]{{1,{MAX_WORD_LENGTH}}}")  # a word that a vocab.txt can contain
 _OTHER_VOCABULARY = "--vocab FILE takes the vocabulary that the model was trained with"
 _MAX_VOCABULARY = 2**28  # bytes
@@ -171,10 +172,7 @@ def read(path: Path) -> KerasModel:
                 shapes = config.shapes()
                 weights = tensors.unpack(output.read(tensors.limit(shapes) + 1), shapes)
             except (ValueError, KeyError, RecursionError) as error:
-                hint = (
-                    "models import reads files of models export, and .keras files of Embedding, LSTM and Dense layers"
-                )
-                raise Rejected(f"{path} cannot be used: it {error}", hint=hint) from error
+                raise Rejected(f"{path} cannot be used: it {error}", hint=_HINT) from error
         file.seek(0)
         sha256 = file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
     return KerasModel(config, length, weights, sha256)

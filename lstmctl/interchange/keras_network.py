@@ -29,7 +29,7 @@ _TRAINING_ONLY = {
     "kernel_initializer", "kernel_regularizer", "recurrent_constraint", "recurrent_initializer",
     "recurrent_regularizer", "dropout", "recurrent_dropout", "seed", "unit_forget_bias", "input_length",
 }  # fmt: skip
-_CHAIN = re.compile("(InputLayer, )?Embedding(, (LSTM|Bidirectional))+, Dense(, Activation)?")  # but dropout
+_CHAIN = re.compile("(InputLayer, )?Embedding(, (LSTM|Bidirectional))+, Dense(, Activation)?")  # apart from dropout
 _ANY = object()
 _NAME = re.compile(r"[^/\\]{1,200}")  # a name used as a path could lead out of a temporary folder
 _PLAIN = {"quantization_config": None, "lora_rank": None, "lora_alpha": None}
@@ -96,9 +96,9 @@ def read_network(root: Mapping[str, Any]) -> Network:
     kinds = ", ".join(layer.kind for layer in layers if "Dropout" not in layer.kind)
     if not _CHAIN.fullmatch(kinds):
         raise ValueError(f"has the layers {kinds:.200}; Embedding, LSTM and Dense layers are supported")
-    embedding = next(layer for layer in layers if layer.kind == "Embedding")
+    by_kind = {layer.kind: layer for layer in layers}
+    embedding, head = by_kind["Embedding"], by_kind["Dense"]
     lstms = [_directions(layer) for layer in layers if layer.kind in ("LSTM", "Bidirectional")]
-    head = next(layer for layer in layers if layer.kind == "Dense")
     outputs = head.number("units", maximum=1_000)
     _check_activations(layers, outputs)
     config = ModelConfig(
@@ -190,9 +190,8 @@ def _is_mask(entry: Any) -> bool:
 
 def _input_names(nodes: Any) -> list[str]:
     """The names of the layers that a layer of a functional model reads."""
-    histories = [
-        value["keras_history"] for value in _walk(nodes) if isinstance(value, Mapping) and "keras_history" in value
-    ]
+    objects = [value for value in _walk(nodes) if isinstance(value, Mapping)]
+    histories = [value["keras_history"] for value in objects if "keras_history" in value]
     if any(not isinstance(history, list) or len(history) != 3 or history[1:] != [0, 0] for history in histories):
         raise ValueError("has layers that are used more than once")
     return [str(history[0]) for history in histories]

@@ -28,7 +28,6 @@ def to_onnx(folder: ModelFolder) -> bytes:
     except ImportError as error:
         raise MissingExtra("onnx", extra="onnx") from error
     config, graph = folder.card.config, _Graph(folder)
-    graph.build()
     words = helper.make_tensor_value_info("words", TensorProto.INT64, ["batch", "words"])
     probabilities = helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["batch", len(config.labels)])
     onnx_graph = helper.make_graph(graph.nodes, "lstmctl", [words], [probabilities], graph.constants)
@@ -41,15 +40,12 @@ def to_onnx(folder: ModelFolder) -> bytes:
 
 
 class _Graph:
-    """The nodes and constants of a model's graph. A node has the name of its first output."""
+    """The nodes of a model's graph, from `words` to `probabilities`, and its constants."""
 
     def __init__(self, folder: ModelFolder) -> None:
         self.config, self.weights = folder.card.config, folder.weights()
         self.nodes: list[Any] = []
         self.constants: list[Any] = []
-
-    def build(self) -> None:
-        """Add everything, from `words` to `probabilities`."""
         lengths = self._lengths()
         embedded = self._node("Gather", [self._constant("embedding", self.weights["embedding"]), "words"], "embedded")
         # (words, batch, embedding_dim), the input layout of the LSTM operator
@@ -59,6 +55,7 @@ class _Graph:
         self._head(self._pool())
 
     def _node(self, kind: str, inputs: list[str], *outputs: str, **attributes: Any) -> str:
+        """Add a node, with the name of its first output."""
         from onnx import helper
 
         name = outputs[0] or outputs[-1]  # the name of an unused output is empty

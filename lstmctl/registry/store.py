@@ -207,10 +207,9 @@ class Registry:
             if make:
                 models.make(name)
                 models.sync()  # even if it existed: the process that made it may have ended before its sync
-            with models.enter(name) as directory:
-                what = f"{name} is being changed"
-                with locks.lock(directory, _LOCK, timeout=self.lock_timeout, what=what):
-                    yield directory
+            what = f"{name} is being changed"
+            with models.enter(name) as directory, locks.lock(directory, _LOCK, timeout=self.lock_timeout, what=what):
+                yield directory
 
 
 # The directory of the name must be locked.

@@ -21,12 +21,9 @@ def parse_object(data: bytes) -> dict[str, Any]:
     {'a': 1}
     """
     try:
+        text = data.decode("utf-8")
         value = json.loads(
-            data.decode("utf-8"),
-            object_pairs_hook=_object,
-            parse_int=_integer,
-            parse_float=_real,
-            parse_constant=_constant,
+            text, object_pairs_hook=_object, parse_int=_integer, parse_float=_real, parse_constant=_constant
         )
     except UnicodeDecodeError as error:
         raise ValueError("is not UTF-8") from error

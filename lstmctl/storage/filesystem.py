@@ -175,17 +175,17 @@ def write_file(path: Path, data: bytes | IO[bytes], *, force: bool = False) -> N
         PermissionDenied, StorageError.
     """
     with os_errors(f"write {path}", needed=_size(data)):
-        mode = path.stat().st_mode if path.exists() else None
-        if mode is not None and not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+        mode = path.stat().st_mode if path.exists() else 0
+        if stat.S_ISDIR(mode):
+            raise CannotCreate(f"{path} is a folder", hint="name a file in it")
+        if mode and not stat.S_ISREG(mode):
             descriptor = system.open(path, os.O_WRONLY | os.O_CLOEXEC)
             try:
                 _write(descriptor, data)
             finally:
                 system.close(descriptor)
             return
-        if mode is not None and stat.S_ISDIR(mode):
-            raise CannotCreate(f"{path} is a folder", hint="name a file in it")
-        if mode is not None and not force:
+        if mode and not force:
             raise _exists(path)
         target = Path(os.path.realpath(path))  # a link stays; the file it points to is written
         if not target.parent.is_dir():
