@@ -110,9 +110,10 @@ def parse_metrics(data: bytes, config: ModelConfig) -> dict[str, Any]:
         _check_test(values["test"], set(config.labels))
     if "baselines" in values:
         baselines = values["baselines"]
-        _require(_has_keys(baselines, "majority_label", "majority", "naive_bayes"), "baselines")
-        _require(isinstance(baselines["majority_label"], str), "baselines")
-        for name in ("majority", "naive_bayes"):
+        names = ("majority", "naive_bayes")
+        has_keys = _has_keys(baselines, "majority_label", *names)
+        _require(has_keys and isinstance(baselines["majority_label"], str), "baselines")
+        for name in names:
             _require(_is_mapping(baselines[name], _is_real), f"baselines.{name}")
     return values
 

@@ -76,17 +76,11 @@ def _check(value: Any, depth: int) -> None:
             raise ValueError("has a string that is too long")
         if not value.isascii() and _escaped(value) != value:
             raise ValueError("has a string that is not Unicode")
-        return
-    if not isinstance(value, dict | list):
-        return
-    if not depth:
-        raise ValueError("is nested too deeply")
-    if isinstance(value, dict):
-        for key in value:
-            _check(key, depth - 1)
-        value = value.values()
-    for item in value:
-        _check(item, depth - 1)
+    elif isinstance(value, dict | list):
+        if not depth:
+            raise ValueError("is nested too deeply")
+        for item in [*value, *value.values()] if isinstance(value, dict) else value:
+            _check(item, depth - 1)
 
 
 def _escaped(value: Any) -> Any:

@@ -174,7 +174,8 @@ def write_file(path: Path, data: bytes | IO[bytes], *, force: bool = False) -> N
         CannotCreate: the file exists and `force` is false, or its directory does not exist.
         PermissionDenied, StorageError.
     """
-    with os_errors(f"write {path}", needed=_size(data)):
+    size = len(data) if isinstance(data, bytes) else data.seek(0, os.SEEK_END)
+    with os_errors(f"write {path}", needed=size):
         mode = path.stat().st_mode if path.exists() else 0
         if stat.S_ISDIR(mode):
             raise CannotCreate(f"{path} is a folder", hint="name a file in it")
@@ -226,10 +227,6 @@ def _write(descriptor: int, data: bytes | IO[bytes]) -> None:
         unwritten = memoryview(chunk)
         while unwritten:
             unwritten = unwritten[system.write(descriptor, unwritten) :]
-
-
-def _size(data: bytes | IO[bytes]) -> int:
-    return len(data) if isinstance(data, bytes) else data.seek(0, os.SEEK_END)
 
 
 def _read(descriptor: int, name: str, limit: int) -> bytes:
