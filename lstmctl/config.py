@@ -143,12 +143,14 @@ def _typed(name: str, value: Any, kind: Any) -> Any:
     if origin in (tuple, dict):
         return _typed_items(name, value, origin, arguments)
     if issubclass(kind, Config):
-        return kind.from_dict(value)
-    if kind is float and type(value) in (int, float) and abs(value) < 1e300:  # false for infinity and NaN too
-        return float(value)
-    if type(value) is not kind:
+        try:
+            return kind.from_dict(value)
+        except ValueError as error:
+            raise ValueError(f"field {name!r}: {error}") from error
+    is_number = kind is float and type(value) in (int, float)
+    if not (abs(value) < 1e300 if is_number else type(value) is kind):  # false for infinity and NaN too
         raise ValueError(f"field {name!r} must be {_KIND_NAMES[kind]}, not {value!r:.60}")
-    return value
+    return float(value) if is_number else value
 
 
 def _typed_items(name: str, value: Any, origin: Any, kinds: tuple[Any, ...]) -> Any:

@@ -14,25 +14,29 @@ from typing import NamedTuple, Protocol
 
 from lstmctl.plots import figures
 from lstmctl.plots.figures import COLORS, ConfusionMatrix, Curve, HeatMap, Point, SquareChart, TrainingCurves, drawable
-from lstmctl.plots.text import Span, align, ending, shortened, visible
+from lstmctl.plots.text import Span, align, ending, visible
 
 NARROWEST, WIDEST = 24, 120  # columns of a figure
 LETTERS = "ABCDEFGH"  # one for each of the `COLORS`
 _FRAME_IN_ASCII = str.maketrans("│─└┤┬", "|-+++")
 
 
+class Surface(Protocol):
+    """What a screen can show: the attributes of `cli.console.Stream` that drawing needs."""
+
+    color: bool
+    unicode: bool
+
+    @property
+    def width(self) -> int: ...
+
+
 class Screen(Protocol):
     """What a figure is drawn on: the methods of `cli.console.Console` that drawing needs."""
 
     @property
-    def width(self) -> int: ...
-    @property
-    def color(self) -> bool: ...
-    @property
-    def unicode(self) -> bool: ...
-    @property
-    def ellipsis(self) -> str: ...
-    def as_shown(self, text: str) -> str: ...
+    def out(self) -> Surface: ...
+    def as_shown(self, text: str, width: int | None = None) -> str: ...
     def result(self, line: str = "") -> None: ...
     def show(self, *spans: Span) -> None: ...
     def show_from(self, column: int, before: Sequence[Span], after: Sequence[Span]) -> None: ...
@@ -42,7 +46,9 @@ def draw(figure: figures.Figure, screen: Screen) -> None:
     """Draw a figure, at least 24 and at most 120 columns wide."""
     match figure:
         case TrainingCurves():
-            screen.result(curves_chart(figure, width=screen.width, color=screen.color, unicode=screen.unicode))
+            screen.result(
+                curves_chart(figure, width=screen.out.width, color=screen.out.color, unicode=screen.out.unicode)
+            )
         case SquareChart():
             _draw_square(figure, screen)
         case ConfusionMatrix():
@@ -263,20 +269,20 @@ def _draw_square(figure: SquareChart, screen: Screen) -> None:
     """A panel. In a reliability diagram, and with several models, a letter marks the points of each."""
     x = _value_axis([0.0, 1.0], most=1.0)
     y = Axis(x.ticks, [label.rjust(4) for label in x.labels])
-    frame = Frame(figure.title, x, y, max(NARROWEST, min(screen.width, SQUARE[0])), SQUARE[1])
-    layers = [Series([(tick / 25, tick / 25) for tick in range(26)], 102, "braille" if screen.unicode else ".")]
+    frame = Frame(figure.title, x, y, max(NARROWEST, min(screen.out.width, SQUARE[0])), SQUARE[1])
+    layers = [Series([(tick / 25, tick / 25) for tick in range(26)], 102, "braille" if screen.out.unicode else ".")]
     names = []
     for line, color, letter in zip(figure.lines, COLORS, LETTERS, strict=False):
         points = [(point["x"], point["y"]) for point in line.points]
         has_bins = "n" in line.points[0]
-        layers.append(Series(points, color, "braille" if screen.unicode else "*", joined=True))
+        layers.append(Series(points, color, "braille" if screen.out.unicode else "*", joined=True))
         if has_bins or len(figure.lines) > 1:
             layers.append(Series(points if has_bins else points[len(points) // 2 :][:1], color, letter))
             names.append(f"{letter} {line.model}")
         else:
             names.append(line.model)
-    for row in _panel(frame, layers, color=screen.color):
-        screen.result(row.rstrip() if screen.unicode else in_ascii(row.rstrip()))
+    for row in _panel(frame, layers, color=screen.out.color):
+        screen.result(row.rstrip() if screen.out.unicode else in_ascii(row.rstrip()))
     screen.show(f"{' · '.join(names)} on {visible(figure.data)}")
     screen.show((f"x: {figure.x_label} · y: {figure.y_label}", "dim"))
 
@@ -304,9 +310,9 @@ def _draw_heat_map(figure: HeatMap, screen: Screen) -> None:
     """A line for each word, a cell or two for each unit; if the units are too many, a cell for the mean of several."""
     from rich.cells import cell_len
 
-    words = [shortened(screen.as_shown(word), LABEL_WIDTH, ellipsis=screen.ellipsis) for word in figure.words]
+    words = [screen.as_shown(word, LABEL_WIDTH) for word in figure.words]
     label_width = max(cell_len("unit"), *map(cell_len, words)) + 1
-    room = max(8, min(screen.width, WIDEST) - label_width - 1)
+    room = max(8, min(screen.out.width, WIDEST) - label_width - 1)
     units = figure.values.shape[1]
     together = math.ceil(units / room)
     cell = max(1, min(2, room // units))
@@ -336,8 +342,8 @@ def _unit_numbers(units: int, together: int, cell: int) -> str:
 
 def _cells(levels: list[float], width: int, figure: HeatMap, screen: Screen) -> list[Span]:
     """Numbers between 0 and 1 as coloured cells, or as characters."""
-    if screen.color:
+    if screen.out.color:
         colors = [figure.colors[round(level * (len(figure.colors) - 1))] for level in levels]
         return [(" " * width * len(list(same)), f"on color({color})") for color, same in groupby(colors)]
-    shades = SIGNED_SHADES if figure.signed else SHADES if screen.unicode else ASCII_SHADES
+    shades = SIGNED_SHADES if figure.signed else SHADES if screen.out.unicode else ASCII_SHADES
     return ["".join(shades[round(level * (len(shades) - 1))] * width for level in levels)]
