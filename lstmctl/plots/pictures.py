@@ -16,7 +16,6 @@ from lstmctl.plots.figures import COLORS, ConfusionMatrix, Curve, HeatMap, Point
 from lstmctl.plots.text import beginning, ending
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
@@ -51,11 +50,7 @@ _fitting = partial(beginning, room=LONGEST_NAME)
 
 
 def draw(figure: figures.Figure, format: Literal["png", "svg"]) -> bytes:
-    """A figure as the bytes of a file.
-
-    Raises:
-        MissingExtra: matplotlib is not installed.
-    """
+    """A figure as the bytes of a file. Raises MissingExtra if matplotlib is not installed."""
     with _own_settings():
         match figure:
             case TrainingCurves():
@@ -90,7 +85,7 @@ def _own_settings() -> Iterator[None]:
 
 
 def _empty(width: float, height: float) -> "Figure":
-    """An empty figure, in inches."""
+    """An empty figure of this size in inches."""
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), dpi=150, layout="constrained")
@@ -98,32 +93,25 @@ def _empty(width: float, height: float) -> "Figure":
 
 def _draw_curves(figure: TrainingCurves) -> "Figure":
     """Accuracy and loss side by side, model names above, the meaning of the lines below."""
+    from matplotlib.ticker import MaxNLocator
+
     names, lines = _legends(figure.curves("loss"))
     columns = max(1, min(len(names), 90 // max(6 + len(str(handle.get_label())) for handle in names)))
     drawn = _empty(11, 4.5 + 0.3 * -(-len(names) // columns))
+    first, last = figure.first_and_last
+    dots: Style = {"marker": "o", "markersize": 5} if last - first < 20 else {}
+    margin = min(0.4, 0.04 * (last - first)) or 0.4  # below 0.5, or an epoch 0 would appear
     for axes, metric in zip(drawn.subplots(1, 2), ("accuracy", "loss"), strict=True):
-        _draw_metric(axes, figure, metric)
+        for curve in figure.curves(metric):
+            axes.plot(*_columns(curve.train), color=rgb(curve.train_color), **TRAIN, **dots)
+            axes.plot(*_columns(curve.validation), color=rgb(curve.color), **VALIDATION, **dots)
+            axes.plot(*_columns(curve.best), color=rgb(curve.color), zorder=3, **STAR)
+        axes.set_title(f"Training and validation {metric}", pad=12)
+        axes.set(xlabel="epoch", ylabel=metric, xlim=(first - margin, last + margin))
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10], min_n_ticks=1))
     drawn.legend(handles=names, loc="outside upper center", ncols=columns, handlelength=len(names) > 1)
     drawn.legend(handles=lines, loc="outside lower center", ncols=3)
     return drawn
-
-
-def _draw_metric(axes: "Axes", figure: TrainingCurves, metric: str) -> None:
-    """One metric of all models."""
-    from matplotlib.ticker import MaxNLocator
-
-    first, last = figure.first_and_last
-    dots: Style = {"marker": "o", "markersize": 5} if last - first < 20 else {}
-    for curve in figure.curves(metric):
-        axes.plot(*_columns(curve.train), color=rgb(curve.train_color), **TRAIN, **dots)
-        axes.plot(*_columns(curve.validation), color=rgb(curve.color), **VALIDATION, **dots)
-        axes.plot(*_columns(curve.best), color=rgb(curve.color), zorder=3, **STAR)
-    axes.set_title(f"Training and validation {metric}", pad=12)
-    axes.set_xlabel("epoch")
-    axes.set_ylabel(metric)
-    margin = min(0.4, 0.04 * (last - first)) or 0.4  # below 0.5, or an epoch 0 would appear
-    axes.set_xlim(first - margin, last + margin)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10], min_n_ticks=1))
 
 
 def _columns(points: Sequence[Point]) -> tuple[list[float], list[float]]:
@@ -141,11 +129,8 @@ def _legends(curves: Sequence[Curve]) -> tuple[list["Line2D"], list["Line2D"]]:
     for curve in curves:
         label = " " + ending(curve.model, LONGEST_NAME)  # matplotlib hides labels that begin with an underscore
         names.append(Line2D([], [], color=rgb(curve.train_color), label=label, linestyle="none", **patch))
-    return names, [
-        Line2D([], [], color=train, label="train", **TRAIN),
-        Line2D([], [], color=validation, label="validation", **VALIDATION),
-        Line2D([], [], color=validation, label="best epoch", **STAR),
-    ]
+    lines = ("train", train, TRAIN), ("validation", validation, VALIDATION), ("best epoch", validation, STAR)
+    return names, [Line2D([], [], color=color, label=label, **style) for label, color, style in lines]
 
 
 def _draw_square(figure: SquareChart) -> "Figure":
@@ -156,10 +141,7 @@ def _draw_square(figure: SquareChart) -> "Figure":
         x, y = ([point[key] for point in line.points] for key in "xy")
         errors = None
         if "low" in line.points[0]:
-            errors = [
-                [point["y"] - point["low"] for point in line.points],
-                [point["high"] - point["y"] for point in line.points],
-            ]
+            errors = [[abs(point["y"] - point[end]) for point in line.points] for end in ("low", "high")]
         label, marker = " " + _fitting(line.model), "o" if len(x) < 20 else ""
         axes.errorbar(x, y, yerr=errors, color=rgb(color), marker=marker, capsize=3, label=label)
     axes.set(xlabel=figure.x_label, ylabel=figure.y_label, xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal")
@@ -196,14 +178,8 @@ def _draw_heat_map(figure: HeatMap) -> "Figure":
     low, high = figure.range
     drawn = _empty(min(24, 3 + 0.32 * max(words, 8)), min(14, 2.2 + 0.14 * max(units, 8)))
     axes = drawn.subplots()
-    image = axes.imshow(
-        figure.values.T,
-        cmap=LinearSegmentedColormap.from_list("lstmctl", [rgb(color) for color in figure.colors]),
-        vmin=low,
-        vmax=high,
-        aspect="auto",
-        interpolation="nearest",
-    )
+    colors = LinearSegmentedColormap.from_list("lstmctl", list(map(rgb, figure.colors)))
+    image = axes.imshow(figure.values.T, colors, vmin=low, vmax=high, aspect="auto", interpolation="nearest")
     step = -(-words // 65)  # not every word has room for its label
     axes.set_xticks(range(0, words, step), [_fitting(word) for word in figure.words[::step]], rotation=90)
     axes.set_title(f"{_fitting(figure.title)}\n{figure.meaning}", loc="left", pad=12)

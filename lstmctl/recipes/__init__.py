@@ -32,14 +32,12 @@ def read(recipe: str) -> dict[str, Any]:
         UsageError: there is no such recipe, a key is unknown, or it is not TOML. CannotCreate, PermissionDenied,
         StorageError.
     """
+    path = Path(recipe)
     if "/" not in recipe and not recipe.endswith(_SUFFIX):
         if recipe not in names():
             raise UsageError(f'there is no recipe "{recipe:.100}"', hint=f"recipes: {' '.join(names())}, or FILE.toml")
         path = Path(__file__).parent / f"{recipe}{_SUFFIX}"
-    else:
-        path = Path(recipe)
-    values = {RENAMED.get(key, key): value for key, value in _parse(path).items()}
-    known = list(TrainConfig.settings())
+    values, known = {RENAMED.get(key, key): value for key, value in _parse(path).items()}, list(TrainConfig.settings())
     for key in values:
         if key not in known:
             near = closest_names(key, known, count=1)
@@ -76,13 +74,12 @@ def to_toml(training: TrainConfig, origins: Mapping[str, str]) -> str:
 
     units = 64                      # --units · Number of LSTM units.
     """
-    lines = []
-    for name, value in training.to_dict().items():
-        if value is not None:
-            # JSON's numbers, strings and booleans are TOML's too.
-            setting = f"{name} = {json.dumps(value)}"
-            lines.append(f"{setting:<32}# {origins[name]} · {TrainConfig.settings()[name].help}")
-    return "\n".join(lines)
+    return "\n".join(
+        # JSON's numbers, strings and booleans are TOML's too.
+        f"{f'{name} = {json.dumps(value)}':<32}# {origins[name]} · {TrainConfig.settings()[name].help}"
+        for name, value in training.to_dict().items()
+        if value is not None
+    )
 
 
 def _parse(path: Path) -> dict[str, Any]:
