@@ -17,7 +17,7 @@ from typing import Any, Literal, Self
 
 from lstmctl.errors import UsageError
 
-# Settings in models, runs and recipes that were written before they were renamed.
+# Former names of settings, which older models, runs and recipes have.
 RENAMED = {"members": "ensemble_size"}
 
 
@@ -34,24 +34,20 @@ class Setting:
 
     @property
     def shown_default(self) -> str:
-        """The default for people; empty where there is none to name."""
+        """The default as help texts show it; empty if there is none to show."""
         return self.unset or ("" if self.default in (None, ()) else str(self.default))
 
     def problem(self, value: Any) -> str | None:
         """What is wrong with a value of the right type ("must be 1 or more, not 0"), or None."""
-        if value is None or self.bounds is None:
+        if value is None or self.bounds is None or self.bounds[0] <= value <= self.bounds[1]:
             return None
         low, high = self.bounds
-        if isinstance(low, int):
-            if value < low:
-                return f"must be {low} or more, not {value}"
-            return None if value <= high else f"must be at most {high:,}"
-        if math.isfinite(value) and low <= value <= high:
-            return None
-        return f"must be between {low:g} and {high:g}, not {value:g}"
+        if isinstance(low, float):
+            return f"must be between {low:g} and {high:g}, not {value:g}"
+        return f"must be {low} or more, not {value}" if value < low else f"must be at most {high:,}"
 
 
-def setting(default: Any, *definition: Any, **more: Any) -> Any:
+def field(default: Any, *definition: Any, **more: Any) -> Any:
     """A dataclass field with the definition of a setting: the arguments of `Setting`."""
     return dataclasses.field(default=default, metadata={"setting": Setting(default, *definition, **more)})
 
@@ -172,17 +168,15 @@ class NetworkConfig(Config):
     """The settings that a recipe and the model it makes have in common."""
 
     # A vocabulary has ids for padding and unknown words too.
-    vocab_size: int = setting(
-        10_000, "Vocabulary size: the most frequent words.", "--vocab-size", bounds=(2, 2_000_000)
-    )
-    max_len: int = setting(500, "Maximum number of words read per text.", "--max-len", bounds=(1, 100_000))
-    cut: Literal["start", "end"] = setting("start", "Which end of a longer text is dropped.")
-    embedding_dim: int = setting(32, "Embedding size.", "--embedding-dim", bounds=(1, 4096))
-    units: int = setting(32, "Number of LSTM units.", "--units", bounds=(1, 4096))
-    layers: int = setting(1, "Number of stacked LSTM layers.", bounds=(1, 8))
-    bidirectional: bool = setting(False, "Also read texts backwards, with a second LSTM per layer.")
-    pooling: Literal["last", "last+max"] = setting("last", "Last hidden state, or also the maximum over all words.")
-    padding: Literal["masked", "pre"] = setting("masked", "Padding: masked, or read before each text.")
+    vocab_size: int = field(10_000, "Vocabulary size: the most frequent words.", "--vocab-size", bounds=(2, 2_000_000))
+    max_len: int = field(500, "Maximum number of words read per text.", "--max-len", bounds=(1, 100_000))
+    cut: Literal["start", "end"] = field("start", "Which end of a longer text is dropped.")
+    embedding_dim: int = field(32, "Embedding size.", "--embedding-dim", bounds=(1, 4096))
+    units: int = field(32, "Number of LSTM units.", "--units", bounds=(1, 4096))
+    layers: int = field(1, "Number of stacked LSTM layers.", bounds=(1, 8))
+    bidirectional: bool = field(False, "Also read texts backwards, with a second LSTM per layer.")
+    pooling: Literal["last", "last+max"] = field("last", "Last hidden state, or also the maximum over all words.")
+    padding: Literal["masked", "pre"] = field("masked", "Padding: masked, or read before each text.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -193,11 +187,11 @@ class ModelConfig(NetworkConfig):
     With more labels it has one unit per label and a softmax. `tokenizer` leaves room for others in the file format.
     """
 
-    labels: tuple[str, ...] = setting(dataclasses.MISSING, "Labels in the order of the outputs.")
-    tokenizer: Literal["words-1"] = setting("words-1", "How texts become words.")
-    start_word: str | None = setting(None, "Word that marks the start of every text, as in the IMDB data of Keras.")
+    labels: tuple[str, ...] = field(dataclasses.MISSING, "Labels in the order of the outputs.")
+    tokenizer: Literal["words-1"] = field("words-1", "How texts become words.")
+    start_word: str | None = field(None, "Word that marks the start of every text, as in the IMDB data of Keras.")
     # A record only: it is already applied to the head.
-    temperature: float = setting(1.0, "Temperature of the calibration.", bounds=(0.01, 100.0))
+    temperature: float = field(1.0, "Temperature of the calibration.", bounds=(0.01, 100.0))
 
     @property
     def positive(self) -> str | None:
@@ -265,27 +259,25 @@ class DataConfig(Config):
     """Which rows, and how they are split into training, validation and test parts: enough to find the parts again."""
 
     # The name of a data set, or the absolute path of a file or folder.
-    source: str = setting(
+    source: str = field(
         "imdb", "Data set (see lstmctl data list), file, quoted pattern, or folder.", "--data", "NAME|FILE|DIR"
     )
-    text_column: str = setting("text", "Column with the text.", "--text-column", "NAME")
-    label_column: str = setting("label", "Column with the label.", "--label-column", "NAME")
-    group_column: str | None = setting(
+    text_column: str = field("text", "Column with the text.", "--text-column", "NAME")
+    label_column: str = field("label", "Column with the label.", "--label-column", "NAME")
+    group_column: str | None = field(
         None, "Keep rows with the same value here in the same part.", "--group-column", "NAME"
     )
-    val_source: str | None = setting(None, "Validation data, instead of a split.", "--val-data", "FILE")
-    test_source: str | None = setting(None, "Test data, instead of a split.", "--test-data", "FILE")
-    unlabelled: str | None = setting(None, "Unlabelled texts to learn word vectors from.", "--unlabelled", "FILE")
+    val_source: str | None = field(None, "Validation data, instead of a split.", "--val-data", "FILE")
+    test_source: str | None = field(None, "Test data, instead of a split.", "--test-data", "FILE")
+    unlabelled: str | None = field(None, "Unlabelled texts to learn word vectors from.", "--unlabelled", "FILE")
     # Of what the test split leaves.
-    val_split: float = setting(
+    val_split: float = field(
         0.2, "Proportion held out for validation.", "--val-split", "PROPORTION", bounds=(0.01, 0.9)
     )
-    test_split: float = setting(
-        0.1, "Proportion held out for testing.", "--test-split", "PROPORTION", bounds=(0.0, 0.9)
-    )
-    split_seed: int = setting(0, "Random seed of the train/validation/test split.", "--split-seed", bounds=_SEED)
-    limit: int | None = setting(None, "Use at most N texts per part (trial run).", "--limit", bounds=_COUNT)
-    rename_label: tuple[tuple[str, str], ...] = setting(
+    test_split: float = field(0.1, "Proportion held out for testing.", "--test-split", "PROPORTION", bounds=(0.0, 0.9))
+    split_seed: int = field(0, "Random seed of the train/validation/test split.", "--split-seed", bounds=_SEED)
+    limit: int | None = field(None, "Use at most N texts per part (trial run).", "--limit", bounds=_COUNT)
+    rename_label: tuple[tuple[str, str], ...] = field(
         (), "Read label FROM as TO; may be repeated.", "--rename-label", "FROM=TO"
     )
 
@@ -294,52 +286,50 @@ class DataConfig(Config):
 class TrainConfig(NetworkConfig):
     """The recipe: the network, and how it is fitted. A setting whose default is None follows the data or is off."""
 
-    min_count: int = setting(1, "Words seen less often are unknown words.", bounds=_COUNT)
-    ensemble_size: int = setting(1, "LSTMs trained separately, whose logits are averaged.", bounds=(1, 16))
-    word_odds: Literal["naive-bayes", "none"] | None = setting(
+    min_count: int = field(1, "Words seen less often are unknown words.", bounds=_COUNT)
+    ensemble_size: int = field(1, "LSTMs trained separately, whose logits are averaged.", bounds=(1, 16))
+    word_odds: Literal["naive-bayes", "none"] | None = field(
         None, "First embedding dimensions: naive Bayes log odds, never trained.", unset=f"naive-bayes {_FEW} none"
     )
-    word_vectors: Literal["cooccurrence", "none"] = setting(
+    word_vectors: Literal["cooccurrence", "none"] = field(
         "none", "Other embedding dimensions: start from word co-occurrence."
     )
-    dropout: float = setting(0.2, "Dropout rate on embeddings.", "--dropout", "RATE", bounds=_RATE)
-    word_dropout: float | None = setting(
+    dropout: float = field(0.2, "Dropout rate on embeddings.", "--dropout", "RATE", bounds=_RATE)
+    word_dropout: float | None = field(
         None, "Rate at which words are replaced by the unknown word.", bounds=_RATE, unset=f"0.3 {_FEW} 0"
     )
-    output_dropout: float | None = setting(
+    output_dropout: float | None = field(
         None, "Dropout rate before the output layer.", bounds=_RATE, unset=f"0.5 {_FEW} 0"
     )
-    epochs: int | None = setting(
-        None, "Number of epochs.", "-e --epochs", bounds=_EPOCHS, unset="3, more for small data"
-    )
-    batch_size: int = setting(32, "Batch size.", "-b --batch-size", bounds=(1, 65_536))
-    optimizer: Literal["rmsprop", "adam"] = setting("rmsprop", "Optimizer.")
+    epochs: int | None = field(None, "Number of epochs.", "-e --epochs", bounds=_EPOCHS, unset="3, more for small data")
+    batch_size: int = field(32, "Batch size.", "-b --batch-size", bounds=(1, 65_536))
+    optimizer: Literal["rmsprop", "adam"] = field("rmsprop", "Optimizer.")
     # A learning rate of 0 would train nothing.
-    learning_rate: float = setting(1e-3, "Peak learning rate.", "--lr", "RATE", bounds=(1e-8, 10.0))
-    schedule: Literal["constant", "linear", "cosine"] = setting(
+    learning_rate: float = field(1e-3, "Peak learning rate.", "--lr", "RATE", bounds=(1e-8, 10.0))
+    schedule: Literal["constant", "linear", "cosine"] = field(
         "linear", "Learning rate after the warm-up: constant, or decay to 0."
     )
-    warmup: float = setting(0.05, "Proportion of steps with a rising learning rate.", bounds=(0.0, 0.9))
-    clip_norm: float | None = setting(None, "Clip gradients to this norm.", bounds=(1e-6, 1e6), unset="no clipping")
-    class_weight: Literal["none", "balanced"] = setting(
+    warmup: float = field(0.05, "Proportion of steps with a rising learning rate.", bounds=(0.0, 0.9))
+    clip_norm: float | None = field(None, "Clip gradients to this norm.", bounds=(1e-6, 1e6), unset="no clipping")
+    class_weight: Literal["none", "balanced"] = field(
         "none", "Class weights: balanced counts rare labels more.", "--class-weight", "none|balanced"
     )
-    keep: Literal["best", "last"] = setting("best", "Epoch that becomes the model: lowest validation loss, or last.")
-    calibration: Literal["temperature", "none"] = setting(
+    keep: Literal["best", "last"] = field("best", "Epoch that becomes the model: lowest validation loss, or last.")
+    calibration: Literal["temperature", "none"] = field(
         "temperature", "Temperature scaling fitted on the validation texts."
     )
-    early_stopping: int | None = setting(
+    early_stopping: int | None = field(
         None, "Stop after N epochs without a lower validation loss.", "--early-stopping", bounds=_EPOCHS
     )
-    time_limit: float | None = setting(
+    time_limit: float | None = field(
         None,
         "Stop after this time (in seconds, or 10m, 2h); keep the best epoch.",
         "--time-limit",
         "TIME",
         bounds=(1.0, 1e7),
     )
-    seed: int = setting(0, "Random seed.", "--seed", bounds=_SEED)
-    threads: int | None = setting(None, "Number of CPU threads.", "--threads", bounds=(1, 1024), unset="one per core")
+    seed: int = field(0, "Random seed.", "--seed", bounds=_SEED)
+    threads: int | None = field(None, "Number of CPU threads.", "--threads", bounds=(1, 1024), unset="one per core")
 
     def model_config(self, labels: tuple[str, ...], vocab_size: int) -> ModelConfig:
         """The model that this recipe makes of data with these labels and a vocabulary of this size."""

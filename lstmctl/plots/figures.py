@@ -86,12 +86,10 @@ def drawable(points: Iterable[Point]) -> list[Point]:
 
 
 class Line(NamedTuple):
-    """A model's line through the unit square.
-
-    Points have "x" and "y"; in a reliability diagram also "low" and "high", a 95 % interval of y, and "n", its texts.
-    """
+    """A model's line through the unit square."""
 
     model: str
+    # "x" and "y"; in a reliability diagram also "low" and "high", a 95 % interval of y, and "n", its texts.
     points: Sequence[dict[str, float]]
 
 

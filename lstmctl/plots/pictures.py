@@ -7,13 +7,12 @@ import io
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from lstmctl.errors import MissingExtra
 from lstmctl.plots import figures
 from lstmctl.plots.figures import COLORS, ConfusionMatrix, Curve, HeatMap, Point, SquareChart, TrainingCurves, rgb
-from lstmctl.plots.text import beginning, ending
+from lstmctl.plots.text import ending, printable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -44,23 +43,25 @@ SETTINGS: Any = {
     "legend.frameon": False,
     "svg.fonttype": "none",  # text stays text: it can be searched, and the viewer has fonts for every script
     "svg.hashsalt": "lstmctl",
-    "text.parse_math": False,  # a dollar in a model's path is a dollar
+    "text.parse_math": False,  # a $ in a model's path is no formula
 }
-_fitting = partial(beginning, room=LONGEST_NAME)
 
 
 def draw(figure: figures.Figure, format: Literal["png", "svg"]) -> bytes:
     """A figure as the bytes of a file. Raises MissingExtra if matplotlib is not installed."""
     with _own_settings():
+        from matplotlib.figure import Figure
+
+        drawn = Figure(dpi=150, layout="constrained")
         match figure:
             case TrainingCurves():
-                drawn = _draw_curves(figure)
+                _draw_curves(figure, drawn)
             case SquareChart():
-                drawn = _draw_square(figure)
+                _draw_square(figure, drawn)
             case ConfusionMatrix():
-                drawn = _draw_confusion(figure)
+                _draw_confusion(figure, drawn)
             case HeatMap():
-                drawn = _draw_heat_map(figure)
+                _draw_heat_map(figure, drawn)
         file = io.BytesIO()
         drawn.savefig(file, format=format, metadata={"Software": None} if format == "png" else {"Date": None})
         return file.getvalue()
@@ -84,20 +85,13 @@ def _own_settings() -> Iterator[None]:
         yield
 
 
-def _empty(width: float, height: float) -> "Figure":
-    """An empty figure of this size in inches."""
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=(width, height), dpi=150, layout="constrained")
-
-
-def _draw_curves(figure: TrainingCurves) -> "Figure":
+def _draw_curves(figure: TrainingCurves, drawn: "Figure") -> None:
     """Accuracy and loss side by side, model names above, the meaning of the lines below."""
     from matplotlib.ticker import MaxNLocator
 
     names, lines = _legends(figure.curves("loss"))
     columns = max(1, min(len(names), 90 // max(6 + len(str(handle.get_label())) for handle in names)))
-    drawn = _empty(11, 4.5 + 0.3 * -(-len(names) // columns))
+    drawn.set_size_inches(11, 4.5 + 0.3 * -(-len(names) // columns))
     first, last = figure.first_and_last
     dots: Style = {"marker": "o", "markersize": 5} if last - first < 20 else {}
     margin = min(0.4, 0.04 * (last - first)) or 0.4  # below 0.5, or an epoch 0 would appear
@@ -111,7 +105,6 @@ def _draw_curves(figure: TrainingCurves) -> "Figure":
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10], min_n_ticks=1))
     drawn.legend(handles=names, loc="outside upper center", ncols=columns, handlelength=len(names) > 1)
     drawn.legend(handles=lines, loc="outside lower center", ncols=3)
-    return drawn
 
 
 def _columns(points: Sequence[Point]) -> tuple[list[float], list[float]]:
@@ -133,8 +126,14 @@ def _legends(curves: Sequence[Curve]) -> tuple[list["Line2D"], list["Line2D"]]:
     return names, [Line2D([], [], color=color, label=label, **style) for label, color, style in lines]
 
 
-def _draw_square(figure: SquareChart) -> "Figure":
-    drawn = _empty(6.5, 6.5)
+def _fitting(text: str) -> str:
+    """The beginning of a text, at most `LONGEST_NAME` characters."""
+    text = printable(text)
+    return text if len(text) <= LONGEST_NAME else text[: LONGEST_NAME - 1] + "…"
+
+
+def _draw_square(figure: SquareChart, drawn: "Figure") -> None:
+    drawn.set_size_inches(6.5, 6.5)
     axes = drawn.subplots()
     axes.plot([0, 1], [0, 1], color="#bbbbbb", linestyle=":")
     for line, color in zip(figure.lines, COLORS, strict=False):
@@ -147,14 +146,13 @@ def _draw_square(figure: SquareChart) -> "Figure":
     axes.set(xlabel=figure.x_label, ylabel=figure.y_label, xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal")
     axes.set_title(_fitting(figure.title), loc="left", pad=12)
     axes.legend(loc="lower right")
-    return drawn
 
 
-def _draw_confusion(figure: ConfusionMatrix) -> "Figure":
+def _draw_confusion(figure: ConfusionMatrix, drawn: "Figure") -> None:
     """True labels down, predicted labels across; each cell with its count, coloured by its proportion of the row."""
     names, proportions = [_fitting(label) for label in figure.labels], figure.proportions
     size = 3 + 0.9 * min(len(names), 20)
-    drawn = _empty(size, size - 0.5)
+    drawn.set_size_inches(size, size - 0.5)
     axes = drawn.subplots()
     axes.imshow(proportions, cmap="Blues", vmin=0, vmax=1)
     axes.set_xticks(range(len(names)), names, rotation=0 if len(names) < 4 else 90)
@@ -167,16 +165,15 @@ def _draw_confusion(figure: ConfusionMatrix) -> "Figure":
             for column, count in enumerate(counts):
                 color = "white" if proportions[row, column] > 0.5 else "black"
                 axes.text(column, row, f"{count:,}", ha="center", va="center", color=color)
-    return drawn
 
 
-def _draw_heat_map(figure: HeatMap) -> "Figure":
+def _draw_heat_map(figure: HeatMap, drawn: "Figure") -> None:
     """A row for each unit, a column for each word."""
     from matplotlib.colors import LinearSegmentedColormap
 
     words, units = figure.values.shape
     low, high = figure.range
-    drawn = _empty(min(24, 3 + 0.32 * max(words, 8)), min(14, 2.2 + 0.14 * max(units, 8)))
+    drawn.set_size_inches(min(24, 3 + 0.32 * max(words, 8)), min(14, 2.2 + 0.14 * max(units, 8)))
     axes = drawn.subplots()
     colors = LinearSegmentedColormap.from_list("lstmctl", list(map(rgb, figure.colors)))
     image = axes.imshow(figure.values.T, colors, vmin=low, vmax=high, aspect="auto", interpolation="nearest")
@@ -186,4 +183,3 @@ def _draw_heat_map(figure: HeatMap) -> "Figure":
     axes.set_ylabel("unit")
     axes.grid(visible=False)
     drawn.colorbar(image, ax=axes, fraction=0.05, pad=0.02)
-    return drawn

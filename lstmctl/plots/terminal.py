@@ -96,7 +96,7 @@ def _panel(frame: Frame, layers: Iterable[Series], *, color: bool) -> list[str]:
     figure = plotext.figure
     figure.clear()
     figure.plot_size(frame.width, frame.height)
-    figure.theme("simple")  # the default one paints white paper
+    figure.theme("simple")  # the default theme has a white background
     figure.title(frame.title)
     figure.axes(False)
     for name, side, axis in ("x", "lower", frame.x), ("y", "left", frame.y):
@@ -108,8 +108,7 @@ def _panel(frame: Frame, layers: Iterable[Series], *, color: bool) -> list[str]:
             x, y = zip(*points, strict=True)
             signal = figure.signal(x, y, marker=plotext.marker(layer.marker, layer.color))
             figure.draw(signal.lines() if layer.joined else signal)
-    rows: str = figure.build().string(colorless=not color)
-    return rows.splitlines()
+    return str(figure.build().string(colorless=not color)).splitlines()
 
 
 def in_ascii(line: str) -> str:
@@ -312,7 +311,7 @@ def _draw_heat_map(figure: HeatMap, screen: Screen) -> None:
 
 
 def _unit_numbers(units: int, together: int, cell: int) -> str:
-    """Unit numbers above their cells, as far apart as they need."""
+    """Unit numbers above their cells, with room for their digits."""
     apart = next(step for step in (1, 2, 5, 10, 20, 50, 100, 200, 500) if step * cell > len(str(units)))
     columns = range(0, -(-units // together), apart)
     return "".join(f"{column * together:<{apart * cell}}" for column in columns).rstrip()

@@ -10,7 +10,7 @@ LABEL = 10  # columns of a label and the space behind it
 _TSV_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 _TSV_SPECIAL = re.compile(r"[\\\t\n\r]")
 
-# Control characters, and those that reorder text, must not reach a terminal: a review could repaint the screen.
+# Control characters, and those that reorder text, must not reach a terminal: a text could rewrite the screen.
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 
@@ -41,19 +41,14 @@ def shortened(text: str, width: int, *, ellipsis: str = "…") -> str:
     return text if cell_len(text) <= width else set_cell_size(text, width - len(ellipsis)) + ellipsis
 
 
-def beginning(text: str, room: int) -> str:
-    """At most `room` characters from the start of a text, for a figure."""
-    text = _printable(text)
-    return text if len(text) <= room else text[: room - 1] + "…"
-
-
 def ending(path: str, room: int) -> str:
     """At most `room` characters from the end of a path, for a figure: "models/imdb" becomes ".../imdb"."""
-    path = _printable(path)
+    path = printable(path)
     return path if len(path) <= room else "..." + path[3 - room :]
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
+    """A text with ? for characters that cannot be drawn in a figure."""
     return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 

@@ -28,9 +28,7 @@ def names() -> list[str]:
 def read(recipe: str) -> dict[str, Any]:
     """The keys and values of a recipe: a name, or a file, whose path ends in .toml or has a /. Values are not checked.
 
-    Raises:
-        UsageError: there is no such recipe, a key is unknown, or it is not TOML. CannotCreate, PermissionDenied,
-        StorageError.
+    Raises UsageError: no such recipe, an unknown key, or not TOML. CannotCreate, PermissionDenied, StorageError.
     """
     path = Path(recipe)
     if "/" not in recipe and not recipe.endswith(_SUFFIX):
@@ -52,8 +50,7 @@ def resolve(recipe: str, options: Mapping[str, Any]) -> TrainConfig:
     >>> resolve("classic", {"units": 64}).units, resolve("classic", {}).schedule
     (64, 'constant')
 
-    Raises:
-        UsageError: as `read`, or a value is out of bounds. CannotCreate, PermissionDenied, StorageError.
+    Raises as `read`, and UsageError for a value that is out of bounds.
     """
     try:
         training = TrainConfig.from_dict(read(recipe))

@@ -42,11 +42,7 @@ def save(fitting: Fit, run: TrainingRun, card: ModelCard) -> None:
 
 def restore(fitting: Fit, run: TrainingRun) -> list[str]:
     """Bring `fitting` to the run's newest usable checkpoint; with no checkpoints the run starts over. Returns why newer
-    ones could not be used.
-
-    Raises:
-        Rejected: there are checkpoints, and all are damaged. PermissionDenied, StorageError.
-    """
+    ones could not be used. Raises Rejected if all are damaged, PermissionDenied, StorageError."""
     damaged: list[str] = []
     for path in runs.list_checkpoints(run.home, run.run_id):
         try:
@@ -67,10 +63,7 @@ def chosen_epoch(fitting: Fit) -> EpochRecord:
 
 def chosen_weights(fitting: Fit, run: TrainingRun) -> dict[str, Floats]:
     """The weights of `chosen_epoch`; empty before the first epoch has ended, or if a later one will replace them.
-
-    Raises:
-        Rejected: the checkpoint of that epoch is damaged. PermissionDenied, StorageError.
-    """
+    Raises Rejected if the checkpoint of that epoch is damaged, PermissionDenied, StorageError."""
     history, between_epochs = fitting.state.history, not fitting.state.sums.steps
     if not history or (fitting.plan.training.keep == "last" and not between_epochs):
         return {}

@@ -18,7 +18,7 @@ from lstmctl.process import signal_number, signals_deferred
 from lstmctl.registry import runs
 from lstmctl.registry.card import ModelCard
 from lstmctl.registry.store import Registry
-from lstmctl.training.framework import BackgroundImport, gpus, use_threads, versions
+from lstmctl.training.framework import BackgroundImport, use_threads, versions
 from lstmctl.training.prepare import Plan, ordered_labels, prepare
 from lstmctl.training.request import TrainingRequest
 
@@ -43,7 +43,7 @@ class Watcher:
         """The texts were read; `unlabelled` is the number of unlabelled texts."""
 
     def plan(self, plan: Plan, *, reference: str, origins: Mapping[str, str]) -> None:
-        """The run is planned. `reference` is what the model will be called; `origins` are those of its settings."""
+        """The run is planned. `reference` is that of the future model; `origins` say where each setting is from."""
 
     def training(self) -> AbstractContextManager[None]:
         """A context around training, checking and registering."""
@@ -75,19 +75,15 @@ class Trained:
     model: "FinishedModel"
 
 
-def run_training(
-    request: TrainingRequest, registry: Registry, *, watcher: Watcher | None = None, preload: bool = False
-) -> Trained:
+def run_training(request: TrainingRequest, registry: Registry, *, watcher: Watcher, preload: bool = False) -> Trained:
     """Train a model and register it, or resume a run.
 
-    `preload` loads TensorFlow while the texts are read, and goes on loading it after an error: only for a program that
+    `preload` loads TensorFlow while the texts are read. It continues after an error, so this is only for a program that
     then ends.
 
-    Raises:
-        UsageError: settings that do not fit the data. BadData: texts that cannot be used. MissingExtra: TensorFlow or
-        Keras is not installed. And as `train`.
+    Raises as `train`, and UsageError: settings that do not fit the data. BadData: texts that cannot be used.
+    MissingExtra: TensorFlow or Keras is not installed.
     """
-    watcher = watcher if watcher is not None else Watcher()
     reference = registry.next_reference(request.name)
     registry.prepare_for_writing()
     framework = BackgroundImport() if preload else None
@@ -134,6 +130,8 @@ def train(plan: Plan, request: TrainingRequest, registry: Registry, *, watcher: 
         Interrupted: a signal came; after the first step, the run is saved. Busy: another process trains this run.
         NotFound: no such run. Rejected: none of its checkpoints can be used.
     """
+    import tensorflow as tf
+
     from lstmctl.training import checkpoint, forward
     from lstmctl.training import network as networks
     from lstmctl.training.finish import finish_model
@@ -141,7 +139,7 @@ def train(plan: Plan, request: TrainingRequest, registry: Registry, *, watcher: 
 
     training = plan.training
     threads = use_threads(training.threads)
-    kernel = forward.kernel_name(gpus(), ensemble_size=training.ensemble_size)
+    kernel = forward.kernel_name(tf.config.list_physical_devices("GPU"), ensemble_size=training.ensemble_size)
     groups = max(1, min(threads, training.batch_size // 16))  # a smaller group takes as long as one of 16
     fitting = Fit(networks.start(plan), plan, read=forward.kernel(kernel, parts=groups))
     card = _new_card(plan, request)

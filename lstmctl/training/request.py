@@ -35,12 +35,7 @@ class RunSettings(Config):
 
     @classmethod
     def read(cls, home: Path, run_id: str) -> Self:
-        """The settings of an unfinished run.
-
-        Raises:
-            UsageError: not the id of a run. NotFound: no such run. Rejected: its run.json is damaged.
-            PermissionDenied, StorageError.
-        """
+        """The settings of an unfinished run. Raises as `runs.read_run_file`, and Rejected: run.json is damaged."""
         values = runs.read_run_file(home, run_id)
         known = {field.name: values[field.name] for field in fields(cls) if field.name in values}
         try:
@@ -51,39 +46,29 @@ class RunSettings(Config):
     def check_same(self, settings: Mapping[str, Any]) -> None:
         """Compare settings, by name, with those of the run. Raises UsageError that lists all differences."""
         ours = {**vars(self.data), **vars(self.training), "name": self.name, "positive": self.labels[-1]}
-        differences = [
-            f"{option_name(name)} is {ours[name]}, not {value}"
-            for name, value in settings.items()
-            if ours[name] != value
-        ]
-        if differences:
+        different = [name for name, value in settings.items() if ours[name] != value]
+        if different:
+            values = "; ".join(f"{option_name(name)} is {ours[name]}, not {settings[name]}" for name in different)
             hint = "omit these options to resume the run, or omit --resume to start a new one"
-            raise UsageError(f"in this run {'; '.join(differences)}", hint=hint)
+            raise UsageError(f"in this run {values}", hint=hint)
 
     def check_data(self, data: Dataset) -> None:
         """Raises BadData if the data has changed since the run was started."""
         if data.sha256 != self.data_sha256:
-            raise BadData(
-                f"{data.name} changed since the run was started: its SHA-256 was {self.data_sha256[:12]}…, "
-                f"and is now {data.sha256[:12]}…",
-                hint="restore the original data, or start a new run without --resume",
-            )
+            change = f"its SHA-256 was {self.data_sha256[:12]}…, and is now {data.sha256[:12]}…"
+            hint = "restore the original data, or start a new run without --resume"
+            raise BadData(f"{data.name} changed since the run was started: {change}", hint=hint)
 
     def check_vocabulary(self, plan: Plan) -> None:
         """Raises BadData if the vocabulary differs, as with another version of this program or of Unicode."""
         if _sha256_of_words(plan) != self.vocabulary_sha256:
-            raise BadData(
-                "the vocabulary of the data differs from the one that the run was started with",
-                hint="use the versions that started the run, or start a new one without --resume",
-            )
+            message = "the vocabulary of the data differs from the one that the run was started with"
+            raise BadData(message, hint="use the versions that started the run, or start a new one without --resume")
 
     def changed_versions(self, versions: Mapping[str, str]) -> list[str]:
         """The packages whose version has changed, as in "numpy was 1.0.0 and is 2.1.0"."""
-        return [
-            f"{package} was {self.versions[package]} and is {now}"
-            for package, now in versions.items()
-            if self.versions.get(package) not in (now, None)
-        ]
+        changed = [package for package in versions if self.versions.get(package) not in (versions[package], None)]
+        return [f"{package} was {self.versions[package]} and is {versions[package]}" for package in changed]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,11 +111,8 @@ def new_request(
     command: tuple[str, ...] = (),
     **settings: Any,
 ) -> TrainingRequest:
-    """A new run: `settings`, fields of `DataConfig` and `TrainConfig`, override the recipe.
-
-    Raises:
-        UsageError: there is no such recipe or setting, or a value is not possible. NotFound: no such data set.
-    """
+    """A new run: `settings`, fields of `DataConfig` and `TrainConfig`, override the recipe. Raises UsageError if there
+    is no such recipe or setting, or a value is not possible; NotFound if there is no such data set."""
     data_settings, training_settings = _split(settings)
     data = DataConfig(**data_settings).validate()
     training = recipes.resolve(recipe, training_settings)
@@ -145,10 +127,8 @@ def new_request(
 def resume_request(home: Path, run_id: str | None, *, recipe: str | None = None, **settings: Any) -> TrainingRequest:
     """An unfinished run, or the newest one that stopped, with the settings that it was started with.
 
-    `recipe` and `settings`, which include "name" and "positive" here, must agree with those.
-
-    Raises:
-        UsageError: something differs. NotFound, Busy, Rejected, PermissionDenied, StorageError.
+    `recipe` and `settings`, which include "name" and "positive" here, must agree with those, or UsageError is raised.
+    Also raises NotFound, Busy, Rejected, PermissionDenied and StorageError.
     """
     run_id = _choose_run(home, run_id)
     run = RunSettings.read(home, run_id)
@@ -169,11 +149,8 @@ def resume_request(home: Path, run_id: str | None, *, recipe: str | None = None,
 
 
 def _choose_run(home: Path, run_id: str | None) -> str:
-    """The run to resume: `run_id`, or the newest one that stopped.
-
-    Raises:
-        NotFound: no run has stopped. Busy: the run is still in progress. Rejected, PermissionDenied, StorageError.
-    """
+    """The run to resume: `run_id`, or the newest one that stopped. Raises NotFound if no run has stopped, Busy if the
+    run is still in progress."""
     unfinished = [run for run in runs.unfinished_runs(home) if run_id in (None, run.run_id)]
     for run in unfinished:
         if not run.live:
