@@ -9,21 +9,21 @@ import typing
 from pathlib import Path
 from typing import Any
 
+import typer
+
+from lstmctl.cli.main import app
 from lstmctl.config import Setting, TrainConfig
 
 HERE = Path(__file__).parent
 WIDTH = "80"
-COMMANDS = (
-    "",
-    "train",
-    "evaluate",
-    "predict",
-    "plot",
-    "summary",
-    *(f"models {name}" for name in ["list", "tag", "untag", "rm", "restore", "prune", "verify", "export", "import"]),
-    *(f"data {name}" for name in ["list", "check"]),
-    "completion",
-)
+
+
+def commands() -> list[str]:
+    """The program itself, then every command and subcommand, in the order of the help."""
+    names = [""]
+    for name, command in typer.main.get_command(app).commands.items():  # type: ignore[attr-defined]
+        names += [f"{name} {inner}" for inner in getattr(command, "commands", ())] or [name]
+    return names
 
 
 def help_of(command: str) -> str:
@@ -40,7 +40,7 @@ def page() -> str:
         "# Commands\n\nWritten by `python docs/reference/make.py` from the program's own help; a test keeps it so.\n"
         "The options under *Everywhere* can stand before or behind the command.\n"
     ]
-    for command in COMMANDS:
+    for command in commands():
         text = help_of(command)
         if command:
             text = text[: text.index("\nEverywhere:\n")].rstrip() + text[_end_of_shared(text) :]

@@ -1,4 +1,4 @@
-"""What a model has to beat: always predicting the most frequent label, and naive Bayes on word counts.
+"""Baselines that every model should outperform: the most frequent label, and naive Bayes on word counts.
 
 Both take milliseconds and ignore the order of words, so an LSTM that does no better has learned nothing from it.
 
