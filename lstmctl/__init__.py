@@ -10,11 +10,7 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from lstmctl.api import evaluate as evaluate
-    from lstmctl.api import explain as explain
-    from lstmctl.api import load as load
-    from lstmctl.api import models as models
-    from lstmctl.api import train as train
+    from lstmctl.api import evaluate, explain, load, models, train
 
 __version__ = "0.1.0"
 __all__ = ["evaluate", "explain", "load", "models", "train"]

@@ -1,7 +1,7 @@
 """The program from Python: `import lstmctl; lstmctl.load("imdb@1").predict(["great movie"])`.
 
-The same models, settings and answers as on the command line. What needs TensorFlow, training alone, loads it when it is
-called. Errors are `lstmctl.errors.LstmctlError`, whose subclasses say what went wrong and whose `hint` what to do.
+The same models, settings and results as on the command line. Only `train` needs TensorFlow, and loads it when called.
+Errors are subclasses of `lstmctl.errors.LstmctlError`, whose `hint` says what to do.
 """
 
 import os
@@ -81,8 +81,7 @@ def train(
     from lstmctl.training.job import Watcher, run_training
     from lstmctl.training.request import new_request
 
-    settings = {"source": str(data), **settings}
-    request = new_request(recipe=recipe, name=name, positive=positive, **settings)
+    request = new_request(recipe=recipe, name=name, positive=positive, **{"source": str(data), **settings})
     return run_training(request, _registry(home), watcher=Watcher()).reference
 
 

@@ -47,7 +47,7 @@ class Setting:
         return f"must be {low} or more, not {value}" if value < low else f"must be at most {high:,}"
 
 
-def field(default: Any, *definition: Any, **more: Any) -> Any:
+def setting(default: Any, *definition: Any, **more: Any) -> Any:
     """A dataclass field with the definition of a setting: the arguments of `Setting`."""
     return dataclasses.field(default=default, metadata={"setting": Setting(default, *definition, **more)})
 
@@ -67,10 +67,8 @@ class Config:
 
     @classmethod
     def from_dict(cls, values: object) -> Self:
-        """Build from untrusted JSON values.
-
-        Raises ValueError, naming the field: it is unknown or missing, has a wrong type, or is out of bounds.
-        """
+        """Build from untrusted JSON values. Raises ValueError naming a field that is unknown or missing, of a wrong
+        type, or out of bounds."""
         if not isinstance(values, dict):
             raise ValueError("not an object")
         kinds = typing.get_type_hints(cls)
@@ -131,12 +129,14 @@ def _typed(name: str, value: Any, kind: Any) -> Any:
     if origin in (tuple, dict):
         return _typed_items(name, value, origin, arguments)
     if issubclass(kind, Config):
-        return kind.from_dict(value)
-    if kind is float and type(value) in (int, float) and abs(value) < 1e300:  # false for infinity and NaN too
-        return float(value)
-    if type(value) is not kind:
+        try:
+            return kind.from_dict(value)
+        except ValueError as error:
+            raise ValueError(f"field {name!r}: {error}") from error
+    is_number = kind is float and type(value) in (int, float)
+    if not (abs(value) < 1e300 if is_number else type(value) is kind):  # false for infinity and NaN too
         raise ValueError(f"field {name!r} must be {_KIND_NAMES[kind]}, not {value!r:.60}")
-    return value
+    return float(value) if is_number else value
 
 
 def _typed_items(name: str, value: Any, origin: Any, kinds: tuple[Any, ...]) -> Any:
@@ -159,7 +159,7 @@ MAX_LABEL_LENGTH = 200
 MAX_PARAMETER_BYTES = 2 * 1024**3
 SMALL_DATA = 10_000  # training texts; with fewer, a recipe regularizes more
 
-_COUNT, _EPOCHS, _SEED, _RATE = (1, 1_000_000_000), (1, 10_000), (0, 2**31 - 1), (0.0, 0.95)  # bounds
+_COUNT, _EPOCHS, _SEED, _RATE, _PART = (1, 10**9), (1, 10_000), (0, 2**31 - 1), (0.0, 0.95), (0.0, 0.9)  # bounds
 _FEW = f"with fewer than {SMALL_DATA:,} training texts, else"
 
 
@@ -168,15 +168,17 @@ class NetworkConfig(Config):
     """The settings that a recipe and the model it makes have in common."""
 
     # A vocabulary has ids for padding and unknown words too.
-    vocab_size: int = field(10_000, "Vocabulary size: the most frequent words.", "--vocab-size", bounds=(2, 2_000_000))
-    max_len: int = field(500, "Maximum number of words read per text.", "--max-len", bounds=(1, 100_000))
-    cut: Literal["start", "end"] = field("start", "Which end of a longer text is dropped.")
-    embedding_dim: int = field(32, "Embedding size.", "--embedding-dim", bounds=(1, 4096))
-    units: int = field(32, "Number of LSTM units.", "--units", bounds=(1, 4096))
-    layers: int = field(1, "Number of stacked LSTM layers.", bounds=(1, 8))
-    bidirectional: bool = field(False, "Also read texts backwards, with a second LSTM per layer.")
-    pooling: Literal["last", "last+max"] = field("last", "Last hidden state, or also the maximum over all words.")
-    padding: Literal["masked", "pre"] = field("masked", "Padding: masked, or read before each text.")
+    vocab_size: int = setting(
+        10_000, "Vocabulary size: the most frequent words.", "--vocab-size", bounds=(2, 2_000_000)
+    )
+    max_len: int = setting(500, "Maximum number of words read per text.", "--max-len", bounds=(1, 100_000))
+    cut: Literal["start", "end"] = setting("start", "Which end of a longer text is dropped.")
+    embedding_dim: int = setting(32, "Embedding size.", "--embedding-dim", bounds=(1, 4096))
+    units: int = setting(32, "Number of LSTM units.", "--units", bounds=(1, 4096))
+    layers: int = setting(1, "Number of stacked LSTM layers.", bounds=(1, 8))
+    bidirectional: bool = setting(False, "Also read texts backwards, with a second LSTM per layer.")
+    pooling: Literal["last", "last+max"] = setting("last", "Last hidden state, or also the maximum over all words.")
+    padding: Literal["masked", "pre"] = setting("masked", "Padding: masked, or read before each text.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -187,11 +189,11 @@ class ModelConfig(NetworkConfig):
     With more labels it has one unit per label and a softmax. `tokenizer` leaves room for others in the file format.
     """
 
-    labels: tuple[str, ...] = field(dataclasses.MISSING, "Labels in the order of the outputs.")
-    tokenizer: Literal["words-1"] = field("words-1", "How texts become words.")
-    start_word: str | None = field(None, "Word that marks the start of every text, as in the IMDB data of Keras.")
+    labels: tuple[str, ...] = setting(dataclasses.MISSING, "Labels in the order of the outputs.")
+    tokenizer: Literal["words-1"] = setting("words-1", "How texts become words.")
+    start_word: str | None = setting(None, "Word that marks the start of every text, as in the IMDB data of Keras.")
     # A record only: it is already applied to the head.
-    temperature: float = field(1.0, "Temperature of the calibration.", bounds=(0.01, 100.0))
+    temperature: float = setting(1.0, "Temperature of the calibration.", bounds=(0.01, 100.0))
 
     @property
     def positive(self) -> str | None:
@@ -259,25 +261,25 @@ class DataConfig(Config):
     """Which rows, and how they are split into training, validation and test parts: enough to find the parts again."""
 
     # The name of a data set, or the absolute path of a file or folder.
-    source: str = field(
+    source: str = setting(
         "imdb", "Data set (see lstmctl data list), file, quoted pattern, or folder.", "--data", "NAME|FILE|DIR"
     )
-    text_column: str = field("text", "Column with the text.", "--text-column", "NAME")
-    label_column: str = field("label", "Column with the label.", "--label-column", "NAME")
-    group_column: str | None = field(
+    text_column: str = setting("text", "Column with the text.", "--text-column", "NAME")
+    label_column: str = setting("label", "Column with the label.", "--label-column", "NAME")
+    group_column: str | None = setting(
         None, "Keep rows with the same value here in the same part.", "--group-column", "NAME"
     )
-    val_source: str | None = field(None, "Validation data, instead of a split.", "--val-data", "FILE")
-    test_source: str | None = field(None, "Test data, instead of a split.", "--test-data", "FILE")
-    unlabelled: str | None = field(None, "Unlabelled texts to learn word vectors from.", "--unlabelled", "FILE")
+    val_source: str | None = setting(None, "Validation data, instead of a split.", "--val-data", "FILE")
+    test_source: str | None = setting(None, "Test data, instead of a split.", "--test-data", "FILE")
+    unlabelled: str | None = setting(None, "Unlabelled texts to learn word vectors from.", "--unlabelled", "FILE")
     # Of what the test split leaves.
-    val_split: float = field(
+    val_split: float = setting(
         0.2, "Proportion held out for validation.", "--val-split", "PROPORTION", bounds=(0.01, 0.9)
     )
-    test_split: float = field(0.1, "Proportion held out for testing.", "--test-split", "PROPORTION", bounds=(0.0, 0.9))
-    split_seed: int = field(0, "Random seed of the train/validation/test split.", "--split-seed", bounds=_SEED)
-    limit: int | None = field(None, "Use at most N texts per part (trial run).", "--limit", bounds=_COUNT)
-    rename_label: tuple[tuple[str, str], ...] = field(
+    test_split: float = setting(0.1, "Proportion held out for testing.", "--test-split", "PROPORTION", bounds=_PART)
+    split_seed: int = setting(0, "Random seed of the train/validation/test split.", "--split-seed", bounds=_SEED)
+    limit: int | None = setting(None, "Use at most N texts per part (trial run).", "--limit", bounds=_COUNT)
+    rename_label: tuple[tuple[str, str], ...] = setting(
         (), "Read label FROM as TO; may be repeated.", "--rename-label", "FROM=TO"
     )
 
@@ -286,50 +288,52 @@ class DataConfig(Config):
 class TrainConfig(NetworkConfig):
     """The recipe: the network, and how it is fitted. A setting whose default is None follows the data or is off."""
 
-    min_count: int = field(1, "Words seen less often are unknown words.", bounds=_COUNT)
-    ensemble_size: int = field(1, "LSTMs trained separately, whose logits are averaged.", bounds=(1, 16))
-    word_odds: Literal["naive-bayes", "none"] | None = field(
+    min_count: int = setting(1, "Words seen less often are unknown words.", bounds=_COUNT)
+    ensemble_size: int = setting(1, "LSTMs trained separately, whose logits are averaged.", bounds=(1, 16))
+    word_odds: Literal["naive-bayes", "none"] | None = setting(
         None, "First embedding dimensions: naive Bayes log odds, never trained.", unset=f"naive-bayes {_FEW} none"
     )
-    word_vectors: Literal["cooccurrence", "none"] = field(
+    word_vectors: Literal["cooccurrence", "none"] = setting(
         "none", "Other embedding dimensions: start from word co-occurrence."
     )
-    dropout: float = field(0.2, "Dropout rate on embeddings.", "--dropout", "RATE", bounds=_RATE)
-    word_dropout: float | None = field(
+    dropout: float = setting(0.2, "Dropout rate on embeddings.", "--dropout", "RATE", bounds=_RATE)
+    word_dropout: float | None = setting(
         None, "Rate at which words are replaced by the unknown word.", bounds=_RATE, unset=f"0.3 {_FEW} 0"
     )
-    output_dropout: float | None = field(
+    output_dropout: float | None = setting(
         None, "Dropout rate before the output layer.", bounds=_RATE, unset=f"0.5 {_FEW} 0"
     )
-    epochs: int | None = field(None, "Number of epochs.", "-e --epochs", bounds=_EPOCHS, unset="3, more for small data")
-    batch_size: int = field(32, "Batch size.", "-b --batch-size", bounds=(1, 65_536))
-    optimizer: Literal["rmsprop", "adam"] = field("rmsprop", "Optimizer.")
+    epochs: int | None = setting(
+        None, "Number of epochs.", "-e --epochs", bounds=_EPOCHS, unset="3, more for small data"
+    )
+    batch_size: int = setting(32, "Batch size.", "-b --batch-size", bounds=(1, 65_536))
+    optimizer: Literal["rmsprop", "adam"] = setting("rmsprop", "Optimizer.")
     # A learning rate of 0 would train nothing.
-    learning_rate: float = field(1e-3, "Peak learning rate.", "--lr", "RATE", bounds=(1e-8, 10.0))
-    schedule: Literal["constant", "linear", "cosine"] = field(
+    learning_rate: float = setting(1e-3, "Peak learning rate.", "--lr", "RATE", bounds=(1e-8, 10.0))
+    schedule: Literal["constant", "linear", "cosine"] = setting(
         "linear", "Learning rate after the warm-up: constant, or decay to 0."
     )
-    warmup: float = field(0.05, "Proportion of steps with a rising learning rate.", bounds=(0.0, 0.9))
-    clip_norm: float | None = field(None, "Clip gradients to this norm.", bounds=(1e-6, 1e6), unset="no clipping")
-    class_weight: Literal["none", "balanced"] = field(
+    warmup: float = setting(0.05, "Proportion of steps with a rising learning rate.", bounds=_PART)
+    clip_norm: float | None = setting(None, "Clip gradients to this norm.", bounds=(1e-6, 1e6), unset="no clipping")
+    class_weight: Literal["none", "balanced"] = setting(
         "none", "Class weights: balanced counts rare labels more.", "--class-weight", "none|balanced"
     )
-    keep: Literal["best", "last"] = field("best", "Epoch that becomes the model: lowest validation loss, or last.")
-    calibration: Literal["temperature", "none"] = field(
+    keep: Literal["best", "last"] = setting("best", "Epoch that becomes the model: lowest validation loss, or last.")
+    calibration: Literal["temperature", "none"] = setting(
         "temperature", "Temperature scaling fitted on the validation texts."
     )
-    early_stopping: int | None = field(
+    early_stopping: int | None = setting(
         None, "Stop after N epochs without a lower validation loss.", "--early-stopping", bounds=_EPOCHS
     )
-    time_limit: float | None = field(
+    time_limit: float | None = setting(
         None,
         "Stop after this time (in seconds, or 10m, 2h); keep the best epoch.",
         "--time-limit",
         "TIME",
         bounds=(1.0, 1e7),
     )
-    seed: int = field(0, "Random seed.", "--seed", bounds=_SEED)
-    threads: int | None = field(None, "Number of CPU threads.", "--threads", bounds=(1, 1024), unset="one per core")
+    seed: int = setting(0, "Random seed.", "--seed", bounds=_SEED)
+    threads: int | None = setting(None, "Number of CPU threads.", "--threads", bounds=(1, 1024), unset="one per core")
 
     def model_config(self, labels: tuple[str, ...], vocab_size: int) -> ModelConfig:
         """The model that this recipe makes of data with these labels and a vocabulary of this size."""

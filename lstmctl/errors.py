@@ -86,8 +86,6 @@ class MissingExtra(LstmctlError):
 class Disagreement(LstmctlError):
     """The NumPy forward pass and Keras disagree about a freshly trained model: a bug, so the model is refused."""
 
-    exit_code = ExitCode.INTERNAL
-
 
 class CannotCreate(LstmctlError):
     """The output exists, its folder is missing, or the file system is read-only."""

@@ -41,9 +41,8 @@ def ignore_signals() -> None:
 
 @contextmanager
 def signals_deferred() -> Iterator[None]:
-    """A block that signals do not interrupt. A signal received in it is raised at the end of the outermost such block,
-    unless that ends with an error.
-    """
+    """A block that signals do not interrupt. A signal received in it is raised at the end of the outermost of nested
+    blocks, unless that ends with an error."""
     _State.depth += 1
     try:
         yield

@@ -31,7 +31,7 @@ def test_best_epoch():
 
 
 def changed(**values):
-    return json.dumps({**json.loads(RECORD.to_json()), **values})
+    return json.dumps({**json.loads(to_jsonl([RECORD])), **values})
 
 
 @pytest.mark.parametrize(
@@ -54,5 +54,5 @@ def changed(**values):
     ],
 )
 def test_invalid_histories(line):
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="has an invalid line 1: "):
         from_jsonl(line.encode() + b"\n")

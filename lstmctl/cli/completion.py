@@ -5,9 +5,7 @@ from typing import Annotated, Literal
 import typer
 
 from lstmctl.cli.console import Console
-from lstmctl.cli.options import settings
 
-NAME = "completion"
 EXAMPLES = """
 Examples:
   lstmctl completion bash >> ~/.bashrc
@@ -39,7 +37,7 @@ def command(
     shell: Annotated[Literal["bash", "zsh", "fish"], typer.Argument(metavar="bash|zsh|fish", help="Your shell.")],
 ) -> None:
     """Print a completion script for your shell."""
-    console = Console.open(output=settings.output)
+    console = Console.open()
     if shell == "bash":
         console.result(_BASH.strip("\n"))
         return

@@ -9,7 +9,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self, TextIO
@@ -35,18 +35,18 @@ class PipeClosed(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """The result of a command in each of its views. Only the requested view is computed.
+    """The result of a command in each of its views. Only the requested one is iterated over or called.
 
     objects  for --json: one object per line.
     rows     for --format tsv: the fields of each line, header first.
-    screen   writes the view for people to the console.
+    screen   writes the view for people to the console; None: the rows.
     picture  for an -o FILE that ends in .png or .svg: the bytes of the file.
     drawing  whether a pipe also gets the screen view, unless --format says otherwise.
     """
 
-    objects: Callable[[], Iterable[Mapping[str, Any]]]
-    rows: Callable[[], Iterable[Sequence[object]]]
-    screen: Callable[["Console"], None]
+    objects: Iterable[Mapping[str, Any]]
+    rows: Iterable[Sequence[object]]
+    screen: Callable[["Console"], None] | None = None
     picture: Callable[[Literal["png", "svg"]], bytes] | None = None
     drawing: bool = False
 
@@ -80,15 +80,8 @@ class Stream:
         if self._rich is None:
             from rich.console import Console
 
-            terminal = True if self.color else None
-            self._rich = Console(
-                stderr=self._stderr,
-                force_terminal=terminal,
-                no_color=not self.color,
-                highlight=False,
-                markup=False,
-                emoji=False,
-            )
+            colors: dict[str, Any] = {"force_terminal": True if self.color else None, "no_color": not self.color}
+            self._rich = Console(stderr=self._stderr, highlight=False, markup=False, emoji=False, **colors)
         return self._rich
 
     def render(self, spans: Sequence[Span], *, cut: bool = False, strip: bool = True) -> str:
@@ -126,8 +119,7 @@ class Console:
 
     def __init__(self, settings: Settings, *, output: str | None = None) -> None:
         """`output` is the file that the answer goes to; None: stdout."""
-        self.settings = settings
-        self.output = output
+        self.settings, self.output = settings, output
         self.out = Stream(sys.stdout, color=settings.color, to_file=output is not None)
         self.err = Stream(sys.stderr, color=settings.color)
         table_or_tsv = "table" if self.out.on_terminal else "tsv"
@@ -135,12 +127,12 @@ class Console:
         self._collected: Any = None  # the answer so far, if it goes to a file
 
     @classmethod
-    def open(cls, *, output: str | None = None) -> Self:
-        """The console of a command that starts. `output` is the FILE of -o; None if that is a folder.
+    def open(cls, *, to_file: bool = True) -> Self:
+        """The console of a command that starts. `to_file` is False for a command whose -o names a folder.
 
-        Raises:
-            CannotCreate: the file exists, and --force was not given.
+        Raises CannotCreate if the file of -o exists and --force was not given.
         """
+        output = settings.output if to_file else None
         if output is not None and not settings.force and os.path.lexists(output):
             raise CannotCreate(f"{output} exists", hint="--force overwrites it")
         Console._current = console = cls(settings, output=output)
@@ -161,42 +153,29 @@ class Console:
     def answer(self, answer: Answer) -> None:
         """Write an answer in the requested view. May be called again for more of the same answer."""
         format = "table" if answer.drawing and self.settings.format == "auto" else self.format
-        if answer.picture is not None and self.picture_format is not None:
-            self.write_bytes(answer.picture(self.picture_format))
+        suffix = os.path.splitext(self.output or "")[1].lower()
+        if answer.picture is not None and suffix in (".png", ".svg"):
+            self.write_bytes(answer.picture("png" if suffix == ".png" else "svg"))
         elif format == "json":
-            for value in answer.objects():
-                self.json(value)
-        elif format == "tsv":
-            for fields in answer.rows():
+            for value in answer.objects:
+                self.result(json.dumps(value, ensure_ascii=False))
+        elif format == "tsv" or answer.screen is None:
+            for fields in answer.rows:
                 self.result(tsv(fields))
         else:
             answer.screen(self)
-
-    @property
-    def picture_format(self) -> Literal["png", "svg"] | None:
-        """The format of the picture that the FILE of -o names, or None."""
-        match os.path.splitext(self.output or "")[1].lower():
-            case ".png":
-                return "png"
-            case ".svg":
-                return "svg"
-        return None
 
     def result(self, line: str = "") -> None:
         """Write one line of the answer unchanged, in UTF-8 in any locale."""
         self.write_bytes((line + "\n").encode("utf-8", "backslashreplace"))
 
-    def json(self, value: object) -> None:
-        """Write one line of JSON."""
-        self.result(json.dumps(value, ensure_ascii=False))
-
-    def show(self, *spans: Span, cut: bool = True) -> None:
-        """Write one line for people, cut to the width of the terminal unless `cut` is False."""
-        self._show(self.out.render(spans, cut=cut) + "\n")
+    def show(self, *spans: Span) -> None:
+        """Write one line for people, cut to the width of the terminal."""
+        self._show(self.out.render(spans, cut=True) + "\n")
 
     def show_facts(self, label: str, text: str) -> None:
         """Write facts separated by " · " after a label of up to nine letters, on several lines if necessary."""
-        for line in label_lines(label, text, room=self.width if self.out.on_terminal else None):
+        for line in label_lines(label, text, room=self.out.width if self.out.on_terminal else None):
             self.show(*line)
 
     def show_from(self, column: int, before: Sequence[Span], after: Sequence[Span]) -> None:
@@ -210,9 +189,11 @@ class Console:
         for line in align([[(name, "dim") for name in header], *rows], right=right):
             self.show(*line)
 
-    def as_shown(self, text: str) -> str:
-        """User text as `show` writes it: without control characters, and with those escaped that the stream lacks."""
-        return visible(text).encode(self.out.encoding, "backslashreplace").decode(self.out.encoding)
+    def as_shown(self, text: str, width: int | None = None) -> str:
+        """User text as `show` writes it: control characters and those that the stream lacks are escaped, and if
+        `width` is given, the text is cut to that many columns."""
+        text = visible(text).encode(self.out.encoding, "backslashreplace").decode(self.out.encoding)
+        return text if width is None else shortened(text, width, ellipsis=self.out.ellipsis)
 
     def write_bytes(self, data: bytes) -> None:
         """Write part of the answer."""
@@ -225,43 +206,15 @@ class Console:
         stream = sys.stdout
         self._guard(lambda: stream.buffer.write(data))
 
-    @property
-    def width(self) -> int:
-        """See `Stream.width`; of stdout."""
-        return self.out.width
-
-    @property
-    def unicode(self) -> bool:
-        """Whether stdout can show ━, ★ and the like."""
-        return self.out.unicode
-
-    @property
-    def color(self) -> bool:
-        """Whether stdout is coloured."""
-        return self.out.color
-
-    @property
-    def ellipsis(self) -> str:
-        """The mark at the end of shortened text on stdout."""
-        return self.out.ellipsis
-
     def save(self) -> None:
-        """Write the answer to the file of -o, if one was given: completely or not at all.
-
-        Raises:
-            CannotCreate: the file exists, or its folder does not. PermissionDenied, StorageError.
-        """
+        """Write the answer to the file of -o, if one was given: completely or not at all. Raises as `write_file`."""
         if self.output is not None:
             with self._collect() as collected:
                 write_file(Path(self.output), collected, force=self.settings.force)
             self.note(f"wrote {visible(self.output)}")
 
     def flush(self) -> None:
-        """Flush stdout.
-
-        Raises:
-            PipeClosed: its reader is gone. StorageError.
-        """
+        """Flush stdout. Raises PipeClosed if its reader is gone, StorageError."""
         if sys.stdout is not None:
             self._guard(sys.stdout.flush)
 
@@ -274,7 +227,7 @@ class Console:
 
     def note_facts(self, label: str, text: str) -> None:
         """Write a note as `show_facts` writes a line."""
-        for line in label_lines(label, text, room=self.width if self.err.on_terminal else None):
+        for line in label_lines(label, text, room=self.err.width if self.err.on_terminal else None):
             self.note(*line)
 
     def note_drawing(self, text: str) -> None:
@@ -311,12 +264,26 @@ class Console:
     @contextmanager
     def waiting(self, label: str) -> Iterator[None]:
         """A spinner with a label, for work that can take longer than a second."""
-        console = self.progress()
-        if console is None:
+        console, spinner = self.progress(), "dots" if self.err.unicode else "line"
+        with console.status(label, spinner=spinner) if console is not None else nullcontext():
             yield
-            return
-        with console.status(label, spinner="dots" if self.err.unicode else "line"):
-            yield
+
+    def start_bar(self, label: str, text: str, *, total: int, room: int, numbers: str = "") -> Any:
+        """Start a progress bar between a label and a text, which need `room` columns; None where `progress` is None.
+
+        In `text`, a format string of rich, {task.fields[numbers]} is the argument `numbers` of the bar's `update`.
+        """
+        if (console := self.progress()) is None:
+            return None
+        from rich.progress import BarColumn, Progress, TextColumn
+
+        columns = [*([TextColumn(label)] if label else []), BarColumn(max(8, min(30, self.err.width - room)))]
+        bar = Progress(
+            *columns, TextColumn(text), console=console, transient=True, redirect_stdout=False, redirect_stderr=False
+        )
+        bar.add_task("", total=total, numbers=numbers)
+        bar.start()
+        return bar
 
     def progress(self) -> Any:
         """A rich console on stderr for live displays, or None if stderr is not a terminal or -q was given."""
@@ -331,13 +298,10 @@ class Console:
         self._write_message(self.err.render(spans, strip=end == "\n") + end)
 
     def _write_message(self, text: str) -> None:
-        if sys.stderr is None:
-            return
-        try:
-            sys.stderr.write(text)
-            sys.stderr.flush()
-        except (OSError, ValueError):
-            return  # there is no other stream to report this on
+        with suppress(OSError, ValueError):  # there is no other stream to report this on
+            if sys.stderr is not None:
+                sys.stderr.write(text)
+                sys.stderr.flush()
 
     def _collect(self) -> Any:
         """The answer so far: in memory while it is short, then in a temporary file."""

@@ -2,13 +2,13 @@
 
 import textwrap
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from lstmctl.cli.console import Answer, Console
 from lstmctl.cli.options import (
-    DATA,
     Command,
     GroupColumn,
     LabelColumn,
@@ -16,15 +16,15 @@ from lstmctl.cli.options import (
     TestData,
     TextColumn,
     ValData,
-    complete_data,
+    data_option,
+    open_registry,
+    option,
     parse_renames,
-    settings,
 )
-from lstmctl.cli.registry_access import open_registry
 from lstmctl.config import DataConfig
 from lstmctl.data.named import NAMES
 from lstmctl.errors import ExitCode, UsageError
-from lstmctl.plots.text import Span, bar, shortened, visible
+from lstmctl.plots.text import Span, bar, visible
 
 if TYPE_CHECKING:
     from lstmctl.data.checks import Findings, Pair
@@ -54,53 +54,34 @@ _LABELS_SHOWN = 20
 def list_command() -> None:
     """List the named data sets."""
 
-    def objects() -> Iterator[dict[str, Any]]:
-        for name, entry in NAMES.items():
-            values = {"rows": entry.rows, "labels": list(entry.labels), "description": entry.description}
-            yield {"schema": "lstmctl.data/1", "name": name, **values}
-
-    def rows() -> Iterator[tuple[object, ...]]:
-        yield "name", "rows", "labels", "description"
-        yield from ((name, entry.rows, ",".join(entry.labels), entry.description) for name, entry in NAMES.items())
+    columns = ("name", "rows", "labels", "description")
+    values = [(name, entry.rows, entry.labels, entry.description) for name, entry in NAMES.items()]
+    objects = [{"schema": "lstmctl.data/1", **dict(zip(columns, row, strict=True))} for row in values]
+    rows = [columns, *((name, count, ",".join(labels), text) for name, count, labels, text in values)]
 
     def screen(console: Console) -> None:
         for name, entry in NAMES.items():
             console.show((f"{name:<16}", "bold"), f" {entry.rows:>6,} texts   labels {' '.join(entry.labels)}")
-            for line in textwrap.wrap(entry.description, max(20, console.width - 4)):
+            for line in textwrap.wrap(entry.description, max(20, console.out.width - 4)):
                 console.show(f"  {line}")
         console.note()
         console.note(("Your own texts: lstmctl train --data FILE, or a folder", "dim"))
 
-    Console.open(output=settings.output).answer(Answer(objects=objects, rows=rows, screen=screen))
+    Console.open().answer(Answer(objects=objects, rows=rows, screen=screen))
 
 
 @app.command("check", cls=Command, epilog=CHECK_EXAMPLES)
 def check_command(
-    source: Annotated[
-        str,
-        typer.Option(
-            "--data",
-            metavar="NAME|FILE|DIR",
-            help="Labelled texts.",
-            rich_help_panel=DATA,
-            autocompletion=complete_data,
-        ),
-    ] = "imdb",
+    source: Annotated[str, data_option("Labelled texts.")] = "imdb",
     text_column: TextColumn = "text",
     label_column: LabelColumn = "label",
     group_column: GroupColumn = None,
     val_source: ValData = None,
     test_source: TestData = None,
     rename_label: RenameLabel = None,
-    max_len: Annotated[
-        int, typer.Option("--max-len", metavar="N", help="Count texts with more words than this.")
-    ] = 500,
-    vocab_size: Annotated[
-        int, typer.Option("--vocab-size", metavar="N", help="Vocabulary size, to count unknown words.")
-    ] = 10_000,
-    strict: Annotated[
-        bool, typer.Option("--strict", help="Exit with 1 if there are leaks, duplicates or empty texts.")
-    ] = False,
+    max_len: Annotated[int, option("--max-len N", "Count texts with more words than this.")] = 500,
+    vocab_size: Annotated[int, option("--vocab-size N", "Vocabulary size, to count unknown words.")] = 10_000,
+    strict: Annotated[bool, option("--strict", "Exit with 1 if there are leaks, duplicates or empty texts.")] = False,
 ) -> int:
     """Find leaks, duplicates, conflicting duplicates and empty texts.
 
@@ -111,10 +92,10 @@ def check_command(
     from lstmctl.data.checks import check_data
     from lstmctl.data.sources import resolve_source
 
-    for option, value in (("--max-len", max_len), ("--vocab-size", vocab_size)):
+    for name, value in (("--max-len", max_len), ("--vocab-size", vocab_size)):
         if value < 1:
-            raise UsageError(f"{option} must be 1 or more, not {value}")
-    console = Console.open(output=settings.output)
+            raise UsageError(f"{name} must be 1 or more, not {value}")
+    console = Console.open()
     config = DataConfig(
         source=resolve_source(source),
         text_column=text_column,
@@ -160,7 +141,7 @@ def findings_answer(findings: "Findings", *, max_len: int) -> Answer:
         for kind, rows in {"empty": findings.empty, **findings.suspicious}.items():
             yield from ((kind, *row, "", "", "", "") for row in rows)
 
-    return Answer(objects=objects, rows=rows, screen=lambda console: _show_findings(console, findings, max_len=max_len))
+    return Answer(objects=objects(), rows=rows(), screen=partial(_show_findings, findings, max_len=max_len))
 
 
 def _pair_object(pair: "Pair") -> dict[str, Any]:
@@ -177,7 +158,7 @@ def quantiles(lengths: Sequence[int]) -> list[int]:
     return [ordered[min(len(ordered) - 1, int(proportion * len(ordered)))] for proportion in QUANTILES]
 
 
-def _show_findings(console: Console, findings: "Findings", *, max_len: int) -> None:
+def _show_findings(findings: "Findings", console: Console, *, max_len: int) -> None:
     from lstmctl.data.checks import PAIR_KINDS, parts_of
 
     parts = " · ".join(f"{count:,} {part}" for part, count in findings.rows.items() if count)
@@ -219,8 +200,8 @@ def _show_rows(console: Console, title: str, rows: Sequence[tuple[str, str]], me
         return
     console.show((f"{title}: {len(rows):,}", "bold"), (f"   {meaning}", "dim"))
     for name, text in rows[:_ROWS_SHOWN]:
-        room = console.width - len(name) - 6
-        shown = shortened(visible(text), room, ellipsis=console.ellipsis) if room > 20 else ""
+        room = console.out.width - len(name) - 6
+        shown = console.as_shown(text, room) if room > 20 else ""
         console.show(f"  {name}", (f"  {shown}" if shown else "", "dim"))
     if len(rows) > _ROWS_SHOWN:
         console.show((f"  and {len(rows) - _ROWS_SHOWN:,} more (--format tsv lists all)", "dim"))
@@ -234,7 +215,7 @@ def _show_labels(console: Console, findings: "Findings") -> None:
     for label in labels[:_LABELS_SHOWN]:
         counts = [findings.labels[part].get(label, 0) for part in parts]
         proportion = sum(counts) / total
-        bars = bar(proportion, 14, unicode=console.unicode)
+        bars = bar(proportion, 14)
         table.append([visible(label), *(f"{count:,}" for count in counts), f"{proportion:.1%}", bars])
     console.table(["label", *parts, "all", ""], table, right=range(1, len(parts) + 2))
     if len(labels) > _LABELS_SHOWN:
@@ -255,6 +236,6 @@ def _show_lengths(console: Console, lengths: Sequence[int], *, max_len: int) -> 
         if count or first < index <= min(9, most // width):
             bounds = f"{index * width:,}–{(index + 1) * width - 1:,}" if width > 1 else f"{index}"
             bounds = f"{10 * width:,} or more" if index == 10 else bounds
-            console.show(f"{bounds:>16} {count:>8,}  {bar(count / max(counts), 30, unicode=console.unicode)}")
+            console.show(f"{bounds:>16} {count:>8,}  {bar(count / max(counts), 30)}")
     cut = sum(length > max_len for length in lengths)
     console.show_facts("truncated", f"{cut:,} texts ({cut / len(lengths):.1%}) · longer than --max-len {max_len:,}")

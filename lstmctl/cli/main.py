@@ -1,11 +1,10 @@
 """The program: its commands, and the one place where errors become messages and exit codes."""
 
-import contextlib
 import os
-import signal
 import sys
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Annotated, Any
 
 import typer
@@ -16,6 +15,7 @@ from lstmctl.cli import completion, data, evaluate, models, options, plot, predi
 from lstmctl.cli.console import Console, PipeClosed
 from lstmctl.cli.options import Command, Group
 from lstmctl.errors import ExitCode, LstmctlError, Signalled, UsageError
+from lstmctl.process import signal_number
 
 EXAMPLES = """
 Examples:
@@ -39,11 +39,10 @@ app = typer.Typer(
     epilog=EXAMPLES,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
 )
-for module in (train, evaluate, predict, plot, summary):
-    app.command(module.NAME, cls=Command, epilog=module.EXAMPLES)(module.command)
+for module in (train, evaluate, predict, plot, summary, completion):
+    app.command(module.__name__.rpartition(".")[2], cls=Command, epilog=module.EXAMPLES)(module.command)
 app.add_typer(models.app, name="models", cls=Group)
 app.add_typer(data.app, name="data", cls=Group)
-app.command(completion.NAME, cls=Command, epilog=completion.EXAMPLES)(completion.command)
 
 
 def _show_version(flag: bool) -> None:
@@ -72,7 +71,7 @@ def run(arguments: Sequence[str]) -> int:
     try:
         code = _run(arguments)
     except (KeyboardInterrupt, Signalled) as interrupt:
-        code = 128 + getattr(interrupt, "number", signal.SIGINT)
+        code = 128 + signal_number(interrupt)
     return _flush(code)
 
 
@@ -125,21 +124,15 @@ def _flush(code: int) -> int:
     """Flush the output; the exit code. An earlier failure takes precedence over one met here."""
     try:
         Console.current().flush()
+        if code != ExitCode.PIPE_CLOSED:
+            return code
     except PipeClosed:
-        _discard_stdout()
-        return code or int(ExitCode.PIPE_CLOSED)
+        code = code or int(ExitCode.PIPE_CLOSED)
     except LstmctlError as error:
-        _discard_stdout()
-        return code or Console.current().report(error)
-    if code == ExitCode.PIPE_CLOSED:
-        _discard_stdout()
-    return code
-
-
-def _discard_stdout() -> None:
-    """Point stdout at /dev/null, so that the interpreter's last flush cannot fail and change the exit code."""
-    with contextlib.suppress(OSError, ValueError):  # not a real file, or already closed
+        code = code or Console.current().report(error)
+    # Point stdout at /dev/null, so that the interpreter's last flush cannot fail and change the exit code.
+    with suppress(OSError, ValueError):  # not a real file, or already closed
         target = sys.stdout.fileno()
-        null = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(null, target)
-        os.close(null)
+        with open(os.devnull, "wb") as null:
+            os.dup2(null.fileno(), target)
+    return code

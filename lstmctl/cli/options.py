@@ -1,21 +1,54 @@
-"""Command-line options that several commands share, and Typer's command classes with our help layout.
+"""The options that commands share and what they refer to, and Typer's command classes with our help layout.
 
-Three sections: the options that every command has, the options that some commands share (the same flag, help and
-meaning everywhere), and the classes `Command` and `Group`. Help is plain text: importing a Markdown renderer would
-triple the time of `--help`.
+Help is plain text: importing a Markdown renderer would triple the time of `--help`.
 """
 
+import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from lstmctl.config import Config, DataConfig
+from lstmctl.config import DataConfig, Setting
 from lstmctl.errors import UsageError
+
+if TYPE_CHECKING:
+    from lstmctl.registry.artifact import ModelFolder
+    from lstmctl.registry.store import Registry
+
+Completion = Callable[[str], Sequence[str | tuple[str, str]]]  # the start of a value → values, or (value, description)
+
+
+def option(
+    usage: str,
+    help: str,  # noqa: A002
+    *,
+    default: bool | str = True,
+    panel: str | None = None,
+    complete: Completion | None = None,
+    callback: Callable[..., None] | None = None,
+) -> Any:
+    """An option as its help shows it: "-m --model MODEL", or without a metavar for a flag.
+
+    `default` is what the help says about the default value, or True for the value itself. `panel` is the section of the
+    help.
+    """
+    words = usage.split()
+    flags = [word for word in words if word.startswith("-")]
+    return typer.Option(
+        *flags,
+        metavar=" ".join(words[len(flags) :]) or None,
+        help=help,
+        show_default=default,
+        rich_help_panel=panel,
+        autocompletion=complete,
+        callback=callback,
+    )
+
 
 # --- options of every command: they store themselves in `settings`, wherever they stand on the line -----------------
 
@@ -52,29 +85,23 @@ def _store(context: typer.Context, parameter: Any, value: Any) -> None:
 SHARED = "Everywhere"
 
 
-def _shared(*flags: str, help: str, metavar: str | None = None) -> Any:  # noqa: A002
-    return typer.Option(*flags, metavar=metavar, help=help, callback=_store, rich_help_panel=SHARED, show_default=False)
+def _shared(usage: str, help: str) -> Any:  # noqa: A002
+    return option(usage, help, default=False, panel=SHARED, callback=_store)
+
+
+_FORMAT = _shared("--format KIND", "table, tsv or json. Default: table on a terminal, tsv in a pipe or file.")
 
 
 def _declare(
-    home: Annotated[
-        str | None, _shared("--home", metavar="DIR", help="Folder of models, runs and data (or LSTMCTL_HOME).")
-    ] = None,
-    format: Annotated[  # noqa: A002
-        Literal["auto", "table", "tsv", "json"],
-        _shared(
-            "--format", metavar="KIND", help="table, tsv or json. Default: table on a terminal, tsv in a pipe or file."
-        ),
-    ] = "auto",
-    json: Annotated[bool, _shared("--json", help="Short for --format json.")] = False,
-    color: Annotated[
-        Literal["auto", "always", "never"], _shared("--color", metavar="WHEN", help="auto, always or never.")
-    ] = "auto",
-    output: Annotated[str | None, _shared("-o", "--output", metavar="FILE", help="Write the output to a file.")] = None,
-    force: Annotated[bool, _shared("--force", help="Let -o overwrite a file.")] = False,
-    quiet: Annotated[bool, _shared("-q", "--quiet", help="Print errors only.")] = False,
-    verbose: Annotated[bool, _shared("-v", "--verbose", help="Print more details.")] = False,
-    debug: Annotated[bool, _shared("--debug", help="Show the traceback of a bug.")] = False,
+    home: Annotated[str | None, _shared("--home DIR", "Folder of models, runs and data (or LSTMCTL_HOME).")] = None,
+    format: Annotated[Literal["auto", "table", "tsv", "json"], _FORMAT] = "auto",  # noqa: A002
+    json: Annotated[bool, _shared("--json", "Short for --format json.")] = False,
+    color: Annotated[Literal["auto", "always", "never"], _shared("--color WHEN", "auto, always or never.")] = "auto",
+    output: Annotated[str | None, _shared("-o --output FILE", "Write the output to a file.")] = None,
+    force: Annotated[bool, _shared("--force", "Let -o overwrite a file.")] = False,
+    quiet: Annotated[bool, _shared("-q --quiet", "Print errors only.")] = False,
+    verbose: Annotated[bool, _shared("-v --verbose", "Print more details.")] = False,
+    debug: Annotated[bool, _shared("--debug", "Show the traceback of a bug.")] = False,
 ) -> None: ...
 
 
@@ -89,84 +116,75 @@ def shared_parameters() -> tuple[Any, ...]:
     return tuple(parameters)
 
 
-# --- options that some commands share -------------------------------------------------------------------------------
+# --- the registry and its models ------------------------------------------------------------------------------------
 
 
-def complete_model(incomplete: str) -> list[tuple[str, str]]:
-    """Model references that start with `incomplete`. Lists folders and opens no model."""
-    import os
-
+def open_registry() -> "Registry":
+    """The registry of --home, LSTMCTL_HOME or the user's data folder."""
     from lstmctl.registry.home import default_home
     from lstmctl.registry.store import Registry
 
-    registry = Registry(default_home(settings.home, os.environ))
-    return [(name, "") for name in registry.references() if name.startswith(incomplete)]
+    return Registry(default_home(settings.home, os.environ))
+
+
+def open_model(reference: str | None) -> "ModelFolder":
+    """The model with this reference; None: that of LSTMCTL_MODEL, else the newest."""
+    return open_registry().resolve(reference or os.environ.get("LSTMCTL_MODEL"))
+
+
+def named_models(arguments: Sequence[str] | None, option: str | None) -> list[str | None]:
+    """The models named by arguments and by -m; a single None, for the default model, if there are none."""
+    return [*(arguments or []), *([option] if option is not None else [])] or [None]
+
+
+def complete_model(incomplete: str) -> list[str]:
+    """Model references that start with `incomplete`. Lists folders and opens no model."""
+    return [reference for reference in open_registry().references() if reference.startswith(incomplete)]
+
+
+# --- options that some commands share -------------------------------------------------------------------------------
+
+DATA, CLUSTER = "Data", "On a cluster"
+MODEL_HELP = "Model: name, name@3, name@tag, or a path with a /. Default: LSTMCTL_MODEL, else the newest model."
+
+
+def setting_option(setting: Setting, *, panel: str = DATA, complete: Completion | None = None) -> Any:
+    """The option of a setting, with the flags, help and default of its definition in `lstmctl.config`."""
+    usage = f"{setting.option} {setting.metavar}"
+    return option(usage, setting.help, default=setting.shown_default or False, panel=panel, complete=complete)
+
+
+def data_option(help: str, *, default: bool | str = True) -> Any:  # noqa: A002
+    """The option --data, which the commands describe in different words."""
+    return option("--data NAME|FILE|DIR", help, default=default, panel=DATA, complete=complete_data)
 
 
 def complete_data(incomplete: str) -> list[tuple[str, str]]:
-    """Names of data sets that start with `incomplete`."""
+    """Names of data sets that start with `incomplete`, with their descriptions."""
     from lstmctl.data.named import NAMES
 
     return [(name, about.description) for name, about in NAMES.items() if name.startswith(incomplete)]
 
 
-def complete_recipe(incomplete: str) -> list[tuple[str, str]]:
-    """Names of recipes that start with `incomplete`."""
-    from lstmctl.recipes import names
+_SETTINGS = DataConfig.settings()
+TextColumn = Annotated[str, setting_option(_SETTINGS["text_column"])]
+LabelColumn = Annotated[str, setting_option(_SETTINGS["label_column"])]
+GroupColumn = Annotated[str | None, setting_option(_SETTINGS["group_column"])]
+ValData = Annotated[str | None, setting_option(_SETTINGS["val_source"])]
+TestData = Annotated[str | None, setting_option(_SETTINGS["test_source"])]
+RenameLabel = Annotated[list[str] | None, setting_option(_SETTINGS["rename_label"])]
 
-    return [(name, "") for name in names() if name.startswith(incomplete)]
-
-
-def complete_run(incomplete: str) -> list[tuple[str, str]]:
-    """Ids of runs that start with `incomplete`, newest first."""
-    import os
-
-    from lstmctl.registry import home as homes
-
-    runs = homes.list_names(homes.default_home(settings.home, os.environ), homes.CHECKPOINTS)
-    return [(run, "") for run in reversed(runs) if run.startswith(incomplete)]
-
-
-MODEL_HELP = "Model: name, name@3, name@tag, or a path with a /. Default: LSTMCTL_MODEL, else the newest model."
-
-Model = Annotated[
+Model = Annotated[str | None, option("-m --model MODEL", MODEL_HELP, complete=complete_model)]
+Models = Annotated[
+    list[str] | None, typer.Argument(metavar="[MODEL]...", help=MODEL_HELP, autocompletion=complete_model)
+]
+Jobs = Annotated[int | None, option("-j --jobs N", "Number of worker processes.", default="one per core")]
+Engine = Annotated[Literal["local", "ray"], option("--engine local|ray", "Run locally or on Ray.", panel=CLUSTER)]
+_RAY_ADDRESS = "Address of the cluster: auto, or HOST:PORT."
+RayAddress = Annotated[
     str | None,
-    typer.Option("-m", "--model", metavar="MODEL", help=MODEL_HELP, autocompletion=complete_model),
+    option("--ray-address ADDRESS", _RAY_ADDRESS, default="RAY_ADDRESS, else a new local cluster", panel=CLUSTER),
 ]
-
-Jobs = Annotated[
-    int | None,
-    typer.Option("-j", "--jobs", metavar="N", help="Number of worker processes.", show_default="one per core"),
-]
-
-DATA = "Data"
-
-
-def setting_option(
-    config: type[Config],
-    name: str,
-    *,
-    panel: str = DATA,
-    complete: Callable[[str], list[tuple[str, str]]] | None = None,
-) -> Any:
-    """The option of a setting, with the flags, help and default of its definition in `lstmctl.config`."""
-    setting = config.settings()[name]
-    return typer.Option(
-        *setting.option.split(),
-        metavar=setting.metavar,
-        help=setting.help,
-        show_default=setting.shown_default or False,
-        rich_help_panel=panel,
-        autocompletion=complete,
-    )
-
-
-TextColumn = Annotated[str, setting_option(DataConfig, "text_column")]
-LabelColumn = Annotated[str, setting_option(DataConfig, "label_column")]
-GroupColumn = Annotated[str | None, setting_option(DataConfig, "group_column")]
-ValData = Annotated[str | None, setting_option(DataConfig, "val_source")]
-TestData = Annotated[str | None, setting_option(DataConfig, "test_source")]
-RenameLabel = Annotated[list[str] | None, setting_option(DataConfig, "rename_label")]
 
 
 def parse_renames(pairs: list[str] | None) -> tuple[tuple[str, str], ...]:
@@ -184,67 +202,10 @@ def parse_renames(pairs: list[str] | None) -> tuple[tuple[str, str], ...]:
     return tuple(renames)
 
 
-def parse_duration(option: str, text: str | None) -> float | None:
-    """A duration in seconds.
-
-    >>> parse_duration("--time-limit", "10m")
-    600.0
-    """
-    if text is None:
-        return None
-    number, unit = (text[:-1], text[-1]) if text[-1:] in ("s", "m", "h") else (text, "s")
-    try:
-        if not number.isascii():
-            raise ValueError
-        return float(number) * {"s": 1, "m": 60, "h": 3600}[unit]
-    except ValueError as error:
-        raise UsageError(
-            f'{option} "{text:.60}" is not a time', hint=f"{option} 90s, {option} 10m, {option} 2h"
-        ) from error
-
-
-CLUSTER = "On a cluster"
-Engine = Annotated[
-    Literal["local", "ray"],
-    typer.Option(
-        "--engine",
-        metavar="local|ray",
-        help="Run locally or on Ray.",
-        rich_help_panel=CLUSTER,
-    ),
-]
-RayAddress = Annotated[
-    str | None,
-    typer.Option(
-        "--ray-address",
-        metavar="ADDRESS",
-        help="Address of the cluster: auto, or HOST:PORT.",
-        show_default="RAY_ADDRESS, else a new local cluster",
-        rich_help_panel=CLUSTER,
-    ),
-]
-
-
 # --- Typer's command classes ----------------------------------------------------------------------------------------
 
 # Typer's own endings of a help text: the default, which we write as a sentence, and what the usage line says already.
 _DEFAULT, _REQUIRED = re.compile(r"  \[default: \(?(.+?)\)?\]"), "  [required]"
-
-
-def _write_sections(context: typer.Context, formatter: Any, parameters: list[Any]) -> None:
-    """Arguments, then the options grouped by their panel in order of first appearance, the shared ones last."""
-    sections: dict[str, list[tuple[str, str]]] = {}
-    for parameter in parameters:
-        record = parameter.get_help_record(context)
-        if record is not None:
-            default = "Arguments" if parameter.param_type_name == "argument" else "Options"
-            panel = SHARED if parameter.name == "help" else parameter.rich_help_panel or default
-            names, text = record
-            sections.setdefault(panel, []).append((names, _DEFAULT.sub(r" Default: \1.", text.replace(_REQUIRED, ""))))
-    order = {"Arguments": 0, SHARED: 2}
-    for name in sorted(sections, key=lambda name: order.get(name, 1)):
-        with formatter.section(name):
-            formatter.write_dl(sections[name])
 
 
 class _SharedOptions:
@@ -253,6 +214,23 @@ class _SharedOptions:
     def __init__(self, *args: Any, **settings: Any) -> None:
         super().__init__(*args, **settings)
         self.params: list[Any] = [*self.params, *shared_parameters()]
+
+    def format_options(self: Any, ctx: Any, formatter: Any) -> None:
+        """Commands, arguments, then the options by panel in order of first appearance, the shared ones last."""
+        if isinstance(self, TyperGroup):
+            self.format_commands(ctx, formatter)
+        sections: dict[str, list[tuple[str, str]]] = {"Arguments": []}
+        for parameter in self.get_params(ctx):
+            if record := parameter.get_help_record(ctx):
+                default = "Arguments" if parameter.param_type_name == "argument" else "Options"
+                panel = SHARED if parameter.name == "help" else parameter.rich_help_panel or default
+                text = _DEFAULT.sub(r" Default: \1.", record[1].replace(_REQUIRED, ""))
+                sections.setdefault(panel, []).append((record[0], text))
+        sections[SHARED] = sections.pop(SHARED)
+        for name, lines in sections.items():
+            if lines:
+                with formatter.section(name):
+                    formatter.write_dl(lines)
 
     def format_epilog(self, ctx: Any, formatter: Any) -> None:
         """The examples, line by line as written."""
@@ -271,13 +249,6 @@ class Command(_SharedOptions, TyperCommand):
             error.hint = error.hint or f"{ctx.command_path} --help"
             raise
 
-    def format_options(self, ctx: Any, formatter: Any) -> None:
-        _write_sections(ctx, formatter, self.get_params(ctx))
-
 
 class Group(_SharedOptions, TyperGroup):
     """A group of commands, and the program itself."""
-
-    def format_options(self, ctx: Any, formatter: Any) -> None:
-        self.format_commands(ctx, formatter)
-        _write_sections(ctx, formatter, self.get_params(ctx))

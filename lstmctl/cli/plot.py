@@ -5,20 +5,18 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import typer
-
 from lstmctl.cli.console import Answer, Console
 from lstmctl.cli.options import (
-    DATA,
-    MODEL_HELP,
     LabelColumn,
     Model,
+    Models,
     TextColumn,
-    complete_data,
-    complete_model,
-    settings,
+    data_option,
+    named_models,
+    open_model,
+    open_registry,
+    option,
 )
-from lstmctl.cli.registry_access import named_models, open_model, open_registry
 from lstmctl.config import DataConfig
 from lstmctl.errors import BadData, UsageError
 from lstmctl.plots import pictures, terminal
@@ -30,7 +28,6 @@ if TYPE_CHECKING:
     from lstmctl.evaluation.job import LabelledPredictions
     from lstmctl.registry.artifact import ModelFolder
 
-NAME = "plot"
 EXAMPLES = """
 Examples:
   lstmctl plot                       accuracy and loss of the newest model
@@ -40,8 +37,6 @@ Examples:
   lstmctl plot --kind gates --text "not a good film" --show cell
 """
 SUFFIXES = (".png", ".svg", ".txt", ".tsv", ".json", ".jsonl")
-
-
 # What --show draws: title, meaning, and whether the numbers are on both sides of 0.
 QUANTITIES = {
     "forget": ("forget gate", "0 erases the cell state, 1 keeps it", False),
@@ -52,8 +47,6 @@ QUANTITIES = {
     "hidden": ("hidden state", "what is read out after the word", True),
 }
 ALIASES = {"decision": "input", "new-value": "candidate", "belt": "cell"}  # the post's words
-
-
 DIAGRAMS = {  # title and axes
     "roc": ("ROC curve", "false positive rate", "true positive rate"),
     "calibration": ("reliability diagram", "confidence", "accuracy"),
@@ -65,57 +58,31 @@ def complete_show(incomplete: str) -> list[str]:
     return [name for name in QUANTITIES if name.startswith(incomplete)]
 
 
+_KIND_HELP = (
+    "curves: accuracy and loss over the epochs; gates: every unit at each word of --text; roc, calibration, confusion: "
+    "predictions for the model's own test part, or for --data."
+)
+_DATA_HELP = "For roc, calibration and confusion: other labelled texts."
+_SHOW_HELP = f"For gates: {', '.join(list(QUANTITIES)[:-1])} or hidden."
+_LSTM_HELP = "For gates: which LSTM, as named by summary."
+
+
 def command(
-    models: Annotated[
-        list[str] | None, typer.Argument(metavar="[MODEL]...", help=MODEL_HELP, autocompletion=complete_model)
-    ] = None,
+    models: Models = None,
     model: Model = None,
     kind: Annotated[
-        Literal["curves", "gates", "roc", "calibration", "confusion"],
-        typer.Option(
-            "--kind",
-            metavar="KIND",
-            help="curves: accuracy and loss over the epochs; gates: every unit at each word of --text; roc, "
-            "calibration, confusion: predictions for the model's own test part, or for --data.",
-        ),
+        Literal["curves", "gates", "roc", "calibration", "confusion"], option("--kind KIND", _KIND_HELP)
     ] = "curves",
-    text: Annotated[str | None, typer.Option("--text", metavar="TEXT", help="For gates: the text to read.")] = None,
-    source: Annotated[
-        str | None,
-        typer.Option(
-            "--data",
-            metavar="NAME|FILE|DIR",
-            help="For roc, calibration and confusion: other labelled texts.",
-            show_default="the model's own test part",
-            rich_help_panel=DATA,
-            autocompletion=complete_data,
-        ),
-    ] = None,
+    text: Annotated[str | None, option("--text TEXT", "For gates: the text to read.")] = None,
+    source: Annotated[str | None, data_option(_DATA_HELP, default="the model's own test part")] = None,
     text_column: TextColumn = "text",
     label_column: LabelColumn = "label",
-    show: Annotated[
-        str | None,
-        typer.Option(
-            "--show",
-            metavar="WHAT",
-            help=f"For gates: {', '.join(list(QUANTITIES)[:-1])} or hidden.",
-            show_default="cell",
-            autocompletion=complete_show,
-        ),
-    ] = None,
-    lstm: Annotated[
-        str | None,
-        typer.Option(
-            "--lstm",
-            metavar="NAME",
-            help="For gates: which LSTM, as named by summary.",
-            show_default="the last layer's, forward",
-        ),
-    ] = None,
+    show: Annotated[str | None, option("--show WHAT", _SHOW_HELP, default="cell", complete=complete_show)] = None,
+    lstm: Annotated[str | None, option("--lstm NAME", _LSTM_HELP, default="the last layer's, forward")] = None,
 ) -> None:
     """Draw training curves, gates at each word, or predictions."""
-    console = Console.open(output=settings.output)
-    suffix = Path(settings.output).suffix.lower() if settings.output else ""
+    console = Console.open()
+    suffix = Path(console.output or "").suffix.lower()
     if suffix and suffix not in SUFFIXES:
         raise UsageError(f"plot cannot write {suffix} files", hint="end the name in .png, .svg or .txt")
     references = named_models(models, model)
@@ -141,9 +108,7 @@ def command(
 
 
 def _answer(
-    figure: Callable[[], Figure],
-    objects: Callable[[], Iterable[Mapping[str, Any]]],
-    rows: Callable[[], Iterable[Sequence[object]]],
+    figure: Callable[[], Figure], objects: Iterable[Mapping[str, Any]], rows: Iterable[Sequence[object]]
 ) -> Answer:
     """A figure and its numbers."""
     return Answer(
@@ -156,11 +121,7 @@ def _answer(
 
 
 def answer_curves(folders: "Sequence[ModelFolder]") -> Answer:
-    """Accuracy and loss of each model over the epochs.
-
-    Raises:
-        BadData: a model has no history (imported models have none).
-    """
+    """Accuracy and loss of each model over the epochs. Raises BadData for an imported model, which has no history."""
     runs = [(folder.reference, folder.history()) for folder in folders]
     for reference, records in runs:
         if not records:
@@ -175,15 +136,9 @@ def answer_curves(folders: "Sequence[ModelFolder]") -> Answer:
                         value = getattr(record, prefix + metric)
                         yield reference, record.epoch, part, metric, f"{value:.6f}"
 
-    return _answer(
-        lambda: TrainingCurves(runs),
-        lambda: (
-            {"schema": "lstmctl.epoch/1", "model": reference, **asdict(record)}
-            for reference, records in runs
-            for record in records
-        ),
-        rows,
-    )
+    about = {"schema": "lstmctl.epoch/1"}
+    objects = ({**about, "model": name, **asdict(record)} for name, records in runs for record in records)
+    return _answer(lambda: TrainingCurves(runs), objects, rows())
 
 
 def answer_gates(folder: "ModelFolder", text: str, *, show: str, lstm: str | None) -> Answer:
@@ -219,7 +174,7 @@ def answer_gates(folder: "ModelFolder", text: str, *, show: str, lstm: str | Non
         for position, (word, row) in enumerate(zip(words, values, strict=True), start=1):
             yield position, word, *(f"{value:.6f}" for value in row)
 
-    return _answer(lambda: HeatMap(title, words, values, meaning, signed), objects, rows)
+    return _answer(lambda: HeatMap(title, words, values, meaning, signed), objects(), rows())
 
 
 def answer_predictions(folders: "Sequence[ModelFolder]", *, kind: str, data: DataConfig | None) -> Answer:
@@ -260,7 +215,7 @@ def _reliability(folder: "ModelFolder", predicted: "LabelledPredictions") -> Lin
     from lstmctl.model.classifier import predicted_indices
 
     bins = reliability(predicted.probabilities, predicted.truth, predicted_indices(predicted.probabilities))
-    points = [{"x": each.confidence, "y": each.accuracy, **each.interval._asdict(), "n": each.n} for each in bins]
+    points = [{"x": bin.confidence, "y": bin.accuracy, **bin.interval._asdict(), "n": bin.n} for bin in bins]
     return Line(folder.reference, points)
 
 
@@ -272,11 +227,8 @@ def _answer_square(lines: Sequence[Line], *, kind: str, data: str) -> Answer:
                 yield line.model, *(value if key == "n" else f"{value:.6f}" for key, value in point.items())
 
     about = {"schema": f"lstmctl.{kind}/1"}
-    return _answer(
-        lambda: SquareChart(*DIAGRAMS[kind], data, lines),
-        lambda: ({**about, "model": line.model, "data": data, "points": line.points} for line in lines),
-        rows,
-    )
+    objects = ({**about, "model": line.model, "data": data, "points": line.points} for line in lines)
+    return _answer(lambda: SquareChart(*DIAGRAMS[kind], data, lines), objects, rows())
 
 
 def _answer_confusion(folder: "ModelFolder", predicted: "LabelledPredictions", *, data: str) -> Answer:
@@ -287,8 +239,6 @@ def _answer_confusion(folder: "ModelFolder", predicted: "LabelledPredictions", *
     counts = confusion(predicted.truth, predicted_indices(predicted.probabilities), labels=len(labels))
     table = {label: dict(zip(labels, row, strict=True)) for label, row in zip(labels, counts.tolist(), strict=True)}
     cells = [(model, label, other, count) for label, row in table.items() for other, count in row.items()]
-    return _answer(
-        lambda: ConfusionMatrix(model, data, labels, counts),
-        lambda: [{"schema": "lstmctl.confusion/1", "model": model, "data": data, "confusion": table}],
-        lambda: [("model", "label", "answer", "n"), *cells],
-    )
+    objects = [{"schema": "lstmctl.confusion/1", "model": model, "data": data, "confusion": table}]
+    rows = [("model", "label", "answer", "n"), *cells]
+    return _answer(lambda: ConfusionMatrix(model, data, labels, counts), objects, rows)

@@ -2,14 +2,14 @@
 
 import math
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from lstmctl.cli.console import Answer, Console
-from lstmctl.cli.options import MODEL_HELP, Model, complete_model, settings
-from lstmctl.cli.registry_access import open_model, open_registry
+from lstmctl.cli.options import MODEL_HELP, Model, complete_model, open_model, open_registry, option
 from lstmctl.config import FIRST_WORD, ModelConfig
 from lstmctl.errors import BadData, ExitCode, LstmctlError, NotFound, UsageError
 from lstmctl.plots.text import Span, visible
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from lstmctl.model.text import Vocabulary
     from lstmctl.registry.artifact import ModelFolder
 
-NAME = "summary"
 EXAMPLES = """
 Examples:
   lstmctl summary
@@ -39,27 +38,21 @@ MOST_TEXTS = 50  # of the test part, for the half-life
 NEIGHBOURS = 10
 
 
+_GATES_HELP = "Norms of the four matrices, and the half-life of the cell state on test texts."
+_TEXT_HELP = "With --gates: measure the half-life on this text instead."
+_WORD_HELP = "Whether WORD is known, and its frequency; exits with 1 if not."
+
+
 def command(
     reference: Annotated[
         str | None, typer.Argument(metavar="[MODEL]", help=MODEL_HELP, autocompletion=complete_model)
     ] = None,
     model: Model = None,
-    show_command: Annotated[bool, typer.Option("--command", help="Print the command line that made it.")] = False,
-    gates: Annotated[
-        bool,
-        typer.Option("--gates", help="Norms of the four matrices, and the half-life of the cell state on test texts."),
-    ] = False,
-    texts: Annotated[
-        list[str] | None,
-        typer.Option("--text", metavar="TEXT", help="With --gates: measure the half-life on this text instead."),
-    ] = None,
-    near: Annotated[
-        str | None, typer.Option("--near", metavar="WORD", help="The words nearest to WORD in the embedding.")
-    ] = None,
-    word: Annotated[
-        str | None,
-        typer.Option("--word", metavar="WORD", help="Whether WORD is known, and its frequency; exits with 1 if not."),
-    ] = None,
+    show_command: Annotated[bool, option("--command", "Print the command line that made it.")] = False,
+    gates: Annotated[bool, option("--gates", _GATES_HELP)] = False,
+    texts: Annotated[list[str] | None, option("--text TEXT", _TEXT_HELP)] = None,
+    near: Annotated[str | None, option("--near WORD", "The words nearest to WORD in the embedding.")] = None,
+    word: Annotated[str | None, option("--word WORD", _WORD_HELP)] = None,
 ) -> int:
     """Show a model's layers, data and score, or its gates and words."""
     if reference and model:
@@ -68,7 +61,7 @@ def command(
         raise UsageError("--command, --gates, --near and --word are different answers", hint="ask for one at a time")
     if texts and not gates:
         raise UsageError("--text belongs to --gates")
-    console = Console.open(output=settings.output)
+    console = Console.open()
     folder = open_model(reference or model)
     if show_command:
         line = shlex.join(folder.card.command)
@@ -111,7 +104,7 @@ def answer_summary(folder: "ModelFolder") -> Answer:
     layers = [(name.strip(), shape, parameters) for name, _, shape, parameters in list_layers(card.config)]
     columns = ("layer", "shape", "parameters")
 
-    def objects() -> Iterable[dict[str, Any]]:
+    def objects() -> Iterator[dict[str, Any]]:
         yield {
             "schema": "lstmctl.summary/1",
             "model": folder.reference,
@@ -128,10 +121,10 @@ def answer_summary(folder: "ModelFolder") -> Answer:
             "metrics": folder.metrics(),
         }
 
-    return Answer(objects=objects, rows=lambda: [columns, *layers], screen=lambda console: _show(console, folder))
+    return Answer(objects=objects(), rows=[columns, *layers], screen=partial(_show, folder))
 
 
-def _show(console: Console, folder: "ModelFolder") -> None:
+def _show(folder: "ModelFolder", console: Console) -> None:
     card, config = folder.card, folder.card.config
     created = visible(card.created[:16].replace("T", " "))
     positive = f" (positive: {visible(config.positive)})" if config.positive else ""
@@ -159,7 +152,7 @@ def _show(console: Console, folder: "ModelFolder") -> None:
 
 def _show_table(console: Console, header: list[str], rows: list[list[Span]], *, full_width: int, right: int) -> None:
     """A table without its second column on a screen below `full_width`; the last `right` columns right-aligned."""
-    if console.width < full_width:
+    if console.out.width < full_width:
         header, rows = [header[0], *header[2:]], [[row[0], *row[2:]] for row in rows]
     console.table(header, rows, right=range(len(header) - right, len(header)))
 
@@ -179,13 +172,13 @@ def answer_gates(console: Console, folder: "ModelFolder", texts: Sequence[str]) 
     matrices = measure_matrices(classifier)
     lives, measured_on = _measure_half_lives(console, folder, classifier, texts)
 
-    def objects() -> Iterable[dict[str, Any]]:
+    def objects() -> Iterator[dict[str, Any]]:
         about = {"schema": "lstmctl.gates_summary/1", "model": folder.reference}
         units = {lstm: [value if math.isfinite(value) else None for value in lives[lstm]] for lstm in lives}
         half_life = {"texts": measured_on, "words_by_unit": units} if lives else None  # JSON has no infinity
         yield {**about, "matrices": [matrix._asdict() for matrix in matrices], "half_life": half_life}
 
-    def rows() -> Iterable[Sequence[object]]:
+    def rows() -> Iterator[Sequence[object]]:
         yield "lstm", "matrix", "parameters", "share", "norm_word", "norm_hidden", "mean_bias", "half_life"
         for matrix in matrices:
             lstm, label, _, _, parameters, *numbers = matrix
@@ -204,13 +197,13 @@ def answer_gates(console: Console, folder: "ModelFolder", texts: Sequence[str]) 
             console.show(" " * 10, f"middle half of the units: {low} to {high} words")
             console.show(" " * 10, (visible(measured_on), "dim"))
 
-    return Answer(objects=objects, rows=rows, screen=screen)
+    return Answer(objects=objects(), rows=rows(), screen=screen)
 
 
 def _measure_half_lives(
     console: Console, folder: "ModelFolder", classifier: "Classifier", texts: Sequence[str]
 ) -> tuple[dict[str, list[float]], str]:
-    """By LSTM the half-life of each unit in words, and the texts that were read; nothing but a warning on failure."""
+    """For each LSTM the half-lives of its units in words, and what was read; empty, with a warning, if that fails."""
     from lstmctl.evaluation.job import select_texts
     from lstmctl.model.explanation import half_lives
 
@@ -223,7 +216,7 @@ def _measure_half_lives(
                 name = f"{len(texts)} texts of {description}"
             encoded = [classifier.encode(text) for text in texts]
             if not (words := sum(len(text.words) for text in encoded)):
-                raise BadData("the texts have no words")
+                raise BadData("the texts have no words", hint='--text "not a good film"')
             return half_lives(classifier, encoded), f"{name}, {words:,} words"
     except LstmctlError as error:
         console.warn(f"no half-life of the cell state: {error.message}", hint="--text TEXT measures it on a text")
@@ -231,7 +224,7 @@ def _measure_half_lives(
 
 
 def _quantile(values: Sequence[float], proportion: float) -> float:
-    """The value that this proportion of the values is below."""
+    """The value below which this proportion of the values lies."""
     return sorted(values)[min(len(values) - 1, int(proportion * len(values)))]
 
 
@@ -272,12 +265,10 @@ def answer_word(folder: "ModelFolder", text: str) -> tuple[Answer, bool]:
         elif similar := _similar_words(word, vocabulary):
             console.show_facts("", f"it knows {similar}")
 
+    fields = {"word": word, "known": known, "rank": rank, "count": count}
+    row = (word, "yes" if known else "no", rank, count)
     about = {"schema": "lstmctl.word/1", "model": folder.reference}
-    return Answer(
-        objects=lambda: [{**about, "word": word, "known": known, "rank": rank, "count": count}],
-        rows=lambda: [("word", "known", "rank", "count"), (word, "yes" if known else "no", rank, count)],
-        screen=screen,
-    ), known
+    return Answer(objects=[about | fields], rows=[tuple(fields), row], screen=screen), known
 
 
 def answer_neighbours(folder: "ModelFolder", text: str) -> Answer:
@@ -293,10 +284,9 @@ def answer_neighbours(folder: "ModelFolder", text: str) -> Answer:
         (vocabulary.words[number - FIRST_WORD], cosine, vocabulary.counts[number - FIRST_WORD])
         for number, cosine in nearest_words(folder.weights()["embedding"], vocabulary.ids[word], NEIGHBOURS)
     ]
-
-    def objects() -> Iterable[dict[str, Any]]:
-        about = {"schema": "lstmctl.neighbours/1", "model": folder.reference, "word": word}
-        yield {**about, "neighbours": [dict(zip(columns, neighbour, strict=True)) for neighbour in neighbours]}
+    about = {"schema": "lstmctl.neighbours/1", "model": folder.reference, "word": word}
+    objects = [{**about, "neighbours": [dict(zip(columns, neighbour, strict=True)) for neighbour in neighbours]}]
+    numbers = ((other, f"{cosine:.6f}", count) for other, cosine, count in neighbours)
 
     def screen(console: Console) -> None:
         console.show((visible(word), "bold"), f" · nearest in the embedding of {folder.reference}")
@@ -304,11 +294,7 @@ def answer_neighbours(folder: "ModelFolder", text: str) -> Answer:
         rows = [[visible(near), f"{cosine:.2f}", f"{count:,}"] for near, cosine, count in neighbours]
         console.table(["word", "cosine", "in training texts"], rows, right=[1, 2])
 
-    return Answer(
-        objects=objects,
-        rows=lambda: [columns, *((other, f"{cosine:.6f}", count) for other, cosine, count in neighbours)],
-        screen=screen,
-    )
+    return Answer(objects=objects, rows=[columns, *numbers], screen=screen)
 
 
 def _parse_word(text: str, *, option: str) -> str:

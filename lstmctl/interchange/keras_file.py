@@ -85,10 +85,7 @@ def read(
     file: BinaryIO, *, allow: Callable[[int], None] = lambda needed: None
 ) -> tuple[Network, dict[str, NDArray[np.float32]]]:
     """The network in a .keras file and its weights, with the names and shapes of its config. `allow` is called with the
-    number of bytes that reading needs, once it is known.
-
-    Raises:
-        ValueError: why the file cannot be used.
+    number of bytes that reading needs, once it is known. ValueError: the file cannot be used.
     """
     archive = _Archive(file)
     network = read_network(strictjson.parse_object(archive.read(CONFIG, _MAX_JSON)))

@@ -29,6 +29,7 @@ _TRAINING_ONLY = {
     "kernel_initializer", "kernel_regularizer", "recurrent_constraint", "recurrent_initializer",
     "recurrent_regularizer", "dropout", "recurrent_dropout", "seed", "unit_forget_bias", "input_length",
 }  # fmt: skip
+_CHAIN = re.compile("(InputLayer, )?Embedding(, (LSTM|Bidirectional))+, Dense(, Activation)?")  # apart from dropout
 _ANY = object()
 _NAME = re.compile(r"[^/\\]{1,200}")  # a name used as a path could lead out of a temporary folder
 _PLAIN = {"quantization_config": None, "lora_rank": None, "lora_alpha": None}
@@ -88,24 +89,16 @@ class KerasLayer(NamedTuple):
 
 
 def read_network(root: Mapping[str, Any]) -> Network:
-    """The network that a config.json describes.
-
-    Raises:
-        ValueError: it contains something unsupported.
-    """
+    """The network that a config.json describes. ValueError: it contains something unsupported."""
     _check_classes(root)
     layers = list(_read_layers(root))
     length = _input_length(root, layers)
-    kinds = [layer.kind for layer in layers if "Dropout" not in layer.kind]
-    if kinds[:1] == ["InputLayer"]:
-        kinds = kinds[1:]
-    recurrent = [layer for layer in layers if layer.kind in ("LSTM", "Bidirectional")]
-    names = {"LSTM" if kind == "Bidirectional" else kind for kind in kinds[1 : 1 + len(recurrent)]}
-    tail = kinds[1 + len(recurrent) :]
-    if kinds[:1] != ["Embedding"] or names != {"LSTM"} or tail not in (["Dense"], ["Dense", "Activation"]):
-        raise ValueError(f"has the layers {', '.join(kinds)[:200]}; Embedding, LSTM and Dense layers are supported")
-    embedding = next(layer for layer in layers if layer.kind == "Embedding")
-    head = next(layer for layer in layers if layer.kind == "Dense")
+    kinds = ", ".join(layer.kind for layer in layers if "Dropout" not in layer.kind)
+    if not _CHAIN.fullmatch(kinds):
+        raise ValueError(f"has the layers {kinds:.200}; Embedding, LSTM and Dense layers are supported")
+    by_kind = {layer.kind: layer for layer in layers}
+    embedding, head = by_kind["Embedding"], by_kind["Dense"]
+    lstms = [_directions(layer) for layer in layers if layer.kind in ("LSTM", "Bidirectional")]
     outputs = head.number("units", maximum=1_000)
     _check_activations(layers, outputs)
     config = ModelConfig(
@@ -114,13 +107,21 @@ def read_network(root: Mapping[str, Any]) -> Network:
         max_len=length or ModelConfig.max_len,
         padding="masked" if embedding.flag("mask_zero") else "pre",
         embedding_dim=embedding.number("output_dim", maximum=BOUNDS["embedding_dim"][1]),
-        units=_units(recurrent),
-        layers=len(recurrent),
-        bidirectional=recurrent[0].kind == "Bidirectional",
+        units=_units(lstms),
+        layers=len(lstms),
+        bidirectional="backward" in lstms[0],
     )
     if problem := config.problem():
         raise ValueError(" ".join(("has a network whose", *problem)))
-    return Network(config, length, _locations(config, embedding, recurrent, head, outputs))
+    paths = {"embedding": f"{embedding.path}/vars/0"}
+    for number, layer in enumerate(lstms):
+        for direction, lstm in layer.items():
+            for index, part in enumerate(("kernel", "recurrent_kernel", "bias")):
+                paths[f"lstm.{number}.{direction}.{part}"] = f"{lstm.path}/{index}"
+    paths |= {"head.kernel": f"{head.path}/vars/0", "head.bias": f"{head.path}/vars/1"}
+    shapes = config.shapes()
+    shapes["head.kernel"], shapes["head.bias"] = (*shapes["head.kernel"][:1], outputs), (outputs,)
+    return Network(config, length, {name: ArrayLocation(paths[name], shape) for name, shape in shapes.items()})
 
 
 def _check_classes(value: Any) -> None:
@@ -189,9 +190,8 @@ def _is_mask(entry: Any) -> bool:
 
 def _input_names(nodes: Any) -> list[str]:
     """The names of the layers that a layer of a functional model reads."""
-    histories = [
-        value["keras_history"] for value in _walk(nodes) if isinstance(value, Mapping) and "keras_history" in value
-    ]
+    objects = [value for value in _walk(nodes) if isinstance(value, Mapping)]
+    histories = [value["keras_history"] for value in objects if "keras_history" in value]
     if any(not isinstance(history, list) or len(history) != 3 or history[1:] != [0, 0] for history in histories):
         raise ValueError("has layers that are used more than once")
     return [str(history[0]) for history in histories]
@@ -265,15 +265,15 @@ def _check_activations(layers: list[KerasLayer], outputs: int) -> None:
         raise ValueError(f"ends with {outputs:,} outputs and {names}; sigmoid for one, softmax for more is supported")
 
 
-def _units(recurrent: list[KerasLayer]) -> int:
+def _units(lstms: list[dict[str, KerasLayer]]) -> int:
     """The width of all LSTMs."""
-    if len({layer.kind for layer in recurrent}) != 1:
+    if len({len(layer) for layer in lstms}) != 1:
         raise ValueError("has both unidirectional and bidirectional LSTMs")
     widths = set()
-    for number, layer in enumerate(recurrent):
-        for direction, lstm in _directions(layer).items():
+    for number, layer in enumerate(lstms, start=1):
+        for direction, lstm in layer.items():
             widths.add(lstm.number("units", maximum=BOUNDS["units"][1]))
-            if lstm.flag("return_sequences") != (number + 1 < len(recurrent)):
+            if lstm.flag("return_sequences") != (number < len(lstms)):
                 raise ValueError("has an LSTM whose return_sequences does not fit the next layer")
             if lstm.flag("go_backwards") != (direction == "backward"):
                 raise ValueError("has an LSTM that reads in the wrong direction")
@@ -283,6 +283,7 @@ def _units(recurrent: list[KerasLayer]) -> int:
 
 
 def _directions(layer: KerasLayer) -> dict[str, KerasLayer]:
+    """The LSTMs of a layer, by direction."""
     if layer.kind == "LSTM":
         return {"forward": KerasLayer("LSTM", f"{layer.path}/cell/vars", layer.settings)}
     directions = {}
@@ -292,20 +293,6 @@ def _directions(layer: KerasLayer) -> dict[str, KerasLayer]:
             raise ValueError(f"has a Bidirectional around a {kind}")
         directions[direction] = KerasLayer(kind, f"{layer.path}/{direction}_layer/cell/vars", settings)
     return directions
-
-
-def _locations(
-    config: ModelConfig, embedding: KerasLayer, recurrent: list[KerasLayer], head: KerasLayer, outputs: int
-) -> dict[str, ArrayLocation]:
-    paths = {"embedding": f"{embedding.path}/vars/0"}
-    for number, layer in enumerate(recurrent):
-        for direction, lstm in _directions(layer).items():
-            for index, part in enumerate(("kernel", "recurrent_kernel", "bias")):
-                paths[f"lstm.{number}.{direction}.{part}"] = f"{lstm.path}/{index}"
-    paths |= {"head.kernel": f"{head.path}/vars/0", "head.bias": f"{head.path}/vars/1"}
-    shapes = config.shapes()
-    shapes["head.kernel"], shapes["head.bias"] = (*shapes["head.kernel"][:1], outputs), (outputs,)
-    return {name: ArrayLocation(paths[name], shape) for name, shape in shapes.items()}
 
 
 def _shown(value: Any) -> str:

@@ -1,18 +1,30 @@
-"""Models as single files: ours, which are exported and imported, .keras files and ONNX."""
+"""Models as single files: our archives, which are exported and imported, .keras files and ONNX.
+
+An archive is a tar file of a model folder's files, readable with `tar`. The same model gives the same bytes: files have
+a fixed order, time, owner and mode. A reader expects exactly these bytes around the files: it builds each header anew
+and compares. So links, paths, devices and extensions of the format are impossible.
+"""
 
 import re
 import sys
-from collections.abc import Sequence
+import tarfile
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import BinaryIO, Literal, NamedTuple
 
 from lstmctl.data.named import KERAS_IMDB, SENTIMENT, keras_imdb_words
-from lstmctl.errors import NotFound, UsageError
+from lstmctl.errors import NotFound, Rejected, UsageError
+from lstmctl.registry import artifact
+from lstmctl.registry.artifact import CARD, FILES, ModelFolder
+from lstmctl.registry.card import CARD_LIMIT, ModelCard
 from lstmctl.registry.names import make_name
+from lstmctl.storage.filesystem import os_errors
 
-if TYPE_CHECKING:
-    from lstmctl.registry.artifact import ModelFolder
+_BLOCK = 512
+_END = bytes(2 * _BLOCK)
+_SIZE = slice(124, 135)  # the size of a member, in its header: 11 octal digits
 
 
 class ImportedModel(NamedTuple):
@@ -31,15 +43,13 @@ def default_name(file: str) -> str:
     return make_name(re.sub("-[0-9]+$", "", Path(file).stem), default="imported")
 
 
-def export_model(folder: "ModelFolder", kind: Literal["lstmctl", "onnx"]) -> bytes:
+def export_model(folder: ModelFolder, kind: Literal["lstmctl", "onnx"]) -> bytes:
     """The bytes of a model's file. (`training.network.to_keras` makes .keras files.)"""
     if kind == "onnx":
         from lstmctl.interchange.onnx import to_onnx
 
         return to_onnx(folder)
-    from lstmctl.interchange import archive
-
-    return archive.pack(folder.files())
+    return pack_archive(folder.files())
 
 
 def import_file(
@@ -60,15 +70,10 @@ def import_file(
             raise UsageError(f"{file} needs its vocabulary: it contains word ids, not words", hint=hint)
         if max_len is not None or labels:
             raise UsageError("--max-len and --label go with --vocab, for a .keras file", hint="leave them out")
-        from lstmctl.interchange import archive
+        return ImportedModel(read_archive(Path(file)))
+    from lstmctl.interchange import from_keras
 
-        return ImportedModel(archive.read(Path(file)))
-
-    from lstmctl.interchange import from_keras, keras_words
-    from lstmctl.registry import artifact
-    from lstmctl.registry.card import ModelCard
-
-    words = keras_words.read(keras_imdb_words(home) if vocab == KERAS_IMDB else Path(vocab))
+    words = from_keras.read_words(keras_imdb_words(home) if vocab == KERAS_IMDB else Path(vocab))
     model = from_keras.read(Path(file))
     label_count, notes = len(model.config.labels), []
     if not labels and label_count == len(SENTIMENT):
@@ -98,3 +103,68 @@ def import_file(
     )
     files = artifact.pack(card, vocabulary=vocabulary, weights=weights, metrics={}, history=())
     return ImportedModel(files, tuple(notes))
+
+
+def pack_archive(files: Mapping[str, bytes]) -> bytes:
+    """The archive of a model's files."""
+    parts = []
+    for name in FILES:
+        data = files[name]
+        parts += [_header(name, len(data)), data, bytes(-len(data) % _BLOCK)]
+    return b"".join(parts) + _END
+
+
+def read_archive(path: Path) -> dict[str, bytes]:
+    """The files of a model in an archive, all of them checked; `-` is stdin.
+
+    Raises:
+        NotFound: there is no such file. Rejected: it cannot be used. PermissionDenied, StorageError.
+    """
+    with os_errors(f"read {path}"):
+        try:
+            with nullcontext(sys.stdin.buffer) if str(path) == "-" else path.open("rb") as file:
+                files = read_members(file, str(path))
+        except (FileNotFoundError, IsADirectoryError) as error:
+            hint = "lstmctl models export imdb@1 -o FILE makes one"
+            raise NotFound(f"there is no file {path}", hint=hint) from error
+    artifact.check_files(files, str(path))
+    return files
+
+
+def read_members(file: BinaryIO, path: str) -> dict[str, bytes]:
+    """The files of an archive, not yet checked. The card comes first; it determines the maximum size of the others."""
+    files: dict[str, bytes] = {}
+    limits = {CARD: CARD_LIMIT}
+    for name in FILES:
+        size = _read_size(file.read(_BLOCK), name, path)
+        if size > limits[name]:
+            raise _rejected(path, f"its {name} has {size:,} bytes, over the limit of {limits[name]:,}")
+        padded = size + -size % _BLOCK
+        data = file.read(padded)
+        if len(data) != padded or any(data[size:]):
+            raise _rejected(path, f"its {name} is cut off")
+        files[name] = data[:size]
+        if name == CARD:
+            limits = artifact.file_limits(artifact.parse_card(files[name], path).config)
+    if file.read(len(_END) + 1) != _END:
+        raise _rejected(path, "it has the wrong end")
+    return files
+
+
+def _read_size(header: bytes, name: str, path: str) -> int:
+    """The file size in a header whose other fields are all as expected."""
+    digits = header[_SIZE]
+    size = int(digits, 8) if len(digits) == 11 and not digits.strip(b"01234567") else -1
+    if size < 0 or header != _header(name, size):
+        raise _rejected(path, f"it is not a model that lstmctl exported: {name} is missing or in the wrong position")
+    return size
+
+
+def _header(name: str, size: int) -> bytes:
+    member = tarfile.TarInfo(name)
+    member.size, member.mode = size, 0o644
+    return member.tobuf(tarfile.USTAR_FORMAT)
+
+
+def _rejected(path: str, reason: str) -> Rejected:
+    return Rejected(f"{path} cannot be used: {reason}", hint="lstmctl models export imdb@1 -o FILE makes such a file")

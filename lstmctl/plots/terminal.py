@@ -14,7 +14,7 @@ from typing import NamedTuple, Protocol
 
 from lstmctl.plots import figures
 from lstmctl.plots.figures import COLORS, ConfusionMatrix, Curve, HeatMap, Point, SquareChart, TrainingCurves, drawable
-from lstmctl.plots.text import Span, align, ending, shortened, visible
+from lstmctl.plots.text import Span, align, ending, visible
 
 NARROWEST, WIDEST = 24, 120  # columns of a figure
 SIDE_BY_SIDE = 56  # columns that two panels beside each other need
@@ -28,18 +28,22 @@ SHADES, ASCII_SHADES, SIGNED_SHADES = " ░▒▓█", " .:*#", "=- +#"
 _FRAME_IN_ASCII = str.maketrans("│─└┤┬", "|-+++")
 
 
+class Surface(Protocol):
+    """What a screen can show: the attributes of `cli.console.Stream` that drawing needs."""
+
+    color: bool
+    unicode: bool
+
+    @property
+    def width(self) -> int: ...
+
+
 class Screen(Protocol):
     """What a figure is drawn on: the methods of `cli.console.Console` that drawing needs."""
 
     @property
-    def width(self) -> int: ...
-    @property
-    def color(self) -> bool: ...
-    @property
-    def unicode(self) -> bool: ...
-    @property
-    def ellipsis(self) -> str: ...
-    def as_shown(self, text: str) -> str: ...
+    def out(self) -> Surface: ...
+    def as_shown(self, text: str, width: int | None = None) -> str: ...
     def result(self, line: str = "") -> None: ...
     def show(self, *spans: Span) -> None: ...
     def show_from(self, column: int, before: Sequence[Span], after: Sequence[Span]) -> None: ...
@@ -49,7 +53,7 @@ def draw(figure: figures.Figure, screen: Screen) -> None:
     """Draw a figure, at least 24 and at most 120 columns wide."""
     match figure:
         case TrainingCurves():
-            screen.result(curves_chart(figure, width=screen.width, color=screen.color, unicode=screen.unicode))
+            screen.result(curves_chart(figure, screen.out))
         case SquareChart():
             _draw_square(figure, screen)
         case ConfusionMatrix():
@@ -117,7 +121,7 @@ def in_ascii(line: str) -> str:
 
 
 class Glyphs(NamedTuple):
-    """The characters of the curves. `line` and `dot` are plotext markers, the last two stand in the legend."""
+    """The characters of the curves. `line` and `dot` are plotext markers; the last two are for the legend."""
 
     line: str
     dot: str
@@ -132,17 +136,17 @@ UNICODE = Glyphs("braille", "braille", 3, "●", "★", "━━", "∙∙")
 ASCII = Glyphs("*", "+", 4, "o", "#", "**", "++")
 
 
-def curves_chart(figure: TrainingCurves, *, width: int, color: bool, unicode: bool) -> str:
+def curves_chart(figure: TrainingCurves, surface: Surface) -> str:
     """Accuracy and loss side by side, or one above the other in less than 56 columns.
 
     Several models have a letter each. A single epoch makes no curve: its numbers are shown instead.
     """
-    glyphs = UNICODE if unicode else ASCII
+    glyphs, color = UNICODE if surface.unicode else ASCII, surface.color
     first, last = figure.first_and_last
     if first == last:
         lines = _numbers(figure)
     else:
-        width = max(NARROWEST, min(width, WIDEST))
+        width = max(NARROWEST, min(surface.width, WIDEST))
         metrics = {metric: figure.curves(metric) for metric in ("accuracy", "loss")}
         frames = _frames(metrics, first, last, width=width)
         panels = [_panel(frame, _series(metrics[frame.title], frame, glyphs), color=color) for frame in frames]
@@ -150,8 +154,8 @@ def curves_chart(figure: TrainingCurves, *, width: int, color: bool, unicode: bo
             panels = [[(" " * GAP).join(rows) for rows in zip(*panels, strict=True)]]
         lines = [row for panel in panels for row in panel]
         lines += _legend(metrics["loss"], glyphs, width=width, indent=len(frames[0].y.labels[0]) + 1, color=color)
-    if not unicode:
-        lines = [in_ascii(line) for line in lines]
+    if not surface.unicode:
+        lines = list(map(in_ascii, lines))
     return "\n".join(line.rstrip() for line in lines)
 
 
@@ -254,8 +258,8 @@ def _numbers(figure: TrainingCurves) -> list[str]:
 def _draw_square(figure: SquareChart, screen: Screen) -> None:
     """A panel. In a reliability diagram, and with several models, a letter marks the points of each."""
     axis = _value_axis([0.0, 1.0], most=1.0)
-    frame = Frame(figure.title, axis, axis.padded(4), max(NARROWEST, min(screen.width, SQUARE[0])), SQUARE[1])
-    dot, solid = ("braille", "braille") if screen.unicode else (".", "*")
+    frame = Frame(figure.title, axis, axis.padded(4), max(NARROWEST, min(screen.out.width, SQUARE[0])), SQUARE[1])
+    dot, solid = ("braille", "braille") if screen.out.unicode else (".", "*")
     layers, names = [Series([(tick / 25, tick / 25) for tick in range(26)], 102, dot)], []
     for line, color, letter in zip(figure.lines, COLORS, LETTERS, strict=False):
         points = [(point["x"], point["y"]) for point in line.points]
@@ -265,8 +269,8 @@ def _draw_square(figure: SquareChart, screen: Screen) -> None:
         if has_letter:
             layers.append(Series(points if has_bins else points[len(points) // 2 :][:1], color, letter))
         names.append(f"{letter} {line.model}" if has_letter else line.model)
-    for row in _panel(frame, layers, color=screen.color):
-        screen.result(row.rstrip() if screen.unicode else in_ascii(row.rstrip()))
+    for row in _panel(frame, layers, color=screen.out.color):
+        screen.result(row.rstrip() if screen.out.unicode else in_ascii(row.rstrip()))
     screen.show(f"{' · '.join(names)} on {visible(figure.data)}")
     screen.show((f"x: {figure.x_label} · y: {figure.y_label}", "dim"))
 
@@ -288,9 +292,9 @@ def _draw_heat_map(figure: HeatMap, screen: Screen) -> None:
     """A line for each word, a cell or two for each unit; if the units are too many, a cell for the mean of several."""
     from rich.cells import cell_len
 
-    words = [shortened(screen.as_shown(word), LABEL_WIDTH, ellipsis=screen.ellipsis) for word in figure.words]
+    words = [screen.as_shown(word, LABEL_WIDTH) for word in figure.words]
     label_width = max(cell_len("unit"), *map(cell_len, words)) + 1
-    room = max(8, min(screen.width, WIDEST) - label_width - 1)
+    room = max(8, min(screen.out.width, WIDEST) - label_width - 1)
     units = figure.values.shape[1]
     together = math.ceil(units / room)
     cell = max(1, min(2, room // units))
@@ -319,8 +323,8 @@ def _unit_numbers(units: int, together: int, cell: int) -> str:
 
 def _cells(levels: list[float], width: int, figure: HeatMap, screen: Screen) -> list[Span]:
     """Numbers between 0 and 1 as coloured cells of this width, or as characters."""
-    if screen.color:
+    if screen.out.color:
         colors = [figure.colors[round(level * (len(figure.colors) - 1))] for level in levels]
         return [(" " * width * len(list(same)), f"on color({color})") for color, same in groupby(colors)]
-    shades = SIGNED_SHADES if figure.signed else SHADES if screen.unicode else ASCII_SHADES
+    shades = SIGNED_SHADES if figure.signed else SHADES if screen.out.unicode else ASCII_SHADES
     return ["".join(shades[round(level * (len(shades) - 1))] * width for level in levels)]

@@ -102,26 +102,24 @@ def align(rows: Sequence[Sequence[Span]], *, right: Sequence[int] = ()) -> list[
     return lines
 
 
-def bar(value: float, width: int, *, unicode: bool) -> str:
+def bar(value: float, width: int) -> str:
     """A bar from the left for a value between 0 and 1, in half cells, at most `width` cells long.
 
-    >>> bar(0.5, 9, unicode=True), bar(0.5, 9, unicode=False)
-    ('━━━━╸', '====-')
+    >>> bar(0.5, 9)
+    '━━━━╸'
     """
-    full, half = "━╸" if unicode else "=-"
     halves = round(2 * width * min(1.0, max(0.0, value)))
-    return full * (halves // 2) + half * (halves % 2)
+    return "━" * (halves // 2) + "╸" * (halves % 2)
 
 
-def balance(value: float, width: int, *, unicode: bool) -> tuple[str, str, str]:
+def balance(value: float, width: int) -> tuple[str, str, str]:
     """A bar from ½ in the middle to `value`: the part left of the middle, the middle, the part right of it.
 
     `width` is odd; the left part fills its half, the right part ends with the bar.
 
-    >>> balance(0.25, 9, unicode=True)
+    >>> balance(0.25, 9)
     ('  ━━', '│', '')
     """
     side = width // 2
-    right = bar(2 * value - 1, side, unicode=unicode)
-    left = bar(1 - 2 * value, side, unicode=unicode).replace("╸", "╺")[::-1]
-    return left.rjust(side), "│" if unicode else "|", right
+    left = bar(1 - 2 * value, side).replace("╸", "╺")[::-1]
+    return left.rjust(side), "│", bar(2 * value - 1, side)

@@ -55,9 +55,10 @@ class ModelFolder:
         self.path = path.joinpath(*inside)
         self.reference = reference
         self._base, self._inside = path, inside
+        self._limits = {CARD: CARD_LIMIT}
         with _rejecting(reference, SUMS):
             self._sums = parse_sums(self._read(SUMS, SUMS_LIMIT))
-        self.card = self._parse(CARD, CARD_LIMIT, ModelCard.from_json)
+        self.card = self._load(CARD, ModelCard.from_json)
         self._limits = file_limits(self.card.config)
 
     @cached_property
@@ -78,19 +79,19 @@ class ModelFolder:
 
     @cached_property
     def _metrics(self) -> dict[str, Any]:
-        return self._load(METRICS, parse_metrics)
+        return self._load(METRICS, lambda data: parse_metrics(data, self.card.config))
 
     def history(self) -> tuple[EpochRecord, ...]:
         """The epochs of its training; none for an imported model."""
-        return self._load(HISTORY, _parse_history)
+        return self._load(HISTORY, from_jsonl)
 
     def vocabulary(self) -> Vocabulary:
         """Its vocabulary: one word for each row of its embedding."""
-        return self._load(VOCABULARY, _parse_vocabulary)
+        return self._load(VOCABULARY, lambda data: _parse_vocabulary(data, self.card.config))
 
     def weights(self) -> "dict[str, NDArray[np.float32]]":
         """Its tensors, by the names of `card.config.shapes()`: finite and read-only."""
-        return self._load(WEIGHTS, _parse_weights)
+        return self._load(WEIGHTS, lambda data: tensors.unpack(data, self.card.config.shapes()))
 
     def classifier(self) -> "Classifier":
         """The model in memory, ready to predict."""
@@ -127,20 +128,17 @@ class ModelFolder:
 
     def verify(self) -> None:
         """Read and check every file."""
-        for read in (self.metrics, self.history, self.vocabulary, self.weights):
-            read()
+        for name, parse in _parsers(self.card.config).items():
+            self._load(name, parse)
 
-    def _load(self, name: str, parse: Callable[[bytes, ModelConfig], T]) -> T:
-        return self._parse(name, self._limits[name], lambda data: parse(data, self.card.config))
-
-    def _parse(self, name: str, limit: int, parse: Callable[[bytes], T]) -> T:
+    def _load(self, name: str, parse: Callable[[bytes], T]) -> T:
         with _rejecting(self.reference, name):
-            data = self._read(name, limit)
-            _check_sum(self._sums, name, data)
+            data = self._read(name, self._limits[name])
+            check_sum(self._sums, name, data)
             return parse(data)
 
     def _read(self, name: str, limit: int) -> bytes:
-        with self._open() as directory:
+        with _rejecting(self.reference, name), self._open() as directory:
             try:
                 return directory.read(name, limit=limit)
             except FileNotFoundError as error:
@@ -181,14 +179,14 @@ def pack(
         VOCABULARY: lambda: vocabulary.to_text().encode(),
         WEIGHTS: lambda: tensors.pack(weights, config.shapes()),
     }
-    limits, files = file_limits(config), {}
+    limits, parsers, files = file_limits(config), _parsers(config), {}
     for name, write in writers.items():
         with _rejecting("the model", name):
             files[name] = write()
             if len(files[name]) > limits[name]:
                 raise ValueError(f"would have {len(files[name]):,} bytes, over the limit of {limits[name]:,}")
             if name != WEIGHTS:  # `tensors.pack` has checked every number
-                _PARSERS[name](files[name], config)
+                parsers[name](files[name])
     return files | {SUMS: format_sums(files)}
 
 
@@ -203,10 +201,10 @@ def check_files(files: Mapping[str, bytes], reference: str) -> None:
     card = parse_card(files[CARD], reference)
     with _rejecting(reference, SUMS):
         sums = parse_sums(files[SUMS])
-    for name, parse in _PARSERS.items():
+    for name, parse in _parsers(card.config).items():
         with _rejecting(reference, name):
-            _check_sum(sums, name, files[name])
-            parse(files[name], card.config)
+            check_sum(sums, name, files[name])
+            parse(files[name])
 
 
 def file_limits(config: ModelConfig) -> dict[str, int]:
@@ -221,12 +219,15 @@ def file_limits(config: ModelConfig) -> dict[str, int]:
     }
 
 
-def _parse_history(data: bytes, config: ModelConfig) -> tuple[EpochRecord, ...]:
-    return from_jsonl(data)
-
-
-def _parse_weights(data: bytes, config: ModelConfig) -> "dict[str, NDArray[np.float32]]":
-    return tensors.unpack(data, config.shapes())
+def _parsers(config: ModelConfig) -> dict[str, Callable[[bytes], Any]]:
+    """What reads and checks each file of a model."""
+    return {
+        CARD: ModelCard.from_json,
+        HISTORY: from_jsonl,
+        METRICS: lambda data: parse_metrics(data, config),
+        VOCABULARY: lambda data: _parse_vocabulary(data, config),
+        WEIGHTS: lambda data: tensors.unpack(data, config.shapes()),
+    }
 
 
 def _parse_vocabulary(data: bytes, config: ModelConfig) -> Vocabulary:
@@ -237,15 +238,6 @@ def _parse_vocabulary(data: bytes, config: ModelConfig) -> Vocabulary:
     if config.start_word is not None and config.start_word not in vocabulary.ids:
         raise ValueError("lacks the start word of the model")
     return vocabulary
-
-
-_PARSERS: dict[str, Callable[[bytes, ModelConfig], Any]] = {
-    CARD: lambda data, config: ModelCard.from_json(data),
-    HISTORY: _parse_history,
-    METRICS: parse_metrics,
-    VOCABULARY: _parse_vocabulary,
-    WEIGHTS: _parse_weights,
-}
 
 
 @contextmanager
@@ -284,7 +276,8 @@ def parse_sums(data: bytes) -> dict[str, str]:
     return sums
 
 
-def _check_sum(sums: Mapping[str, str], name: str, data: bytes) -> None:
+def check_sum(sums: Mapping[str, str], name: str, data: bytes) -> None:
+    """Compare a file with SHA256SUMS. ValueError: it differs, or is not listed."""
     if sums.get(name) != sha256_hex(data):
         raise ValueError(f"does not have the SHA-256 listed in {SUMS}")
 

@@ -8,12 +8,13 @@
 Both parts of metrics.json are optional, and it may have more. Invalid files raise ValueError with the reason.
 """
 
+import dataclasses
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Self
 
-from lstmctl.config import BOUNDS, DataConfig, ModelConfig, TrainConfig
+from lstmctl.config import BOUNDS, Config, DataConfig, ModelConfig, TrainConfig, setting
 from lstmctl.registry import strictjson
 
 CARD_LIMIT = 2**20  # bytes of model.json
@@ -21,7 +22,6 @@ _SCHEMA, _FORMAT = "lstmctl.card/1", 1
 _CREATED = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:\+00:00|Z)", re.ASCII)
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _PARTS = {"train", "validation", "test"}
-_CONFIGS: dict[str, Any] = {"config": ModelConfig, "data": DataConfig, "training": TrainConfig}
 _MAX_VERSIONS = 100
 _MAX_VERSION_LENGTH = 100
 _MAX_ARGUMENTS = 10_000
@@ -35,27 +35,23 @@ class NewerFormat(ValueError):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ModelCard:
+class ModelCard(Config):
     """The content of model.json: plain values, read without NumPy."""
 
     config: ModelConfig
     data: DataConfig | None  # None: imported, so the training data is not known
     data_sha256: str  # of the rows that were read, in hexadecimal; of the file that was imported
-    rows: Mapping[str, int]  # number of texts in the parts "train", "validation", "test"
+    rows: dict[str, int]  # number of texts in the parts "train", "validation", "test"
     training: TrainConfig | None  # None: imported
-    epoch: int  # the epoch that the weights are from
+    epoch: int = setting(dataclasses.MISSING, "Epoch of the weights.", bounds=(0, BOUNDS["epochs"][1]))
     created: str  # ISO 8601, UTC
-    seconds: float  # training time
+    seconds: float = setting(dataclasses.MISSING, "Training time in seconds.", bounds=(0.0, 1e12))
     command: tuple[str, ...]  # the command line that made the model; may be empty
-    versions: Mapping[str, str]  # of the packages that trained it
+    versions: dict[str, str]  # of the packages that trained it
 
     def to_json(self) -> bytes:
         """The content of model.json."""
-        values = {"schema": _SCHEMA, "format": _FORMAT, **vars(self)}
-        for name in _CONFIGS:
-            values[name] = values[name] and values[name].to_dict()
-        values["rows"], values["versions"] = dict(self.rows), dict(self.versions)
-        return strictjson.dump(values, indent=2)
+        return strictjson.dump({"schema": _SCHEMA, "format": _FORMAT, **self.to_dict()}, indent=2)
 
     @classmethod
     def from_json(cls, data: bytes) -> Self:
@@ -66,19 +62,24 @@ class ModelCard:
             raise NewerFormat(f"has format {number}; this lstmctl reads format {_FORMAT}")
         if number != _FORMAT or type(number) is not int or values.pop("schema", None) != _SCHEMA:
             raise ValueError("does not describe a model of lstmctl")
-        names = {field.name for field in fields(cls)}
-        if wrong := names ^ set(values):
-            raise ValueError(f"{'lacks' if min(wrong) in names else 'has an unknown'} field {min(wrong)!r:.60}")
-        for name, is_valid in _CHECKS.items():
-            if not is_valid(values[name]):
-                raise ValueError(f"has an invalid field {name!r}")
-        for name, config in _CONFIGS.items():
-            if values[name] is not None or name == "config":
-                try:
-                    values[name] = config.from_dict(values[name])
-                except ValueError as error:
-                    raise ValueError(f"has an invalid field {name!r}: {error}") from error
-        return cls(**values | {"command": tuple(values["command"]), "seconds": float(values["seconds"])})
+        try:
+            return cls.from_dict(values)
+        except ValueError as error:
+            raise ValueError(f"has an error: {error}") from error
+
+    def problem(self) -> tuple[str, str] | None:
+        """As in the base class; also for the texts and numbers that are shown to users."""
+        texts = [*self.versions, *self.versions.values()]
+        readable = all(text.isprintable() and len(text) <= _MAX_VERSION_LENGTH for text in texts)
+        known_parts = set(self.rows) <= _PARTS
+        rules = (
+            ("data_sha256", _SHA256.fullmatch(self.data_sha256), "must be 64 hexadecimal digits"),
+            ("rows", known_parts and all(0 <= count <= _MAX_ROWS for count in self.rows.values()), "must count texts"),
+            ("created", _CREATED.fullmatch(self.created), "must be a time in UTC, in ISO 8601"),
+            ("command", len(self.command) <= _MAX_ARGUMENTS, f"must have at most {_MAX_ARGUMENTS:,} arguments"),
+            ("versions", readable and len(self.versions) <= _MAX_VERSIONS, "must be a few short printable texts"),
+        )
+        return super().problem() or next(((name, rule) for name, valid, rule in rules if not valid), None)
 
 
 def _is_count(value: Any, maximum: int = _MAX_TEXTS) -> bool:
@@ -91,28 +92,6 @@ def _is_real(value: Any) -> bool:
 
 def _is_mapping(value: Any, is_valid: Callable[[Any], bool]) -> bool:
     return isinstance(value, dict) and all(map(is_valid, value.values()))
-
-
-def _is_command(value: Any) -> bool:
-    return isinstance(value, list) and len(value) <= _MAX_ARGUMENTS and all(isinstance(word, str) for word in value)
-
-
-def _is_versions(value: Any) -> bool:
-    if not isinstance(value, dict) or len(value) > _MAX_VERSIONS:
-        return False
-    texts = [*value, *value.values()]
-    return all(isinstance(text, str) and text.isprintable() and len(text) <= _MAX_VERSION_LENGTH for text in texts)
-
-
-_CHECKS = {
-    "data_sha256": lambda value: isinstance(value, str) and _SHA256.fullmatch(value),
-    "rows": lambda value: _is_mapping(value, lambda count: _is_count(count, _MAX_ROWS)) and set(value) <= _PARTS,
-    "epoch": lambda value: _is_count(value, BOUNDS["epochs"][1]),
-    "created": lambda value: isinstance(value, str) and _CREATED.fullmatch(value),
-    "seconds": lambda value: _is_real(value) and 0 <= value <= 10**12,
-    "command": _is_command,
-    "versions": _is_versions,
-}
 
 
 def metrics_limit(config: ModelConfig) -> int:
@@ -131,9 +110,10 @@ def parse_metrics(data: bytes, config: ModelConfig) -> dict[str, Any]:
         _check_test(values["test"], set(config.labels))
     if "baselines" in values:
         baselines = values["baselines"]
-        _require(_has_keys(baselines, "majority_label", "majority", "naive_bayes"), "baselines")
-        _require(isinstance(baselines["majority_label"], str), "baselines")
-        for name in ("majority", "naive_bayes"):
+        names = ("majority", "naive_bayes")
+        has_keys = _has_keys(baselines, "majority_label", *names)
+        _require(has_keys and isinstance(baselines["majority_label"], str), "baselines")
+        for name in names:
             _require(_is_mapping(baselines[name], _is_real), f"baselines.{name}")
     return values
 
@@ -159,13 +139,10 @@ def _has_keys(value: Any, *keys: str) -> bool:
 
 
 def _is_metric(value: Any) -> bool:
-    if not _has_keys(value, "value", "low", "high", "n"):
-        return False
-    bounds = all(value[name] is None or _is_real(value[name]) for name in ("low", "high"))
-    return bounds and _is_real(value["value"]) and _is_count(value["n"])
+    is_metric = _has_keys(value, "value", "low", "high", "n") and _is_real(value["value"]) and _is_count(value["n"])
+    return is_metric and all(value[name] is None or _is_real(value[name]) for name in ("low", "high"))
 
 
 def _is_label_scores(value: Any) -> bool:
-    if not _has_keys(value, "precision", "recall", "f1", "n"):
-        return False
-    return all(_is_real(value[name]) for name in ("precision", "recall", "f1")) and _is_count(value["n"])
+    names = ("precision", "recall", "f1")
+    return _has_keys(value, *names, "n") and all(_is_real(value[name]) for name in names) and _is_count(value["n"])

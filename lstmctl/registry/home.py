@@ -8,7 +8,7 @@ import errno
 import os
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from lstmctl.errors import CannotCreate, Rejected, UsageError, from_os_error
@@ -34,13 +34,8 @@ def default_home(option: str | None, environ: Mapping[str, str]) -> Path:
 
 def check_home(path: Path) -> None:
     """Check that the home can be read, if it exists."""
-    with _home_errors("read", path):
-        try:
-            home = Directory.open(path)
-        except FileNotFoundError:
-            return
-        with home:
-            _check_format(home)
+    with _home_errors("read", path), suppress(FileNotFoundError), Directory.open(path) as home:
+        _check_format(home)
 
 
 @contextmanager
@@ -66,13 +61,10 @@ def open_for_writing(path: Path) -> Iterator[Directory]:
 
 def list_names(path: Path, *inside: str) -> list[str]:
     """The names in the folder `inside` of the home, sorted; none if there is no such folder."""
-    with _home_errors("read", path):
-        try:
-            directory = Directory.open(path, *inside)
-        except (FileNotFoundError, NotADirectoryError):
-            return []
-        with directory:
-            return directory.names()
+    missing = suppress(FileNotFoundError, NotADirectoryError)
+    with _home_errors("read", path), missing, Directory.open(path, *inside) as directory:
+        return directory.names()
+    return []
 
 
 def _check_format(home: Directory) -> bool:

@@ -7,7 +7,7 @@ Rejected for a damaged one, PermissionDenied and StorageError.
 import errno
 import math
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,10 +67,6 @@ class Versions(NamedTuple):
         """The number of the next model. No number is used twice."""
         return max((*self.live, *self.deleted), default=0) + 1
 
-    def tags_of(self, version: int) -> tuple[str, ...]:
-        """The tags of a version, sorted."""
-        return tuple(tag for tag, number in self.tags.items() if number == version)
-
 
 def read_versions(home: Path, name: str) -> Versions:
     """The versions and tags of a name; none if the name is not in use."""
@@ -88,18 +84,17 @@ def _read_tags(home: Path, name: str) -> dict[str, int | None]:
     with os_errors(f"read the tags of {name}"):
         for tag in list_names(home, MODELS, name, TAGS):
             if is_tag(tag):
-                try:
+                with suppress(FileNotFoundError, NotADirectoryError):  # removed meanwhile
                     tags[tag] = _read_tag(home, name, tag)
-                except (FileNotFoundError, NotADirectoryError):
-                    continue
-                except LstmctlError:
-                    tags[tag] = None
     return tags
 
 
 def _read_tag(home: Path, name: str, tag: str) -> int | None:
-    with Directory.open(home, MODELS, name, TAGS) as directory:
-        line = directory.read(tag, limit=_TAG_LIMIT)
+    try:
+        with Directory.open(home, MODELS, name, TAGS) as directory:
+            line = directory.read(tag, limit=_TAG_LIMIT)
+    except LstmctlError:
+        return None
     version = parse_version_folder(line.decode("ascii", "replace").removesuffix("\n"))
     return version[0] if version and line == format_tag(version[0]) else None
 
@@ -157,14 +152,14 @@ def open_version(home: Path, name: str, version: int, *, deleted: bool = False) 
 
 
 def _newest_model(home: Path) -> ModelFolder:
-    entries = list(list_entries(home))
-    folders = [entry.folder for entry in sorted(entries, key=lambda entry: entry.age) if entry.folder]
-    full = [folder for folder in folders if folder.card.data is None or folder.card.data.limit is None]
-    if full:
-        return full[-1]
+    entries = list_entries(home)
+    folders = [entry.folder for entry in entries if entry.folder]
+    for folder in folders:
+        if folder.card.data is None or folder.card.data.limit is None:
+            return folder
     if folders:
         message = "all models are trial models, trained with --limit, which are never the default"
-        raise NotFound(message, hint=f"name one, such as {folders[-1].reference}; lstmctl train makes a full model")
+        raise NotFound(message, hint=f"name one, such as {folders[0].reference}; lstmctl train makes a full model")
     if entries:
         raise NotFound("no model can be read", hint="lstmctl models list shows the reasons")
     raise NotFound("there are no models yet", hint="lstmctl train makes one")
@@ -204,17 +199,6 @@ def model_names(home: Path) -> list[str]:
     return [name for name in list_names(home, MODELS) if is_name(name)]
 
 
-def list_references(home: Path) -> list[str]:
-    """All valid MODELs: each name, followed by its versions, newest first, and its tags. Opens no model."""
-    references = []
-    for name in model_names(home):
-        versions = read_versions(home, name)
-        if versions.live:
-            tags = [tag for tag, version in versions.tags.items() if version in versions.live]
-            references += [name, *(f"{name}@{suffix}" for suffix in (*reversed(versions.live), *tags))]
-    return references
-
-
 @dataclass(frozen=True)
 class Entry:
     """A model in a list: its `folder`, or the `error` met while reading it."""
@@ -249,15 +233,15 @@ class Entry:
         return {name: metric["value"] for name, metric in test["metrics"].items()} if test else {}
 
 
-def list_entries(home: Path, *, deleted: bool = False, metrics: bool = False) -> Iterator[Entry]:
-    """The models, or the deleted ones that can be restored, by name and version; with `metrics` their metrics are
-    read as well. A model that cannot be read has an error and hides no other; one that is removed meanwhile is left
-    out.
+def list_entries(home: Path, *, deleted: bool = False, metrics: bool = False) -> list[Entry]:
+    """The models, or the deleted ones that can be restored, newest first; with `metrics` their metrics are read as
+    well. A model that cannot be read has an error and comes last; one that is removed meanwhile is left out.
     """
+    entries = []
     for name in model_names(home):
         versions = read_versions(home, name)
         for version in versions.deleted if deleted else versions.live:
-            tags = versions.tags_of(version)
+            tags = tuple(tag for tag, number in versions.tags.items() if number == version)
             if deleted and SUMS not in list_names(home, MODELS, name, version_folder(version, deleted=True)):
                 continue  # pruned
             try:
@@ -267,9 +251,10 @@ def list_entries(home: Path, *, deleted: bool = False, metrics: bool = False) ->
             except NotFound:
                 continue
             except LstmctlError as error:
-                yield Entry(name, version, tags, error=error)
+                entries.append(Entry(name, version, tags, error=error))
             else:
-                yield Entry(name, version, tags, folder)
+                entries.append(Entry(name, version, tags, folder))
+    return sorted(entries, key=lambda entry: entry.age, reverse=True)
 
 
 def select_entries(

@@ -51,10 +51,8 @@ def parse_reference(text: str) -> Reference | Path:
         return Reference(name, version=int(suffix))
     if is_tag(suffix):
         return Reference(name, tag=suffix)
-    raise UsageError(
-        f"{_quoted(text)} is not a model: {_quoted(suffix)} is neither a version nor a tag",
-        hint=f"a version is a number, as in {name}@1; a tag begins with a lower-case letter, as in {name}@best",
-    )
+    hint = f"a version is a number, as in {name}@1; a tag begins with a lower-case letter, as in {name}@best"
+    raise UsageError(f"{_quoted(text)} is not a model: {_quoted(suffix)} is neither a version nor a tag", hint=hint)
 
 
 def parse_registered(text: str, *, command: str) -> Reference:

@@ -15,7 +15,7 @@ files and a home of a newer format, PermissionDenied and StorageError.
 import os
 import re
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -42,11 +42,12 @@ _STEP_FOLDER = re.compile(r"step-([0-9]{8,12})")
 class TrainingRun:
     """A live training run, until the end of `with run:`. Its checkpoints stay unless `finish` is called."""
 
-    def __init__(self, home: Path, run_id: str, held: ExitStack) -> None:
+    def __init__(self, home: Path, run_id: str, held: ExitStack, *, saved: bool = False) -> None:
         self.home = home
         self.run_id = run_id
+        self.path = home / CHECKPOINTS / run_id
         self._held = held
-        self._saved = False
+        self._saved = saved  # whether there is a checkpoint
 
     @classmethod
     def start(cls, home: Path, run_id: str, settings: Mapping[str, Any]) -> Self:
@@ -77,9 +78,8 @@ class TrainingRun:
             except FileNotFoundError as error:
                 raise unknown_run(run_id) from error
             held.enter_context(locks.lock(directory, _LOCK, timeout=timeout, what=f"{run_id} is being trained"))
-            run = cls(home, run_id, held.pop_all())
-            run._saved = bool(_checkpoint_steps(directory))
-            return run
+            saved = bool(_checkpoint_steps(directory))
+            return cls(home, run_id, held.pop_all(), saved=saved)
 
     def __enter__(self) -> Self:
         return self
@@ -89,11 +89,6 @@ class TrainingRun:
             with suppress(LstmctlError):  # there is nothing to resume from
                 self.finish()
         self._held.close()
-
-    @property
-    def path(self) -> Path:
-        """The folder of the run."""
-        return self.home / CHECKPOINTS / self.run_id
 
     def save(
         self,
@@ -131,12 +126,8 @@ class TrainingRun:
 
     def finish(self) -> None:
         """Remove the run and its checkpoints: its model is registered."""
-        with (
-            os_errors(f"remove {self.path}"),
-            Directory.open(self.home) as home,
-            home.enter(CHECKPOINTS) as checkpoints,
-        ):
-            staging.discard(home, checkpoints, self.run_id)
+        with os_errors(f"remove {self.path}"), Directory.open(self.home) as home, home.enter(CHECKPOINTS) as runs:
+            staging.discard(home, runs, self.run_id)
 
 
 def new_run_id(name: str, now: datetime | None = None) -> str:
@@ -173,9 +164,8 @@ class UnfinishedRun:
     run_id: str
     name: str  # of its model
     live: bool
-    step: int | None = None  # of the newest checkpoint
-    epoch: int | None = None
-    checkpoint: Path | None = None  # the newest
+    step: int | None  # of the newest checkpoint
+    checkpoint: Path | None  # the newest
 
 
 def unfinished_runs(home: Path) -> list[UnfinishedRun]:
@@ -183,16 +173,11 @@ def unfinished_runs(home: Path) -> list[UnfinishedRun]:
     check_home(home)
     runs = []
     for run_id in reversed(list_names(home, CHECKPOINTS)):
-        match = _RUN_ID.fullmatch(run_id)
-        if match is None or not is_name(match[1]):
-            continue
-        with os_errors(f"read {home}"):
-            try:
-                directory = Directory.open(home, CHECKPOINTS, run_id)
-            except (FileNotFoundError, NotADirectoryError, PermissionError):  # just finished, or not a run
-                continue
-            with directory:
-                runs.append(_read_run(directory, match[1]))
+        # What is skipped has just finished, or is not a run.
+        with os_errors(f"read {home}"), suppress(UsageError, FileNotFoundError, NotADirectoryError, PermissionError):
+            name = model_name_of(run_id)
+            with Directory.open(home, CHECKPOINTS, run_id) as directory:
+                runs.append(_read_run(directory, name))
     return runs
 
 
@@ -200,13 +185,9 @@ def _read_run(directory: Directory, name: str) -> UnfinishedRun:
     steps, live = _checkpoint_steps(directory), False
     with suppress(OSError):  # a lock file that cannot be read is not a reason to hide the other runs
         live = locks.is_locked(directory, _LOCK)
-    if not steps:
-        return UnfinishedRun(directory.path.name, name, live)
-    newest, epoch = step_folder(steps[-1]), None
-    with suppress(LstmctlError, OSError), directory.enter(newest) as checkpoint:
-        epoch = _read_state(checkpoint).get("epoch")
-    epoch = epoch if type(epoch) is int else None
-    return UnfinishedRun(directory.path.name, name, live, steps[-1], epoch, directory.path / newest)
+    step = steps[-1] if steps else None
+    checkpoint = directory.path / step_folder(step) if step is not None else None
+    return UnfinishedRun(directory.path.name, name, live, step, checkpoint)
 
 
 def list_checkpoints(home: Path, run_id: str) -> list[Path]:
@@ -217,24 +198,21 @@ def list_checkpoints(home: Path, run_id: str) -> list[Path]:
 
 def read_run_file(home: Path, run_id: str) -> dict[str, Any]:
     """The settings of a run: its run.json."""
-    with _open_run(home, run_id) as run:
-        return _parse_object(run, RUN_FILE, _read(run, RUN_FILE))
+    with _open_run(home, run_id) as run, _rejecting(run, RUN_FILE):
+        return strictjson.parse_object(run.read(RUN_FILE, limit=_LIMIT))
 
 
 def read_state(checkpoint: Path) -> dict[str, Any]:
     """The state of the training: the state.json of a checkpoint, checked against its SHA-256."""
-    with os_errors(f"read {checkpoint}"):
-        try:
-            directory = Directory.open(checkpoint)
-        except (FileNotFoundError, NotADirectoryError) as error:
-            raise NotFound(f"there is no checkpoint {checkpoint}", hint=_HINT) from error
-        with directory:
-            return _read_state(directory)
+    with _open_folder(NotFound(f"there is no checkpoint {checkpoint}", hint=_HINT), checkpoint) as directory:
+        data = _read_checked(directory, STATE_FILE, limit=_LIMIT)
+        with _rejecting(directory, STATE_FILE):
+            return strictjson.parse_object(data)
 
 
 def read_optimizer(checkpoint: Path, *, limit: int) -> bytes:
     """The optimizer.safetensors of a checkpoint, checked against its SHA-256."""
-    with os_errors(f"read {checkpoint}"), Directory.open(checkpoint) as directory:
+    with _open_folder(NotFound(f"there is no checkpoint {checkpoint}", hint=_HINT), checkpoint) as directory:
         return _read_checked(directory, OPTIMIZER_FILE, limit=limit)
 
 
@@ -248,14 +226,18 @@ def rejected_file(path: Path, name: str, reason: str) -> Rejected:
     return Rejected(f"{path} cannot be used: {name} {reason}", hint=_HINT)
 
 
-@contextmanager
-def _open_run(home: Path, run_id: str) -> Iterator[Directory]:
+def _open_run(home: Path, run_id: str) -> AbstractContextManager[Directory]:
     model_name_of(run_id)
-    with os_errors(f"read {home}"):
+    return _open_folder(unknown_run(run_id), home, CHECKPOINTS, run_id)
+
+
+@contextmanager
+def _open_folder(missing: NotFound, path: Path, *inside: str) -> Iterator[Directory]:
+    with os_errors(f"read {path}"):
         try:
-            directory = Directory.open(home, CHECKPOINTS, run_id)
+            directory = Directory.open(path, *inside)
         except (FileNotFoundError, NotADirectoryError) as error:
-            raise unknown_run(run_id) from error
+            raise missing from error
         with directory:
             yield directory
 
@@ -266,30 +248,21 @@ def _checkpoint_steps(run: Directory) -> list[int]:
     return sorted(step for step, name in steps if name == step_folder(step))
 
 
-def _read_state(checkpoint: Directory) -> dict[str, Any]:
-    return _parse_object(checkpoint, STATE_FILE, _read_checked(checkpoint, STATE_FILE))
-
-
-def _read_checked(checkpoint: Directory, name: str, *, limit: int = _LIMIT) -> bytes:
-    try:
-        sums = artifact.parse_sums(_read(checkpoint, artifact.SUMS, limit=artifact.SUMS_LIMIT))
-    except ValueError as error:
-        raise rejected_file(checkpoint.path, artifact.SUMS, str(error)) from error
-    data = _read(checkpoint, name, limit=limit)
-    if sums.get(name) != artifact.sha256_hex(data):
-        raise rejected_file(checkpoint.path, name, f"does not have the SHA-256 listed in {artifact.SUMS}")
+def _read_checked(checkpoint: Directory, name: str, *, limit: int) -> bytes:
+    with _rejecting(checkpoint, artifact.SUMS):
+        sums = artifact.parse_sums(checkpoint.read(artifact.SUMS, limit=artifact.SUMS_LIMIT))
+    with _rejecting(checkpoint, name):
+        data = checkpoint.read(name, limit=limit)
+        artifact.check_sum(sums, name, data)
     return data
 
 
-def _read(directory: Directory, name: str, *, limit: int = _LIMIT) -> bytes:
+@contextmanager
+def _rejecting(directory: Directory, name: str) -> Iterator[None]:
+    """Turn a problem found in the file `name` into a Rejected error."""
     try:
-        return directory.read(name, limit=limit)
+        yield
     except FileNotFoundError as error:
         raise rejected_file(directory.path, name, "is missing") from error
-
-
-def _parse_object(directory: Directory, name: str, data: bytes) -> dict[str, Any]:
-    try:
-        return strictjson.parse_object(data)
     except ValueError as error:
         raise rejected_file(directory.path, name, str(error)) from error

@@ -42,25 +42,30 @@ class Registry:
         return listing.resolve_model(self.home, model)
 
     def references(self) -> list[str]:
-        """All valid MODELs: names, versions, tags. Opens no model."""
+        """All valid MODELs: each name, followed by its versions, newest first, and its tags. Opens no model."""
         check_home(self.home)
-        return listing.list_references(self.home)
+        references = []
+        for name in listing.model_names(self.home):
+            versions = read_versions(self.home, name)
+            if versions.live:
+                tags = [tag for tag, version in versions.tags.items() if version in versions.live]
+                references += [name, *(f"{name}@{suffix}" for suffix in (*reversed(versions.live), *tags))]
+        return references
 
     def entries(self, *, deleted: bool = False) -> list[Entry]:
         """All models, or all deleted ones, newest first; those whose card or metrics cannot be read come last."""
         check_home(self.home)
-        entries = listing.list_entries(self.home, deleted=deleted, metrics=True)
-        return sorted(entries, key=lambda entry: entry.age, reverse=True)
+        return listing.list_entries(self.home, deleted=deleted, metrics=True)
 
     def verify(self, models: Sequence[str] | None = None) -> Iterator[tuple[str, Rejected | None]]:
         """Read and check every byte of the given models, or of all: each MODEL, and the error if it is broken."""
         for model in models or [entry.reference for entry in self.entries()]:
-            error = None
             try:
                 self.resolve(model).verify()
-            except Rejected as rejected:
-                error = rejected
-            yield model, error
+            except Rejected as error:
+                yield model, error
+            else:
+                yield model, None
 
     def next_reference(self, name: str) -> str:
         """The reference of the next model with this name, if no other process registers one first."""
@@ -202,10 +207,9 @@ class Registry:
             if make:
                 models.make(name)
                 models.sync()  # even if it existed: the process that made it may have ended before its sync
-            with models.enter(name) as directory:
-                what = f"{name} is being changed"
-                with locks.lock(directory, _LOCK, timeout=self.lock_timeout, what=what):
-                    yield directory
+            what = f"{name} is being changed"
+            with models.enter(name) as directory, locks.lock(directory, _LOCK, timeout=self.lock_timeout, what=what):
+                yield directory
 
 
 # The directory of the name must be locked.

@@ -14,15 +14,16 @@ MAX_STRING = 131_072  # characters, the limit of Linux for one argument of a com
 _MAX_DIGITS = 19
 
 
-def parse(data: bytes) -> Any:
-    """The value of a JSON document in UTF-8."""
+def parse_object(data: bytes) -> dict[str, Any]:
+    """The object of a JSON document in UTF-8.
+
+    >>> parse_object(b'{"a": 1}')
+    {'a': 1}
+    """
     try:
+        text = data.decode("utf-8")
         value = json.loads(
-            data.decode("utf-8"),
-            object_pairs_hook=_object,
-            parse_int=_integer,
-            parse_float=_real,
-            parse_constant=_constant,
+            text, object_pairs_hook=_object, parse_int=_integer, parse_float=_real, parse_constant=_constant
         )
     except UnicodeDecodeError as error:
         raise ValueError("is not UTF-8") from error
@@ -31,23 +32,13 @@ def parse(data: bytes) -> Any:
     except RecursionError as error:
         raise ValueError("is nested too deeply") from error
     _check(value, MAX_DEPTH)
-    return value
-
-
-def parse_object(data: bytes) -> dict[str, Any]:
-    """The object of a JSON document in UTF-8.
-
-    >>> parse_object(b'{"a": 1}')
-    {'a': 1}
-    """
-    value = parse(data)
     if not isinstance(value, dict):
         raise ValueError("is not an object")
     return value
 
 
 def dump(value: Any, *, indent: int | None = None) -> bytes:
-    """A JSON document that `parse` accepts. File names and arguments that are not Unicode are written with escapes.
+    """A JSON document that can be read back. File names and arguments that are not Unicode are written with escapes.
 
     >>> dump({"file": "caf\\udce9"})
     b'{"file": "caf\\\\\\\\udce9"}\\n'
@@ -85,17 +76,11 @@ def _check(value: Any, depth: int) -> None:
             raise ValueError("has a string that is too long")
         if not value.isascii() and _escaped(value) != value:
             raise ValueError("has a string that is not Unicode")
-        return
-    if not isinstance(value, dict | list):
-        return
-    if not depth:
-        raise ValueError("is nested too deeply")
-    if isinstance(value, dict):
-        for key in value:
-            _check(key, depth - 1)
-        value = value.values()
-    for item in value:
-        _check(item, depth - 1)
+    elif isinstance(value, dict | list):
+        if not depth:
+            raise ValueError("is nested too deeply")
+        for item in [*value, *value.values()] if isinstance(value, dict) else value:
+            _check(item, depth - 1)
 
 
 def _escaped(value: Any) -> Any:

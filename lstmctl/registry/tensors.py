@@ -75,10 +75,9 @@ def _read_offsets(header: dict[str, Any], shapes: Shapes) -> dict[str, int]:
         if entry["dtype"] != "F32" or entry["shape"] != list(shape):
             raise ValueError(f'has "{name}" in another type or shape than its model')
         span = entry["data_offsets"]
-        if not isinstance(span, list) or len(span) != 2 or any(type(offset) is not int for offset in span):
+        is_span = isinstance(span, list) and [type(offset) for offset in span] == [int, int]
+        if not is_span or span[1] - span[0] != _size(shape):
             raise ValueError(f'has invalid offsets for "{name}"')
-        if span[1] - span[0] != _size(shape):
-            raise ValueError(f'has offsets of the wrong size for "{name}"')
         spans.append((span[0], span[1], name))
     end = 0
     for first, last, name in sorted(spans):

@@ -107,10 +107,8 @@ class Directory:
         return os.stat(name, dir_fd=self.descriptor, follow_symlinks=False)
 
     def read(self, name: str, *, limit: int) -> bytes:
-        """The content of a regular file of at most `limit` bytes.
-
-        Raises:
-            FileNotFoundError. Rejected: not a regular file, or larger. PermissionDenied, StorageError.
+        """The content of a regular file of at most `limit` bytes. FileNotFoundError, Rejected: another kind of file, or
+        a larger one; PermissionDenied, StorageError.
         """
         try:
             descriptor = system.open(name, os.O_RDONLY | SAFE, dir_fd=self.descriptor)
@@ -176,14 +174,19 @@ def write_file(path: Path, data: bytes | IO[bytes], *, force: bool = False) -> N
         CannotCreate: the file exists and `force` is false, or its directory does not exist.
         PermissionDenied, StorageError.
     """
-    with os_errors(f"write {path}", needed=_size(data)):
-        mode = path.stat().st_mode if path.exists() else None
-        if mode is not None and not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
-            _write_into(path, data)
-            return
-        if mode is not None and stat.S_ISDIR(mode):
+    size = len(data) if isinstance(data, bytes) else data.seek(0, os.SEEK_END)
+    with os_errors(f"write {path}", needed=size):
+        mode = path.stat().st_mode if path.exists() else 0
+        if stat.S_ISDIR(mode):
             raise CannotCreate(f"{path} is a folder", hint="name a file in it")
-        if mode is not None and not force:
+        if mode and not stat.S_ISREG(mode):
+            descriptor = system.open(path, os.O_WRONLY | os.O_CLOEXEC)
+            try:
+                _write(descriptor, data)
+            finally:
+                system.close(descriptor)
+            return
+        if mode and not force:
             raise _exists(path)
         target = Path(os.path.realpath(path))  # a link stays; the file it points to is written
         if not target.parent.is_dir():
@@ -217,14 +220,6 @@ def _link(directory: Directory, temporary: str, name: str) -> bool:
     return True
 
 
-def _write_into(path: Path, data: bytes | IO[bytes]) -> None:
-    descriptor = system.open(path, os.O_WRONLY | os.O_CLOEXEC)
-    try:
-        _write(descriptor, data)
-    finally:
-        system.close(descriptor)
-
-
 def _write(descriptor: int, data: bytes | IO[bytes]) -> None:
     if not isinstance(data, bytes):
         data.seek(0)
@@ -232,10 +227,6 @@ def _write(descriptor: int, data: bytes | IO[bytes]) -> None:
         unwritten = memoryview(chunk)
         while unwritten:
             unwritten = unwritten[system.write(descriptor, unwritten) :]
-
-
-def _size(data: bytes | IO[bytes]) -> int:
-    return len(data) if isinstance(data, bytes) else data.seek(0, os.SEEK_END)
 
 
 def _read(descriptor: int, name: str, limit: int) -> bytes:

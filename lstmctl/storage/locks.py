@@ -20,10 +20,8 @@ _NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.
 
 @contextmanager
 def lock(directory: Directory, name: str, *, timeout: float, what: str) -> Iterator[None]:
-    """Hold the lock file `name`, created if needed. `what` begins the error message: "imdb is being changed".
-
-    Raises:
-        Busy: another process holds it for `timeout` seconds. OSError.
+    """Hold the lock file `name`, created if needed. Busy: another process holds it for `timeout` seconds; `what` begins
+    the message, as in "imdb is being changed".
     """
     deadline = time.monotonic() + timeout
     while (descriptor := _try_lock(directory, name, os.O_CREAT)) is None:

@@ -34,21 +34,19 @@ class Staged:
 
     def move(self, target: Directory, name: str) -> None:
         """Move the directory to its final name; FileExistsError: it is taken. Sync `target` next to make it durable."""
-        self._check()
-        with self._tmp.enter(self._name) as directory:
+        with self._enter() as directory:
             directory.sync()  # its names belong to the complete data
         self._tmp.rename(self._name, target, name)
 
     def move_file(self, file: str, target: Directory, name: str) -> None:
         """Move one file to its final name, replacing what has it. Sync `target` next to make it durable."""
-        self._check()
-        with self._tmp.enter(self._name) as directory:
+        with self._enter() as directory:
             directory.rename(file, target, name)
 
-    def _check(self) -> None:
+    def _enter(self) -> Directory:
         """Where locks have no effect between machines, another one may have removed the directory as a leftover."""
         try:
-            self._tmp.status(self._name)
+            return self._tmp.enter(self._name)
         except FileNotFoundError as error:
             message = f"{self._tmp.path / self._name} was removed by another process"
             raise Busy(message, hint="try again") from error

@@ -143,7 +143,12 @@ def train(plan: Plan, request: TrainingRequest, registry: Registry, *, watcher: 
     groups = max(1, min(threads, training.batch_size // 16))  # a smaller group takes as long as one of 16
     fitting = Fit(networks.start(plan), plan, read=forward.kernel(kernel, parts=groups))
     card = _new_card(plan, request)
-    with _open_run(plan, request, registry, threads=threads) as run:
+    if request.run_id is not None:
+        run = runs.TrainingRun.resume(registry.home, request.run_id)
+    else:
+        settings = request.run_settings(plan, threads=threads, versions=card.versions)
+        run = runs.TrainingRun.start(registry.home, runs.new_run_id(request.name), settings.to_dict())
+    with run:
         if request.run_id is not None:
             damaged = checkpoint.restore(fitting, run)
             watcher.resumed(fitting.state.history, fitting.progress(), damaged=damaged)
@@ -163,14 +168,6 @@ def train(plan: Plan, request: TrainingRequest, registry: Registry, *, watcher: 
             message = f"stopped; {reference} is registered"
             raise Interrupted(signal_number(interrupt), message, hint="lstmctl models list") from None
     return Trained(plan, reference, fitting.state.history, epoch, fitting.seconds, kernel, model)
-
-
-def _open_run(plan: Plan, request: TrainingRequest, registry: Registry, *, threads: int) -> runs.TrainingRun:
-    """The run to resume, or a new one."""
-    if request.run_id is not None:
-        return runs.TrainingRun.resume(registry.home, request.run_id)
-    settings = request.run_settings(plan, threads=threads, versions=versions())
-    return runs.TrainingRun.start(registry.home, runs.new_run_id(request.name), settings.to_dict())
 
 
 def _fit(fitting: "Fit", card: ModelCard, *, run: runs.TrainingRun, watcher: Watcher) -> tuple[dict[str, Floats], int]:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from lstmctl.data.named import SENTIMENT
-from lstmctl.interchange.keras_words import INDEX_FROM
+from lstmctl.interchange.from_keras import INDEX_FROM
 from lstmctl.storage.filesystem import write_file
 
 

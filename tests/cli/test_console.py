@@ -1,10 +1,13 @@
 """What is written to a terminal, to a pipe, and to a file."""
 
+import io
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lstmctl.plots.text import align, tsv, visible
+from lstmctl.cli.console import Stream
+from lstmctl.plots.text import align, balance, bar, tsv, visible
 
 
 @given(st.text())
@@ -40,6 +43,16 @@ def test_tsv_round_trip(fields):
 def test_align_wide_characters():
     lines = align([["name", "n"], ["字字", "1"], ["abcde", "1,000"]], right=[1])
     assert ["".join(map(str, line)) for line in lines] == ["name       n", "字字       1", "abcde  1,000"]
+
+
+@pytest.mark.parametrize(
+    ("value", "drawn"), [(0, ""), (0.5, "====="), (0.54, "=====-"), (0.97, "=========-"), (1, "==========")]
+)
+def test_bars_in_ascii(value, drawn):
+    stream = Stream(io.TextIOWrapper(io.BytesIO(), "ascii"), color="never")
+    assert stream.render([bar(value, 10)]) == drawn
+    assert stream.render(balance(0.2, 9)) == " -==|"
+    assert stream.render(balance(0.8, 9)) == "    |==-"
 
 
 def test_output_to_a_file(cli, tmp_path):

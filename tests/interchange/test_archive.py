@@ -9,25 +9,26 @@ import time
 import pytest
 
 from lstmctl.errors import LstmctlError, NotFound, Rejected
-from lstmctl.interchange import archive, model_files
+from lstmctl.interchange import model_files
+from lstmctl.interchange.model_files import pack_archive, read_archive
 from lstmctl.registry.store import Registry
 
 
 @pytest.fixture
 def exported(model_files):
-    return archive.pack(model_files)
+    return pack_archive(model_files)
 
 
 def read(tmp_path, data):
     path = tmp_path / "model.lstmctl"
     path.write_bytes(data)
-    return archive.read(path)
+    return read_archive(path)
 
 
 def test_round_trip(home, tmp_path, model_files, exported):
     registry = Registry(home)
     registry.register("imdb", model_files)
-    assert archive.pack(registry.resolve("imdb").files()) == exported
+    assert pack_archive(registry.resolve("imdb").files()) == exported
     files = read(tmp_path, exported)
     assert files == model_files
     assert registry.register("copy", files) == "copy@1"
@@ -85,7 +86,7 @@ def test_hostile_archives(tmp_path, model_files):
 @pytest.mark.parametrize("size", [2**33 - 1, 2**20 + 1, 0, 1])
 def test_wrong_size_in_header(tmp_path, exported, size):
     """Also a size that no model has: no memory is allocated for it."""
-    header = archive._header("model.json", size)
+    header = model_files._header("model.json", size)
     started = time.monotonic()
     with pytest.raises(Rejected):
         read(tmp_path, header + exported[512:])
@@ -118,9 +119,9 @@ def test_mutants_are_rejected(tmp_path, exported, count):
 def test_missing_file(tmp_path):
     for path in (tmp_path / "none", tmp_path):
         with pytest.raises(NotFound):
-            archive.read(path)
+            read_archive(path)
     with pytest.raises(LstmctlError):
-        archive.read(tmp_path / "none" / "none")
+        read_archive(tmp_path / "none" / "none")
 
 
 @pytest.mark.parametrize(

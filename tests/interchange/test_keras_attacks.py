@@ -28,7 +28,7 @@ import numpy as np
 import pytest
 
 from lstmctl.errors import Rejected
-from lstmctl.interchange import archive, from_keras, keras_file
+from lstmctl.interchange import from_keras, keras_file, model_files
 from lstmctl.registry.artifact import ModelFolder
 
 SECRET = np.arange(10_000, 10_060, dtype="<f4").reshape(good.ROWS, good.DIMENSION)
@@ -465,7 +465,7 @@ def test_attack_is_rejected_without_side_effects(name, tmp_path, watch):
         with pytest.raises(ValueError, match="."):
             keras_file.read(io.BytesIO(data))
         with pytest.raises(Rejected):
-            archive.read_members(io.BytesIO(data), "it")
+            model_files.read_members(io.BytesIO(data), "it")
 
     keras_file.read(io.BytesIO(good.keras_file()))  # import now what is imported on first use
     watch(read_both)

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from lstmctl.errors import BadData
-from lstmctl.interchange.keras_words import KerasWords, parse
+from lstmctl.interchange.from_keras import KerasWords, parse_words
 
 IMDB = KerasWords({4: "the", 5: "film", 6: "don't"}, unknown=2, start=1)
 NAMED = KerasWords({2: "the", 3: "film"}, unknown=1)
@@ -27,7 +27,7 @@ NAMED = KerasWords({2: "the", 3: "film"}, unknown=1)
     ],
 )
 def test_valid_vocabularies(text, expected):
-    assert parse(text.encode(), "words") == expected
+    assert parse_words(text.encode(), "words") == expected
 
 
 @pytest.mark.parametrize(
@@ -49,13 +49,13 @@ def test_valid_vocabularies(text, expected):
 )
 def test_invalid_vocabularies(data, reason):
     with pytest.raises(BadData, match=reason):
-        parse(data, "words")
+        parse_words(data, "words")
 
 
 @pytest.mark.parametrize("data", [b"{}", b"[]"])
 def test_empty_vocabulary(data):
-    assert parse(data, "words").words == {}
+    assert parse_words(data, "words").words == {}
 
 
 def test_numbers_beyond_the_model():
-    assert parse(json.dumps({"the": 1, "rare": 88_000}).encode(), "words").words[88_003] == "rare"
+    assert parse_words(json.dumps({"the": 1, "rare": 88_000}).encode(), "words").words[88_003] == "rare"

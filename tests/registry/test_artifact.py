@@ -144,7 +144,7 @@ def test_unreadable_model_is_not_packed(changes, model_files):
 
 
 def test_unreadable_card_is_not_packed(model_files):
-    with pytest.raises(Rejected, match=r"model.json has an invalid field 'created'"):
+    with pytest.raises(Rejected, match=r"model.json has an error: created must be a time"):
         packed(replace(card_of(model_files), created="yesterday"))
 
 
@@ -154,9 +154,9 @@ BAD_CARDS = {
     "true is no format": (lambda card: card.update(format=True), "does not describe a model"),
     "format 0": (lambda card: card.update(format=0), "does not describe a model"),
     "an unknown field": (lambda card: card.update(module="os"), "unknown field 'module'"),
-    "a missing field": (lambda card: card.pop("seconds"), "lacks field 'seconds'"),
-    "an unknown setting": (lambda card: card["config"].update(layer="Lambda"), "'config': unknown field 'layer'"),
-    "a missing setting": (lambda card: card["config"].pop("labels"), "'config': field 'labels' is missing"),
+    "a missing field": (lambda card: card.pop("seconds"), "field 'seconds' is missing"),
+    "an unknown setting": (lambda card: card["config"].update(layer="Lambda"), "field 'config': unknown field 'layer'"),
+    "a missing setting": (lambda card: card["config"].pop("labels"), "field 'config': field 'labels' is missing"),
     "units as text": (lambda card: card["config"].update(units="32"), "'units'"),
     "units as truth": (lambda card: card["config"].update(units=True), "'units'"),
     "too many units": (lambda card: card["config"].update(units=10**9), "at most 4,096"),
@@ -164,18 +164,18 @@ BAD_CARDS = {
     "one label": (lambda card: card["config"].update(labels=["a"]), "labels"),
     "a label twice": (lambda card: card["config"].update(labels=["a", "a"]), "labels"),
     "another tokenizer": (lambda card: card["config"].update(tokenizer="words-2"), "tokenizer"),
-    "data is a list": (lambda card: card.update(data=[]), "'data': not an object"),
-    "another part": (lambda card: card["rows"].update(secret=1), "'rows'"),
-    "fewer than no rows": (lambda card: card["rows"].update(train=-1), "'rows'"),
-    "an epoch of 10^12": (lambda card: card.update(epoch=10**12), "'epoch'"),
-    "half an epoch": (lambda card: card.update(epoch=1.5), "'epoch'"),
-    "no date": (lambda card: card.update(created="\x1b[31m2026"), "'created'"),
-    "another time zone": (lambda card: card.update(created="2026-01-02T03:04:05+02:00"), "'created'"),
-    "no hash": (lambda card: card.update(data_sha256="0" * 63), "'data_sha256'"),
-    "seconds as text": (lambda card: card.update(seconds="6"), "'seconds'"),
-    "a command of numbers": (lambda card: card.update(command=[1]), "'command'"),
-    "versions with escapes": (lambda card: card["versions"].update(python="\x1b]0;owned\x07"), "'versions'"),
-    "versions of numbers": (lambda card: card["versions"].update(python=3), "'versions'"),
+    "data is a list": (lambda card: card.update(data=[]), "field 'data': not an object"),
+    "another part": (lambda card: card["rows"].update(secret=1), "rows must count texts"),
+    "fewer than no rows": (lambda card: card["rows"].update(train=-1), "rows must count texts"),
+    "an epoch of 10^12": (lambda card: card.update(epoch=10**12), "epoch must be at most 10,000"),
+    "half an epoch": (lambda card: card.update(epoch=1.5), "'epoch' must be a whole number"),
+    "no date": (lambda card: card.update(created="\x1b[31m2026"), "created must be a time"),
+    "another time zone": (lambda card: card.update(created="2026-01-02T03:04:05+02:00"), "created must be a time"),
+    "no hash": (lambda card: card.update(data_sha256="0" * 63), "data_sha256 must be 64"),
+    "seconds as text": (lambda card: card.update(seconds="6"), "'seconds' must be a finite number"),
+    "a command of numbers": (lambda card: card.update(command=[1]), "'command' must be a string"),
+    "versions with escapes": (lambda card: card["versions"].update(python="\x1b]0;owned\x07"), "versions must be"),
+    "versions of numbers": (lambda card: card["versions"].update(python=3), "'versions' must be a string"),
 }
 
 
@@ -203,7 +203,7 @@ LARGEST_FIELDS = {
 def test_bounds_of_card_fields(change, model_files):
     card = replace(card_of(model_files), **change(0))
     assert ModelCard.from_json(card.to_json()) == card
-    with pytest.raises(ValueError, match="invalid field"):
+    with pytest.raises(ValueError, match=rf"has an error: {next(iter(change(1)))} must "):
         ModelCard.from_json(replace(card, **change(1)).to_json())
 
 
@@ -346,6 +346,14 @@ def test_other_files_are_ignored(model_path):
     ModelFolder(model_path, "tiny@1").verify()
     (model_path / "notes.txt").write_text("more of mine")
     assert ModelFolder(model_path, "tiny@1").size == before
+
+
+@pytest.mark.parametrize("name", FILES[1:])
+def test_missing_file(name, model_path):
+    folder = ModelFolder(model_path, "tiny@1")
+    (model_path / name).unlink()
+    with pytest.raises(Rejected, match=f"tiny@1 cannot be used: {name} is missing"):
+        folder.files()
 
 
 def test_invalid_sha256sums(model_path):

@@ -97,8 +97,8 @@ def test_unfinished_runs(home, model_files):
                 (newer, "my.texts", True),
                 (older, "imdb", True),
             ]
-            assert (found[0].step, found[0].epoch, found[0].checkpoint) == (None, None, None)
-            assert (found[1].step, found[1].epoch, found[1].checkpoint) == (20, 2, checkpoint)
+            assert (found[0].step, found[0].checkpoint) == (None, None)
+            assert (found[1].step, found[1].checkpoint) == (20, checkpoint)
     (left,) = unfinished_runs(home)
     assert not left.live
     assert left.checkpoint == checkpoint
@@ -117,8 +117,8 @@ def test_damaged_run_hides_no_other(home, model_files):
     (runs_folder / "20261123-140233-imdb-0001/.lock").symlink_to("nowhere")
     (runs_folder / "20261123-140233-imdb-0002/step-00000010/state.json").write_bytes(b"{}")
     (runs_folder / "20261123-140233-imdb-0003/step-10").mkdir()
-    found = {each.run_id[-4:]: (each.step, each.epoch, each.live) for each in unfinished_runs(home)}
-    assert found == {"0000": (10, 1, False), "0001": (10, 1, False), "0002": (10, None, False), "0003": (10, 1, False)}
+    found = {each.run_id[-4:]: (each.step, each.live) for each in unfinished_runs(home)}
+    assert found == {f"000{number}": (10, False) for number in range(4)}
 
 
 def test_run_starts_once(home, model_files):

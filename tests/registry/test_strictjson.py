@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lstmctl.registry.strictjson import MAX_DEPTH, MAX_STRING, dump, parse, parse_object
+from lstmctl.registry.strictjson import MAX_DEPTH, MAX_STRING, dump, parse_object
 
 BAD = [
     (b"", "not JSON"),
@@ -29,17 +29,23 @@ BAD = [
 ]
 
 
+def parse(data):
+    """The value of a JSON document that is not an object, in an object."""
+    return parse_object(b'{"value":' + data + b"}")["value"]
+
+
 @pytest.mark.parametrize(("data", "reason"), BAD, ids=range(len(BAD)))
 def test_invalid_json(data, reason):
-    with pytest.raises(ValueError, match=reason):
-        parse(data)
+    for function in (parse, parse_object):
+        with pytest.raises(ValueError, match=reason):
+            function(data)
 
 
 @pytest.mark.parametrize(("begin", "end"), [(b"[", b"]"), (b'{"a":', b"}")])
 def test_depth_limit(begin, end):
-    parse(begin * (MAX_DEPTH - 1) + begin.replace(b":", b": 1") + end * MAX_DEPTH)
+    parse(begin * (MAX_DEPTH - 2) + begin.replace(b":", b": 1") + end * (MAX_DEPTH - 1))
     with pytest.raises(ValueError, match="nested"):
-        parse(begin * MAX_DEPTH + begin.replace(b":", b": 1") + end * (MAX_DEPTH + 1))
+        parse(begin * (MAX_DEPTH - 1) + begin.replace(b":", b": 1") + end * MAX_DEPTH)
 
 
 def test_length_limits():
@@ -67,7 +73,7 @@ def test_round_trip(value):
 
 
 def test_strings_not_unicode_are_escaped():
-    assert parse(dump({"command": ("caf\udce9",)})) == {"command": ["caf\\udce9"]}
+    assert parse_object(dump({"command": ("caf\udce9",)})) == {"command": ["caf\\udce9"]}
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), {"a": [-float("inf")]}])

@@ -8,11 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from lstmctl.cli.console import Console
-from lstmctl.cli.options import Engine, Jobs, Model, RayAddress, TextColumn, settings
-from lstmctl.cli.predict.explanations import ExplanationWriter
+from lstmctl.cli.options import Engine, Jobs, Model, RayAddress, TextColumn, open_model, open_registry, option, settings
 from lstmctl.cli.predict.folder import predict_to_folder
-from lstmctl.cli.predict.predictions import PredictionWriter
-from lstmctl.cli.registry_access import note_default_model, open_model, open_registry
+from lstmctl.cli.predict.writers import ExplanationWriter, PredictionWriter
 from lstmctl.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -20,7 +18,6 @@ if TYPE_CHECKING:
     from lstmctl.registry.artifact import ModelFolder
     from lstmctl.scoring.pool import WorkerPool
 
-NAME = "predict"
 FOLDER = "Predictions in a folder (-o DIR)"
 _EXPLANATION_BATCH = 4  # texts: explaining one takes as long as predicting hundreds
 EXAMPLES = """
@@ -34,90 +31,53 @@ Examples:
 """
 
 
+_FORMAT_HELP = "lines, tsv, csv, jsonl, parquet or fasttext."
+_THRESHOLD_HELP = (
+    "Predict the positive label at probability >= P (two labels only). The probability shown is that of the predicted "
+    "label, so it can be below 0.5."
+)
+_EXPLAIN_HELP = (
+    "One row per word: the probability so far, the word's effect (the prediction minus the prediction without the "
+    "word), and the mean gates and cell change. For a long text, a terminal shows the words around the ten strongest "
+    "effects; pipes and -o get all words."
+)
+_UNITS_HELP = "With --explain: gates, cell and hidden state of every unit, in JSON or TSV."
+_EXPECT_HELP = "Exit with 0 if any text gets LABEL, else with 1, like grep."
+_ENCODING_HELP = "Invalid UTF-8: strict stops, replace reads it as U+FFFD."
+_BAD_ROWS_HELP = "Stop at a bad row, or skip it and list it in bad-rows/."
+
+
 def command(
     texts: Annotated[
         list[str] | None, typer.Argument(metavar="[TEXT]... | -", help="Texts, or - for standard input.")
     ] = None,
     model: Model = None,
     input: Annotated[  # noqa: A002
-        str | None,
-        typer.Option("-i", "--input", metavar="FILE|DIR|'*'", help="Read the texts from files, or - for stdin."),
+        str | None, option("-i --input FILE|DIR|'*'", "Read the texts from files, or - for stdin.")
     ] = None,
     input_format: Annotated[
-        str | None,
-        typer.Option(
-            "--input-format",
-            metavar="KIND",
-            help="lines, tsv, csv, jsonl, parquet or fasttext.",
-            show_default="by the file's name, else lines",
-        ),
+        str | None, option("--input-format KIND", _FORMAT_HELP, default="by the file's name, else lines")
     ] = None,
     text_column: TextColumn = "text",
-    top_k: Annotated[
-        int | None, typer.Option("-k", "--top-k", metavar="N", help="Show the N most probable labels.")
-    ] = None,
-    threshold: Annotated[
-        float | None,
-        typer.Option(
-            "--threshold",
-            metavar="P",
-            help="Predict the positive label at probability >= P (two labels only). The probability shown is that of "
-            "the predicted label, so it can be below 0.5.",
-        ),
-    ] = None,
-    labels_only: Annotated[bool, typer.Option("--labels-only", help="Print labels without probabilities.")] = False,
-    keep_columns: Annotated[
-        bool, typer.Option("--keep-columns", help="Copy the other columns of a table to the output.")
-    ] = False,
-    explain: Annotated[
-        bool,
-        typer.Option(
-            "--explain",
-            help="One row per word: the probability so far, the word's effect (the prediction minus the prediction "
-            "without the word), and the mean gates and cell change. For a long text, a terminal shows the words around "
-            "the ten strongest effects; pipes and -o get all words.",
-        ),
-    ] = False,
-    all_units: Annotated[
-        bool,
-        typer.Option("--all-units", help="With --explain: gates, cell and hidden state of every unit, in JSON or TSV."),
-    ] = False,
-    expect: Annotated[
-        str | None,
-        typer.Option("--expect", metavar="LABEL", help="Exit with 0 if any text gets LABEL, else with 1, like grep."),
-    ] = None,
+    top_k: Annotated[int | None, option("-k --top-k N", "Show the N most probable labels.")] = None,
+    threshold: Annotated[float | None, option("--threshold P", _THRESHOLD_HELP)] = None,
+    labels_only: Annotated[bool, option("--labels-only", "Print labels without probabilities.")] = False,
+    keep_columns: Annotated[bool, option("--keep-columns", "Copy the other columns of a table to the output.")] = False,
+    explain: Annotated[bool, option("--explain", _EXPLAIN_HELP)] = False,
+    all_units: Annotated[bool, option("--all-units", _UNITS_HELP)] = False,
+    expect: Annotated[str | None, option("--expect LABEL", _EXPECT_HELP)] = None,
     jobs: Jobs = None,
-    encoding_errors: Annotated[
-        str,
-        typer.Option(
-            "--encoding-errors", metavar="HOW", help="Invalid UTF-8: strict stops, replace reads it as U+FFFD."
-        ),
-    ] = "strict",
-    max_line_bytes: Annotated[
-        int | None,
-        typer.Option("--max-line-bytes", metavar="N", help="Reject longer rows.", show_default="1 MiB"),
-    ] = None,
+    encoding_errors: Annotated[str, option("--encoding-errors HOW", _ENCODING_HELP)] = "strict",
+    max_line_bytes: Annotated[int | None, option("--max-line-bytes N", "Reject longer rows.", default="1 MiB")] = None,
     engine: Engine = "local",
     ray_address: RayAddress = None,
     bad_rows: Annotated[
         Literal["stop", "skip"] | None,
-        typer.Option(
-            "--bad-rows",
-            metavar="stop|skip",
-            help="Stop at a bad row, or skip it and list it in bad-rows/.",
-            show_default="stop",
-            rich_help_panel=FOLDER,
-        ),
+        option("--bad-rows stop|skip", _BAD_ROWS_HELP, default="stop", panel=FOLDER),
     ] = None,
     answers: Annotated[
         Literal["jsonl", "parquet"] | None,
-        typer.Option(
-            "--answers",
-            metavar="jsonl|parquet",
-            help="Format of the predictions.",
-            show_default="jsonl",
-            rich_help_panel=FOLDER,
-        ),
+        option("--answers jsonl|parquet", "Format of the predictions.", default="jsonl", panel=FOLDER),
     ] = None,
 ) -> int:
     """Predict the labels of texts.
@@ -157,7 +117,7 @@ def command(
         raise UsageError(f"--explain and {option} do not go together: an explanation has its own columns")
     if all_units and not explain:
         raise UsageError("--all-units needs --explain")
-    console = Console.open(output=settings.output)
+    console = Console.open()
     inputs = open_rows(request)
     folder = open_model(model)
     labels = folder.card.config.labels
@@ -166,10 +126,11 @@ def command(
         raise UsageError(f'--expect "{expect}" is not a label of this model', hint=f"its labels: {', '.join(labels)}")
     writer: PredictionWriter | ExplanationWriter
     if explain:
-        writer = ExplanationWriter(console, labels, reference=folder.reference, all_units=all_units)
+        writer = ExplanationWriter(console, folder, all_units=all_units)
     else:
-        writer = PredictionWriter(console, request, labels, reference=folder.reference, labels_only=labels_only)
-    note_default_model(console, folder, named=model is not None)
+        writer = PredictionWriter(console, folder, request, labels_only=labels_only)
+    if model is None and console.err.on_terminal:
+        console.note((f"model {folder.reference}", "dim"))
     _hint_at_names(console, texts or [])
     predict_pool = _make_pool(folder, workers=workers, threshold=threshold, explain=explain)
     predict_rows(inputs, predict_pool, writer.write_all, flush=console.flush)

@@ -2,12 +2,10 @@
 
 import os
 import time
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from lstmctl.cli.console import Answer, Console
-from lstmctl.cli.options import settings
-from lstmctl.cli.registry_access import note_default_model, open_model
+from lstmctl.cli.options import open_model, settings
 from lstmctl.errors import UsageError
 
 if TYPE_CHECKING:
@@ -31,13 +29,13 @@ def predict_to_folder(
     """Predict all rows of the files that the request names, into the folder of -o. Raises as `score_to_folder`."""
     target = settings.output
     if target is None:
-        raise UsageError(
-            "predictions for several files, or from a cluster, need a folder", hint="-o DIR, such as -o scored/"
-        )
+        message = "predictions for several files, or from a cluster, need a folder"
+        raise UsageError(message, hint="-o DIR, such as -o scored/")
     folder = open_model(model)
     request.check_labels(folder.card.config.labels)
-    console = Console.open()  # its output is not the folder of -o
-    note_default_model(console, folder, named=model is not None)
+    console = Console.open(to_file=False)  # -o is a folder
+    if model is None and console.err.on_terminal:
+        console.note((f"model {folder.reference}", "dim"))
     from lstmctl.data.opening import display
     from lstmctl.data.sources import find_inputs
     from lstmctl.scoring.job import BAD_ROWS, Scoring, score_to_folder
@@ -69,9 +67,7 @@ def predict_to_folder(
         "chunks": progress.chunks,
         "chunks_before": progress.chunks_before,
     }
-    console.answer(
-        Answer(objects=lambda: [result], rows=lambda: [[target]], screen=lambda console: console.result(target))
-    )
+    console.answer(Answer(objects=[result], rows=[[target]], screen=lambda console: console.result(target)))
 
 
 class ProgressDisplay:
@@ -84,28 +80,16 @@ class ProgressDisplay:
         self._bar: Any = None
 
     def __enter__(self) -> Self:
-        rich = self._console.progress()
-        if rich is not None:
-            from rich import progress
-
-            columns: list[Any] = [progress.BarColumn(max(8, min(30, self._console.width - 44)))]
-            columns += [progress.TextColumn("{task.percentage:3.0f} %"), progress.TextColumn("{task.fields[numbers]}")]
-            self._bar = progress.Progress(
-                *columns, console=rich, transient=True, redirect_stdout=False, redirect_stderr=False
-            )
-            self._bar.add_task("", total=max(1, self._total), numbers="starting")
-            self._bar.start()
+        text = "{task.percentage:3.0f} % {task.fields[numbers]}"
+        self._bar = self._console.start_bar("", text, total=max(1, self._total), room=44, numbers="starting")
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         if self._bar is not None:
             self._bar.stop()
-            self._bar = None
 
     def update(self, progress: "Progress") -> None:
-        """Show it."""
+        """Show the progress."""
         done, rate = progress.bytes + progress.bytes_before, self._rate(progress)
         left = self._seconds() / max(1, progress.bytes) * max(0, self._total - done)
         if self._bar is not None:
@@ -121,9 +105,8 @@ class ProgressDisplay:
         if not progress.chunks:
             return f"nothing to do: {before} of {_counted(files, 'file')} done before"
         done = f"{_counted(progress.rows, 'row')} of {_counted(files, 'file')} in {self._seconds():.0f} s"
-        return f"{done} · {self._rate(progress):,.0f}/s" + (
-            f" · {before} done before" if progress.chunks_before else ""
-        )
+        earlier = f" · {before} done before" if progress.chunks_before else ""
+        return f"{done} · {self._rate(progress):,.0f}/s{earlier}"
 
     def _seconds(self) -> float:
         return max(1e-9, time.monotonic() - self._started)

@@ -6,20 +6,8 @@ import typing
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
 from lstmctl.cli.console import Answer, Console
-from lstmctl.cli.options import (
-    DATA,
-    complete_data,
-    complete_recipe,
-    complete_run,
-    parse_duration,
-    parse_renames,
-    setting_option,
-    settings,
-)
-from lstmctl.cli.registry_access import open_model, open_registry
+from lstmctl.cli.options import DATA, complete_data, open_model, open_registry, option, parse_renames, setting_option
 from lstmctl.config import Config, DataConfig, NetworkConfig, TrainConfig
 from lstmctl.errors import UsageError
 
@@ -27,7 +15,6 @@ if TYPE_CHECKING:
     from lstmctl.training.prepare import Plan
     from lstmctl.training.request import TrainingRequest
 
-NAME = "train"
 EXAMPLES = """
 Examples:
   lstmctl train --epochs 3
@@ -38,8 +25,7 @@ Examples:
   lstmctl train --resume                 continue the run that was stopped last
   model=$(lstmctl train -q --data reviews.csv) && lstmctl evaluate "$model"
 """
-MODEL, TRAINING, RUN = "Model", "Training", "Run"
-PANELS = (DATA, MODEL, TRAINING, RUN)
+MODEL, TRAINING, RUN = "Model", "Training", "Run"  # sections of the help
 # Options whose values are written differently from those in a recipe.
 _TYPES: dict[str, Any] = {"rename_label": list[str], "time_limit": str}
 
@@ -49,28 +35,42 @@ def with_settings(command: Callable[..., None]) -> Callable[..., None]:
     the recipe, or on the run to resume."""
     signature = inspect.signature(command)
     own = [parameter for parameter in signature.parameters.values() if parameter.kind is not parameter.VAR_KEYWORD]
-    added = [
-        _parameter(config, name)
-        for config in (DataConfig, TrainConfig)
-        for name, setting in config.settings().items()
-        if setting.option
-    ]
-    parameters = sorted([*own, *added], key=lambda parameter: PANELS.index(_panel(parameter)))
-    command.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    fields = [(config, *item) for config in (DataConfig, TrainConfig) for item in config.settings().items()]
+    added = [_parameter(config, name) for config, name, setting in fields if setting.option]
+    panels = (DATA, MODEL, TRAINING, RUN)
+    by_panel = sorted(
+        [*own, *added], key=lambda option: panels.index(option.annotation.__metadata__[0].rich_help_panel)
+    )
+    command.__signature__ = signature.replace(parameters=by_panel)  # type: ignore[attr-defined]
     return command
 
 
 def _parameter(config: type[Config], name: str) -> inspect.Parameter:
     panel = DATA if config is DataConfig else MODEL if name in NetworkConfig.settings() else TRAINING
-    option = setting_option(config, name, panel=panel, complete=complete_data if name == "source" else None)
+    complete = complete_data if name == "source" else None
+    declared = setting_option(config.settings()[name], panel=panel, complete=complete)
     kind = _TYPES.get(name, typing.get_type_hints(config)[name])
-    annotation = Annotated[kind | None, option]  # type: ignore[valid-type]
+    annotation = Annotated[kind | None, declared]  # type: ignore[valid-type]
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
 
 
-def _panel(parameter: inspect.Parameter) -> str:
-    """The section of the help that lists a parameter."""
-    return str(parameter.annotation.__metadata__[0].rich_help_panel)
+def complete_recipe(incomplete: str) -> list[str]:
+    """Names of recipes that start with `incomplete`."""
+    from lstmctl.recipes import names
+
+    return [name for name in names() if name.startswith(incomplete)]
+
+
+def complete_run(incomplete: str) -> list[str]:
+    """Ids of runs that start with `incomplete`, newest first."""
+    from lstmctl.registry.home import CHECKPOINTS, list_names
+
+    return [run for run in reversed(list_names(open_registry().home, CHECKPOINTS)) if run.startswith(incomplete)]
+
+
+_RECIPE_HELP = "Named settings: standard, accurate, classic, or your own file."
+_POSITIVE_HELP = "The positive label (two-label data)."
+_RUN_HELP = "With --resume: the run to continue (lstmctl models list --runs)."
 
 
 @with_settings
@@ -78,47 +78,16 @@ def command(
     *,
     recipe: Annotated[
         str | None,
-        typer.Option(
-            "--recipe",
-            metavar="NAME|FILE.toml",
-            help="Named settings: standard, accurate, classic, or your own file.",
-            show_default="standard",
-            rich_help_panel=MODEL,
-            autocompletion=complete_recipe,
-        ),
+        option("--recipe NAME|FILE.toml", _RECIPE_HELP, default="standard", panel=MODEL, complete=complete_recipe),
     ] = None,
     positive: Annotated[
-        str | None,
-        typer.Option(
-            "--positive",
-            metavar="LABEL",
-            help="The positive label (two-label data).",
-            show_default="the last in sorted order",
-            rich_help_panel=MODEL,
-        ),
+        str | None, option("--positive LABEL", _POSITIVE_HELP, default="the last in sorted order", panel=MODEL)
     ] = None,
-    name: Annotated[
-        str | None,
-        typer.Option(
-            "--name", metavar="NAME", help="Name of the model.", show_default="from the data", rich_help_panel=RUN
-        ),
-    ] = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Continue the run that was stopped last.", rich_help_panel=RUN)
-    ] = False,
-    run: Annotated[
-        str | None,
-        typer.Option(
-            "--run",
-            metavar="ID",
-            help="With --resume: the run to continue (lstmctl models list --runs).",
-            rich_help_panel=RUN,
-            autocompletion=complete_run,
-        ),
-    ] = None,
+    name: Annotated[str | None, option("--name NAME", "Name of the model.", default="from the data", panel=RUN)] = None,
+    resume: Annotated[bool, option("--resume", "Continue the run that was stopped last.", panel=RUN)] = False,
+    run: Annotated[str | None, option("--run ID", _RUN_HELP, panel=RUN, complete=complete_run)] = None,
     dry_run: Annotated[
-        bool,
-        typer.Option("--dry-run", help="Print the settings and their cost; train nothing.", rich_help_panel=RUN),
+        bool, option("--dry-run", "Print the settings and their cost; train nothing.", panel=RUN)
     ] = False,
     **options: Any,
 ) -> None:
@@ -138,9 +107,9 @@ def command(
         raise UsageError("--dry-run cannot be combined with --resume", hint="lstmctl models list --runs lists the runs")
     options |= {"recipe": recipe, "name": name, "positive": positive}
     options["rename_label"] = parse_renames(options["rename_label"]) or None
-    options["time_limit"] = parse_duration("--time-limit", options["time_limit"])
-    given = {option: value for option, value in options.items() if value is not None}
-    console, registry = Console.open(output=settings.output), open_registry()
+    options["time_limit"] = _parse_duration(options["time_limit"])
+    given = {name: value for name, value in options.items() if value is not None}
+    console, registry = Console.open(), open_registry()
     if resume:
         request = resume_request(registry.home, run, **given)
     else:
@@ -152,14 +121,26 @@ def command(
     screen = TrainingScreen(console)
     trained = run_training(request, registry, watcher=screen, preload=True)
     screen.result(trained)
-    reference = trained.reference
-    console.answer(
-        Answer(
-            objects=lambda: [open_model(reference).describe()],
-            rows=lambda: [[reference]],
-            screen=lambda console: console.result(reference),
-        )
-    )
+    references = [trained.reference]
+    console.answer(Answer(objects=(open_model(reference).describe() for reference in references), rows=[references]))
+
+
+def _parse_duration(text: str | None) -> float | None:
+    """A duration in seconds.
+
+    >>> _parse_duration("10m")
+    600.0
+    """
+    if text is None:
+        return None
+    number, unit = (text[:-1], text[-1]) if text[-1:] in ("s", "m", "h") else (text, "s")
+    try:
+        if not number.isascii():
+            raise ValueError
+        return float(number) * {"s": 1, "m": 60, "h": 3600}[unit]
+    except ValueError as error:
+        hint = "--time-limit 90s, --time-limit 10m, --time-limit 2h"
+        raise UsageError(f'--time-limit "{text:.60}" is not a time', hint=hint) from error
 
 
 def _plan_answer(request: "TrainingRequest", plan: "Plan") -> Answer:
@@ -178,8 +159,8 @@ def _plan_answer(request: "TrainingRequest", plan: "Plan") -> Answer:
         *recipes.to_toml(training, origins).splitlines(),
     ]
     return Answer(
-        objects=lambda: [values | vars(cost)],
-        rows=lambda: [[line] for line in lines],
+        objects=[values | vars(cost)],
+        rows=[[line] for line in lines],
         screen=lambda console: console.result("\n".join(lines)),
         drawing=True,
     )

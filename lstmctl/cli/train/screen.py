@@ -35,7 +35,7 @@ class TrainingScreen(PlanScreen):
 
     def __init__(self, console: Console) -> None:
         super().__init__(console)
-        self._facts, self._rich = console.note_facts, console.progress()
+        self._facts = console.note_facts
         self._bar: Any = None
         self._plan: Plan  # from `plan` on
         self._started: tuple[float, int] | None = None  # time of the first report, and the steps done by then
@@ -128,7 +128,7 @@ class TrainingScreen(PlanScreen):
             seconds, steps = time.monotonic() - self._started[0], done - self._started[1]
             left = seconds / steps * (self._plan.steps * self._plan.epochs - done)
             numbers += f"  {left // 60:.0f}:{left % 60:02.0f} left"
-            if self.console.width >= 76:
+            if self.console.err.width >= 76:
                 numbers += f"  {steps * self._plan.training.batch_size / seconds:,.0f}/s"
         self._bar.update(self._bar.task_ids[0], completed=progress.step, numbers=numbers)
 
@@ -147,8 +147,8 @@ class TrainingScreen(PlanScreen):
             self._start_bar(record.epoch + 1)
 
     def checking(self) -> None:
-        if self._rich is not None:
-            self._bar = self._rich.status("comparing NumPy with Keras, evaluating on the test part")
+        if (rich := self.console.progress()) is not None:
+            self._bar = rich.status("comparing NumPy with Keras, evaluating on the test part")
             self._bar.start()
 
     # --- afterwards -----------------------------------------------------------------------------------------------
@@ -182,7 +182,7 @@ class TrainingScreen(PlanScreen):
 
     def _row(self, record: EpochRecord) -> str:
         half = (record.val_high - record.val_low) / 2
-        mark, wide = "", self.console.width >= 76
+        mark, wide = "", self.console.err.width >= 76
         leader = best(self._history)
         if leader is record:
             mark = "   ★ best so far" if wide else " ★"
@@ -197,32 +197,14 @@ class TrainingScreen(PlanScreen):
         from lstmctl.plots.figures import TrainingCurves
         from lstmctl.plots.terminal import curves_chart
 
-        drawn = curves_chart(
-            TrainingCurves([(trained.reference, trained.history)]),
-            width=min(self.console.width, 120),
-            color=self.console.err.color,
-            unicode=self.console.err.unicode,
-        )
         self.console.note()
-        self.console.note_drawing(drawn)
+        figure = TrainingCurves([(trained.reference, trained.history)])
+        self.console.note_drawing(curves_chart(figure, self.console.err))
         self.console.note()
 
     def _start_bar(self, epoch: int) -> None:
-        if self._rich is None:
-            return
-        from rich.progress import BarColumn, Progress, TextColumn
-
-        self._bar = Progress(
-            TextColumn("{task.description:<8}"),
-            BarColumn(max(8, min(30, self.console.width - 52))),
-            TextColumn("{task.completed}/{task.total} {task.fields[numbers]}"),
-            console=self._rich,
-            transient=True,
-            redirect_stdout=False,
-            redirect_stderr=False,
-        )
-        self._bar.add_task(f"{epoch}/{self._plan.epochs}", total=self._plan.steps, numbers="")
-        self._bar.start()
+        label, text = f"{f'{epoch}/{self._plan.epochs}':<8}", "{task.completed}/{task.total} {task.fields[numbers]}"
+        self._bar = self.console.start_bar(label, text, total=self._plan.steps, room=52)
 
     def _stop_bar(self) -> None:
         if self._bar is not None:

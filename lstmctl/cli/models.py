@@ -1,23 +1,23 @@
 """`lstmctl models`: the registry."""
 
-from collections.abc import Iterator
-from typing import Annotated, Literal
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from lstmctl.cli.console import Answer, Console
-from lstmctl.cli.models.lists import models_answer, parse_minimum, runs_answer
-from lstmctl.cli.options import Command, complete_model, settings
-from lstmctl.cli.registry_access import open_registry
-from lstmctl.errors import Rejected, UsageError
-from lstmctl.plots.text import tsv
+from lstmctl.cli.options import Command, complete_model, open_model, open_registry, option
+from lstmctl.errors import LstmctlError, Rejected, UsageError
+from lstmctl.plots.text import Span, visible
 
-app = typer.Typer(
-    name="models",
-    help="List, tag, verify, remove, restore and share models.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-)
+if TYPE_CHECKING:
+    from lstmctl.registry.listing import Entry
+    from lstmctl.registry.runs import UnfinishedRun
+
+HELP = "List, tag, verify, remove, restore and share models."
+app = typer.Typer(name="models", help=HELP, no_args_is_help=True, rich_markup_mode=None)
 
 LIST_EXAMPLES = """
 Examples:
@@ -71,22 +71,20 @@ Model = Annotated[
 
 @app.command("list", cls=Command, epilog=LIST_EXAMPLES)
 def list_command(
-    runs: Annotated[bool, typer.Option("--runs", help="List unfinished training runs instead.")] = False,
+    runs: Annotated[bool, option("--runs", "List unfinished training runs instead.")] = False,
     sort: Annotated[
-        str,
-        typer.Option("--sort", metavar="BY", help="created, name, bytes, parameters, or a metric such as accuracy."),
+        str, option("--sort BY", "created, name, bytes, parameters, or a metric such as accuracy.")
     ] = "created",
-    tag: Annotated[str | None, typer.Option("--tag", metavar="TAG", help="Only models with this tag.")] = None,
+    tag: Annotated[str | None, option("--tag TAG", "Only models with this tag.")] = None,
     minimums: Annotated[
-        list[str] | None,
-        typer.Option("--min", metavar="METRIC=X", help="Only models with at least this value; repeat for more."),
+        list[str] | None, option("--min METRIC=X", "Only models with at least this value; repeat for more.")
     ] = None,
 ) -> None:
     """List the models, newest first, or the unfinished training runs."""
     from lstmctl.registry.listing import select_entries
     from lstmctl.registry.runs import unfinished_runs
 
-    console = Console.open(output=settings.output)
+    console = Console.open()
     registry = open_registry()
     if runs:
         console.answer(runs_answer(unfinished_runs(registry.home)))
@@ -102,10 +100,10 @@ def list_command(
 
 @app.command("rm", cls=Command, epilog=REMOVE_EXAMPLES)
 def remove_command(
-    model: Model, all_versions: Annotated[bool, typer.Option("--all", help="Remove all versions of the name.")] = False
+    model: Model, all_versions: Annotated[bool, option("--all", "Remove all versions of the name.")] = False
 ) -> None:
     """Remove a model; restore brings it back."""
-    console = Console.open(output=settings.output)
+    console = Console.open()
     for reference in open_registry().remove(model, all_versions=all_versions):
         console.result(reference)
         console.note((f"undo: lstmctl models restore {reference}", "dim"))
@@ -116,7 +114,7 @@ def restore_command(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="The removed model, as name@3.")],
 ) -> None:
     """Bring back a removed model."""
-    Console.open(output=settings.output).result(open_registry().restore(model))
+    Console.open().result(open_registry().restore(model))
 
 
 @app.command("tag", cls=Command, epilog=TAG_EXAMPLES)
@@ -125,7 +123,7 @@ def tag_command(model: Model, tag: Annotated[str, typer.Argument(metavar="TAG", 
 
     A tag that is in use moves.
     """
-    Console.open(output=settings.output).result(open_registry().tag(model, tag))
+    Console.open().result(open_registry().tag(model, tag))
 
 
 @app.command("untag", cls=Command, epilog=TAG_EXAMPLES)
@@ -135,7 +133,7 @@ def untag_command(
     ],
 ) -> None:
     """Remove a tag; the model stays."""
-    console = Console.open(output=settings.output)
+    console = Console.open()
     reference = open_registry().untag(model)
     console.result(reference)
     console.note((f"undo: lstmctl models tag {reference} {model.partition('@')[2]}", "dim"))
@@ -146,7 +144,7 @@ def prune_command(
     name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Only models with this name.")] = None,
 ) -> None:
     """Delete removed models permanently. This cannot be undone."""
-    console = Console.open(output=settings.output)
+    console = Console.open()
     pruned = open_registry().prune(name)
     for reference in pruned:
         console.result(reference)
@@ -162,7 +160,7 @@ def verify_command(
     ] = None,
 ) -> None:
     """Read every byte of models and check it."""
-    console = Console.open(output=settings.output)
+    console = Console.open()
     errors: list[Rejected | None] = []
 
     def rows() -> Iterator[tuple[str, str]]:
@@ -173,13 +171,9 @@ def verify_command(
                 console.error(error.message, hint=error.hint)
             yield model, "ok" if error is None else "broken"
 
-    def screen(console: Console) -> None:
-        for row in rows():
-            console.result(tsv(row))
-
     schema = "lstmctl.verification/1"
     objects = ({"schema": schema, "model": model, "state": state} for model, state in rows())
-    console.answer(Answer(objects=lambda: objects, rows=rows, screen=screen))
+    console.answer(Answer(objects=objects, rows=rows()))
     if not errors:
         console.note("there are no models to verify")
     if broken := len(errors) - errors.count(None):
@@ -191,16 +185,16 @@ def export_command(
     model: Model,
     to: Annotated[
         Literal["lstmctl", "keras", "onnx"],
-        typer.Option("--to", metavar="KIND", help="lstmctl, keras (needs TensorFlow) or onnx (needs lstmctl[onnx])."),
+        option("--to KIND", "lstmctl, keras (needs TensorFlow) or onnx (needs lstmctl[onnx])."),
     ] = "lstmctl",
 ) -> None:
     """Write a model to a single file.
 
     For models import on another machine, for Keras, or for an ONNX runtime.
     """
-    console = Console.open(output=settings.output)
+    console = Console.open()
     folder = open_registry().resolve(model)
-    if settings.output is None and console.out.on_terminal:
+    if console.output is None and console.out.on_terminal:
         name = folder.reference.rstrip("/").rpartition("/")[2].replace("@", "-")
         raise UsageError("export writes bytes", hint=f"lstmctl models export {model} --to {to} -o {name}.{to}")
     if to == "keras":
@@ -219,19 +213,13 @@ def export_command(
 @app.command("import", cls=Command, epilog=IMPORT_EXAMPLES)
 def import_command(
     file: Annotated[str, typer.Argument(metavar="FILE", help="A file from models export, or a .keras file.")],
-    name: Annotated[
-        str | None, typer.Option("--name", metavar="NAME", help="The model's name.", show_default="from the file")
-    ] = None,
+    name: Annotated[str | None, option("--name NAME", "The model's name.", default="from the file")] = None,
     vocab: Annotated[
-        str | None,
-        typer.Option("--vocab", metavar="FILE", help="Vocabulary of a .keras file; keras-imdb: Keras's word index."),
+        str | None, option("--vocab FILE", "Vocabulary of a .keras file; keras-imdb: Keras's word index.")
     ] = None,
-    max_len: Annotated[
-        int | None, typer.Option("--max-len", metavar="N", help="Words that a .keras model pads texts to.")
-    ] = None,
+    max_len: Annotated[int | None, option("--max-len N", "Words that a .keras model pads texts to.")] = None,
     label: Annotated[
-        list[str] | None,
-        typer.Option("--label", metavar="LABEL", help="A label of a .keras file; repeat, in the model's order."),
+        list[str] | None, option("--label LABEL", "A label of a .keras file; repeat, in the model's order.")
     ] = None,
 ) -> None:
     """Register a model from a file.
@@ -240,7 +228,7 @@ def import_command(
     """
     from lstmctl.interchange.model_files import default_name, import_file
 
-    console = Console.open(output=settings.output)
+    console = Console.open()
     registry = open_registry()
     name = name if name is not None else default_name(file)
     registry.next_reference(name)  # rejects an invalid name before the file is read
@@ -248,3 +236,80 @@ def import_command(
     for note in model.notes:
         console.note(note)
     console.result(registry.register(name, model.files))
+
+
+_COLUMNS = ("model", "tags", "data", "accuracy", "low", "high", "n", "epoch", "parameters", "bytes", "created")
+
+
+def parse_minimum(text: str) -> tuple[str, float]:
+    """`METRIC=X` as a pair. Raises UsageError if it has another form."""
+    metric, equals, number = text.partition("=")
+    try:
+        minimum = float(number) if metric and equals else math.nan
+    except ValueError:
+        minimum = math.nan
+    if not math.isfinite(minimum):
+        raise UsageError(f'--min "{text:.60}" is not METRIC=X', hint="--min accuracy=0.85")
+    return metric, minimum
+
+
+def models_answer(entries: "Sequence[Entry]", *, filtered: bool) -> Answer:
+    """The models of readable entries; `filtered` if there may be others."""
+    models = [entry.folder.describe(tags=entry.tags) for entry in entries if entry.folder is not None]
+
+    def screen(console: Console) -> None:
+        if models:
+            _show_models(console, models)
+        elif filtered:
+            console.note("no such models")
+        else:
+            console.note("no models yet")
+            console.hint("lstmctl train makes one")
+
+    rows = ([",".join(model[name]) if name == "tags" else model[name] for name in _COLUMNS] for model in models)
+    return Answer(objects=models, rows=[_COLUMNS, *rows], screen=screen)
+
+
+def _show_models(console: Console, models: list[dict[str, Any]]) -> None:
+    wide = console.out.width >= 72
+    rows: list[list[Span]] = []
+    for model in models:
+        score = "not measured"
+        if model["accuracy"] is not None:
+            score = f"{model['accuracy']:.3f} ±{(model['high'] - model['low']) / 2:.3f}"
+        row: list[Span] = [(model["model"], "bold"), " ".join(model["tags"]), score]
+        if wide:
+            data = visible(str(model["data"] or "imported").rsplit("/", 1)[-1])
+            row += [data, visible(model["created"][:16].replace("T", " "))]
+        rows.append([*row, f"{model['bytes'] / 1e6:.1f} MB"])
+    header = ["model", "tags", "test accuracy", *(["data", "trained (UTC)"] if wide else []), "size"]
+    console.table(header, rows, right=[len(header) - 1])
+    total = sum(model["bytes"] for model in models) / 1e6
+    count = f"{len(models)} model" + ("s" if len(models) > 1 else "")
+    usage = "All are trial models; name one with -m."
+    with suppress(LstmctlError):
+        usage = f"Default model: {open_model(None).reference}."
+    console.note((f"{count}, {total:.1f} MB. {usage}", "dim"))
+
+
+def runs_answer(runs: "Sequence[UnfinishedRun]") -> Answer:
+    """The unfinished training runs."""
+    columns = ("run", "name", "step", "live", "checkpoint")
+    values = [(run.run_id, run.name, run.step, run.live, run.checkpoint and str(run.checkpoint)) for run in runs]
+    objects = [{"schema": "lstmctl.run/1", **dict(zip(columns, row, strict=True))} for row in values]
+    rows = [(*row[:3], str(row[3]).lower(), row[4]) for row in values]
+
+    def screen(console: Console) -> None:
+        if not runs:
+            console.note("no unfinished runs")
+            return
+        table: list[list[Span]] = [
+            [run.run_id, run.name, f"{run.step or 0:,}", "training now" if run.live else "stopped"] for run in runs
+        ]
+        console.table(["run", "name", "step", "state"], table, right=[2])
+        if stopped := next((run for run in runs if not run.live), None):
+            console.hint(f"lstmctl train --resume --run {stopped.run_id}")
+            if stopped.checkpoint:
+                console.hint(f'lstmctl predict -m {stopped.checkpoint}/ "great movie"')
+
+    return Answer(objects=objects, rows=[columns, *rows], screen=screen)

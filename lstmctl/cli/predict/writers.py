@@ -1,16 +1,21 @@
-"""The output of `predict --explain`: a table per text, TSV with a row per word, or JSON with an object per text."""
+"""What `predict` writes: a line per prediction, or with --explain a table per text; as TSV, or as JSON Lines."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from lstmctl.cli.console import Answer, Console
-from lstmctl.cli.predict.predictions import prediction_line
-from lstmctl.errors import UsageError
-from lstmctl.plots.text import Span, balance, bar, shortened, visible
+from lstmctl.errors import BadData, UsageError
+from lstmctl.plots.text import Span, balance, bar, visible
 
 if TYPE_CHECKING:
     from lstmctl.data.columns import Example
+    from lstmctl.model.classifier import Prediction
     from lstmctl.model.explanation import Explanation
+    from lstmctl.registry.artifact import ModelFolder
+    from lstmctl.scoring.stream import PredictionRequest
+
+    Predicted = Sequence[tuple[Example, Prediction]]
 
 GATES = ("forget", "input", "output")
 COLUMNS = ("row", "position", "word", "known", "probability", "effect", "cell_change", *GATES)
@@ -22,38 +27,108 @@ _HEADERS = ("cell", *GATES)  # each as wide as its numbers
 _GATES_WIDTH = sum(2 + len(name) for name in _HEADERS)
 
 
+class PredictionWriter:
+    """Writes predictions to the console, batch by batch. `labels_given` are the labels predicted so far."""
+
+    def __init__(
+        self, console: Console, folder: "ModelFolder", request: "PredictionRequest", *, labels_only: bool
+    ) -> None:
+        self.console, self.request, self.labels_only = console, request, labels_only
+        self.reference, self.labels = folder.reference, folder.card.config.labels
+        self.labels_given: set[str] = set()
+        self._column_names: list[str] | None = None  # of the first row
+
+    def write_all(self, predicted: "Predicted") -> None:
+        """Write the predictions of one batch of rows."""
+        self.labels_given.update(prediction.label for _, prediction in predicted)
+        objects, rows = self._objects(predicted), self._rows(predicted)
+        self.console.answer(Answer(objects=objects, rows=rows, screen=partial(self._show, predicted)))
+
+    def _objects(self, predicted: "Predicted") -> Iterator[dict[str, Any]]:
+        from lstmctl.scoring.prediction_json import prediction_object
+
+        for example, prediction in predicted:
+            yield prediction_object(example, prediction, self.request, labels=self.labels, reference=self.reference)
+
+    def _rows(self, predicted: "Predicted") -> Iterator[list[str]]:
+        for example, prediction in predicted:
+            fields = []
+            for label, probability in self._ranked(prediction):
+                fields += [label] if self.labels_only else [label, f"{probability:.4f}"]
+            yield [*fields, *self._other_columns(example)] if self.request.keep_columns else fields
+
+    def _show(self, predicted: "Predicted", console: Console) -> None:
+        width = max(len(visible(label)) for label in self.labels)
+        for example, prediction in predicted:
+            for label, probability in self._ranked(prediction):
+                shown = None if self.labels_only else probability
+                line = prediction_line(console, example.text, prediction, label=label, probability=shown, width=width)
+                console.show(*line)
+
+    def _ranked(self, prediction: "Prediction") -> list[tuple[str, float]]:
+        from lstmctl.scoring.prediction_json import ranked_labels
+
+        return ranked_labels(prediction, self.labels, top_k=self.request.top_k)
+
+    def _other_columns(self, example: "Example") -> list[str]:
+        """The other columns as text: in TSV, the same ones in every row."""
+        from lstmctl.data.columns import column_text
+        from lstmctl.scoring.prediction_json import other_columns
+
+        others = other_columns(example, self.request.text_column)
+        if self._column_names is None:
+            self._column_names = list(others)
+        if list(others) != self._column_names:
+            raise BadData(f"row {example.row} has other columns than the first", hint="--json keeps them by name")
+        return [column_text(value) for value in others.values()]
+
+
+def prediction_line(
+    console: Console, text: str, prediction: "Prediction", *, label: str, probability: float | None, width: int = 0
+) -> list[Span]:
+    """A label, padded to `width`, its probability with a bar, the text, and how much of it was not read."""
+    from rich.cells import cell_len
+
+    bar_width = 14 if console.out.width >= 72 else 8
+    shown = visible(label) + " " * (width - cell_len(visible(label)))
+    numbers = ""
+    if probability is not None:
+        numbers = f"  {probability:.2f}  {bar(probability, bar_width):<{bar_width}} "
+    _, known, unknown, cut = prediction.reading
+    notes = f"   {len(unknown)} of {known + len(unknown)} words unknown" if unknown else ""
+    notes += f"   {cut} words cut" if cut else ""
+    room = console.out.width - cell_len(shown + numbers + notes) - 2
+    return [(shown, "bold"), numbers, "  ", console.as_shown(text, max(12, room)), (notes, "dim")]
+
+
 class ExplanationWriter:
     """Writes explanations to the console. `labels_given` are the labels predicted so far."""
 
-    def __init__(self, console: Console, labels: tuple[str, ...], *, reference: str, all_units: bool) -> None:
+    def __init__(self, console: Console, folder: "ModelFolder", *, all_units: bool) -> None:
         if all_units and console.format == "table":
             raise UsageError(
                 "--all-units does not fit on a screen",
                 hint="add --json or --format tsv · lstmctl plot --kind gates --text TEXT draws it",
             )
-        self.console, self.labels, self.reference, self.all_units = console, labels, reference, all_units
+        self.console, self.folder, self.all_units = console, folder, all_units
         self.labels_given: set[str] = set()
         self._first = True
         self._legend: set[str] = set()  # lines of the legend that were shown already
 
     def write_all(self, explained: "Iterable[tuple[Example, Explanation]]") -> None:
-        """The explanations of texts, in order."""
+        """Write the explanations of texts, in order."""
         for example, explanation in explained:
-            self.write(example, explanation)
-
-    def write(self, example: "Example", explanation: "Explanation") -> None:
-        """The explanation of one text."""
-        self.labels_given.add(explanation.prediction.label)
-        self.console.answer(
-            Answer(
-                objects=lambda: [self._object(example, explanation)],
-                rows=lambda: self._rows(example, explanation),
-                screen=lambda console: self._show(console, example, explanation),
+            self.labels_given.add(explanation.prediction.label)
+            self.console.answer(
+                Answer(
+                    objects=self._objects(example, explanation),
+                    rows=self._rows(example, explanation),
+                    screen=partial(self._show, example, explanation),
+                )
             )
-        )
-        self._first = False
+            self._first = False
 
-    def _object(self, example: "Example", explanation: "Explanation") -> dict[str, object]:
+    def _objects(self, example: "Example", explanation: "Explanation") -> Iterator[dict[str, object]]:
         prediction = explanation.prediction
         means = {name: explanation.mean(name) for name in (*GATES, "cell_change")}
         words: list[dict[str, object]] = []
@@ -72,18 +147,18 @@ class ExplanationWriter:
                     lstm: {name: list(map(_single, values[index].tolist())) for name, values in trace._asdict().items()}
                     for lstm, trace in explanation.traces.items()
                 }
-        return {
+        yield {
             "schema": "lstmctl.explanation/1",
             "row": example.row,
             "text": example.text,
             "label": prediction.label,
             "probability": prediction.probability,
-            "probabilities": dict(zip(self.labels, prediction.probabilities, strict=True)),
+            "probabilities": dict(zip(self.folder.card.config.labels, prediction.probabilities, strict=True)),
             "explains": explanation.label,
             "start": explanation.start,
             "words": words,
             "cut": prediction.reading.cut,
-            "model": self.reference,
+            "model": self.folder.reference,
         }
 
     def _rows(self, example: "Example", explanation: "Explanation") -> "Iterator[tuple[object, ...]]":
@@ -104,15 +179,11 @@ class ExplanationWriter:
             values += [value for matrix in units.values() for value in matrix[index].tolist()]
             yield example.row, index + 1, word, known, *(f"{value:.6f}" for value in values)
 
-    def _show(self, console: Console, example: "Example", explanation: "Explanation") -> None:
+    def _show(self, example: "Example", explanation: "Explanation", console: Console) -> None:
         if not self._first:
             console.show()
-        prediction = explanation.prediction
-        console.show(
-            *prediction_line(
-                console, example.text, prediction, label=prediction.label, probability=prediction.probability
-            )
-        )
+        label, probability, *_ = prediction = explanation.prediction
+        console.show(*prediction_line(console, example.text, prediction, label=label, probability=probability))
         if explanation.words:
             console.show()
             table = WordTable(console, explanation)
@@ -132,9 +203,9 @@ class WordTable:
         from lstmctl.model.explanation import strongest_words
 
         self.console, self.explanation = console, explanation
-        self.with_gates = console.width >= 72
+        self.with_gates = console.out.width >= 72
         longest = max(cell_len(console.as_shown(word)) for word in explanation.words)
-        room = console.width - (_GATES_WIDTH if self.with_gates else 0)
+        room = console.out.width - (_GATES_WIDTH if self.with_gates else 0)
         self.word_width = max(len("(start)"), min(longest, 20 if room >= 72 else 16 if room >= 46 else 10))
         # Between word and end: mark, probability, bar, effect, mark, and the spaces between them.
         bar_width = min(33, room - self.word_width - len("?  0.00    -0.00 <"))
@@ -142,11 +213,11 @@ class WordTable:
         self.strongest = set(strongest_words(explanation.effect))
 
     def show(self) -> None:
-        """Header and words."""
+        """Write the header and a line per word."""
         explanation, console = self.explanation, self.console
         columns = [explanation.mean(name) for name in ("cell_change", *GATES)] if self.with_gates else []
         headers: list[Span] = [(name, "dim") for name in _HEADERS[: len(columns)]]
-        label = shortened(console.as_shown(explanation.label), max(4, self.bar_width - 6), ellipsis=console.ellipsis)
+        label = console.as_shown(explanation.label, max(4, self.bar_width - 6))
         so_far = f"{f'P({label}) so far':<{self.bar_width + 6}}"
         self._line(("word", "dim"), "", [(so_far, "dim")], ("effect", "dim"), headers)
         self._line(("(start)", "dim"), "", self._probability(explanation.start), "", [])
@@ -157,7 +228,7 @@ class WordTable:
             style = "bold" if index in self.strongest else ""
             effect = f"{round(explanation.effect[index], 2) + 0.0:+.2f}"  # + 0: never -0.00
             self._line(
-                (console.as_shown(explanation.words[index]), style),
+                (explanation.words[index], style),
                 "" if explanation.known[index] else "?",
                 self._probability(float(explanation.probability[index])),
                 (effect + (" ◀" if style else ""), style),
@@ -168,7 +239,7 @@ class WordTable:
         """One line: a word, `?` if it is unknown, and the other cells."""
         from rich.cells import cell_len
 
-        text = shortened(word[0], self.word_width, ellipsis=self.console.ellipsis)
+        text = self.console.as_shown(word[0], self.word_width)
         space = " " * (self.word_width - cell_len(text))
         effect_width = len(effect if isinstance(effect, str) else effect[0])
         after = [(f"{mark:<1}", "dim"), "  ", *probability, "  ", effect, " " * (len("-0.00 <") - effect_width)]
@@ -178,12 +249,10 @@ class WordTable:
 
     def _probability(self, value: float) -> list[Span]:
         """A number and its bar; from the middle if there are two labels."""
-        unicode = self.console.unicode
         if len(self.explanation.prediction.probabilities) == 2:
-            left, middle, right = balance(value, self.bar_width, unicode=unicode)
-            right = right.ljust(self.bar_width // 2)
-            return [f"{value:.2f}  ", (left, BELOW), (middle, "dim"), (right, ABOVE)]
-        return [f"{value:.2f}  ", (f"{bar(value, self.bar_width, unicode=unicode):<{self.bar_width}}", ABOVE)]
+            left, middle, right = balance(value, self.bar_width)
+            return [f"{value:.2f}  ", (left, BELOW), (middle, "dim"), (right.ljust(self.bar_width // 2), ABOVE)]
+        return [f"{value:.2f}  ", (f"{bar(value, self.bar_width):<{self.bar_width}}", ABOVE)]
 
     def legend(self) -> Iterator[str]:
         """The meaning of columns and marks."""

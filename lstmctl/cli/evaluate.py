@@ -1,16 +1,48 @@
-"""The answer of `evaluate`: as JSON, as TSV, and as tables for a terminal."""
+"""`lstmctl evaluate`: metrics with confidence intervals, on texts that the model was not trained on."""
 
 from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 from lstmctl.cli.console import Answer, Console
-from lstmctl.plots.text import Span, shortened, visible
+from lstmctl.cli.options import (
+    DATA,
+    Engine,
+    Jobs,
+    LabelColumn,
+    Model,
+    Models,
+    RayAddress,
+    RenameLabel,
+    TextColumn,
+    data_option,
+    named_models,
+    open_model,
+    open_registry,
+    option,
+    parse_renames,
+)
+from lstmctl.config import DataConfig
+from lstmctl.errors import ExitCode, UsageError
+from lstmctl.plots.text import Span, visible
+from lstmctl.scoring import open_pool
 
 if TYPE_CHECKING:
     from lstmctl.evaluation.intervals import Comparison
-    from lstmctl.evaluation.job import EvaluationResult, Mistake, ModelEvaluation
+    from lstmctl.evaluation.job import AutoF1, EvaluationResult, Mistake, ModelEvaluation
     from lstmctl.evaluation.report import Evaluation, Metric
+
+EXAMPLES = """
+Examples:
+  lstmctl evaluate                              the newest model on its own test part
+  lstmctl evaluate imdb@1 --data rotten-tomatoes
+  lstmctl evaluate shop --data new.csv --label-column stars --json
+  lstmctl evaluate imdb@1 imdb@2                two models on the same texts
+  lstmctl evaluate --by length --worst 5
+  lstmctl evaluate --fail-under accuracy=0.85,low
+"""
+LOWER_IS_BETTER = ("log_loss", "ece", "log_loss_uncalibrated", "ece_uncalibrated")
+
 
 TITLES = {
     "accuracy": "accuracy",
@@ -23,14 +55,120 @@ TITLES = {
 _CI = "95 % CI"
 _MOST_COLUMNS = 6  # of a confusion matrix that fits a terminal
 
+_PART_HELP = "Which part of the model's own data."
+_THRESHOLD_HELP = (
+    "Predict the positive label at probability ≥ P; auto:f1 chooses the P with the best F1 on the model's validation "
+    "part."
+)
+_WORST_HELP = "List the N most confident mistakes; TSV then has only those."
+_FAIL_HELP = "Exit with 1 if the metric, or with ,low the lower end of its interval, is below X."
 
-def build_answer(result: "EvaluationResult", *, only_mistakes: bool) -> Answer:
-    """All views of a result. TSV holds one table: `only_mistakes` makes it that of the mistakes."""
-    return Answer(
-        objects=partial(_objects, result),
-        rows=partial(_mistake_rows if only_mistakes else _metric_rows, result),
-        screen=partial(_show, result),
-    )
+
+def command(
+    references: Models = None,
+    model: Model = None,
+    source: Annotated[
+        str | None, data_option("Other labelled texts.", default="the test part of the model's own data")
+    ] = None,
+    part: Annotated[Literal["test", "val"], option("--part test|val", _PART_HELP, panel=DATA)] = "test",
+    text_column: TextColumn = "text",
+    label_column: LabelColumn = "label",
+    rename_label: RenameLabel = None,
+    threshold: Annotated[str | None, option("--threshold P|auto:f1", _THRESHOLD_HELP)] = None,
+    by: Annotated[str | None, option("--by length|unknown|COLUMN", "Also measure slices of the texts.")] = None,
+    worst: Annotated[int, option("--worst N", _WORST_HELP)] = 0,
+    fail_under: Annotated[list[str] | None, option("--fail-under METRIC=X[,low]", _FAIL_HELP)] = None,
+    jobs: Jobs = None,
+    engine: Engine = "local",
+    ray_address: RayAddress = None,
+) -> int:
+    """Measure models on unseen texts, or compare them."""
+    from lstmctl.evaluation.job import EvaluationRequest, evaluate_models
+
+    limits = [parse_limit(text) for text in fail_under or []]
+    if worst < 0:
+        raise UsageError(f"--worst must be 0 or more, not {worst}")
+    renames = parse_renames(rename_label)
+    data = None
+    if source is not None:
+        data = DataConfig(source=source, text_column=text_column, label_column=label_column, rename_label=renames)
+    request = EvaluationRequest(data=data, part=part, threshold=parse_threshold(threshold), by=by, worst=worst)
+    console = Console.open()
+    home = open_registry().home
+    folders = [open_model(name) for name in named_models(references, model)]
+    label = f"evaluating {', '.join(folder.reference for folder in folders)}"
+    with open_pool(engine, address=ray_address, jobs=jobs) as parallel_map, console.waiting(label):
+        result = evaluate_models(folders, request, parallel_map=parallel_map, home=home)
+    for evaluated in result.models:
+        if evaluated.trained_on:
+            reference, n = evaluated.reference, evaluated.evaluation.n
+            console.warn(
+                f"{reference} was trained on {evaluated.trained_on:,} of these {n:,} texts; the score is inflated",
+                hint=f"lstmctl evaluate {reference} measures it on held-out texts",
+            )
+    rows = (_mistake_rows if worst else _metric_rows)(result)  # TSV has one table
+    console.answer(Answer(objects=_objects(result), rows=rows, screen=partial(_show, result)))
+    failures = [failure for evaluated in result.models for failure in find_failures(limits, evaluated)]
+    for failure in failures:
+        console.error(failure)
+    return int(ExitCode.NO if failures else ExitCode.DONE)
+
+
+def parse_threshold(text: str | None) -> "float | AutoF1 | None":
+    """The value of --threshold. Raises UsageError if it is neither a probability nor auto:f1."""
+    if text is None:
+        return None
+    if text == "auto:f1":
+        return "auto:f1"
+    if (value := _probability(text)) is None:
+        raise UsageError(f"--threshold is a probability between 0 and 1, or auto:f1, not {text}")
+    return value
+
+
+class Limit(NamedTuple):
+    """One --fail-under."""
+
+    metric: str
+    minimum: float
+    low: bool  # for the lower end of the interval
+
+
+def parse_limit(text: str) -> Limit:
+    """METRIC=X[,low]. Raises UsageError if it has another form, or lower values of the metric are better."""
+    metric, _, value = text.rpartition("=")
+    number, _, end = value.partition(",")
+    minimum = _probability(number)
+    if not metric or end not in ("", "low") or minimum is None:
+        raise UsageError(f"--fail-under {text}: METRIC=X or METRIC=X,low, with X between 0 and 1")
+    if metric in LOWER_IS_BETTER:
+        message = f"--fail-under {text}: {metric} is better the lower it is"
+        raise UsageError(message, hint="accuracy, auc, f1.LABEL, …")
+    return Limit(metric, minimum, end == "low")
+
+
+def _probability(text: str) -> float | None:
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if 0 <= value <= 1 else None
+
+
+def find_failures(limits: Sequence[Limit], evaluated: "ModelEvaluation") -> list[str]:
+    """A message for each limit that a model is below. Raises UsageError if there is no such metric."""
+    failures = []
+    metrics = evaluated.evaluation.metrics
+    for limit in limits:
+        if limit.metric not in metrics:
+            raise UsageError(f"--fail-under: no metric {limit.metric}", hint=f"the metrics are {', '.join(metrics)}")
+        metric = metrics[limit.metric]
+        value = metric.low if limit.low else metric.value
+        name = f"{limit.metric}, lower end of the interval," if limit.low else limit.metric
+        if value is None:
+            failures.append(f"{evaluated.reference}: {limit.metric} has no interval: {metric.reason}")
+        elif value < limit.minimum:
+            failures.append(f"{evaluated.reference}: {name} is {value:.4f}, below {limit.minimum:g}")
+    return failures
 
 
 def verdict(comparison: "Comparison", first: str = "the first", second: str = "the second") -> str:
@@ -156,8 +294,7 @@ def _show_mistakes(console: Console, mistakes: "Sequence[Mistake]") -> None:
     for mistake in mistakes:
         labels = f"predicted {visible(mistake.predicted)} {mistake.probability:.2f}, labelled {visible(mistake.label)}"
         console.show((f"row {mistake.row}: ", "dim"), labels)
-        text = shortened(console.as_shown(mistake.text), max(20, console.width - 4), ellipsis=console.ellipsis)
-        console.show("  ", text)
+        console.show("  ", console.as_shown(mistake.text, max(20, console.out.width - 4)))
 
 
 def _interval(metric: "Metric") -> str:
