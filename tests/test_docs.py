@@ -204,6 +204,13 @@ def test_the_command_reference_is_what_the_program_says():
     assert (ROOT / "docs" / "reference" / "cli.md").read_text() == written["page"]()
 
 
+def test_help_fits_80_columns():
+    page = (ROOT / "docs" / "reference" / "cli.md").read_text()
+    assert [
+        line for block in re.findall(r"```\n(.*?)```", page, re.DOTALL) for line in block.splitlines() if len(line) > 80
+    ] == []
+
+
 def test_every_page_is_in_the_index():
     index = (ROOT / "docs" / "README.md").read_text()
     pages = {str(page.relative_to(ROOT / "docs")) for page in (ROOT / "docs").rglob("*.md")} - {"README.md"}

@@ -34,7 +34,7 @@ app = typer.Typer(name="data", help="List and check data sets.", no_args_is_help
 LIST_EXAMPLES = """
 Examples:
   lstmctl data list
-  lstmctl data check --data reviews.csv --text-column review --label-column stars
+  lstmctl data check --data reviews.csv --text-column review
   lstmctl train --data rotten-tomatoes
 """
 CHECK_EXAMPLES = """

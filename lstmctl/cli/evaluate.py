@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = """
 Examples:
-  lstmctl evaluate                              the newest model on its own test part
+  lstmctl evaluate                              the newest model, its test part
   lstmctl evaluate imdb@1 --data rotten-tomatoes
   lstmctl evaluate shop --data new.csv --label-column stars --json
   lstmctl evaluate imdb@1 imdb@2                two models on the same texts

@@ -121,7 +121,7 @@ def restore_command(
 def tag_command(model: Model, tag: Annotated[str, typer.Argument(metavar="TAG", help="The tag, a word.")]) -> None:
     """Give a model a second name, such as imdb@prod.
 
-    A tag that is in use moves.
+    A tag that is already in use moves to this model.
     """
     Console.open().result(open_registry().tag(model, tag))
 

@@ -33,7 +33,7 @@ Examples:
   lstmctl plot                       accuracy and loss of the newest model
   lstmctl plot imdb@1 imdb@2         two models in one figure
   lstmctl plot -o curves.svg         as a picture
-  lstmctl plot --kind calibration    reliability diagram: confidence against accuracy
+  lstmctl plot --kind calibration    reliability diagram
   lstmctl plot --kind gates --text "not a good film" --show cell
 """
 SUFFIXES = (".png", ".svg", ".txt", ".tsv", ".json", ".jsonl")

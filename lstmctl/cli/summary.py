@@ -25,7 +25,7 @@ Examples:
   lstmctl summary
   lstmctl summary imdb@1 --json
   lstmctl summary --command             the command line that trained it
-  lstmctl summary --gates               the four matrices, and the half-life of the cell state
+  lstmctl summary --gates               the four matrices, half-life of the cell
   lstmctl summary --near dull           the nearest words in the embedding
 """
 MATRICES = {

@@ -275,8 +275,8 @@ def test_usage_errors(cli, small, tmp_path, options, code, message):
         ("", 65, "empty"),
         ("text,label\n", 65, "no rows"),
         ("text,label\ngood,pos\nbad,pos\n", 65, "only one label"),
-        ("text,label\ngood,pos\nbad,neg\n", 65, "label"),  # too few texts for every label in every part
-        ("text,label\n…,pos\n!,neg\n", 65, ""),
+        ("text,label\ngood,pos\nbad,neg\n", 65, "every label must be in every part"),
+        ("text,label\n" + "".join(f"{'!' * n},pos\n{'?' * n},neg\n" for n in range(1, 9)), 65, "have no words"),
     ],
 )
 def test_unusable_data(cli, tmp_path, content, code, message):
