@@ -78,11 +78,11 @@ def train(
     Raises:
         UsageError: an unknown setting or a value that is not possible. As `training.job.run_training`.
     """
-    from lstmctl.training.job import run_training
+    from lstmctl.training.job import Watcher, run_training
     from lstmctl.training.request import new_request
 
     request = new_request(recipe=recipe, name=name, positive=positive, **{"source": str(data), **settings})
-    return run_training(request, _registry(home)).reference
+    return run_training(request, _registry(home), watcher=Watcher()).reference
 
 
 def _registry(home: Home) -> Registry:

@@ -17,43 +17,39 @@ from typing import Any, Literal, Self
 
 from lstmctl.errors import UsageError
 
-# Settings in models, runs and recipes that were written before they were renamed.
+# Former names of settings, which older models, runs and recipes have.
 RENAMED = {"members": "ensemble_size"}
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Setting:
     """The definition of one setting. Its bounds hold for options, recipes and untrusted files alike."""
 
-    help: str  # one sentence
     default: Any
-    bounds: tuple[Any, Any] | None = None  # inclusive; of whole numbers, or of real ones
+    help: str  # one sentence
     option: str = ""  # its flags on the command line, such as "-e --epochs"
     metavar: str = "N"
+    bounds: tuple[Any, Any] | None = None  # inclusive; of whole numbers, or of real ones
     unset: str = ""  # what None means
 
     @property
     def shown_default(self) -> str:
-        """The default for people; empty where there is none to name."""
+        """The default as help texts show it; empty if there is none to show."""
         return self.unset or ("" if self.default in (None, ()) else str(self.default))
 
     def problem(self, value: Any) -> str | None:
         """What is wrong with a value of the right type ("must be 1 or more, not 0"), or None."""
-        if value is None or self.bounds is None:
+        if value is None or self.bounds is None or self.bounds[0] <= value <= self.bounds[1]:
             return None
         low, high = self.bounds
-        if isinstance(low, int):
-            if value < low:
-                return f"must be {low} or more, not {value}"
-            return None if value <= high else f"must be at most {high:,}"
-        if math.isfinite(value) and low <= value <= high:
-            return None
-        return f"must be between {low:g} and {high:g}, not {value:g}"
+        if isinstance(low, float):
+            return f"must be between {low:g} and {high:g}, not {value:g}"
+        return f"must be {low} or more, not {value}" if value < low else f"must be at most {high:,}"
 
 
-def setting(default: Any, help: str, **definition: Any) -> Any:  # noqa: A002
-    """A dataclass field with the definition of a setting."""
-    return dataclasses.field(default=default, metadata={"setting": Setting(help=help, default=default, **definition)})
+def setting(default: Any, *definition: Any, **more: Any) -> Any:
+    """A dataclass field with the definition of a setting: the arguments of `Setting`."""
+    return dataclasses.field(default=default, metadata={"setting": Setting(default, *definition, **more)})
 
 
 class Config:
@@ -71,11 +67,8 @@ class Config:
 
     @classmethod
     def from_dict(cls, values: object) -> Self:
-        """Build from untrusted JSON values.
-
-        Raises:
-            ValueError: naming the field, for an unknown or missing field, a wrong type, or a value out of bounds.
-        """
+        """Build from untrusted JSON values. Raises ValueError naming a field that is unknown or missing, of a wrong
+        type, or out of bounds."""
         if not isinstance(values, dict):
             raise ValueError("not an object")
         kinds = typing.get_type_hints(cls)
@@ -99,14 +92,9 @@ class Config:
         return None
 
     def validate(self) -> Self:
-        """The configuration itself.
-
-        Raises:
-            UsageError: naming the option ("--epochs must be 1 or more, not 0").
-        """
+        """The configuration itself. Raises UsageError naming the option: "--epochs must be 1 or more, not 0"."""
         if problem := self.problem():
-            name, message = problem
-            raise UsageError(f"{option_name(name)} {message}")
+            raise UsageError(f"{option_name(problem[0])} {problem[1]}")
         return self
 
 
@@ -116,16 +104,14 @@ def option_name(name: str) -> str:
     >>> option_name("vocab_size"), option_name("learning_rate")
     ('--vocab-size', '--lr')
     """
-    for config in (DataConfig, TrainConfig):
-        if name in config.settings() and (flags := config.settings()[name].option):
-            return flags.split()[-1]
-    return "--" + name.replace("_", "-")
+    definition = {**DataConfig.settings(), **TrainConfig.settings()}.get(name)
+    return definition.option.split()[-1] if definition and definition.option else "--" + name.replace("_", "-")
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, Config):
         return value.to_dict()
-    return [_plain(item) for item in value] if isinstance(value, tuple) else value
+    return list(map(_plain, value)) if isinstance(value, tuple) else value
 
 
 _KIND_NAMES = {int: "a whole number", float: "a finite number", str: "a string", bool: "true or false"}
@@ -173,7 +159,7 @@ MAX_LABEL_LENGTH = 200
 MAX_PARAMETER_BYTES = 2 * 1024**3
 SMALL_DATA = 10_000  # training texts; with fewer, a recipe regularizes more
 
-_COUNT, _SEED, _RATE = (1, 1_000_000_000), (0, 2**31 - 1), (0.0, 0.95)  # bounds
+_COUNT, _EPOCHS, _SEED, _RATE, _PART = (1, 10**9), (1, 10_000), (0, 2**31 - 1), (0.0, 0.95), (0.0, 0.9)  # bounds
 _FEW = f"with fewer than {SMALL_DATA:,} training texts, else"
 
 
@@ -183,12 +169,12 @@ class NetworkConfig(Config):
 
     # A vocabulary has ids for padding and unknown words too.
     vocab_size: int = setting(
-        10_000, "Vocabulary size: the most frequent words.", bounds=(2, 2_000_000), option="--vocab-size"
+        10_000, "Vocabulary size: the most frequent words.", "--vocab-size", bounds=(2, 2_000_000)
     )
-    max_len: int = setting(500, "Maximum number of words read per text.", bounds=(1, 100_000), option="--max-len")
+    max_len: int = setting(500, "Maximum number of words read per text.", "--max-len", bounds=(1, 100_000))
     cut: Literal["start", "end"] = setting("start", "Which end of a longer text is dropped.")
-    embedding_dim: int = setting(32, "Embedding size.", bounds=(1, 4096), option="--embedding-dim")
-    units: int = setting(32, "Number of LSTM units.", bounds=(1, 4096), option="--units")
+    embedding_dim: int = setting(32, "Embedding size.", "--embedding-dim", bounds=(1, 4096))
+    units: int = setting(32, "Number of LSTM units.", "--units", bounds=(1, 4096))
     layers: int = setting(1, "Number of stacked LSTM layers.", bounds=(1, 8))
     bidirectional: bool = setting(False, "Also read texts backwards, with a second LSTM per layer.")
     pooling: Literal["last", "last+max"] = setting("last", "Last hidden state, or also the maximum over all words.")
@@ -274,32 +260,27 @@ class ModelConfig(NetworkConfig):
 class DataConfig(Config):
     """Which rows, and how they are split into training, validation and test parts: enough to find the parts again."""
 
-    source: str = setting(  # the name of a data set, or the absolute path of a file or folder
-        "imdb",
-        "Data set (see lstmctl data list), file, quoted pattern, or folder.",
-        option="--data",
-        metavar="NAME|FILE|DIR",
+    # The name of a data set, or the absolute path of a file or folder.
+    source: str = setting(
+        "imdb", "Data set (see lstmctl data list), file, quoted pattern, or folder.", "--data", "NAME|FILE|DIR"
     )
-    text_column: str = setting("text", "Column with the text.", option="--text-column", metavar="NAME")
-    label_column: str = setting("label", "Column with the label.", option="--label-column", metavar="NAME")
+    text_column: str = setting("text", "Column with the text.", "--text-column", "NAME")
+    label_column: str = setting("label", "Column with the label.", "--label-column", "NAME")
     group_column: str | None = setting(
-        None, "Keep rows with the same value here in the same part.", option="--group-column", metavar="NAME"
+        None, "Keep rows with the same value here in the same part.", "--group-column", "NAME"
     )
-    val_source: str | None = setting(None, "Validation data, instead of a split.", option="--val-data", metavar="FILE")
-    test_source: str | None = setting(None, "Test data, instead of a split.", option="--test-data", metavar="FILE")
-    unlabelled: str | None = setting(
-        None, "Unlabelled texts to learn word vectors from.", option="--unlabelled", metavar="FILE"
+    val_source: str | None = setting(None, "Validation data, instead of a split.", "--val-data", "FILE")
+    test_source: str | None = setting(None, "Test data, instead of a split.", "--test-data", "FILE")
+    unlabelled: str | None = setting(None, "Unlabelled texts to learn word vectors from.", "--unlabelled", "FILE")
+    # Of what the test split leaves.
+    val_split: float = setting(
+        0.2, "Proportion held out for validation.", "--val-split", "PROPORTION", bounds=(0.01, 0.9)
     )
-    val_split: float = setting(  # of what the test split leaves
-        0.2, "Proportion held out for validation.", bounds=(0.01, 0.9), option="--val-split", metavar="PROPORTION"
-    )
-    test_split: float = setting(
-        0.1, "Proportion held out for testing.", bounds=(0.0, 0.9), option="--test-split", metavar="PROPORTION"
-    )
-    split_seed: int = setting(0, "Random seed of the train/validation/test split.", bounds=_SEED, option="--split-seed")
-    limit: int | None = setting(None, "Use at most N texts per part (trial run).", bounds=_COUNT, option="--limit")
+    test_split: float = setting(0.1, "Proportion held out for testing.", "--test-split", "PROPORTION", bounds=_PART)
+    split_seed: int = setting(0, "Random seed of the train/validation/test split.", "--split-seed", bounds=_SEED)
+    limit: int | None = setting(None, "Use at most N texts per part (trial run).", "--limit", bounds=_COUNT)
     rename_label: tuple[tuple[str, str], ...] = setting(
-        (), "Read label FROM as TO; may be repeated.", option="--rename-label", metavar="FROM=TO"
+        (), "Read label FROM as TO; may be repeated.", "--rename-label", "FROM=TO"
     )
 
 
@@ -315,7 +296,7 @@ class TrainConfig(NetworkConfig):
     word_vectors: Literal["cooccurrence", "none"] = setting(
         "none", "Other embedding dimensions: start from word co-occurrence."
     )
-    dropout: float = setting(0.2, "Dropout rate on embeddings.", bounds=_RATE, option="--dropout", metavar="RATE")
+    dropout: float = setting(0.2, "Dropout rate on embeddings.", "--dropout", "RATE", bounds=_RATE)
     word_dropout: float | None = setting(
         None, "Rate at which words are replaced by the unknown word.", bounds=_RATE, unset=f"0.3 {_FEW} 0"
     )
@@ -323,56 +304,51 @@ class TrainConfig(NetworkConfig):
         None, "Dropout rate before the output layer.", bounds=_RATE, unset=f"0.5 {_FEW} 0"
     )
     epochs: int | None = setting(
-        None, "Number of epochs.", bounds=(1, 10_000), option="-e --epochs", unset="3, more for small data"
+        None, "Number of epochs.", "-e --epochs", bounds=_EPOCHS, unset="3, more for small data"
     )
-    batch_size: int = setting(32, "Batch size.", bounds=(1, 65_536), option="-b --batch-size")
+    batch_size: int = setting(32, "Batch size.", "-b --batch-size", bounds=(1, 65_536))
     optimizer: Literal["rmsprop", "adam"] = setting("rmsprop", "Optimizer.")
     # A learning rate of 0 would train nothing.
-    learning_rate: float = setting(1e-3, "Peak learning rate.", bounds=(1e-8, 10.0), option="--lr", metavar="RATE")
+    learning_rate: float = setting(1e-3, "Peak learning rate.", "--lr", "RATE", bounds=(1e-8, 10.0))
     schedule: Literal["constant", "linear", "cosine"] = setting(
         "linear", "Learning rate after the warm-up: constant, or decay to 0."
     )
-    warmup: float = setting(0.05, "Proportion of steps with a rising learning rate.", bounds=(0.0, 0.9))
+    warmup: float = setting(0.05, "Proportion of steps with a rising learning rate.", bounds=_PART)
     clip_norm: float | None = setting(None, "Clip gradients to this norm.", bounds=(1e-6, 1e6), unset="no clipping")
     class_weight: Literal["none", "balanced"] = setting(
-        "none", "Class weights: balanced counts rare labels more.", option="--class-weight", metavar="none|balanced"
+        "none", "Class weights: balanced counts rare labels more.", "--class-weight", "none|balanced"
     )
     keep: Literal["best", "last"] = setting("best", "Epoch that becomes the model: lowest validation loss, or last.")
     calibration: Literal["temperature", "none"] = setting(
         "temperature", "Temperature scaling fitted on the validation texts."
     )
     early_stopping: int | None = setting(
-        None, "Stop after N epochs without a lower validation loss.", bounds=(1, 10_000), option="--early-stopping"
+        None, "Stop after N epochs without a lower validation loss.", "--early-stopping", bounds=_EPOCHS
     )
     time_limit: float | None = setting(
         None,
         "Stop after this time (in seconds, or 10m, 2h); keep the best epoch.",
+        "--time-limit",
+        "TIME",
         bounds=(1.0, 1e7),
-        option="--time-limit",
-        metavar="TIME",
     )
-    seed: int = setting(0, "Random seed.", bounds=_SEED, option="--seed")
-    threads: int | None = setting(
-        None, "Number of CPU threads.", bounds=(1, 1024), option="--threads", unset="one per core"
-    )
+    seed: int = setting(0, "Random seed.", "--seed", bounds=_SEED)
+    threads: int | None = setting(None, "Number of CPU threads.", "--threads", bounds=(1, 1024), unset="one per core")
 
     def model_config(self, labels: tuple[str, ...], vocab_size: int) -> ModelConfig:
         """The model that this recipe makes of data with these labels and a vocabulary of this size."""
         shape = {name: getattr(self, name) for name in NetworkConfig.settings()}
-        shape["vocab_size"] = vocab_size
-        for name in ("embedding_dim", "units"):
-            shape[name] *= self.ensemble_size
-        return ModelConfig(labels=labels, **shape)
+        sizes = {name: shape[name] * self.ensemble_size for name in ("embedding_dim", "units")}
+        return ModelConfig(labels=labels, **shape | sizes | {"vocab_size": vocab_size})
 
     def for_texts(self, texts: int) -> "TrainConfig":
         """The recipe for this number of training texts. With few, word counts carry most of the signal and overfitting
         is easy: embeddings start from naive Bayes log odds and dropout is higher, unless the recipe decides otherwise.
         """
         few = texts < SMALL_DATA
-        odds = self.word_odds if self.word_odds is not None else "naive-bayes" if few else "none"
-        words = self.word_dropout if self.word_dropout is not None else 0.3 * few
-        output = self.output_dropout if self.output_dropout is not None else 0.5 * few
-        return replace(self, word_odds=odds, word_dropout=words, output_dropout=output)
+        odds = "naive-bayes" if few else "none"
+        defaults: dict[str, Any] = {"word_odds": odds, "word_dropout": 0.3 * few, "output_dropout": 0.5 * few}
+        return replace(self, **{name: value for name, value in defaults.items() if getattr(self, name) is None})
 
     def epochs_for(self, texts: int) -> int:
         """Epochs for this number of training texts: as set, or enough to read about 48,000 texts, from 3 to 30.

@@ -198,9 +198,9 @@ def export_command(
         name = folder.reference.rstrip("/").rpartition("/")[2].replace("@", "-")
         raise UsageError("export writes bytes", hint=f"lstmctl models export {model} --to {to} -o {name}.{to}")
     if to == "keras":
-        from lstmctl.training.framework import import_in_background
+        from lstmctl.training.framework import BackgroundImport
 
-        import_in_background().wait()
+        BackgroundImport().wait()
         from lstmctl.training.network import to_keras
 
         console.write_bytes(to_keras(folder))

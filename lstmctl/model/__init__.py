@@ -1,1 +1,1 @@
-"""."""
+"""The model in NumPy: tokenizer, LSTM, classifier, explanation. It touches no files."""

@@ -29,7 +29,7 @@ class Prediction(NamedTuple):
 
 
 class Classifier:
-    """A model in memory. Cheap to build: what the LSTM gets of a word is computed when it first occurs."""
+    """A model in memory. Cheap to build: a word's input to the LSTM is computed when the word first occurs."""
 
     def __init__(self, config: ModelConfig, vocabulary: Vocabulary, weights: Mapping[str, Floats]) -> None:
         self.config = config
@@ -71,10 +71,8 @@ class Classifier:
         ]
 
     def probabilities(self, texts: Sequence[Ids]) -> NDArray[np.float64]:
-        """(texts, labels). Each text is at most `max_len` word ids below the vocabulary's size; it may be empty.
-
-        A text's probabilities are the same to the bit whatever other texts are given.
-        """
+        """(texts, labels). Each text is at most `max_len` word ids below the vocabulary's size; it may be empty. The
+        bits of its probabilities do not depend on the other texts."""
         return softmax(self.logits(texts))
 
     def logits(self, texts: Sequence[Ids]) -> NDArray[np.float64]:
@@ -113,17 +111,16 @@ class Classifier:
                 maximum = None
                 if is_last and "max" in self.config.pools:
                     max_states.append(maximum := np.zeros((lengths.size, self.config.units), np.float32))
-                last_states.append(
-                    run(tables[name], inputs, lengths, packed.recurrent, all_states=states, max_state=maximum)
-                )
+                last = run(tables[name], inputs, lengths, packed.recurrent, all_states=states, max_state=maximum)
+                last_states.append(last)
                 if states is not None:
                     all_states.append(states if name == "forward" else _reverse(states, lengths))
-            if all_states:
+            if not is_last:
                 # The next layer reads hidden states instead of words: a table with one row for each step of each text.
                 hidden = np.concatenate(all_states, axis=-1)
                 hidden = hidden.reshape(-1, hidden.shape[-1])
-                next_layer = self._packed[number + 1]
-                tables = {name: product(hidden, packed.kernel) + packed.bias for name, packed in next_layer.items()}
+                next_layer = self._packed[number + 1].items()
+                tables = {name: product(hidden, packed.kernel) + packed.bias for name, packed in next_layer}
                 rows = np.arange(rows.size, dtype=np.int32).reshape(rows.shape)
         return np.concatenate([*last_states, *max_states], axis=-1)
 
@@ -160,8 +157,7 @@ def _reverse(values: NDArray[Any], lengths: NDArray[np.int64]) -> NDArray[Any]:
     """Values (steps, texts, …) with the first `lengths` (texts,) steps of each text in reverse order."""
     step = np.arange(values.shape[0])[:, None]
     source = np.where(step < lengths, lengths - 1 - step, step)
-    result: NDArray[Any] = values[source, np.arange(values.shape[1])]
-    return result
+    return np.asarray(values[source, np.arange(values.shape[1])])
 
 
 def predicted_indices(probabilities: NDArray[np.float64], *, threshold: float | None = None) -> NDArray[np.intp]:

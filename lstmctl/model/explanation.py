@@ -2,8 +2,8 @@
 
 Two kinds of numbers, not to be confused:
 
-  gates, cell state and hidden state *describe*: `lstm.step` computes them on the way, in every LSTM of the model;
-  the running probability and the effect of a word *attribute*: both are ordinary predictions of other texts, so they
+  gates, cell state and hidden state *describe*: `lstm.step` computes them for every LSTM of the model;
+  the running probability and the effect of a word *attribute*: both are ordinary predictions for other texts, so they
   mean the same for every architecture. The running probability after word t is the prediction for the first t words.
   The effect of a word is the prediction for all words minus the prediction for the same words without it.
 
@@ -26,7 +26,7 @@ from lstmctl.model.text import Encoded, clip
 
 
 class Trace(NamedTuple):
-    """What one LSTM computed; each (words, units), the states as they are after the word."""
+    """What one LSTM computed at each word; each (words, units). States are those after the word."""
 
     forget: Floats
     input: Floats
@@ -54,8 +54,7 @@ class Explanation(NamedTuple):
         last_layer = list(self.traces)[-1].rpartition(".")[0] + "."
         units = [getattr(trace, quantity) for name, trace in self.traces.items() if name.startswith(last_layer)]
         values = np.concatenate(units, axis=1, dtype=np.float64)
-        mean: NDArray[np.float64] = (np.abs(values) if quantity == "cell_change" else values).mean(axis=1)
-        return mean
+        return np.asarray((np.abs(values) if quantity == "cell_change" else values).mean(axis=1))
 
 
 def explain(classifier: Classifier, text: str, *, threshold: float | None = None) -> Explanation:
@@ -72,7 +71,7 @@ def explain(classifier: Classifier, text: str, *, threshold: float | None = None
     (prediction,) = classifier.predictions([encoded], probabilities[:1], threshold=threshold)
     label = config.positive or prediction.label
     full, *shorter = probabilities[:, config.labels.index(label)]
-    running = np.array([*shorter[: len(ids)], full])
+    running = np.array([*shorter[: len(ids)], full])  # after each word, from no word on
     return Explanation(
         prediction,
         label,
@@ -98,15 +97,13 @@ def traces(classifier: Classifier, ids: Sequence[int], *, words: int) -> dict[st
     inputs = classifier.embedding[np.asarray(ids, np.intp)]
     by_lstm = {}
     for number, layer in enumerate(classifier.layers):
-        by_direction = {}
+        hidden = []
         for direction, matrices in layer.items():
-            if direction == "forward":
-                by_direction[direction] = _read(inputs, matrices)
-            else:
-                by_direction[direction] = Trace(*(values[::-1] for values in _read(inputs[::-1], matrices)))
-        inputs = np.concatenate([trace.hidden for trace in by_direction.values()], axis=1)
-        for direction, trace in by_direction.items():
+            order = slice(None, None, 1 if direction == "forward" else -1)
+            trace = Trace(*(values[order] for values in _read(inputs[order], matrices)))
+            hidden.append(trace.hidden)
             by_lstm[f"lstm.{number}.{direction}"] = Trace(*(values[len(ids) - words :] for values in trace))
+        inputs = np.concatenate(hidden, axis=1)
     return by_lstm
 
 
@@ -140,21 +137,20 @@ def strongest_words(effects: NDArray[np.float64]) -> list[int]:
 def half_life(forget: Floats) -> NDArray[np.float64]:
     """(units,): the number of words after which half of a cell state is lost, given forget gates (words, units).
 
-    The cell state is multiplied by the forget gate at each word: after n words its geometric mean to the power of n is
-    left.
+    Each word multiplies the cell state by the forget gate, so n words multiply it by the n-th power of the geometric
+    mean.
 
     >>> half_life(np.array([[0.5], [0.5]]))
     array([1.])
     """
     with np.errstate(divide="ignore"):  # a gate that is always 1 never loses anything
-        lives: NDArray[np.float64] = np.log(2) / np.abs(np.log(forget.astype(np.float64)).mean(axis=0))
-    return lives
+        return np.asarray(np.log(2) / np.abs(np.log(forget.astype(np.float64)).mean(axis=0)))
 
 
 def half_lives(classifier: Classifier, texts: Sequence[Encoded]) -> dict[str, list[float]]:
     """By LSTM, the half-life of each unit in words, over all words of the texts."""
     by_text = [traces(classifier, encoded.ids, words=len(encoded.words)) for encoded in texts]
-    return {name: half_life(np.concatenate([each[name].forget for each in by_text])).tolist() for name in by_text[0]}
+    return {name: half_life(np.concatenate([text[name].forget for text in by_text])).tolist() for name in by_text[0]}
 
 
 class MatrixSize(NamedTuple):
@@ -178,24 +174,21 @@ def measure_matrices(classifier: Classifier) -> list[MatrixSize]:
         for direction, matrices in layer.items():
             for name, (kernel, recurrent, bias) in matrices._asdict().items():
                 label = name if name == "candidate" else f"{name} gate"
-                inputs, units = kernel.shape
+                lstm, (inputs, units) = f"lstm.{number}.{direction}", kernel.shape
                 parameters = kernel.size + recurrent.size + bias.size
                 share = parameters / classifier.config.parameters
                 norms = float(np.linalg.norm(kernel)), float(np.linalg.norm(recurrent))
-                lstm = f"lstm.{number}.{direction}"
                 sizes.append(MatrixSize(lstm, label, inputs, units, parameters, share, *norms, float(bias.mean())))
     return sizes
 
 
 def nearest_words(embedding: Floats, word: int, count: int) -> list[tuple[int, float]]:
-    """The words whose rows of `embedding` (vocab_size, dim) have the largest cosine with the row of `word`.
-
-    (id, cosine), nearest first, without the word itself, padding and unknown. The cosine of a row of zeros is 0.
-    """
+    """(id, cosine) of the words whose rows of `embedding` (vocab_size, dim) have the largest cosine with the row of
+    `word`, without the word itself, padding and unknown words. The cosine of a row of zeros is 0."""
     rows = embedding.astype(np.float64)
     lengths = np.linalg.norm(rows, axis=1)
     directions = rows / np.where(lengths > 0, lengths, 1)[:, None]
     cosines: NDArray[np.float64] = directions @ directions[word]
     cosines[:FIRST_WORD] = cosines[word] = -np.inf
     order = np.argsort(-cosines, kind="stable")[: min(count, len(rows) - FIRST_WORD - 1)]
-    return [(int(other), float(cosines[other])) for other in order]
+    return [(int(number), float(cosines[number])) for number in order]

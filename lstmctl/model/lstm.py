@@ -15,7 +15,7 @@ Notation, for one layer with `inputs` numbers a word and `units` units. A leadin
   memory    hidden (units,) and cell (units,); both are zero before the first word
   matrices  one for each gate and one for the candidate: kernel (inputs, units), recurrent (units, units), bias (units,)
 
-`step` reads one word and is written to be read; `explain` and the tests use it. `run` does the same arithmetic fast,
+`step` reads one word and is written for clarity; `explain` and the tests use it. `run` does the same arithmetic fast,
 for many texts at once; a property test compares the two.
 
 Source: Hochreiter and Schmidhuber (1997), with the forget gate of Gers, Schmidhuber and Cummins (2000), as in
@@ -39,7 +39,7 @@ class Memory(NamedTuple):
 
 
 class Gates(NamedTuple):
-    """The gates (0…1) and the candidate (-1…1) at one word; each (units,) or (batch, units)."""
+    """The gates (0 to 1) and the candidate (-1 to 1) at one word; each (units,) or (batch, units)."""
 
     forget: Floats
     input: Floats
@@ -195,7 +195,7 @@ def run(
     running = np.searchsorted(-lengths, -np.arange(words.shape[0]), side="left")
     gates = [slice(gate * units, (gate + 1) * units) for gate in range(4)]
     inputs, activated = np.empty((batch, 4 * units), np.float32), np.empty((batch, units), np.float32)
-    with np.errstate(over="ignore"):  # eᶻ may be infinite; then 1 / (1 + eᶻ) is 0, as it should
+    with np.errstate(over="ignore"):  # eᶻ may be infinite; then 1 / (1 + eᶻ) is 0, as it should be
         for position, (row, active) in enumerate(zip(words, running, strict=True)):
             blocks = blocked(active) // BLOCK
             np.matmul(hidden[: blocks * BLOCK].reshape(blocks, BLOCK, units), recurrent, out=products[:blocks])

@@ -123,10 +123,8 @@ class Vocabulary:
         return cls([word for word, _ in chosen], [count for _, count in chosen])
 
     def first(self, size: int, *, min_count: int = 1) -> "Vocabulary":
-        """The most frequent words: at most `size` ids (like Keras's `num_words`), none rarer than `min_count`.
-
-        Ids keep their words.
-        """
+        """The most frequent words, with the same ids: at most `size` ids (like Keras's `num_words`), none rarer than
+        `min_count`."""
         end = size - FIRST_WORD
         words, counts = self.words[:end], self.counts[:end]
         frequent = sum(count >= min_count for count in counts)
@@ -138,11 +136,7 @@ class Vocabulary:
 
     @classmethod
     def from_text(cls, text: str) -> "Vocabulary":
-        """Read what `to_text` wrote.
-
-        Raises:
-            ValueError: naming the line that is not `word<TAB>count`, or because a word occurs twice.
-        """
+        """Read what `to_text` wrote. Raises ValueError naming the bad line, or if a word occurs twice."""
         words, counts = [], []
         lines = text.split("\n")
         if lines.pop():
@@ -173,9 +167,7 @@ class Reading(NamedTuple):
 class Encoded(NamedTuple):
     """A text as a model reads it."""
 
-    ids: list[
-        int
-    ]  # input of the LSTM, at most max_len: the ids of `words`, after that of the start word if there is one
+    ids: list[int]  # of `words`, after that of the start word if there is one: at most max_len
     words: list[str]  # of the part of the text that is read
     reading: Reading
 

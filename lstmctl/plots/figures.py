@@ -46,11 +46,8 @@ class Curve(NamedTuple):
 class TrainingCurves:
     """Accuracy and loss over the epochs: training solid, validation dotted, a star on the best epoch.
 
-    A single model has a colour for each line; several models have one each.
-
-    Raises:
-        UsageError: more models than colours.
-        ValueError: there are no epochs.
+    A single model has a colour for each line; several models have one each. Raises UsageError for more models than
+    colours, ValueError if there are no epochs.
     """
 
     runs: Sequence[tuple[str, Sequence[EpochRecord]]]  # model and epochs
@@ -77,9 +74,9 @@ class TrainingCurves:
         for (model, records), train_color in zip(self.runs, COLORS, strict=False):
             color = COLORS[1] if len(self.runs) == 1 else train_color
             with_loss = [record for record in records if isfinite(record.val_loss)]
-            star = points([best(with_loss)] if with_loss else [], f"val_{metric}")
-            train, validation = points(records, metric), points(records, f"val_{metric}")
-            curves.append(Curve(model, train, validation, star, train_color, color))
+            stars = [best(with_loss)] if with_loss else []
+            parts = points(records, metric), points(records, f"val_{metric}"), points(stars, f"val_{metric}")
+            curves.append(Curve(model, *parts, train_color, color))
         return curves
 
 
@@ -89,12 +86,10 @@ def drawable(points: Iterable[Point]) -> list[Point]:
 
 
 class Line(NamedTuple):
-    """A model's line through the unit square.
-
-    Points have "x" and "y"; in a reliability diagram also "low" and "high", a 95 % interval of y, and "n", its texts.
-    """
+    """A model's line through the unit square."""
 
     model: str
+    # "x" and "y"; in a reliability diagram also "low" and "high", a 95 % interval of y, and "n", its texts.
     points: Sequence[dict[str, float]]
 
 
@@ -125,18 +120,13 @@ class ConfusionMatrix(NamedTuple):
 
 @dataclass(frozen=True)
 class HeatMap:
-    """One number of each unit at each word as a colour.
-
-    values   (words, units)
-    meaning  a legend for the numbers
-    signed   whether they are on both sides of 0
-    """
+    """One number of each unit at each word as a colour."""
 
     title: str
     words: Sequence[str]
-    values: "NDArray[Any]"
-    meaning: str
-    signed: bool
+    values: "NDArray[Any]"  # (words, units)
+    meaning: str  # a legend for the numbers
+    signed: bool  # whether they are on both sides of 0
 
     @property
     def colors(self) -> Sequence[int]:
@@ -149,8 +139,8 @@ class HeatMap:
 
         Gates rarely use all of 0…1; over that range their differences would be invisible.
         """
-        largest = float(abs(self.values).max())
-        return (-largest, largest) if self.signed else (float(self.values.min()), float(self.values.max()))
+        low, high = float(self.values.min()), float(self.values.max())
+        return (-max(high, -low), max(high, -low)) if self.signed else (low, high)
 
     def mean_over(self, units: int) -> "HeatMap":
         """The same with one column for the mean of every `units` neighbouring units."""

@@ -7,16 +7,14 @@ import io
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from lstmctl.errors import MissingExtra
 from lstmctl.plots import figures
 from lstmctl.plots.figures import COLORS, ConfusionMatrix, Curve, HeatMap, Point, SquareChart, TrainingCurves, rgb
-from lstmctl.plots.text import beginning, ending
+from lstmctl.plots.text import ending, printable
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
@@ -45,27 +43,25 @@ SETTINGS: Any = {
     "legend.frameon": False,
     "svg.fonttype": "none",  # text stays text: it can be searched, and the viewer has fonts for every script
     "svg.hashsalt": "lstmctl",
-    "text.parse_math": False,  # a dollar in a model's path is a dollar
+    "text.parse_math": False,  # a $ in a model's path is no formula
 }
-_fitting = partial(beginning, room=LONGEST_NAME)
 
 
 def draw(figure: figures.Figure, format: Literal["png", "svg"]) -> bytes:
-    """A figure as the bytes of a file.
-
-    Raises:
-        MissingExtra: matplotlib is not installed.
-    """
+    """A figure as the bytes of a file. Raises MissingExtra if matplotlib is not installed."""
     with _own_settings():
+        from matplotlib.figure import Figure
+
+        drawn = Figure(dpi=150, layout="constrained")
         match figure:
             case TrainingCurves():
-                drawn = _draw_curves(figure)
+                _draw_curves(figure, drawn)
             case SquareChart():
-                drawn = _draw_square(figure)
+                _draw_square(figure, drawn)
             case ConfusionMatrix():
-                drawn = _draw_confusion(figure)
+                _draw_confusion(figure, drawn)
             case HeatMap():
-                drawn = _draw_heat_map(figure)
+                _draw_heat_map(figure, drawn)
         file = io.BytesIO()
         drawn.savefig(file, format=format, metadata={"Software": None} if format == "png" else {"Date": None})
         return file.getvalue()
@@ -89,41 +85,26 @@ def _own_settings() -> Iterator[None]:
         yield
 
 
-def _empty(width: float, height: float) -> "Figure":
-    """An empty figure, in inches."""
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=(width, height), dpi=150, layout="constrained")
-
-
-def _draw_curves(figure: TrainingCurves) -> "Figure":
+def _draw_curves(figure: TrainingCurves, drawn: "Figure") -> None:
     """Accuracy and loss side by side, model names above, the meaning of the lines below."""
-    names, lines = _legends(figure.curves("loss"))
-    columns = max(1, min(len(names), 90 // max(6 + len(str(handle.get_label())) for handle in names)))
-    drawn = _empty(11, 4.5 + 0.3 * -(-len(names) // columns))
-    for axes, metric in zip(drawn.subplots(1, 2), ("accuracy", "loss"), strict=True):
-        _draw_metric(axes, figure, metric)
-    drawn.legend(handles=names, loc="outside upper center", ncols=columns, handlelength=len(names) > 1)
-    drawn.legend(handles=lines, loc="outside lower center", ncols=3)
-    return drawn
-
-
-def _draw_metric(axes: "Axes", figure: TrainingCurves, metric: str) -> None:
-    """One metric of all models."""
     from matplotlib.ticker import MaxNLocator
 
+    names, lines = _legends(figure.curves("loss"))
+    columns = max(1, min(len(names), 90 // max(6 + len(str(handle.get_label())) for handle in names)))
+    drawn.set_size_inches(11, 4.5 + 0.3 * -(-len(names) // columns))
     first, last = figure.first_and_last
     dots: Style = {"marker": "o", "markersize": 5} if last - first < 20 else {}
-    for curve in figure.curves(metric):
-        axes.plot(*_columns(curve.train), color=rgb(curve.train_color), **TRAIN, **dots)
-        axes.plot(*_columns(curve.validation), color=rgb(curve.color), **VALIDATION, **dots)
-        axes.plot(*_columns(curve.best), color=rgb(curve.color), zorder=3, **STAR)
-    axes.set_title(f"Training and validation {metric}", pad=12)
-    axes.set_xlabel("epoch")
-    axes.set_ylabel(metric)
     margin = min(0.4, 0.04 * (last - first)) or 0.4  # below 0.5, or an epoch 0 would appear
-    axes.set_xlim(first - margin, last + margin)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10], min_n_ticks=1))
+    for axes, metric in zip(drawn.subplots(1, 2), ("accuracy", "loss"), strict=True):
+        for curve in figure.curves(metric):
+            axes.plot(*_columns(curve.train), color=rgb(curve.train_color), **TRAIN, **dots)
+            axes.plot(*_columns(curve.validation), color=rgb(curve.color), **VALIDATION, **dots)
+            axes.plot(*_columns(curve.best), color=rgb(curve.color), zorder=3, **STAR)
+        axes.set_title(f"Training and validation {metric}", pad=12)
+        axes.set(xlabel="epoch", ylabel=metric, xlim=(first - margin, last + margin))
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10], min_n_ticks=1))
+    drawn.legend(handles=names, loc="outside upper center", ncols=columns, handlelength=len(names) > 1)
+    drawn.legend(handles=lines, loc="outside lower center", ncols=3)
 
 
 def _columns(points: Sequence[Point]) -> tuple[list[float], list[float]]:
@@ -141,38 +122,37 @@ def _legends(curves: Sequence[Curve]) -> tuple[list["Line2D"], list["Line2D"]]:
     for curve in curves:
         label = " " + ending(curve.model, LONGEST_NAME)  # matplotlib hides labels that begin with an underscore
         names.append(Line2D([], [], color=rgb(curve.train_color), label=label, linestyle="none", **patch))
-    return names, [
-        Line2D([], [], color=train, label="train", **TRAIN),
-        Line2D([], [], color=validation, label="validation", **VALIDATION),
-        Line2D([], [], color=validation, label="best epoch", **STAR),
-    ]
+    lines = ("train", train, TRAIN), ("validation", validation, VALIDATION), ("best epoch", validation, STAR)
+    return names, [Line2D([], [], color=color, label=label, **style) for label, color, style in lines]
 
 
-def _draw_square(figure: SquareChart) -> "Figure":
-    drawn = _empty(6.5, 6.5)
+def _fitting(text: str) -> str:
+    """The beginning of a text, at most `LONGEST_NAME` characters."""
+    text = printable(text)
+    return text if len(text) <= LONGEST_NAME else text[: LONGEST_NAME - 1] + "…"
+
+
+def _draw_square(figure: SquareChart, drawn: "Figure") -> None:
+    drawn.set_size_inches(6.5, 6.5)
     axes = drawn.subplots()
     axes.plot([0, 1], [0, 1], color="#bbbbbb", linestyle=":")
     for line, color in zip(figure.lines, COLORS, strict=False):
         x, y = ([point[key] for point in line.points] for key in "xy")
         errors = None
         if "low" in line.points[0]:
-            errors = [
-                [point["y"] - point["low"] for point in line.points],
-                [point["high"] - point["y"] for point in line.points],
-            ]
+            errors = [[abs(point["y"] - point[end]) for point in line.points] for end in ("low", "high")]
         label, marker = " " + _fitting(line.model), "o" if len(x) < 20 else ""
         axes.errorbar(x, y, yerr=errors, color=rgb(color), marker=marker, capsize=3, label=label)
     axes.set(xlabel=figure.x_label, ylabel=figure.y_label, xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal")
     axes.set_title(_fitting(figure.title), loc="left", pad=12)
     axes.legend(loc="lower right")
-    return drawn
 
 
-def _draw_confusion(figure: ConfusionMatrix) -> "Figure":
+def _draw_confusion(figure: ConfusionMatrix, drawn: "Figure") -> None:
     """True labels down, predicted labels across; each cell with its count, coloured by its proportion of the row."""
     names, proportions = [_fitting(label) for label in figure.labels], figure.proportions
     size = 3 + 0.9 * min(len(names), 20)
-    drawn = _empty(size, size - 0.5)
+    drawn.set_size_inches(size, size - 0.5)
     axes = drawn.subplots()
     axes.imshow(proportions, cmap="Blues", vmin=0, vmax=1)
     axes.set_xticks(range(len(names)), names, rotation=0 if len(names) < 4 else 90)
@@ -185,29 +165,21 @@ def _draw_confusion(figure: ConfusionMatrix) -> "Figure":
             for column, count in enumerate(counts):
                 color = "white" if proportions[row, column] > 0.5 else "black"
                 axes.text(column, row, f"{count:,}", ha="center", va="center", color=color)
-    return drawn
 
 
-def _draw_heat_map(figure: HeatMap) -> "Figure":
+def _draw_heat_map(figure: HeatMap, drawn: "Figure") -> None:
     """A row for each unit, a column for each word."""
     from matplotlib.colors import LinearSegmentedColormap
 
     words, units = figure.values.shape
     low, high = figure.range
-    drawn = _empty(min(24, 3 + 0.32 * max(words, 8)), min(14, 2.2 + 0.14 * max(units, 8)))
+    drawn.set_size_inches(min(24, 3 + 0.32 * max(words, 8)), min(14, 2.2 + 0.14 * max(units, 8)))
     axes = drawn.subplots()
-    image = axes.imshow(
-        figure.values.T,
-        cmap=LinearSegmentedColormap.from_list("lstmctl", [rgb(color) for color in figure.colors]),
-        vmin=low,
-        vmax=high,
-        aspect="auto",
-        interpolation="nearest",
-    )
+    colors = LinearSegmentedColormap.from_list("lstmctl", list(map(rgb, figure.colors)))
+    image = axes.imshow(figure.values.T, colors, vmin=low, vmax=high, aspect="auto", interpolation="nearest")
     step = -(-words // 65)  # not every word has room for its label
     axes.set_xticks(range(0, words, step), [_fitting(word) for word in figure.words[::step]], rotation=90)
     axes.set_title(f"{_fitting(figure.title)}\n{figure.meaning}", loc="left", pad=12)
     axes.set_ylabel("unit")
     axes.grid(visible=False)
     drawn.colorbar(image, ax=axes, fraction=0.05, pad=0.02)
-    return drawn

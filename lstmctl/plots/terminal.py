@@ -4,7 +4,7 @@ plotext is a C++ program behind a thin module. Its behaviour explains the code h
   * NaN ends the whole process and infinity raises, so only points that `drawable` lets through reach it;
   * its own sizes, colours and ticks do not fit, so all of them are set;
   * its legend covers the curves, so a legend below the panels replaces it;
-  * its frames are always box characters, so they are translated where only ASCII can be shown.
+  * its frames are always box characters, which `in_ascii` translates.
 """
 
 import math
@@ -17,7 +17,14 @@ from lstmctl.plots.figures import COLORS, ConfusionMatrix, Curve, HeatMap, Point
 from lstmctl.plots.text import Span, align, ending, visible
 
 NARROWEST, WIDEST = 24, 120  # columns of a figure
+SIDE_BY_SIDE = 56  # columns that two panels beside each other need
+GAP = 2  # columns between them
+HEIGHT = 12  # rows of a panel: title, curves, axis and its labels; with a multiple of 4 ticks are evenly spaced
+SQUARE = 48, 20  # columns and rows of a panel that is about as high as wide
+LABEL_WIDTH = 16  # columns of a word
 LETTERS = "ABCDEFGH"  # one for each of the `COLORS`
+# The cells of a heat map without colours: low to high in fewer steps.
+SHADES, ASCII_SHADES, SIGNED_SHADES = " ░▒▓█", " .:*#", "=- +#"
 _FRAME_IN_ASCII = str.maketrans("│─└┤┬", "|-+++")
 
 
@@ -46,9 +53,7 @@ def draw(figure: figures.Figure, screen: Screen) -> None:
     """Draw a figure, at least 24 and at most 120 columns wide."""
     match figure:
         case TrainingCurves():
-            screen.result(
-                curves_chart(figure, width=screen.out.width, color=screen.out.color, unicode=screen.out.unicode)
-            )
+            screen.result(curves_chart(figure, screen.out))
         case SquareChart():
             _draw_square(figure, screen)
         case ConfusionMatrix():
@@ -72,6 +77,10 @@ class Axis(NamedTuple):
     ticks: Sequence[float]
     labels: Sequence[str]
 
+    def padded(self, width: int) -> "Axis":
+        """The same with labels of this width."""
+        return self._replace(labels=[label.rjust(width) for label in self.labels])
+
 
 class Frame(NamedTuple):
     """Everything around the curves of a panel. The labels of `y` are all equally wide."""
@@ -91,7 +100,7 @@ def _panel(frame: Frame, layers: Iterable[Series], *, color: bool) -> list[str]:
     figure = plotext.figure
     figure.clear()
     figure.plot_size(frame.width, frame.height)
-    figure.theme("simple")  # the default one paints white paper
+    figure.theme("simple")  # the default theme has a white background
     figure.title(frame.title)
     figure.axes(False)
     for name, side, axis in ("x", "lower", frame.x), ("y", "left", frame.y):
@@ -103,8 +112,7 @@ def _panel(frame: Frame, layers: Iterable[Series], *, color: bool) -> list[str]:
             x, y = zip(*points, strict=True)
             signal = figure.signal(x, y, marker=plotext.marker(layer.marker, layer.color))
             figure.draw(signal.lines() if layer.joined else signal)
-    rows: str = figure.build().string(colorless=not color)
-    return rows.splitlines()
+    return str(figure.build().string(colorless=not color)).splitlines()
 
 
 def in_ascii(line: str) -> str:
@@ -112,13 +120,8 @@ def in_ascii(line: str) -> str:
     return line.translate(_FRAME_IN_ASCII).encode("ascii", "replace").decode()
 
 
-SIDE_BY_SIDE = 56  # columns that two panels beside each other need
-LOWEST, USUAL_HEIGHT = 8, 12  # rows of a panel: title, curves, axis and its labels
-GAP = 2
-
-
 class Glyphs(NamedTuple):
-    """The characters of the curves. `line` and `dot` are plotext markers, the last two stand in the legend."""
+    """The characters of the curves. `line` and `dot` are plotext markers; the last two are for the legend."""
 
     line: str
     dot: str
@@ -133,33 +136,30 @@ UNICODE = Glyphs("braille", "braille", 3, "●", "★", "━━", "∙∙")
 ASCII = Glyphs("*", "+", 4, "o", "#", "**", "++")
 
 
-def curves_chart(figure: TrainingCurves, *, width: int, height: int | None = None, color: bool, unicode: bool) -> str:
+def curves_chart(figure: TrainingCurves, surface: Surface) -> str:
     """Accuracy and loss side by side, or one above the other in less than 56 columns.
 
     Several models have a letter each. A single epoch makes no curve: its numbers are shown instead.
-
-    width   columns: at least 24 and at most 120 are used.
-    height  rows of a panel, 12 if None; rounded down to 8, 12, 16, …, where ticks are evenly spaced.
     """
-    glyphs = UNICODE if unicode else ASCII
+    glyphs, color = UNICODE if surface.unicode else ASCII, surface.color
     first, last = figure.first_and_last
     if first == last:
         lines = _numbers(figure)
     else:
-        width = max(NARROWEST, min(width, WIDEST))
+        width = max(NARROWEST, min(surface.width, WIDEST))
         metrics = {metric: figure.curves(metric) for metric in ("accuracy", "loss")}
-        frames = _frames(metrics, first, last, width=width, height=height or USUAL_HEIGHT)
+        frames = _frames(metrics, first, last, width=width)
         panels = [_panel(frame, _series(metrics[frame.title], frame, glyphs), color=color) for frame in frames]
         if width >= SIDE_BY_SIDE:
             panels = [[(" " * GAP).join(rows) for rows in zip(*panels, strict=True)]]
         lines = [row for panel in panels for row in panel]
         lines += _legend(metrics["loss"], glyphs, width=width, indent=len(frames[0].y.labels[0]) + 1, color=color)
-    if not unicode:
-        lines = [in_ascii(line) for line in lines]
+    if not surface.unicode:
+        lines = list(map(in_ascii, lines))
     return "\n".join(line.rstrip() for line in lines)
 
 
-def _frames(metrics: dict[str, list[Curve]], first: int, last: int, *, width: int, height: int) -> list[Frame]:
+def _frames(metrics: dict[str, list[Curve]], first: int, last: int, *, width: int) -> list[Frame]:
     """Two panels of one size, with one margin."""
     columns = (width - GAP) // 2 if width >= SIDE_BY_SIDE else width
     axes = {}
@@ -167,11 +167,7 @@ def _frames(metrics: dict[str, list[Curve]], first: int, last: int, *, width: in
         axes[metric] = _value_axis([y for curve in curves for _, y in curve.train + curve.validation], most=most)
     margin = max(len(label) for axis in axes.values() for label in axis.labels)
     x = _epoch_axis(first, last, columns=columns - margin - 1)
-    height = max(LOWEST, height // 4 * 4)
-    return [
-        Frame(metric, x, Axis(y.ticks, [label.rjust(margin) for label in y.labels]), columns, height)
-        for metric, y in axes.items()
-    ]
+    return [Frame(metric, x, y.padded(margin), columns, HEIGHT) for metric, y in axes.items()]
 
 
 def _series(curves: Sequence[Curve], frame: Frame, glyphs: Glyphs) -> list[Series]:
@@ -181,11 +177,9 @@ def _series(curves: Sequence[Curve], frame: Frame, glyphs: Glyphs) -> list[Serie
     for curve, letter in zip(curves, LETTERS, strict=False):
         lines.append(Series(curve.train, curve.train_color, glyphs.line, joined=True))
         lines.append(Series(_dotted(curve.validation, step=cell / 2 * glyphs.spacing), curve.color, glyphs.dot))
-        marked = curve.validation if 4 * cell <= 1 else []
-        if len(curves) == 1:
-            marks.append(Series(marked, curve.color, glyphs.epoch))
-        else:
-            marks.append(Series([*marked, *curve.train[-1:], *curve.validation[-1:]], curve.color, letter))
+        ends = [] if len(curves) == 1 else [*curve.train[-1:], *curve.validation[-1:]]
+        marked = [*(curve.validation if 4 * cell <= 1 else []), *ends]
+        marks.append(Series(marked, curve.color, glyphs.epoch if len(curves) == 1 else letter))
         stars.append(Series(curve.best, curve.color, glyphs.best))
     return lines + marks + stars
 
@@ -236,10 +230,9 @@ def _legend(curves: Sequence[Curve], glyphs: Glyphs, *, width: int, indent: int,
     """The meaning of the marks and the names of the models, on as few lines as the width allows."""
     names = [ending(curve.model, width - indent - 2) for curve in curves]
     marks = [(glyphs.train, "train"), (glyphs.validation, "validation"), (glyphs.best, "best epoch")]
-    if len(curves) == 1:
-        entries, colors = [*marks, ("", names[0])], [*COLORS[:2], COLORS[1], 0]
-    else:
-        entries, colors = [*marks, *zip(LETTERS, names, strict=False)], [0, 0, 0, *COLORS]
+    several = len(curves) > 1
+    entries = [*marks, *zip(LETTERS if several else [""], names, strict=False)]
+    colors = [0, 0, 0, *COLORS] if several else [*COLORS[:2], COLORS[1], 0]
     lines, used = [], width
     for (mark, meaning), number in zip(entries, colors, strict=False):
         text = f"{mark} {meaning}".strip()
@@ -262,25 +255,20 @@ def _numbers(figure: TrainingCurves) -> list[str]:
     return lines
 
 
-SQUARE = 48, 20  # columns and rows of a panel that is about as high as wide
-
-
 def _draw_square(figure: SquareChart, screen: Screen) -> None:
     """A panel. In a reliability diagram, and with several models, a letter marks the points of each."""
-    x = _value_axis([0.0, 1.0], most=1.0)
-    y = Axis(x.ticks, [label.rjust(4) for label in x.labels])
-    frame = Frame(figure.title, x, y, max(NARROWEST, min(screen.out.width, SQUARE[0])), SQUARE[1])
-    layers = [Series([(tick / 25, tick / 25) for tick in range(26)], 102, "braille" if screen.out.unicode else ".")]
-    names = []
+    axis = _value_axis([0.0, 1.0], most=1.0)
+    frame = Frame(figure.title, axis, axis.padded(4), max(NARROWEST, min(screen.out.width, SQUARE[0])), SQUARE[1])
+    dot, solid = ("braille", "braille") if screen.out.unicode else (".", "*")
+    layers, names = [Series([(tick / 25, tick / 25) for tick in range(26)], 102, dot)], []
     for line, color, letter in zip(figure.lines, COLORS, LETTERS, strict=False):
         points = [(point["x"], point["y"]) for point in line.points]
         has_bins = "n" in line.points[0]
-        layers.append(Series(points, color, "braille" if screen.out.unicode else "*", joined=True))
-        if has_bins or len(figure.lines) > 1:
+        has_letter = has_bins or len(figure.lines) > 1
+        layers.append(Series(points, color, solid, joined=True))
+        if has_letter:
             layers.append(Series(points if has_bins else points[len(points) // 2 :][:1], color, letter))
-            names.append(f"{letter} {line.model}")
-        else:
-            names.append(line.model)
+        names.append(f"{letter} {line.model}" if has_letter else line.model)
     for row in _panel(frame, layers, color=screen.out.color):
         screen.result(row.rstrip() if screen.out.unicode else in_ascii(row.rstrip()))
     screen.show(f"{' · '.join(names)} on {visible(figure.data)}")
@@ -292,18 +280,12 @@ def _draw_confusion(figure: ConfusionMatrix, screen: Screen) -> None:
     screen.show((figure.model, "bold"), f" on {visible(figure.data)}")
     screen.show(("rows: true label · columns: predicted label", "dim"))
     screen.show()
-    names = [visible(label) for label in figure.labels]
+    names = list(map(visible, figure.labels))
     rows: list[list[Span]] = [["", *((name, "dim") for name in names)]]
-    for name, counts, proportions in zip(names, figure.counts, figure.proportions, strict=True):
-        cells = zip(counts, proportions, strict=True)
-        rows.append([name, *(f"{count:,} ({proportion:.0%})" for count, proportion in cells)])
+    for name, *row in zip(names, figure.counts, figure.proportions, strict=True):
+        rows.append([name, *(f"{count:,} ({proportion:.0%})" for count, proportion in zip(*row, strict=True))])
     for line in align(rows, right=range(1, len(names) + 1)):
         screen.show(*line)
-
-
-LABEL_WIDTH = 16  # columns of a word
-# Without colours: low to high in fewer steps.
-SHADES, ASCII_SHADES, SIGNED_SHADES = " ░▒▓█", " .:*#", "=- +#"
 
 
 def _draw_heat_map(figure: HeatMap, screen: Screen) -> None:
@@ -323,9 +305,8 @@ def _draw_heat_map(figure: HeatMap, screen: Screen) -> None:
     screen.show((f"{'unit':<{label_width}}{_unit_numbers(units, together, cell)}", "dim"))
     for word, row in zip(words, figure.values, strict=True):
         levels = [(float(value) - low) / ((high - low) or 1) for value in row]  # all equal: all at the low end
-        screen.show_from(
-            label_width, [word, " " * (label_width - cell_len(word))], _cells(levels, cell, figure, screen)
-        )
+        label: list[Span] = [word, " " * (label_width - cell_len(word))]
+        screen.show_from(label_width, label, _cells(levels, cell, figure, screen))
     screen.show()
     scale = _cells([level / 10 for level in range(11)], 1, figure, screen)
     screen.show((f"{low:.2f} ", "dim"), *scale, (f" {high:.2f}  {figure.meaning}", "dim"))
@@ -334,14 +315,14 @@ def _draw_heat_map(figure: HeatMap, screen: Screen) -> None:
 
 
 def _unit_numbers(units: int, together: int, cell: int) -> str:
-    """Unit numbers above their cells, as far apart as they need."""
+    """Unit numbers above their cells, with room for their digits."""
     apart = next(step for step in (1, 2, 5, 10, 20, 50, 100, 200, 500) if step * cell > len(str(units)))
     columns = range(0, -(-units // together), apart)
     return "".join(f"{column * together:<{apart * cell}}" for column in columns).rstrip()
 
 
 def _cells(levels: list[float], width: int, figure: HeatMap, screen: Screen) -> list[Span]:
-    """Numbers between 0 and 1 as coloured cells, or as characters."""
+    """Numbers between 0 and 1 as coloured cells of this width, or as characters."""
     if screen.out.color:
         colors = [figure.colors[round(level * (len(figure.colors) - 1))] for level in levels]
         return [(" " * width * len(list(same)), f"on color({color})") for color, same in groupby(colors)]

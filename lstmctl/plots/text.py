@@ -2,14 +2,15 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from itertools import zip_longest
 from typing import Any
 
 Span = str | tuple[str, str]  # a piece of a line: plain text, or (text, style)
 
 LABEL = 10  # columns of a label and the space behind it
+_TSV_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
+_TSV_SPECIAL = re.compile(r"[\\\t\n\r]")
 
-# Control characters, and those that reorder text, must not reach a terminal: a review could repaint the screen.
+# Control characters, and those that reorder text, must not reach a terminal: a text could rewrite the screen.
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 
@@ -28,15 +29,9 @@ def tsv(fields: Iterable[object]) -> str:
     >>> tsv(["a\tb", None, 3])
     'a\\tb\t\t3'
     """
-    return "\t".join("" if field is None else _escape_field(str(field)) for field in fields)
-
-
-_TSV_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
-_TSV_SPECIAL = re.compile(r"[\\\t\n\r]")  # rare, and a search is faster than `translate`
-
-
-def _escape_field(text: str) -> str:
-    return text.translate(_TSV_ESCAPES) if _TSV_SPECIAL.search(text) else text
+    texts = ("" if field is None else str(field) for field in fields)
+    # Special characters are rare, and a search is faster than `translate`.
+    return "\t".join(text.translate(_TSV_ESCAPES) if _TSV_SPECIAL.search(text) else text for text in texts)
 
 
 def shortened(text: str, width: int, *, ellipsis: str = "…") -> str:
@@ -46,19 +41,14 @@ def shortened(text: str, width: int, *, ellipsis: str = "…") -> str:
     return text if cell_len(text) <= width else set_cell_size(text, width - len(ellipsis)) + ellipsis
 
 
-def beginning(text: str, room: int) -> str:
-    """At most `room` characters from the start of a text, for a figure."""
-    text = _printable(text)
-    return text if len(text) <= room else text[: room - 1] + "…"
-
-
 def ending(path: str, room: int) -> str:
     """At most `room` characters from the end of a path, for a figure: "models/imdb" becomes ".../imdb"."""
-    path = _printable(path)
+    path = printable(path)
     return path if len(path) <= room else "..." + path[3 - room :]
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
+    """A text with ? for characters that cannot be drawn in a figure."""
     return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
@@ -85,14 +75,14 @@ def label_lines(label: str, text: str, *, room: int | None) -> list[list[Span]]:
 
     Broken between facts where a line would exceed `room` columns; None: never.
     """
-    lines: list[list[str]] = [[]]
-    for fact in text.split(" · "):
-        if room is not None and lines[-1] and len(" · ".join([*lines[-1], fact])) > room - LABEL:
-            lines.append([])
-        lines[-1].append(fact)
-    return [
-        [(f"{name:<{LABEL}}", "dim"), " · ".join(facts)] for name, facts in zip_longest([label], lines, fillvalue="")
-    ]
+    first, *more = text.split(" · ")
+    lines = [first]
+    for fact in more:
+        if room is not None and len(f"{lines[-1]} · {fact}") > room - LABEL:
+            lines.append(fact)
+        else:
+            lines[-1] += f" · {fact}"
+    return [[(f"{'' if number else label:<{LABEL}}", "dim"), line] for number, line in enumerate(lines)]
 
 
 def align(rows: Sequence[Sequence[Span]], *, right: Sequence[int] = ()) -> list[list[Span]]:
@@ -105,8 +95,7 @@ def align(rows: Sequence[Sequence[Span]], *, right: Sequence[int] = ()) -> list[
     for row in rows:
         line: list[Span] = []
         for column, cell in enumerate(row):
-            space = " " * (widths[column] - cell_len(span_text(cell)))
-            last = column == len(row) - 1
+            space, last = " " * (widths[column] - cell_len(span_text(cell))), column == len(row) - 1
             line += [space, cell] if column in right else [cell, "" if last else space]
             line.append("" if last else "  ")
         lines.append(line)

@@ -28,18 +28,14 @@ def names() -> list[str]:
 def read(recipe: str) -> dict[str, Any]:
     """The keys and values of a recipe: a name, or a file, whose path ends in .toml or has a /. Values are not checked.
 
-    Raises:
-        UsageError: there is no such recipe, a key is unknown, or it is not TOML. CannotCreate, PermissionDenied,
-        StorageError.
+    Raises UsageError: no such recipe, an unknown key, or not TOML. CannotCreate, PermissionDenied, StorageError.
     """
+    path = Path(recipe)
     if "/" not in recipe and not recipe.endswith(_SUFFIX):
         if recipe not in names():
             raise UsageError(f'there is no recipe "{recipe:.100}"', hint=f"recipes: {' '.join(names())}, or FILE.toml")
         path = Path(__file__).parent / f"{recipe}{_SUFFIX}"
-    else:
-        path = Path(recipe)
-    values = {RENAMED.get(key, key): value for key, value in _parse(path).items()}
-    known = list(TrainConfig.settings())
+    values, known = {RENAMED.get(key, key): value for key, value in _parse(path).items()}, list(TrainConfig.settings())
     for key in values:
         if key not in known:
             near = closest_names(key, known, count=1)
@@ -54,8 +50,7 @@ def resolve(recipe: str, options: Mapping[str, Any]) -> TrainConfig:
     >>> resolve("classic", {"units": 64}).units, resolve("classic", {}).schedule
     (64, 'constant')
 
-    Raises:
-        UsageError: as `read`, or a value is out of bounds. CannotCreate, PermissionDenied, StorageError.
+    Raises as `read`, and UsageError for a value that is out of bounds.
     """
     try:
         training = TrainConfig.from_dict(read(recipe))
@@ -76,13 +71,12 @@ def to_toml(training: TrainConfig, origins: Mapping[str, str]) -> str:
 
     units = 64                      # --units · Number of LSTM units.
     """
-    lines = []
-    for name, value in training.to_dict().items():
-        if value is not None:
-            # JSON's numbers, strings and booleans are TOML's too.
-            setting = f"{name} = {json.dumps(value)}"
-            lines.append(f"{setting:<32}# {origins[name]} · {TrainConfig.settings()[name].help}")
-    return "\n".join(lines)
+    return "\n".join(
+        # JSON's numbers, strings and booleans are TOML's too.
+        f"{f'{name} = {json.dumps(value)}':<32}# {origins[name]} · {TrainConfig.settings()[name].help}"
+        for name, value in training.to_dict().items()
+        if value is not None
+    )
 
 
 def _parse(path: Path) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from lstmctl.errors import NotFound, Rejected
-from lstmctl.history import best
+from lstmctl.history import EpochRecord, best
 from lstmctl.model.lstm import Floats
 from lstmctl.registry import runs, tensors
 from lstmctl.registry.artifact import ModelFolder, pack
@@ -16,88 +16,74 @@ from lstmctl.registry.runs import TrainingRun
 from lstmctl.training.fit import Fit, TrainingState
 
 _MAX_VALUE = float(np.finfo(np.float32).max)  # optimizer slots may hold any finite number
+_HINT = "start a new run without --resume"
 
 
 def save(fitting: Fit, run: TrainingRun, card: ModelCard) -> None:
-    """Save the state of `fitting`.
-
-    Raises:
-        PermissionDenied, StorageError: earlier checkpoints remain.
-    """
-    state, optimizer_slots = fitting.state, fitting.optimizer_arrays()
+    """Save the state of `fitting`. If this raises PermissionDenied or StorageError, earlier checkpoints remain."""
+    history, slots = fitting.state.history, fitting.optimizer_arrays()
     files = pack(
-        replace(card, epoch=len(state.history), seconds=fitting.seconds),
+        replace(card, epoch=len(history), seconds=fitting.seconds),
         vocabulary=fitting.plan.vocabulary,
         weights=fitting.weights(),
         metrics={},
-        history=state.history,
+        history=history,
     )
+    # The best epoch, now and at the previous checkpoint: the run resumes from that one if the new one is damaged.
+    leaders = [best(known) for known in (history, history[:-1]) if known]
     run.save(
         fitting.done,
         files,
-        state=state.to_dict(),
-        optimizer=tensors.pack(optimizer_slots, _shapes(optimizer_slots), maximum=_MAX_VALUE),
-        keep=_steps_to_keep(fitting),
+        state=fitting.state.to_dict(),
+        optimizer=tensors.pack(slots, _shapes(slots), maximum=_MAX_VALUE),
+        keep={leader.epoch * fitting.plan.steps for leader in leaders},
     )
 
 
 def restore(fitting: Fit, run: TrainingRun) -> list[str]:
     """Bring `fitting` to the run's newest usable checkpoint; with no checkpoints the run starts over. Returns why newer
-    ones could not be used.
-
-    Raises:
-        Rejected: there are checkpoints, and all are damaged. PermissionDenied, StorageError.
-    """
+    ones could not be used. Raises Rejected if all are damaged, PermissionDenied, StorageError."""
     damaged: list[str] = []
-    saved = runs.list_checkpoints(run.home, run.run_id)
-    for path in saved:
+    for path in runs.list_checkpoints(run.home, run.run_id):
         try:
             _load(fitting, path)
             return damaged
         except (Rejected, NotFound) as error:
             damaged.append(error.message)
-    if saved:
-        raise Rejected(
-            f"no checkpoint of {run.run_id} can be used: {damaged[0]}", hint="start a new run without --resume"
-        )
+    if damaged:
+        raise Rejected(f"no checkpoint of {run.run_id} can be used: {damaged[0]}", hint=_HINT)
     return damaged
 
 
+def chosen_epoch(fitting: Fit) -> EpochRecord:
+    """The best finished epoch, or the last one if the recipe keeps that."""
+    history = fitting.state.history
+    return history[-1] if fitting.plan.training.keep == "last" else best(history)
+
+
 def chosen_weights(fitting: Fit, run: TrainingRun) -> dict[str, Floats]:
-    """The weights of the best epoch so far, or of the last if the recipe keeps that; empty before the first has ended.
-
-    Raises:
-        Rejected: the checkpoint of that epoch is damaged. PermissionDenied, StorageError.
-    """
-    history = fitting.state.history
-    if not history or (fitting.plan.training.keep == "last" and fitting.state.sums.steps):
+    """The weights of `chosen_epoch`; empty before the first epoch has ended, or if a later one will replace them.
+    Raises Rejected if the checkpoint of that epoch is damaged, PermissionDenied, StorageError."""
+    history, between_epochs = fitting.state.history, not fitting.state.sums.steps
+    if not history or (fitting.plan.training.keep == "last" and not between_epochs):
         return {}
-    epoch = history[-1] if fitting.plan.training.keep == "last" else best(history)
-    if epoch is history[-1] and not fitting.state.sums.steps:
+    epoch = chosen_epoch(fitting)
+    if epoch is history[-1] and between_epochs:
         return fitting.weights()
-    path = run.path / runs.step_folder(epoch.epoch * fitting.plan.steps)
-    return _model(path).weights()
-
-
-def _steps_to_keep(fitting: Fit) -> set[int]:
-    """The steps that ended the best epoch, now and at the previous checkpoint: the run resumes from that one if the new
-    one is damaged.
-    """
-    history = fitting.state.history
-    return {best(known).epoch * fitting.plan.steps for known in (history, history[:-1]) if known}
+    return _model(run.path / runs.step_folder(epoch.epoch * fitting.plan.steps)).weights()
 
 
 def _load(fitting: Fit, path: Path) -> None:
     model = _model(path)
     values = runs.read_state(path)
     if model.card.config != fitting.plan.model:
-        raise Rejected(f"{path} is not of this run", hint="start a new run without --resume")
+        raise Rejected(f"{path} is not of this run", hint=_HINT)
     shapes = _shapes(fitting.optimizer_arrays())
     try:
         state = TrainingState.from_dict(values, model.history())
         optimizer = tensors.unpack(runs.read_optimizer(path, limit=tensors.limit(shapes)), shapes, maximum=_MAX_VALUE)
     except ValueError as error:
-        raise Rejected(f"{path} cannot be used: it {error}", hint="start a new run without --resume") from error
+        raise Rejected(f"{path} cannot be used: it {error}", hint=_HINT) from error
     fitting.restore(state, model.weights(), optimizer)
 
 

@@ -1,4 +1,4 @@
-"""Where the embedding starts: naive Bayes log odds of each word, and word vectors from co-occurrence.
+"""Initial embeddings: naive Bayes log odds of each word, and word vectors from co-occurrence.
 
 Log odds. With few texts, an LSTM that must find out by itself which words are positive overfits instead. Counting needs
 no training: the log odds of each label given the word become the first dimensions of the embedding, and are not
@@ -28,7 +28,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lstmctl.config import FIRST_WORD, PADDING, ModelConfig, TrainConfig
+from lstmctl.config import FIRST_WORD, PADDING, ModelConfig
 from lstmctl.data.word_ids import Ids
 from lstmctl.model.lstm import Floats
 
@@ -48,23 +48,14 @@ class WordOdds(NamedTuple):
     own: Floats  # (words of all texts, concatenated): change of log P(word | label of the text) without the text
     axes: Floats  # (labels, columns): odds = log P(word | label), (words, labels), @ axes
 
-    @property
-    def columns(self) -> int:
-        """Number of embedding dimensions that they take."""
-        return self.table.shape[1]
 
-
-def word_odds(
-    texts: Sequence[Ids], truth: NDArray[np.int64], model: ModelConfig, training: TrainConfig
-) -> WordOdds | None:
-    """The odds of the words of `texts`, which are word ids of the model; truth (texts,). None if the recipe uses none.
+def word_odds(texts: Sequence[Ids], truth: NDArray[np.int64], model: ModelConfig) -> WordOdds:
+    """The odds of the words of `texts`, which are word ids of the model; truth (texts,).
 
     With two labels there is one column, log P(word | second) - log P(word | first); with more, one column per label,
     log P(word | label) minus its mean over the labels. If these need more than half of the embedding, the columns are
     the directions in which the words differ most.
     """
-    if training.word_odds != "naive-bayes":
-        return None
     labels, words = len(model.labels), np.concatenate(texts)
     sizes = np.fromiter(map(len, texts), np.int64, len(texts))
     text = np.repeat(np.arange(len(texts)), sizes)
@@ -77,8 +68,7 @@ def word_odds(
 
     def smoothed_log(count: NDArray[np.int64], total: NDArray[np.int64]) -> NDArray[np.float64]:
         """log(count / total) with add-one smoothing."""
-        log: NDArray[np.float64] = np.log(count + 1) - np.log(total + kinds)
-        return log
+        return np.log(count + 1) - np.log(total + kinds)
 
     logs = smoothed_log(counts, totals[:, None])
     # How often the text itself has the word, and any word.
@@ -102,15 +92,12 @@ def _axes(logs: NDArray[np.float64], counts: NDArray[np.int64], *, columns: int)
         return differences
     centred = differences @ logs
     _, directions = np.linalg.eigh(centred * counts @ centred.T)  # in ascending order of eigenvalues
-    axes: NDArray[np.float64] = differences @ directions[:, : -columns - 1 : -1]
-    return axes
+    return differences @ directions[:, : -columns - 1 : -1]
 
 
 def word_vectors(texts: Sequence[Ids], *, vocab_size: int, dim: int) -> Floats:
-    """(vocab_size, dim): a vector for each word; zeros for padding, unknown words, and words without neighbours.
-
-    texts: word ids; ids from `vocab_size` on count as unknown words.
-    """
+    """(vocab_size, dim): a vector for each word; zeros for padding, unknown words, and words without neighbours. Ids
+    from `vocab_size` on count as unknown words."""
     contexts = min(vocab_size, CONTEXTS)
     pairs = _WordPairs(texts, vocab_size, contexts)
     square = np.concatenate(list(pairs.count(0, contexts)))
@@ -167,8 +154,7 @@ def _to_ppmi(counts: Floats, chance: Floats) -> Floats:
         np.divide(counts, totals * chance, out=counts)
         np.log(counts, out=counts)
     np.maximum(counts, 0, out=counts)
-    np.nan_to_num(counts, copy=False, nan=0.0)
-    return counts
+    return np.nan_to_num(counts, copy=False, nan=0.0)
 
 
 def _largest_singular_vectors(matrix: Floats, dim: int) -> tuple[Floats, NDArray[np.float32]]:

@@ -2,7 +2,7 @@
 
 Networks with different initial weights make different mistakes; the mean of their logits makes fewer than any of them.
 This needs no new kind of model. The embeddings of the members are concatenated, and their matrices become the diagonal
-blocks of larger ones with zeros elsewhere: no member sees anything of another, and the head adds up their logits. While
+blocks of larger ones with zeros elsewhere: no member depends on another, and the head adds up their logits. While
 training, each member has a loss of its own, and the zeros stay zeros, because their gradients are zero. Only the bias
 of the head is shared.
 

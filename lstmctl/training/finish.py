@@ -39,33 +39,21 @@ class FinishedModel(NamedTuple):
 
 
 def finish_model(fitting: Fit, weights: dict[str, Floats], card: ModelCard) -> FinishedModel:
-    """Calibrate the chosen weights, compare NumPy with Keras, measure, and pack.
-
-    Raises:
-        Disagreement: NumPy and Keras disagree about the model.
-    """
+    """Calibrate the chosen weights, compare NumPy with Keras, measure, and pack. Raises as `check_agreement`."""
     plan = fitting.plan
     weights, temperature = _calibrate(weights, plan)
     networks.assign(fitting.network, plan.model, weights)
     classifier = Classifier(plan.model, plan.vocabulary, weights)
     difference = check_agreement(fitting.network, classifier, plan)
     test, vs_baseline = _measure(classifier, plan, temperature=temperature)
-    files = pack(
-        replace(card, config=replace(plan.model, temperature=temperature)),
-        vocabulary=plan.vocabulary,
-        weights=weights,
-        metrics=_metrics(plan, test),
-        history=fitting.state.history,
-    )
+    card, metrics = replace(card, config=replace(plan.model, temperature=temperature)), _metrics(plan, test)
+    files = pack(card, vocabulary=plan.vocabulary, weights=weights, metrics=metrics, history=fitting.state.history)
     return FinishedModel(files, test, vs_baseline, difference, temperature)
 
 
 def check_agreement(network: keras.Model, classifier: Classifier, plan: Plan) -> float:
-    """The largest difference between the probabilities of NumPy and Keras on real texts of 0 to max_len words.
-
-    Raises:
-        Disagreement: it is larger than TOLERANCE.
-    """
+    """The largest difference between the probabilities of NumPy and Keras on real texts of 0 to max_len words. Raises
+    Disagreement if it is larger than TOLERANCE."""
     texts = sample_texts(plan.validation.ids, max_len=plan.model.max_len)
     ours, theirs = classifier.probabilities(texts), networks.probabilities(network, networks.pad(texts, plan.model))
     difference = float(np.abs(ours - theirs).max())
@@ -87,8 +75,8 @@ def sample_texts(texts: list[Ids], *, max_len: int) -> list[Ids]:
 
 
 def _calibrate(weights: dict[str, Floats], plan: Plan) -> tuple[dict[str, Floats], float]:
-    """The weights with the temperature that minimizes the validation loss applied to the head, and that temperature; or
-    the same weights and 1 where the loss would not fall."""
+    """The weights, with the temperature that minimizes the validation loss applied to the head, and that temperature.
+    The same weights and 1 if the loss would not fall."""
     if plan.training.calibration == "none":
         return weights, 1.0
     truth = plan.validation.truth
@@ -116,9 +104,8 @@ def _measure(classifier: Classifier, plan: Plan, *, temperature: float) -> tuple
 
 def _metrics(plan: Plan, test: Evaluation | None) -> dict[str, Any]:
     """The content of metrics.json."""
-    baselines = plan.baselines
     names = ("majority_label", "majority", "naive_bayes", "naive_bayes_f1")
-    metrics: dict[str, Any] = {"baselines": {name: getattr(baselines, name) for name in names}}
+    metrics: dict[str, Any] = {"baselines": {name: getattr(plan.baselines, name) for name in names}}
     if test is not None:
         metrics["test"] = measured = test.to_dict()
         for label, row in measured["confusion"].items():  # with many labels the table is large and nearly all zeros

@@ -27,8 +27,7 @@ CHUNK_SECONDS = 0.4  # of steps run in one call; signals and progress wait for i
 @dataclass(frozen=True)
 class TrainingState:
     """All that the rest of a run depends on, besides weights and optimizer. Batch order and dropout need no state: they
-    are functions of (seed, epoch) and of (seed, step).
-    """
+    are functions of (seed, epoch) and of (seed, step)."""
 
     epoch: int = 1  # in progress; its first `sums.steps` steps are done
     sums: Sums = Sums()
@@ -41,11 +40,7 @@ class TrainingState:
 
     @classmethod
     def from_dict(cls, values: Any, history: tuple[EpochRecord, ...]) -> Self:
-        """Read what `to_dict` wrote.
-
-        Raises:
-            ValueError: it is not the output of `to_dict`.
-        """
+        """Read what `to_dict` wrote. Raises ValueError for anything else."""
         sums = values.get("sums")
         kinds = {"steps": int, "losses": float, "right": float, "seen": int}
         if not isinstance(sums, dict) or {name: type(value) for name, value in sums.items()} != kinds:
@@ -69,8 +64,8 @@ class Progress:
 class Fit:
     """Iterating over it trains: it yields a `Progress` from time to time, and an `EpochRecord` after each epoch.
 
-    `network`, optimizer and `state` are consistent whenever other code runs, also after a signal or an error ended the
-    iteration; a new iteration continues from there.
+    `network`, optimizer and `state` are consistent whenever other code runs, also after a signal or an error has ended
+    the iteration; a new iteration continues from there.
     """
 
     def __init__(self, network: keras.Model, plan: Plan, *, read: forward.Read) -> None:
@@ -114,11 +109,7 @@ class Fit:
         self._steps.optimizer.iterations.assign(self.done)
 
     def __iter__(self) -> Iterator[Progress | EpochRecord]:
-        """Train to the end.
-
-        Raises:
-            TrainingDiverged: the loss is no longer a finite number.
-        """
+        """Train to the end. Raises TrainingDiverged if the loss is no longer a finite number."""
         self._steps.trace()
         while self.state.epoch <= self.plan.epochs and not self._should_stop():
             yield from self._train()
@@ -179,6 +170,6 @@ class Fit:
         return self._time_is_up() or (patience is not None and waited >= patience)
 
     def _time_is_up(self) -> bool:
-        """Whether the time limit is reached, with at least one step done."""
+        """Whether the time limit is reached and at least one step is done."""
         limit = self.plan.training.time_limit
         return limit is not None and self.done > 0 and self.seconds >= limit

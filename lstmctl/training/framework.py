@@ -14,14 +14,16 @@ from lstmctl.process import cores
 
 
 class BackgroundImport:
-    """A thread that imports TensorFlow and Keras.
+    """Imports TensorFlow and Keras in a thread, which starts at once.
 
     Meanwhile file descriptor 2 leads to a temporary file, because TensorFlow writes to it before any of its settings
-    take effect. `sys.stderr` becomes a stream of its own to the original target, and stays one: a spinner may be
-    writing to it at any moment.
+    take effect. `sys.stderr` becomes a separate stream to the original target, and remains one, because a spinner may
+    be writing to it at any moment.
     """
 
     def __init__(self) -> None:
+        os.environ["KERAS_BACKEND"] = "tensorflow"
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         self._error: BaseException | None = None
         self._banner = _divert_stderr()
         # A daemon, so that Ctrl-C does not wait for it.
@@ -35,28 +37,20 @@ class BackgroundImport:
             self._error = error
 
     def wait(self) -> None:
-        """Return when TensorFlow is loaded.
-
-        Raises:
-            MissingExtra: TensorFlow or Keras is not installed.
-        """
+        """Return when TensorFlow is loaded. Raises MissingExtra if TensorFlow or Keras is not installed."""
         while self._thread.is_alive():
-            self._thread.join(0.1)  # in short pieces, or a signal would wait for the import to end
-        messages = self._restore_stderr()
+            self._thread.join(0.1)  # with a timeout, or signals would wait for the import to end
+        messages = ""
+        if self._banner is not None:
+            os.dup2(sys.stderr.fileno(), 2)
+            with self._banner as banner:
+                banner.seek(0)
+                messages = banner.read().decode(errors="replace")
         if isinstance(self._error, ModuleNotFoundError):
             raise MissingExtra(self._error.name or "TensorFlow", packages="tensorflow keras") from None
         if self._error is not None:
             sys.stderr.write(messages)
             raise self._error
-
-    def _restore_stderr(self) -> str:
-        """Point descriptor 2 to its original target; returns what TensorFlow wrote meanwhile."""
-        if self._banner is None:
-            return ""
-        os.dup2(sys.stderr.fileno(), 2)
-        with self._banner as banner:
-            banner.seek(0)
-            return banner.read().decode(errors="replace")
 
 
 def _divert_stderr() -> BinaryIO | None:
@@ -72,21 +66,12 @@ def _divert_stderr() -> BinaryIO | None:
     return banner
 
 
-def import_in_background() -> BackgroundImport:
-    """Start loading TensorFlow."""
-    os.environ["KERAS_BACKEND"] = "tensorflow"
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    return BackgroundImport()
-
-
 def use_threads(threads: int | None) -> int:
     """Set the number of threads of TensorFlow, by default one per core, and return it. TensorFlow must be loaded, and
     must not have computed anything yet.
 
     Operations run in parallel; each one has a single thread, since more only slow it down at these sizes.
-
-    Raises:
-        UsageError: TensorFlow already uses another number in this process.
+    Raises UsageError if TensorFlow already uses another number in this process.
     """
     import tensorflow as tf
 
@@ -95,17 +80,9 @@ def use_threads(threads: int | None) -> int:
         tf.config.threading.set_inter_op_parallelism_threads(threads)
         tf.config.threading.set_intra_op_parallelism_threads(1)
     except RuntimeError as error:
-        raise UsageError(
-            "TensorFlow already uses another number of threads in this process", hint="start a new process"
-        ) from error
+        message = "TensorFlow already uses another number of threads in this process"
+        raise UsageError(message, hint="start a new process") from error
     return threads
-
-
-def gpus() -> list[object]:
-    """The GPUs that TensorFlow sees."""
-    import tensorflow as tf
-
-    return list(tf.config.list_physical_devices("GPU"))
 
 
 def versions() -> dict[str, str]:

@@ -33,11 +33,9 @@ def decode(ids: Iterable[int], words: Mapping[int, str]) -> str:
     return " ".join(words[number] for number in ids if number in words)
 
 
-def lines(
-    part: str, reviews: Iterable[Iterable[int]], labels: Iterable[int], words: Mapping[int, str]
-) -> Iterator[str]:
+def lines(part: str, texts: Iterable[Iterable[int]], labels: Iterable[int], words: Mapping[int, str]) -> Iterator[str]:
     """One JSON object per review: the part of the data, text and label."""
-    for ids, label in zip(reviews, labels, strict=True):
+    for ids, label in zip(texts, labels, strict=True):
         record = {"part": part, "text": decode(ids, words), "label": SENTIMENT[label]}
         yield json.dumps(record, ensure_ascii=False) + "\n"
 
@@ -65,10 +63,9 @@ def main(output: Path) -> int:
         write_file(output, fetch_words() if output.suffix == ".json" else fetch(), force=True)
     except Exception as error:  # Keras raises plain Exception when a download fails
         reason = str(error) or type(error).__name__
-    else:
-        return 0
-    sys.stderr.write("\n" + " ".join(reason.split()) + "\n")
-    return 1
+        sys.stderr.write("\n" + " ".join(reason.split()) + "\n")
+        return 1
+    return 0
 
 
 if __name__ == "__main__":

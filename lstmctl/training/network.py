@@ -44,13 +44,8 @@ def build(config: ModelConfig, *, dropout: float, seed: int) -> keras.Model:
     for number in range(config.layers):
         last, name = number == config.layers - 1, f"lstm.{number}"
         pooled = last and "max" in config.pools
-        lstm = keras.layers.LSTM(
-            config.units,
-            dropout=dropout,
-            return_sequences=pooled or not last,
-            return_state=pooled,
-            name=f"{name}.forward",
-        )
+        options = {"dropout": dropout, "return_sequences": pooled or not last, "return_state": pooled}
+        lstm = keras.layers.LSTM(config.units, **options, name=f"{name}.forward")
         states = (keras.layers.Bidirectional(lstm, name=name) if config.bidirectional else lstm)(hidden)
         hidden = _last_and_max(*states) if pooled else states
     logits = keras.layers.Dense(config.outputs, name="head")(hidden)
@@ -118,13 +113,10 @@ def probabilities(network: keras.Model, words: np.ndarray) -> np.ndarray:
 
 def to_keras(folder: ModelFolder) -> bytes:
     """A .keras file of the model: word ids (batch, words), padded as by `pad` → probabilities, of the positive label
-    (batch, 1), or with more than two labels of each label (batch, labels).
-
-    Raises:
-        Rejected: the model cannot be used.
+    (batch, 1), or with more than two labels of each label (batch, labels). Raises Rejected: the model cannot be used.
     """
-    config = folder.card.config
-    dropout = folder.card.training.dropout if folder.card.training is not None else 0.0
+    config, training = folder.card.config, folder.card.training
+    dropout = training.dropout if training is not None else 0.0
     network = build(config, dropout=dropout, seed=0)
     assign(network, config, folder.weights())
     activation = keras.layers.Activation("sigmoid" if config.outputs == 1 else "softmax", name="probabilities")

@@ -33,8 +33,8 @@ class EncodedPart:
 
 
 class DataFindings(NamedTuple):
-    """Texts that make a score better or a training worse than it looks, judged by their words alone. `lstmctl data
-    check` looks closer, and lists them."""
+    """Numbers of texts that inflate the score or mislead the training, compared by their words alone. `lstmctl data
+    check` is more thorough, and lists them."""
 
     leaks: int  # validation and test texts that are copies of training texts
     conflicts: int  # training texts that repeat an earlier one under another label
@@ -64,8 +64,7 @@ class Plan:
     def starting_embedding(self) -> Floats | None:
         """(vocab_size, embedding_dim): the embedding before the first step, NaN where it starts at random: for each
         ensemble member its odds, then its vectors. None: all of it starts at random."""
-        odds = self.odds.table if self.odds is not None else None
-        known = [part for part in (odds, self.vectors) if part is not None]
+        known = [part for part in (self.odds and self.odds.table, self.vectors) if part is not None]
         if not known:
             return None
         table = np.concatenate(known, axis=1)
@@ -88,9 +87,7 @@ def prepare(
     unlabelled  texts that add words to the vocabulary and co-occurrences to the word vectors.
     vectors     False skips the word vectors, for a run that continues from a checkpoint.
 
-    Raises:
-        BadData: the training texts have no words.
-        UsageError: the model would be too large.
+    Raises BadData if the training texts have no words, UsageError if the model would be too large.
     """
     training = training.validate().for_texts(len(data.train))
     training.model_config(labels, training.vocab_size).validate()  # sizes, before anything is allocated
@@ -103,12 +100,8 @@ def prepare(
         raise BadData("the training texts have no words", hint="lstmctl data list shows the available data sets")
     train, validation, test = ids = [tokens.to_ids(part, vocabulary) for part in texts]
     # Baselines and findings know the labelled texts alone, whatever else word vectors are learned from.
-    baselines = measure_baselines(
-        (train, truths[0]),
-        {"validation": (validation, truths[1]), "test": (test, truths[2])},
-        labels=labels,
-        vocab_size=len(vocabulary),
-    )
+    held_out = {"validation": (validation, truths[1]), "test": (test, truths[2])}
+    baselines = measure_baselines((train, truths[0]), held_out, labels=labels, vocab_size=len(vocabulary))
     findings = _find_misleading(train, truths[0], [*validation, *test])
     unlabelled_ids: list[Ids] = []
     if unlabelled:
@@ -120,10 +113,10 @@ def prepare(
     model = training.model_config(labels, len(vocabulary)).validate()
     encoded = [EncodedPart(truncate_ids(part, model), truth) for part, truth in zip(ids, truths, strict=True)]
     member = member_config(model, training.ensemble_size)
-    odds = word_odds(encoded[0].ids, truths[0], member, training)
+    odds = word_odds(encoded[0].ids, truths[0], member) if training.word_odds == "naive-bayes" else None
     learned = None
     if training.word_vectors == "cooccurrence" and vectors:
-        dim = member.embedding_dim - (odds.columns if odds is not None else 0)
+        dim = member.embedding_dim - (odds.table.shape[1] if odds else 0)
         learned = word_vectors([*train, *unlabelled_ids], vocab_size=model.vocab_size, dim=dim)
     return Plan(
         data=data,
@@ -150,8 +143,7 @@ def ordered_labels(labels: tuple[str, ...], *, positive: str | None) -> tuple[st
     >>> ordered_labels(("no", "yes"), positive="no")
     ('yes', 'no')
 
-    Raises:
-        UsageError: there are more than two, or `positive` is not one of them.
+    Raises UsageError if `positive` is not one of two.
     """
     if positive is None:
         return labels
@@ -164,18 +156,18 @@ def ordered_labels(labels: tuple[str, ...], *, positive: str | None) -> tuple[st
 
 def _find_misleading(train: Sequence[Ids], truth: NDArray[np.int64], held_out: Sequence[Ids]) -> DataFindings:
     """Ids are those of all words of the training texts."""
+
+    def digest(text: Ids) -> bytes:
+        return hashlib.blake2b(text.tobytes(), digest_size=16).digest()
+
     labels: dict[bytes, int] = {}
     conflicts = 0
     for text, label in zip(train, truth.tolist(), strict=True):
         if text.size:
-            conflicts += labels.setdefault(_digest(text), label) != label
+            conflicts += labels.setdefault(digest(text), label) != label
     # A duplicate has no unknown word; different texts with unknown words might look alike.
     known = [text for text in held_out if text.size and not (text == UNKNOWN).any()]
-    return DataFindings(sum(_digest(text) in labels for text in known), conflicts, sum(not text.size for text in train))
-
-
-def _digest(text: Ids) -> bytes:
-    return hashlib.blake2b(text.tobytes(), digest_size=16).digest()
+    return DataFindings(sum(digest(text) in labels for text in known), conflicts, sum(not text.size for text in train))
 
 
 # A training step takes about as long as this many NumPy forward passes over its texts (two threads; see
@@ -188,7 +180,7 @@ _SAMPLE = 256  # texts that are timed
 
 @dataclass(frozen=True)
 class Cost:
-    """An estimate."""
+    """An estimate of what a training takes."""
 
     parameters: int
     seconds: float
@@ -212,8 +204,5 @@ def estimate_cost(plan: Plan) -> Cost:
     arrays = {"rmsprop": 6, "adam": 7}[plan.training.optimizer] * plan.model.parameters
     lstms = ensemble_size * config.layers * len(config.directions)
     activations = plan.training.batch_size * config.max_len * lstms * 20 * max(config.units, config.embedding_dim)
-    return Cost(
-        parameters=plan.model.parameters,
-        seconds=_START_SECONDS + plan.epochs * epoch_seconds,
-        memory_bytes=int(_START_BYTES + 4 * (arrays + activations)),
-    )
+    memory_bytes = int(_START_BYTES + 4 * (arrays + activations))
+    return Cost(plan.model.parameters, _START_SECONDS + plan.epochs * epoch_seconds, memory_bytes)

@@ -1,21 +1,74 @@
-"""What is to be trained: settings from options, recipes and unfinished runs, gathered in one value."""
+"""What to train: the settings of a new run from options and a recipe, or those that an unfinished run started with."""
 
+import hashlib
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from lstmctl import recipes
-from lstmctl.config import DataConfig, TrainConfig
+from lstmctl.config import Config, DataConfig, TrainConfig, option_name
+from lstmctl.data.datasets import Dataset
 from lstmctl.data.sources import resolve_source
-from lstmctl.errors import UsageError, closest_names
+from lstmctl.errors import BadData, Busy, NotFound, UsageError, closest_names
+from lstmctl.registry import runs
 from lstmctl.registry.names import default_model_name
 from lstmctl.training.prepare import Plan
-from lstmctl.training.resume import RunSettings, choose_run
 
 _SOURCES = ("source", "val_source", "test_source", "unlabelled")
 _FOLLOW_DATA = ("epochs", "word_odds", "word_dropout", "output_dropout")  # where they are None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunSettings(Config):
+    """The settings that a run was started with: the content of its run.json."""
+
+    name: str
+    command: tuple[str, ...]
+    labels: tuple[str, ...]  # in the order of the model's outputs
+    data: DataConfig
+    data_sha256: str
+    vocabulary_sha256: str
+    training: TrainConfig  # with the chosen numbers of epochs and threads
+    versions: dict[str, str]
+
+    @classmethod
+    def read(cls, home: Path, run_id: str) -> Self:
+        """The settings of an unfinished run. Raises as `runs.read_run_file`, and Rejected: run.json is damaged."""
+        values = runs.read_run_file(home, run_id)
+        known = {field.name: values[field.name] for field in fields(cls) if field.name in values}
+        try:
+            return cls.from_dict(known | {"name": runs.model_name_of(run_id)})
+        except ValueError as error:
+            raise runs.rejected_file(home / run_id, runs.RUN_FILE, f"is not usable: {error}") from error
+
+    def check_same(self, settings: Mapping[str, Any]) -> None:
+        """Compare settings, by name, with those of the run. Raises UsageError that lists all differences."""
+        ours = {**vars(self.data), **vars(self.training), "name": self.name, "positive": self.labels[-1]}
+        different = [name for name, value in settings.items() if ours[name] != value]
+        if different:
+            values = "; ".join(f"{option_name(name)} is {ours[name]}, not {settings[name]}" for name in different)
+            hint = "omit these options to resume the run, or omit --resume to start a new one"
+            raise UsageError(f"in this run {values}", hint=hint)
+
+    def check_data(self, data: Dataset) -> None:
+        """Raises BadData if the data has changed since the run was started."""
+        if data.sha256 != self.data_sha256:
+            change = f"its SHA-256 was {self.data_sha256[:12]}…, and is now {data.sha256[:12]}…"
+            hint = "restore the original data, or start a new run without --resume"
+            raise BadData(f"{data.name} changed since the run was started: {change}", hint=hint)
+
+    def check_vocabulary(self, plan: Plan) -> None:
+        """Raises BadData if the vocabulary differs, as with another version of this program or of Unicode."""
+        if _sha256_of_words(plan) != self.vocabulary_sha256:
+            message = "the vocabulary of the data differs from the one that the run was started with"
+            raise BadData(message, hint="use the versions that started the run, or start a new one without --resume")
+
+    def changed_versions(self, versions: Mapping[str, str]) -> list[str]:
+        """The packages whose version has changed, as in "numpy was 1.0.0 and is 2.1.0"."""
+        changed = [package for package in versions if self.versions.get(package) not in (versions[package], None)]
+        return [f"{package} was {self.versions[package]} and is {versions[package]}" for package in changed]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +89,19 @@ class TrainingRequest:
         adapted = [setting for setting in _FOLLOW_DATA if getattr(self.training, setting) is None]
         return {**self.origins, **dict.fromkeys(adapted, f"for {len(plan.train):,} texts")}
 
+    def run_settings(self, plan: Plan, *, threads: int, versions: Mapping[str, str]) -> RunSettings:
+        """The settings to be stored with a new run."""
+        return RunSettings(
+            name=self.name,
+            command=self.command,
+            labels=plan.model.labels,
+            data=plan.data.config,
+            data_sha256=plan.data.sha256,
+            vocabulary_sha256=_sha256_of_words(plan),
+            training=replace(plan.training, epochs=plan.epochs, threads=threads),
+            versions=dict(versions),
+        )
+
 
 def new_request(
     *,
@@ -45,11 +111,8 @@ def new_request(
     command: tuple[str, ...] = (),
     **settings: Any,
 ) -> TrainingRequest:
-    """A new run: `settings`, fields of `DataConfig` and `TrainConfig`, override the recipe.
-
-    Raises:
-        UsageError: there is no such recipe or setting, or a value is not possible. NotFound: no such data set.
-    """
+    """A new run: `settings`, fields of `DataConfig` and `TrainConfig`, override the recipe. Raises UsageError if there
+    is no such recipe or setting, or a value is not possible; NotFound if there is no such data set."""
     data_settings, training_settings = _split(settings)
     data = DataConfig(**data_settings).validate()
     training = recipes.resolve(recipe, training_settings)
@@ -64,26 +127,44 @@ def new_request(
 def resume_request(home: Path, run_id: str | None, *, recipe: str | None = None, **settings: Any) -> TrainingRequest:
     """An unfinished run, or the newest one that stopped, with the settings that it was started with.
 
-    `recipe` and `settings`, which include "name" and "positive" here, must agree with those.
-
-    Raises:
-        UsageError: something differs. NotFound, Busy, Rejected, PermissionDenied, StorageError.
+    `recipe` and `settings`, which include "name" and "positive" here, must agree with those, or UsageError is raised.
+    Also raises NotFound, Busy, Rejected, PermissionDenied and StorageError.
     """
-    run_id = choose_run(home, run_id)
+    run_id = _choose_run(home, run_id)
     run = RunSettings.read(home, run_id)
     model = {key: settings.pop(key) for key in ("name", "positive") if key in settings}
     data_settings, training_settings = _split(settings)
     from_recipe = recipes.read(recipe) if recipe is not None else {}
     run.check_same(from_recipe | data_settings | training_settings | model)
+    origins = dict.fromkeys(TrainConfig.settings(), f"run {run_id}")
     return TrainingRequest(
         name=run.name,
         data=run.data,
         training=run.training,
-        origins=dict.fromkeys(TrainConfig.settings(), f"run {run_id}"),
+        origins=origins,
         command=run.command,
         run_id=run_id,
         run=run,
     )
+
+
+def _choose_run(home: Path, run_id: str | None) -> str:
+    """The run to resume: `run_id`, or the newest one that stopped. Raises NotFound if no run has stopped, Busy if the
+    run is still in progress."""
+    unfinished = [run for run in runs.unfinished_runs(home) if run_id in (None, run.run_id)]
+    for run in unfinished:
+        if not run.live:
+            return run.run_id
+    if unfinished:
+        raise Busy(f"{unfinished[0].run_id} is being trained by another process", hint="lstmctl models list --runs")
+    if run_id is not None:
+        runs.model_name_of(run_id)
+        raise runs.unknown_run(run_id)
+    raise NotFound("there is no unfinished run to resume", hint="lstmctl train starts one")
+
+
+def _sha256_of_words(plan: Plan) -> str:
+    return hashlib.sha256(plan.vocabulary.to_text().encode()).hexdigest()
 
 
 def _split(settings: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Many steps in one call: batches are put together, and steps run, inside one traced function.
+"""Many steps in one call: batches are assembled, and steps run, inside one traced function.
 
 Between two calls the caller can report, save and stop. How the steps of an epoch are divided into calls changes
 nothing: a step depends only on the weights, the optimizer, its number and the order of the texts. That order, in
@@ -23,7 +23,7 @@ _GROUP = 50
 
 @dataclass(frozen=True)
 class Sums:
-    """The totals of an epoch so far."""
+    """Running totals of an epoch."""
 
     steps: int = 0
     losses: float = 0.0  # weighted by label if the recipe says so

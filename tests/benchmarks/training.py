@@ -115,12 +115,11 @@ def train_lstmctl(plan, seed):
     from dataclasses import replace
 
     from lstmctl.registry.store import Registry
-    from lstmctl.training.framework import import_in_background
+    from lstmctl.training.framework import BackgroundImport
 
-    import_in_background().wait()
+    BackgroundImport().wait()
+    from lstmctl.training.job import Watcher, train
     from lstmctl.training.request import new_request
-    from lstmctl.training.train import train
-    from lstmctl.training.watcher import Watcher
 
     plan = replace(plan, training=replace(plan.training, seed=seed))
     with tempfile.TemporaryDirectory() as home:

@@ -4,6 +4,7 @@ import math
 import re
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 from epochs import THREE, record
@@ -24,12 +25,12 @@ def many(epochs, *, best):
     ]
 
 
-def draw(records=THREE, *, name="imdb@1", width=80, height=None, color=False, unicode=True):
-    return draw_runs([(name, records)], width=width, height=height, color=color, unicode=unicode)
+def draw(records=THREE, *, name="imdb@1", width=80, color=False, unicode=True):
+    return draw_runs([(name, records)], width=width, color=color, unicode=unicode)
 
 
-def draw_runs(runs, *, width=80, height=None, color=False, unicode=True):
-    return terminal.curves_chart(TrainingCurves(runs), width=width, height=height, color=color, unicode=unicode)
+def draw_runs(runs, *, width=80, color=False, unicode=True):
+    return terminal.curves_chart(TrainingCurves(runs), SimpleNamespace(width=width, color=color, unicode=unicode))
 
 
 # --- one model -----------------------------------------------------------------------------------------------------
@@ -88,10 +89,9 @@ def test_width(width, unicode):
     assert titles == ([["accuracy", "loss"]] if width >= 56 else [["accuracy"], ["loss"]])
 
 
-@pytest.mark.parametrize(("height", "rows"), [(None, 12), (1, 8), (11, 8), (12, 12), (19, 16), (20, 20)])
-def test_height_keeps_ticks_even(height, rows):
-    lines = draw(height=height).split("\n")
-    assert len(lines) == rows + 1
+def test_ticks_are_evenly_spaced():
+    lines = draw().split("\n")
+    assert len(lines) == 13
     places = [number for number, line in enumerate(lines) if "┤" in line]
     assert len(places) == 5
     assert len({later - earlier for earlier, later in zip(places, places[1:], strict=False)}) == 1

@@ -5,7 +5,7 @@ import pytest
 
 @pytest.fixture(scope="session", autouse=True)
 def threads():
-    from lstmctl.training.framework import import_in_background, use_threads
+    from lstmctl.training.framework import BackgroundImport, use_threads
 
-    import_in_background().wait()
+    BackgroundImport().wait()
     return use_threads(None)

@@ -17,8 +17,8 @@ from lstmctl.training import framework
 wait = framework.BackgroundImport.wait
 def waited(self):
     wait(self)
-    from lstmctl.training import fit, train
-    fit.CHUNK_SECONDS, train.SAVE_EVERY = 0.0, 0.0
+    from lstmctl.training import fit, job
+    fit.CHUNK_SECONDS, job.SAVE_EVERY = 0.0, 0.0
 framework.BackgroundImport.wait = waited
 from lstmctl.__main__ import main
 sys.argv[0] = "lstmctl"

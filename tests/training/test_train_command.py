@@ -122,12 +122,12 @@ def test_positive_label(cli, small):
 
 
 def test_checkpoint_is_a_model(cli, small, tmp_path, monkeypatch):
-    from lstmctl.training import train
+    from lstmctl.training import finish
 
     def stop(*arguments, **settings):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(train, "finish_model", stop)
+    monkeypatch.setattr(finish, "finish_model", stop)
     stopped = cli("train", "--data", small, *QUICK, "-e", 3)
     assert stopped.code == 130
     assert stopped.out == ""

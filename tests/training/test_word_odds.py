@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from training.test_fit import planned
 
-from lstmctl.config import FIRST_WORD, UNKNOWN, ModelConfig, TrainConfig
+from lstmctl.config import FIRST_WORD, UNKNOWN, ModelConfig
 from lstmctl.evaluation.baselines import NaiveBayes
 from lstmctl.training.embedding import word_odds
 
@@ -22,7 +23,7 @@ def likelihoods(texts, truth, *, labels, vocab_size):
 
 def odds_of(texts, truth, **shape):
     model = ModelConfig(**{"labels": ("a", "b"), "vocab_size": 7, "embedding_dim": 6, **shape})
-    return word_odds(texts, truth, model, TrainConfig(word_odds="naive-bayes"))
+    return word_odds(texts, truth, model)
 
 
 @settings(max_examples=200, deadline=None)
@@ -61,18 +62,19 @@ def test_largest_contrasts_of_many_labels():
     labels = tuple("abcdefghijkl")
     full = odds_of(texts, truth, labels=labels, vocab_size=42, embedding_dim=24)
     few = odds_of(texts, truth, labels=labels, vocab_size=42, embedding_dim=6)
-    assert (full.columns, few.columns) == (12, 3)
+    assert (full.table.shape[1], few.table.shape[1]) == (12, 3)
     assert np.square(few.table).sum() > 0.97 * np.square(full.table).sum()
 
 
 def test_recipe_without_odds():
-    assert word_odds([], np.array([]), ModelConfig(labels=("a", "b")), TrainConfig(word_odds="none")) is None
+    assert planned(word_odds="none").odds is None
+    assert planned(word_odds="naive-bayes").odds is not None
 
 
 @pytest.mark.training
 @pytest.mark.parametrize("optimizer", ["rmsprop", "adam"])
 def test_odds_are_not_trained(optimizer):
-    from training.test_fit import planned, start
+    from training.test_fit import start
 
     plan = planned(optimizer=optimizer, epochs=1)
     fitting = start(plan)
@@ -88,7 +90,7 @@ def test_odds_are_not_trained(optimizer):
 def test_step_sees_the_odds_of_other_texts():
     """The forward pass of a step, against the same network with the odds that the text may see in its table."""
     import tensorflow as tf
-    from training.test_fit import planned, start
+    from training.test_fit import start
 
     from lstmctl.training import forward
 

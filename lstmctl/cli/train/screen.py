@@ -10,7 +10,7 @@ from lstmctl.cli.console import Console
 from lstmctl.errors import Interrupted
 from lstmctl.history import EpochRecord, best
 from lstmctl.plots.text import LABEL, visible
-from lstmctl.training.watcher import Watcher
+from lstmctl.training.job import Trained, Watcher
 
 if TYPE_CHECKING:
     from lstmctl.config import ModelConfig
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from lstmctl.evaluation.intervals import Comparison
     from lstmctl.training.fit import Progress
     from lstmctl.training.prepare import Plan
-    from lstmctl.training.train import Trained
 
 
 class PlanScreen(Watcher):
@@ -154,7 +153,7 @@ class TrainingScreen(PlanScreen):
 
     # --- afterwards -----------------------------------------------------------------------------------------------
 
-    def result(self, trained: "Trained") -> None:
+    def result(self, trained: Trained) -> None:
         """Training curves, score and next commands. The command prints the reference on stdout."""
         if self.console.err.on_terminal and not self.console.settings.quiet:
             self._curves(trained)
@@ -194,13 +193,13 @@ class TrainingScreen(PlanScreen):
             f"{record.val_loss:.3f}  {record.val_accuracy:.3f} ±{half:.3f}  {record.seconds:>6.0f} s{mark}"
         )
 
-    def _curves(self, trained: "Trained") -> None:
+    def _curves(self, trained: Trained) -> None:
         from lstmctl.plots.figures import TrainingCurves
         from lstmctl.plots.terminal import curves_chart
 
-        figure, err = TrainingCurves([(trained.reference, trained.history)]), self.console.err
         self.console.note()
-        self.console.note_drawing(curves_chart(figure, width=err.width, color=err.color, unicode=err.unicode))
+        figure = TrainingCurves([(trained.reference, trained.history)])
+        self.console.note_drawing(curves_chart(figure, self.console.err))
         self.console.note()
 
     def _start_bar(self, epoch: int) -> None:
