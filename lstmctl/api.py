@@ -53,7 +53,7 @@ def evaluate(model: Classifier, texts: Sequence[str], labels: Sequence[str]) -> 
     from lstmctl.evaluation.job import check_labels, predict_examples
 
     if not texts or len(texts) != len(labels):
-        raise UsageError(f"{len(texts)} texts and {len(labels)} labels", hint="give one label for each text")
+        raise UsageError(f"there are {len(texts)} texts, but {len(labels)} labels", hint="pass one label for each text")
     examples = [Example(row, text, label) for row, (text, label) in enumerate(zip(texts, labels, strict=True), start=1)]
     config = model.config
     check_labels(examples, config.labels, model="the model")

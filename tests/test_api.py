@@ -48,7 +48,7 @@ def test_evaluate(home):
     assert evaluation.metrics["accuracy"].value == 0.75
     with pytest.raises(BadData, match='row 1: the model does not know the label "positive"; it knows neg, pos'):
         lstmctl.evaluate(model, ["good"], ["positive"])
-    with pytest.raises(UsageError, match="1 texts and 2 labels"):
+    with pytest.raises(UsageError, match="there are 1 texts, but 2 labels"):
         lstmctl.evaluate(model, ["good"], ["pos", "neg"])
     with pytest.raises(UsageError, match="0 texts"):
         lstmctl.evaluate(model, [], [])

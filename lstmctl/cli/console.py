@@ -88,7 +88,8 @@ class Stream:
         """One line without its line feed: with styles if colours are on, and if `cut`, no wider than the terminal."""
         if self.color:
             with self.rich.capture() as captured:
-                self.rich.print(styled(spans), soft_wrap=not cut, no_wrap=True, overflow="ellipsis", end="")
+                overflow: Any = "ellipsis" if cut else "ignore"
+                self.rich.print(styled(spans), soft_wrap=not cut, no_wrap=True, overflow=overflow, end="")
             text: str = captured.get()
         else:
             text = plain(spans, strip=strip)

@@ -24,7 +24,7 @@ Examples:
   lstmctl evaluate                       measure it on held-out reviews
   lstmctl train --data reviews.csv       train on your own texts
 
-Exit codes: 0 done, 1 the answer is no, 2 usage, 65 bad data, 66 not found,
+Exit codes: 0 done, 1 a check failed, 2 usage, 65 bad data, 66 not found,
   69 a package is missing, 70 a bug, 73 cannot create, 74 I/O error, 75 busy,
   76 model rejected, 77 permission, 128 + n ended by signal n.
 """

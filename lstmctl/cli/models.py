@@ -159,7 +159,7 @@ def verify_command(
         typer.Argument(metavar="[MODEL]...", help="The models. Default: all.", autocompletion=complete_model),
     ] = None,
 ) -> None:
-    """Read every byte of models and check it."""
+    """Check that the files of models are not damaged."""
     console = Console.open()
     errors: list[Rejected | None] = []
 

@@ -46,7 +46,7 @@ def resolve_source(name_or_path: str, *, cwd: Path | None = None) -> str:
     if "/" in name_or_path or PurePath(name_or_path).suffix or name_or_path in (".", ".."):
         return os.path.normpath(cwd / name_or_path)
     if name_or_path and os.path.lexists(cwd / name_or_path):
-        hint = f"./{name_or_path} is the {'folder' if (cwd / name_or_path).is_dir() else 'file'} of that name"
+        hint = f"write ./{name_or_path} for the {'folder' if (cwd / name_or_path).is_dir() else 'file'} of that name"
     else:
         similar = closest_names(name_or_path, NAMES)
         hint = f"data sets: {', '.join(NAMES)}; a file needs its path"

@@ -83,3 +83,11 @@ def test_help_fits_80_columns(cli, monkeypatch, command, columns):
     result = cli(*command, "--help")
     assert (result.code, result.err) == (0, "")
     assert max(map(len, result.lines)) <= 80
+
+
+@pytest.mark.parametrize("color", ["always", "never"])
+def test_errors_are_not_cut(cli, color):
+    """However narrow the terminal: a hint is a command to copy."""
+    path = "no/such/" + "x" * 150
+    message = cli("--color", color, "predict", "-m", path, "good", terminal=True).err
+    assert path in message and "…" not in message

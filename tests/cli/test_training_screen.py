@@ -12,7 +12,7 @@ from toy import toy_history
 from lstmctl.cli.console import Console
 from lstmctl.cli.options import Settings
 from lstmctl.cli.train.screen import TrainingScreen, verdict
-from lstmctl.config import TrainConfig
+from lstmctl.config import DataConfig, TrainConfig
 from lstmctl.errors import Interrupted
 from lstmctl.evaluation.intervals import compare_models
 from lstmctl.training.prepare import DataFindings
@@ -44,7 +44,7 @@ def plan(epochs=3, *, conflicts=0, majority=0.5, ensemble_size=1):
         train=range(18_000),
         validation=range(4_500),
         test=range(2_500),
-        data=SimpleNamespace(config=SimpleNamespace(source="my reviews.csv")),
+        data=SimpleNamespace(config=DataConfig(source="my reviews.csv")),
         steps=10,
         epochs=epochs,
     )

@@ -36,7 +36,7 @@ def test_unknown_names(tmp_path: Path) -> None:
     (tmp_path / "reviews").mkdir()
     with pytest.raises(NotFound) as caught:
         resolve_source("reviews", cwd=tmp_path)
-    assert caught.value.hint == "./reviews is the folder of that name"
+    assert caught.value.hint == "write ./reviews for the folder of that name"
 
 
 def test_stdin_is_rejected() -> None:

@@ -119,7 +119,7 @@ def test_interrupted_run_continues(reviews, expected, tmp_path):
     assert "the same command continues" in err
     before = {path.name: path.stat().st_mtime_ns for path in target.glob("*.jsonl")}
     err = score("-i", reviews, "-o", target, *RAY)
-    assert f"{len(before)} chunks done before" in err
+    assert f"{len(before)} chunks predicted before" in err
     assert before.items() <= {path.name: path.stat().st_mtime_ns for path in target.glob("*.jsonl")}.items()
     assert read_predictions(target) == expected
 

@@ -103,9 +103,9 @@ class ProgressDisplay:
         """The whole run in one line."""
         before = _counted(progress.chunks_before, "chunk")
         if not progress.chunks:
-            return f"nothing to do: {before} of {_counted(files, 'file')} done before"
+            return f"nothing to do: all {before} of {_counted(files, 'file')} were predicted before"
         done = f"{_counted(progress.rows, 'row')} of {_counted(files, 'file')} in {self._seconds():.0f} s"
-        earlier = f" · {before} done before" if progress.chunks_before else ""
+        earlier = f" · {before} predicted before" if progress.chunks_before else ""
         return f"{done} · {self._rate(progress):,.0f}/s{earlier}"
 
     def _seconds(self) -> float:

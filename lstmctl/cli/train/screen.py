@@ -81,7 +81,10 @@ class TrainingScreen(PlanScreen):
             (conflicts, len(plan.train), "training texts are conflicting duplicates"),
             (empty, len(plan.train), "training texts have no words"),
         ]
-        hint = f"lstmctl data check --data {shlex.quote(plan.data.config.source)} lists them"
+        data = plan.data.config
+        columns = {"--data": data.source, "--text-column": data.text_column, "--label-column": data.label_column}
+        given = [word for name, value in columns.items() if value not in ("text", "label") for word in (name, value)]
+        hint = f"{shlex.join(['lstmctl', 'data', 'check', *given])} lists them"
         for count, total, text in counts:
             if count > 0.01 * total:
                 self.console.warn(f"{count:,} {text} ({count / total:.1%})", hint=hint)
