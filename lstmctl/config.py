@@ -154,6 +154,7 @@ def _typed_items(name: str, value: Any, origin: Any, kinds: tuple[Any, ...]) -> 
 # Ids that every vocabulary reserves; words follow from FIRST_WORD on.
 PADDING, UNKNOWN, FIRST_WORD = 0, 1, 2
 
+MAX_LINE_BYTES = 1024**2  # of a row, unless --max-line-bytes says otherwise
 MAX_LABELS = 1_000
 MAX_LABEL_LENGTH = 200
 MAX_PARAMETER_BYTES = 2 * 1024**3

@@ -22,7 +22,6 @@ from lstmctl.cli.options import (
     parse_renames,
 )
 from lstmctl.config import DataConfig
-from lstmctl.data.named import NAMES
 from lstmctl.errors import ExitCode, UsageError
 from lstmctl.plots.text import Span, bar, visible
 
@@ -53,6 +52,7 @@ _LABELS_SHOWN = 20
 @app.command("list", cls=Command, epilog=LIST_EXAMPLES)
 def list_command() -> None:
     """List the named data sets."""
+    from lstmctl.data.named import NAMES
 
     columns = ("name", "rows", "labels", "description")
     values = [(name, entry.rows, entry.labels, entry.description) for name, entry in NAMES.items()]

@@ -19,13 +19,12 @@ from lstmctl.cli.options import (
 )
 from lstmctl.config import DataConfig
 from lstmctl.errors import BadData, UsageError
-from lstmctl.plots import pictures, terminal
-from lstmctl.plots.figures import COLORS, ConfusionMatrix, Figure, HeatMap, Line, SquareChart, TrainingCurves
 from lstmctl.plots.text import visible
 from lstmctl.scoring import open_pool
 
 if TYPE_CHECKING:
     from lstmctl.evaluation.job import LabelledPredictions
+    from lstmctl.plots.figures import Figure, Line
     from lstmctl.registry.artifact import ModelFolder
 
 EXAMPLES = """
@@ -108,9 +107,11 @@ def command(
 
 
 def _answer(
-    figure: Callable[[], Figure], objects: Iterable[Mapping[str, Any]], rows: Iterable[Sequence[object]]
+    figure: "Callable[[], Figure]", objects: Iterable[Mapping[str, Any]], rows: Iterable[Sequence[object]]
 ) -> Answer:
     """A figure and its numbers."""
+    from lstmctl.plots import pictures, terminal
+
     return Answer(
         objects=objects,
         rows=rows,
@@ -138,6 +139,8 @@ def answer_curves(folders: "Sequence[ModelFolder]") -> Answer:
 
     about = {"schema": "lstmctl.epoch/1"}
     objects = ({**about, "model": name, **asdict(record)} for name, records in runs for record in records)
+    from lstmctl.plots.figures import TrainingCurves
+
     return _answer(lambda: TrainingCurves(runs), objects, rows())
 
 
@@ -174,6 +177,8 @@ def answer_gates(folder: "ModelFolder", text: str, *, show: str, lstm: str | Non
         for position, (word, row) in enumerate(zip(words, values, strict=True), start=1):
             yield position, word, *(f"{value:.6f}" for value in row)
 
+    from lstmctl.plots.figures import HeatMap
+
     return _answer(lambda: HeatMap(title, words, values, meaning, signed), objects(), rows())
 
 
@@ -184,6 +189,7 @@ def answer_predictions(folders: "Sequence[ModelFolder]", *, kind: str, data: Dat
         UsageError: too many models, or not two labels. BadData: the texts do not fit. NotFound: they are missing.
     """
     from lstmctl.evaluation.job import predictions_on
+    from lstmctl.plots.figures import COLORS
 
     if len(folders) > (most := 1 if kind == "confusion" else len(COLORS)):
         raise UsageError(f"{len(folders)} models do not fit in one {kind} figure", hint=f"name at most {most}")
@@ -197,8 +203,9 @@ def answer_predictions(folders: "Sequence[ModelFolder]", *, kind: str, data: Dat
     return _answer_square(lines, kind=kind, data=description)
 
 
-def _roc(folder: "ModelFolder", predicted: "LabelledPredictions") -> Line:
+def _roc(folder: "ModelFolder", predicted: "LabelledPredictions") -> "Line":
     from lstmctl.evaluation.metrics import roc
+    from lstmctl.plots.figures import Line
 
     if folder.card.config.positive is None:
         labels = predicted.probabilities.shape[1]
@@ -210,16 +217,17 @@ def _roc(folder: "ModelFolder", predicted: "LabelledPredictions") -> Line:
     return Line(folder.reference, [{"x": x, "y": y} for x, y in rates])
 
 
-def _reliability(folder: "ModelFolder", predicted: "LabelledPredictions") -> Line:
+def _reliability(folder: "ModelFolder", predicted: "LabelledPredictions") -> "Line":
     from lstmctl.evaluation.metrics import reliability
     from lstmctl.model.classifier import predicted_indices
+    from lstmctl.plots.figures import Line
 
     bins = reliability(predicted.probabilities, predicted.truth, predicted_indices(predicted.probabilities))
     points = [{"x": bin.confidence, "y": bin.accuracy, **bin.interval._asdict(), "n": bin.n} for bin in bins]
     return Line(folder.reference, points)
 
 
-def _answer_square(lines: Sequence[Line], *, kind: str, data: str) -> Answer:
+def _answer_square(lines: "Sequence[Line]", *, kind: str, data: str) -> Answer:
     def rows() -> Iterable[Sequence[object]]:
         yield "model", *lines[0].points[0]
         for line in lines:
@@ -228,6 +236,8 @@ def _answer_square(lines: Sequence[Line], *, kind: str, data: str) -> Answer:
 
     about = {"schema": f"lstmctl.{kind}/1"}
     objects = ({**about, "model": line.model, "data": data, "points": line.points} for line in lines)
+    from lstmctl.plots.figures import SquareChart
+
     return _answer(lambda: SquareChart(*DIAGRAMS[kind], data, lines), objects, rows())
 
 
@@ -241,4 +251,6 @@ def _answer_confusion(folder: "ModelFolder", predicted: "LabelledPredictions", *
     cells = [(model, label, other, count) for label, row in table.items() for other, count in row.items()]
     objects = [{"schema": "lstmctl.confusion/1", "model": model, "data": data, "confusion": table}]
     rows = [("model", "label", "answer", "n"), *cells]
+    from lstmctl.plots.figures import ConfusionMatrix
+
     return _answer(lambda: ConfusionMatrix(model, data, labels, counts), objects, rows)

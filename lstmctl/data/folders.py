@@ -8,8 +8,9 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from lstmctl.config import MAX_LINE_BYTES
 from lstmctl.data.columns import Example, clean_label
-from lstmctl.data.lines import MAX_LINE_BYTES, Lines, format_size
+from lstmctl.data.lines import Lines, format_size
 from lstmctl.data.opening import display, open_bytes, reading_error
 from lstmctl.errors import BadData
 

@@ -8,8 +8,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from lstmctl.config import MAX_LINE_BYTES
 from lstmctl.data.columns import ColumnNames, Example
-from lstmctl.data.lines import MAX_LINE_BYTES, Lines
+from lstmctl.data.lines import Lines
 from lstmctl.data.opening import PACKED, WHOLE_FILE, ByteLines, Chunk, check_file, display, open_lines, without_packing
 from lstmctl.data.parquet import read_parquet
 from lstmctl.data.parsers import read_fasttext, read_jsonl, read_lines, read_table

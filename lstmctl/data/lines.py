@@ -12,11 +12,10 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import KW_ONLY, dataclass, field
 
+from lstmctl.config import MAX_LINE_BYTES
 from lstmctl.data.columns import bad_row
 from lstmctl.data.opening import PACKED, ByteLines
 from lstmctl.errors import BadData, BadRow, from_os_error
-
-MAX_LINE_BYTES = 1024**2
 
 _BOM = b"\xef\xbb\xbf"
 _REPLACEMENT = "\ufffd".encode()

@@ -14,7 +14,6 @@ from pathlib import Path
 from stat import S_ISDIR
 from typing import NamedTuple, Self
 
-from lstmctl.data.formats import is_data_name
 from lstmctl.errors import LstmctlError, NotFound, Rejected, UsageError, closest_names
 from lstmctl.registry.artifact import CARD, SUMS, ModelFolder
 from lstmctl.registry.home import MODELS, check_home, list_names
@@ -189,6 +188,8 @@ def _model_at(path: Path, text: str) -> ModelFolder:
 
 def _data_hint(text: str) -> str | None:
     """The hint for a file of texts in place of a MODEL."""
+    from lstmctl.data.formats import is_data_name
+
     if is_data_name(text):
         return f"that looks like data: --data {text} in train and evaluate, -i {text} in predict"
     return None

@@ -7,9 +7,6 @@ import unicodedata
 from pathlib import Path
 from typing import NamedTuple
 
-from lstmctl.data.formats import formats_of_name
-from lstmctl.data.named import NAMES
-from lstmctl.data.opening import without_packing
 from lstmctl.errors import UsageError
 
 LATEST = "latest"
@@ -114,6 +111,10 @@ def default_model_name(source: str) -> str:
     """The model name for a `DataConfig.source`: the name of the data set, or of the file without suffixes, or, for a
     pattern, of its folder.
     """
+    from lstmctl.data.formats import formats_of_name
+    from lstmctl.data.named import NAMES
+    from lstmctl.data.opening import without_packing
+
     if source in NAMES:
         return make_name(source, default="model")
     path = without_packing(Path(source))

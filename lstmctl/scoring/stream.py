@@ -4,15 +4,16 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, Self, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
 
+from lstmctl.config import MAX_LINE_BYTES
 from lstmctl.data.columns import ColumnNames, Example, column_json
-from lstmctl.data.formats import FORMATS, find_format, read_rows
-from lstmctl.data.lines import MAX_LINE_BYTES
-from lstmctl.data.opening import StdinLines
 from lstmctl.errors import LstmctlError, NotFound, UsageError
 from lstmctl.model.classifier import Prediction
 from lstmctl.scoring.pool import WorkerPool
+
+if TYPE_CHECKING:
+    from lstmctl.data.opening import StdinLines
 
 _LARGEST_LINE_LIMIT = 2**30  # bytes
 
@@ -37,8 +38,11 @@ class PredictionRequest:
         """The request itself; raises UsageError if its options are not valid or do not go together."""
         if self.source is not None and self.texts:
             raise UsageError("both texts and --input were given", hint="leave out one of them")
-        if self.input_format is not None and self.input_format not in FORMATS:
-            raise UsageError(f"--input-format must be one of {', '.join(FORMATS)}, not {self.input_format}")
+        if self.input_format is not None:
+            from lstmctl.data.formats import FORMATS
+
+            if self.input_format not in FORMATS:
+                raise UsageError(f"--input-format must be one of {', '.join(FORMATS)}, not {self.input_format}")
         if self.encoding_errors not in ("strict", "replace"):
             raise UsageError(f"--encoding-errors must be strict or replace, not {self.encoding_errors}")
         if not 1 <= self.max_line_bytes <= _LARGEST_LINE_LIMIT:
@@ -54,8 +58,10 @@ class PredictionRequest:
         if self.threshold is not None and not 0 <= self.threshold <= 1:
             raise UsageError(f"--threshold must be between 0 and 1, not {self.threshold:g}")
 
-    def read(self, source: Path | StdinLines, *, format: str, **options: Any) -> Iterator[Example]:
+    def read(self, source: "Path | StdinLines", *, format: str, **options: Any) -> Iterator[Example]:
         """The rows of one source. `options` are those of `read_rows`. Raises as `read_rows`."""
+        from lstmctl.data.formats import read_rows
+
         columns = ColumnNames(self.text_column, label=None, keep=self.keep_columns)
         options |= {"encoding_errors": self.encoding_errors, "max_line_bytes": self.max_line_bytes}
         return read_rows(source, columns, format=format, **options)
@@ -65,7 +71,7 @@ class InputRows(NamedTuple):
     """Rows to predict. `stdin` is their stream if they come from standard input, which can make the reader wait."""
 
     rows: Iterator[Example]
-    stdin: StdinLines | None = None
+    stdin: "StdinLines | None" = None
 
 
 def open_rows(request: PredictionRequest) -> InputRows:
@@ -83,6 +89,9 @@ def open_rows(request: PredictionRequest) -> InputRows:
     if source is None and not texts and sys.stdin is not None and sys.stdin.isatty():
         hint = 'lstmctl predict "great movie" · … | lstmctl predict - · predict -i FILE'
         raise UsageError("no text given", hint=hint)
+    from lstmctl.data.formats import FORMATS, find_format
+    from lstmctl.data.opening import StdinLines
+
     stream: Path | StdinLines
     if source is not None and source != "-":
         stream = Path(source)

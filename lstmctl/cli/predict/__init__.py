@@ -84,7 +84,7 @@ def command(
 
     Prints one row for each input row, in order.
     """
-    from lstmctl.data.lines import MAX_LINE_BYTES
+    from lstmctl.config import MAX_LINE_BYTES
     from lstmctl.scoring import open_pool
     from lstmctl.scoring.pool import worker_count
     from lstmctl.scoring.stream import PredictionRequest, open_rows, predict_rows
@@ -113,8 +113,8 @@ def command(
             hint="lstmctl predict -i FOLDER -o SCORED, or -i 'reviews/*.csv', or -i FILE --engine ray",
         )
     if explain and (top_k is not None or labels_only or keep_columns):
-        option = "-k" if top_k is not None else "--labels-only" if labels_only else "--keep-columns"
-        raise UsageError(f"--explain and {option} do not go together: an explanation has its own columns")
+        other = "-k" if top_k is not None else "--labels-only" if labels_only else "--keep-columns"
+        raise UsageError(f"--explain and {other} do not go together: an explanation has its own columns")
     if all_units and not explain:
         raise UsageError("--all-units needs --explain")
     console = Console.open()
