@@ -13,7 +13,8 @@ import types
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal, Self
+from functools import cache
+from typing import Any, Literal, NamedTuple, Self
 
 from lstmctl.errors import UsageError
 
@@ -21,8 +22,7 @@ from lstmctl.errors import UsageError
 RENAMED = {"members": "ensemble_size"}
 
 
-@dataclass(frozen=True)
-class Setting:
+class Setting(NamedTuple):
     """The definition of one setting. Its bounds hold for options, recipes and untrusted files alike."""
 
     default: Any
@@ -52,6 +52,9 @@ def setting(default: Any, *definition: Any, **more: Any) -> Any:
     return dataclasses.field(default=default, metadata={"setting": Setting(default, *definition, **more)})
 
 
+_type_hints = cache(typing.get_type_hints)
+
+
 class Config:
     """Base of dataclasses that are stored as JSON: plain dictionaries in and out."""
 
@@ -66,12 +69,17 @@ class Config:
         return {field.name: field.metadata["setting"] for field in fields if field.metadata}
 
     @classmethod
+    def types(cls) -> dict[str, Any]:
+        """The types of all fields by name."""
+        return _type_hints(typing.cast(Any, cls))
+
+    @classmethod
     def from_dict(cls, values: object) -> Self:
         """Build from untrusted JSON values. Raises ValueError naming a field that is unknown or missing, of a wrong
         type, or out of bounds."""
         if not isinstance(values, dict):
             raise ValueError("not an object")
-        kinds = typing.get_type_hints(cls)
+        kinds = cls.types()
         given = {RENAMED.get(str(name), str(name)): value for name, value in values.items()}
         for name in given:
             if name not in kinds:
@@ -164,7 +172,7 @@ _COUNT, _EPOCHS, _SEED, _RATE, _PART = (1, 10**9), (1, 10_000), (0, 2**31 - 1), 
 _FEW = f"with fewer than {SMALL_DATA:,} training texts, else"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, init=False, repr=False, eq=False)  # only its fields are used
 class NetworkConfig(Config):
     """The settings that a recipe and the model it makes have in common."""
 

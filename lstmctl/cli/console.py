@@ -10,9 +10,8 @@ import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self, TextIO
+from typing import Any, ClassVar, Literal, NamedTuple, Self, TextIO
 
 from lstmctl.cli.options import Settings, settings
 from lstmctl.errors import CannotCreate, LstmctlError, StorageError, from_os_error
@@ -33,8 +32,7 @@ class PipeClosed(Exception):
     """The reader of stdout has closed the pipe."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Answer:
+class Answer(NamedTuple):
     """The result of a command in each of its views. Only the requested one is iterated over or called.
 
     objects  for --json: one object per line.

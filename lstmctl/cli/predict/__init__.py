@@ -9,8 +9,6 @@ import typer
 
 from lstmctl.cli.console import Console
 from lstmctl.cli.options import Engine, Jobs, Model, RayAddress, TextColumn, open_model, open_registry, option, settings
-from lstmctl.cli.predict.folder import predict_to_folder
-from lstmctl.cli.predict.writers import ExplanationWriter, PredictionWriter
 from lstmctl.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -84,6 +82,8 @@ def command(
 
     Prints one row for each input row, in order.
     """
+    from lstmctl.cli.predict.folder import predict_to_folder
+    from lstmctl.cli.predict.writers import ExplanationWriter, PredictionWriter
     from lstmctl.config import MAX_LINE_BYTES
     from lstmctl.scoring import open_pool
     from lstmctl.scoring.pool import worker_count

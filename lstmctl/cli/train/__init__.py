@@ -2,7 +2,6 @@
 
 import inspect
 import sys
-import typing
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -49,7 +48,7 @@ def _parameter(config: type[Config], name: str) -> inspect.Parameter:
     panel = DATA if config is DataConfig else MODEL if name in NetworkConfig.settings() else TRAINING
     complete = complete_data if name == "source" else None
     declared = setting_option(config.settings()[name], panel=panel, complete=complete)
-    kind = _TYPES.get(name, typing.get_type_hints(config)[name])
+    kind = _TYPES.get(name, config.types()[name])
     annotation = Annotated[kind | None, declared]  # type: ignore[valid-type]
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
 
