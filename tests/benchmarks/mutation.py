@@ -23,8 +23,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 TESTS = {  # module → the tests that should kill its mutants
     "model/lstm.py": ["tests/model/test_lstm.py"],
-    "evaluation/metrics.py": ["tests/evaluation/test_metrics.py", "tests/evaluation/test_diagrams.py"],
-    "evaluation/intervals.py": ["tests/evaluation/test_comparison.py", "tests/evaluation/test_bootstrap.py"],
+    "evaluation/metrics.py": ["tests/evaluation/test_metrics.py"],
+    "evaluation/intervals.py": ["tests/evaluation/test_intervals.py"],
     "storage": ["tests/storage", "tests/registry/test_crash.py", "tests/registry/test_durability.py"],
     "registry": ["tests/registry", "tests/cli/test_models.py", "tests/cli/test_model_import.py"],
     "interchange": ["tests/interchange", "tests/cli/test_model_import.py"],

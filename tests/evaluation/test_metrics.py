@@ -1,4 +1,4 @@
-"""Metrics: examples worked by hand, properties, and agreement with scipy and scikit-learn."""
+"""Metrics, ROC curves and reliability diagrams: worked examples, properties, agreement with scipy and scikit-learn."""
 
 import math
 
@@ -8,9 +8,11 @@ import scipy.stats
 import sklearn.metrics
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.calibration import calibration_curve
 
 from lstmctl.evaluation import metrics
 from lstmctl.evaluation.intervals import wilson
+from lstmctl.evaluation.metrics import CALIBRATION_BINS, auc, calibration_error, reliability, roc
 
 # Five texts, three labels: recall 1/2, 1 and 0; label 1 has one false positive.
 TRUTH = np.array([0, 0, 1, 1, 2])
@@ -259,3 +261,35 @@ def test_best_threshold_takes_highest_of_equals():
     scores, truth = np.array([0.9, 0.7, 0.5, 0.3]), np.array([1, 0, 0, 1])
     assert metrics.best_f1_threshold(scores, truth) == pytest.approx(0.8)
     assert metrics.best_f1_threshold(scores[:1], truth[:1]) == 0.9
+
+
+@given(st.lists(st.tuples(st.integers(0, 6), st.integers(0, 1)), min_size=2, max_size=40))
+@settings(max_examples=80, deadline=None)
+def test_roc_agrees_with_sklearn(rows):
+    scores, truth = np.array([score / 6 for score, _ in rows]), np.array([label for _, label in rows])
+    if len(set(truth)) < 2:
+        with pytest.raises(ValueError, match="texts of both labels"):
+            roc(scores, truth)
+        return
+    false, true = roc(scores, truth)
+    expected = sklearn.metrics.roc_curve(truth, scores, drop_intermediate=False)
+    np.testing.assert_allclose(false, expected[0], atol=1e-12)
+    np.testing.assert_allclose(true, expected[1], atol=1e-12)
+    assert np.trapezoid(true, false) == pytest.approx(auc(scores, truth), abs=1e-9)
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 200), st.integers(2, 4))
+@settings(max_examples=40, deadline=None)
+def test_reliability_agrees_with_sklearn(seed, n, labels):
+    generator = np.random.default_rng(seed)
+    probabilities, truth = generator.dirichlet(np.ones(labels), n), generator.integers(0, labels, n)
+    predicted = probabilities.argmax(axis=1)
+    bins = reliability(probabilities, truth, predicted)
+    correct, confidence = truth == predicted, probabilities.max(axis=1)
+    accuracies, means = calibration_curve(correct, confidence, n_bins=CALIBRATION_BINS)
+    np.testing.assert_allclose([bin.accuracy for bin in bins], accuracies, atol=1e-12)
+    np.testing.assert_allclose([bin.confidence for bin in bins], means, atol=1e-12)
+    assert sum(bin.n for bin in bins) == n
+    assert all(bin.interval == wilson(round(bin.accuracy * bin.n), bin.n) for bin in bins)
+    gap = sum(bin.n * abs(bin.accuracy - bin.confidence) for bin in bins) / n
+    assert gap == pytest.approx(calibration_error(probabilities, truth, predicted), abs=1e-9)
