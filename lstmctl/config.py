@@ -181,13 +181,15 @@ class NetworkConfig(Config):
         10_000, "Vocabulary size: the most frequent words.", "--vocab-size", bounds=(2, 2_000_000)
     )
     max_len: int = setting(500, "Maximum number of words read per text.", "--max-len", bounds=(1, 100_000))
-    cut: Literal["start", "end"] = setting("start", "Which end of a longer text is dropped.")
+    cut: Literal["start", "end"] = setting("start", "Which end of a text longer than max_len is dropped.")
     embedding_dim: int = setting(32, "Embedding size.", "--embedding-dim", bounds=(1, 4096))
     units: int = setting(32, "Number of LSTM units.", "--units", bounds=(1, 4096))
     layers: int = setting(1, "Number of stacked LSTM layers.", bounds=(1, 8))
     bidirectional: bool = setting(False, "Also read texts backwards, with a second LSTM per layer.")
     pooling: Literal["last", "last+max"] = setting("last", "Last hidden state, or also the maximum over all words.")
-    padding: Literal["masked", "pre"] = setting("masked", "Padding: masked, or read before each text.")
+    padding: Literal["masked", "pre"] = setting(
+        "masked", "Padding: masked (never read), or in front and read like words."
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
