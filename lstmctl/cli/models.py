@@ -173,7 +173,12 @@ def verify_command(
 
     schema = "lstmctl.verification/1"
     objects = ({"schema": schema, "model": model, "state": state} for model, state in rows())
-    console.answer(Answer(objects=objects, rows=rows()))
+
+    def screen(console: Console) -> None:
+        for model, state in rows():  # each as soon as it is checked
+            console.show(f"{state:<6}  ", (visible(model), "bold"))
+
+    console.answer(Answer(objects=objects, rows=rows(), screen=screen))
     if not errors:
         console.note("there are no models to verify")
     if broken := len(errors) - errors.count(None):

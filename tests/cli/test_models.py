@@ -54,6 +54,7 @@ def test_verify(cli, home):
     for _ in range(2):
         register_toy(home)
     assert cli("models", "verify").lines == ["tiny@2\tok", "tiny@1\tok"]
+    assert cli("models", "verify", terminal=True).lines == ["ok      tiny@2", "ok      tiny@1"]
     weights = home / "models/tiny/v000001/weights.safetensors"
     data = bytearray(weights.read_bytes())
     data[-1] ^= 1
