@@ -9,155 +9,10 @@ No NumPy here: `summary` and `models list` read these configurations and start f
 
 import dataclasses
 import math
-import types
-import typing
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cache
-from typing import Any, Literal, NamedTuple, Self
+from typing import Any, Literal
 
-from lstmctl.errors import UsageError
-
-# Former names of settings, which older models, runs and recipes have.
-RENAMED = {"members": "ensemble_size"}
-
-
-class Setting(NamedTuple):
-    """The definition of one setting. Its bounds hold for options, recipes and untrusted files alike."""
-
-    default: Any
-    help: str  # one sentence
-    option: str = ""  # its flags on the command line, such as "-e --epochs"
-    metavar: str = "N"
-    bounds: tuple[Any, Any] | None = None  # inclusive; of whole numbers, or of real ones
-    unset: str = ""  # what None means
-
-    @property
-    def shown_default(self) -> str:
-        """The default as help texts show it; empty if there is none to show."""
-        return self.unset or ("" if self.default in (None, ()) else str(self.default))
-
-    def problem(self, value: Any) -> str | None:
-        """What is wrong with a value of the right type ("must be 1 or more, not 0"), or None."""
-        if value is None or self.bounds is None or self.bounds[0] <= value <= self.bounds[1]:
-            return None
-        low, high = self.bounds
-        if isinstance(low, float):
-            return f"must be between {low:g} and {high:g}, not {value:g}"
-        return f"must be {low} or more, not {value}" if value < low else f"must be at most {high:,}"
-
-
-def setting(default: Any, *definition: Any, **more: Any) -> Any:
-    """A dataclass field with the definition of a setting: the arguments of `Setting`."""
-    return dataclasses.field(default=default, metadata={"setting": Setting(default, *definition, **more)})
-
-
-_type_hints = cache(typing.get_type_hints)
-
-
-class Config:
-    """Base of dataclasses that are stored as JSON: plain dictionaries in and out."""
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON-ready values; tuples become lists."""
-        return {name: _plain(value) for name, value in vars(self).items()}
-
-    @classmethod
-    def settings(cls) -> Mapping[str, Setting]:
-        """The definitions of all settings by name, in order."""
-        fields = dataclasses.fields(typing.cast(Any, cls))
-        return {field.name: field.metadata["setting"] for field in fields if field.metadata}
-
-    @classmethod
-    def types(cls) -> dict[str, Any]:
-        """The types of all fields by name."""
-        return _type_hints(typing.cast(Any, cls))
-
-    @classmethod
-    def from_dict(cls, values: object) -> Self:
-        """Build from untrusted JSON values. Raises ValueError naming a field that is unknown or missing, of a wrong
-        type, or out of bounds."""
-        if not isinstance(values, dict):
-            raise ValueError("not an object")
-        kinds = cls.types()
-        given = {RENAMED.get(str(name), str(name)): value for name, value in values.items()}
-        for name in given:
-            if name not in kinds:
-                raise ValueError(f"unknown field {name!r:.60}")
-        for field in dataclasses.fields(typing.cast(Any, cls)):
-            if field.name not in given and field.default is dataclasses.MISSING:
-                raise ValueError(f"field {field.name!r} is missing")
-        config = cls(**{name: _typed(name, value, kinds[name]) for name, value in given.items()})
-        if problem := config.problem():
-            raise ValueError(" ".join(problem))
-        return config
-
-    def problem(self) -> tuple[str, str] | None:
-        """The first setting that is out of bounds and what is wrong with it, or None."""
-        for name, definition in self.settings().items():
-            if problem := definition.problem(getattr(self, name)):
-                return name, problem
-        return None
-
-    def validate(self) -> Self:
-        """The configuration itself. Raises UsageError naming the option: "--epochs must be 1 or more, not 0"."""
-        if problem := self.problem():
-            raise UsageError(f"{option_name(problem[0])} {problem[1]}")
-        return self
-
-
-def option_name(name: str) -> str:
-    """The command-line option of a setting.
-
-    >>> option_name("vocab_size"), option_name("learning_rate")
-    ('--vocab-size', '--lr')
-    """
-    definition = {**DataConfig.settings(), **TrainConfig.settings()}.get(name)
-    return definition.option.split()[-1] if definition and definition.option else "--" + name.replace("_", "-")
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Config):
-        return value.to_dict()
-    return list(map(_plain, value)) if isinstance(value, tuple) else value
-
-
-_KIND_NAMES = {int: "a whole number", float: "a finite number", str: "a string", bool: "true or false"}
-
-
-def _typed(name: str, value: Any, kind: Any) -> Any:
-    """`value` as the annotated type `kind`, or ValueError naming the field. Strings and bools never become numbers."""
-    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
-    if origin in (types.UnionType, typing.Union):  # the latter where one of them is a Literal
-        return None if value is None else _typed(name, value, arguments[0])
-    if origin is Literal:
-        if value not in arguments or type(value) is not type(arguments[0]):
-            raise ValueError(f"field {name!r} must be one of {', '.join(map(str, arguments))}, not {value!r:.60}")
-        return value
-    if origin in (tuple, dict):
-        return _typed_items(name, value, origin, arguments)
-    if issubclass(kind, Config):
-        try:
-            return kind.from_dict(value)
-        except ValueError as error:
-            raise ValueError(f"field {name!r}: {error}") from error
-    is_number = kind is float and type(value) in (int, float)
-    if not (abs(value) < 1e300 if is_number else type(value) is kind):  # false for infinity and NaN too
-        raise ValueError(f"field {name!r} must be {_KIND_NAMES[kind]}, not {value!r:.60}")
-    return float(value) if is_number else value
-
-
-def _typed_items(name: str, value: Any, origin: Any, kinds: tuple[Any, ...]) -> Any:
-    """A tuple from a list, or a dictionary with strings as keys."""
-    if not isinstance(value, list if origin is tuple else dict):
-        raise ValueError(f"field {name!r} must be {'a list' if origin is tuple else 'an object'}")
-    if isinstance(value, dict):
-        return {key: _typed(name, item, kinds[1]) for key, item in value.items()}
-    kinds = kinds[:1] * len(value) if kinds[-1] is ... else kinds
-    if len(value) != len(kinds):
-        raise ValueError(f"field {name!r} must have {len(kinds)} items")
-    return tuple(_typed(name, item, kind) for item, kind in zip(value, kinds, strict=True))
-
+from lstmctl.settings import Config, setting
 
 # Ids that every vocabulary reserves; words follow from FIRST_WORD on.
 PADDING, UNKNOWN, FIRST_WORD = 0, 1, 2
@@ -166,10 +21,15 @@ MAX_LINE_BYTES = 1024**2  # of a row, unless --max-line-bytes says otherwise
 MAX_LABELS = 1_000
 MAX_LABEL_LENGTH = 200
 MAX_PARAMETER_BYTES = 2 * 1024**3
-SMALL_DATA = 10_000  # training texts; with fewer, a recipe regularizes more
+MAX_NGRAMS = 4_000_000
+MAX_NGRAM_INPUTS = 64
+FEW_TEXTS = 3_000  # training texts; with fewer, word vectors are not trained
+MANY_TEXTS = 10_000  # training texts; with fewer, two LSTMs are averaged
+VECTORS_RATE = 0.2
+WORDS_READ = 15_000_000  # in all epochs of a training run
+VECTORS = ("none", "own", "reviews", "words")
 
 _COUNT, _EPOCHS, _SEED, _RATE, _PART = (1, 10**9), (1, 10_000), (0, 2**31 - 1), (0.0, 0.95), (0.0, 0.9)  # bounds
-_FEW = f"with fewer than {SMALL_DATA:,} training texts, else"
 
 
 @dataclass(frozen=True, kw_only=True, init=False, repr=False, eq=False)  # only its fields are used
@@ -181,12 +41,18 @@ class NetworkConfig(Config):
         10_000, "Vocabulary size: the most frequent words.", "--vocab-size", bounds=(2, 2_000_000)
     )
     max_len: int = setting(500, "Maximum number of words read per text.", "--max-len", bounds=(1, 100_000))
-    cut: Literal["start", "end"] = setting("start", "Which end of a text longer than max_len is dropped.")
+    cut: Literal["start", "end", "middle"] = setting("start", "Which part of a text longer than max_len is dropped.")
+    tokenizer: Literal["words-1", "words-2"] = setting("words-1", "How texts become words; 2 reads punctuation too.")
+    ngrams: Literal["none", "1", "2", "3"] = setting(
+        "none", "Longest n-gram of the n-gram model inside.", "--ngrams", "none|1|2|3"
+    )
     embedding_dim: int = setting(32, "Embedding size.", "--embedding-dim", bounds=(1, 4096))
     units: int = setting(32, "Number of LSTM units.", "--units", bounds=(1, 4096))
     layers: int = setting(1, "Number of stacked LSTM layers.", bounds=(1, 8))
     bidirectional: bool = setting(False, "Also read texts backwards, with a second LSTM per layer.")
-    pooling: Literal["last", "last+max"] = setting("last", "Last hidden state, or also the maximum over all words.")
+    pooling: Literal["last", "last+max", "last+max+mean"] = setting(
+        "last", "Last hidden state, or also maximum and mean over words."
+    )
     padding: Literal["masked", "pre"] = setting(
         "masked", "Padding: masked (never read), or in front and read like words."
     )
@@ -197,11 +63,14 @@ class ModelConfig(NetworkConfig):
     """Everything but weights and words that turns a text into probabilities.
 
     With two labels the head, the output layer, has one unit, σ(z) = P(labels[1]): the second label is the positive one.
-    With more labels it has one unit per label and a softmax. `tokenizer` leaves room for others in the file format.
+    With more labels it has one unit per label and a softmax.
+
+    With n-grams the model also has a table of them (`lstmctl.model.ngrams`): the weights of the n-grams that end at a
+    word are further inputs of the first LSTM layer, and their sum over the text is added to the logits.
     """
 
     labels: tuple[str, ...] = setting(dataclasses.MISSING, "Labels in the order of the outputs.")
-    tokenizer: Literal["words-1"] = setting("words-1", "How texts become words.")
+    ngram_count: int = setting(0, "Number of n-grams in the table.", bounds=(0, MAX_NGRAMS))
     start_word: str | None = setting(None, "Word that marks the start of every text, as in the IMDB data of Keras.")
     # A record only: it is already applied to the head.
     temperature: float = setting(1.0, "Temperature of the calibration.", bounds=(0.01, 100.0))
@@ -219,7 +88,7 @@ class ModelConfig(NetworkConfig):
     @property
     def pools(self) -> tuple[str, ...]:
         """What the head sees of the last LSTM layer: "last", each direction's hidden state after the last word
-        it reads, and perhaps "max", each unit's maximum over all words, at least 0."""
+        it reads, and perhaps "max", each unit's maximum over all words, at least 0, and "mean", its mean."""
         return tuple(self.pooling.split("+"))
 
     @property
@@ -227,14 +96,37 @@ class ModelConfig(NetworkConfig):
         """Units of the head: 1 for two labels, else one per label."""
         return 1 if len(self.labels) == 2 else len(self.labels)
 
+    @property
+    def ngram_order(self) -> int:
+        """Words of the longest n-gram; 0 without n-grams."""
+        return 0 if self.ngrams == "none" else int(self.ngrams)
+
+    @property
+    def ngram_inputs(self) -> int:
+        """Inputs of the first LSTM layer that are n-gram weights: for each order one per output. With very many labels
+        there are none."""
+        inputs = self.ngram_order * self.outputs
+        return inputs if inputs <= MAX_NGRAM_INPUTS else 0
+
+    def ngram_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Name → shape of every tensor of the n-gram table, see `lstmctl.model.ngrams`; {} without n-grams."""
+        if not self.ngram_order:
+            return {}
+        return {
+            "ngrams.keys": (self.ngram_count,),
+            "ngrams.weights": (self.ngram_count, self.outputs),
+            "ngrams.scale": (1,),
+            "ngrams.bias": (self.outputs,),
+        }
+
     def shapes(self) -> dict[str, tuple[int, ...]]:
-        """Name → shape of every tensor, in the order of the forward pass.
+        """Name → shape of every tensor of the network, in the order of the forward pass.
 
         The four matrices of a layer are concatenated in Keras's order, so `kernel` is (inputs, 4·units),
         `recurrent_kernel` (units, 4·units) and `bias` (4·units,).
         """
         shapes: dict[str, tuple[int, ...]] = {"embedding": (self.vocab_size, self.embedding_dim)}
-        inputs = self.embedding_dim
+        inputs = self.embedding_dim + self.ngram_inputs
         for layer in range(self.layers):
             for direction in self.directions:
                 prefix = f"lstm.{layer}.{direction}."
@@ -253,7 +145,7 @@ class ModelConfig(NetworkConfig):
 
     def problem(self) -> tuple[str, str] | None:
         """As in the base class; also for labels, and for a model that is too large."""
-        if problem := super().problem():
+        if problem := super().problem() or self._ngram_problem():
             return problem
         if not 2 <= len(self.labels) <= MAX_LABELS:
             return "labels", f"must be 2 to {MAX_LABELS:,}, not {len(self.labels):,}"
@@ -261,9 +153,16 @@ class ModelConfig(NetworkConfig):
             return "labels", "must all be different"
         if any(not label or len(label) > MAX_LABEL_LENGTH for label in self.labels):
             return "labels", f"must have 1 to {MAX_LABEL_LENGTH} characters"
-        if (size := 4 * self.parameters) > MAX_PARAMETER_BYTES:
+        if (size := 4 * self.parameters + 12 * self.ngram_count * self.outputs) > MAX_PARAMETER_BYTES:
             largest = max(("vocab_size", "units", "embedding_dim"), key=lambda name: getattr(self, name))
             return largest, f"{getattr(self, largest):,} makes a model of {size / 1e9:,.1f} GB; the limit is 2 GB"
+        return None
+
+    def _ngram_problem(self) -> tuple[str, str] | None:
+        if bool(self.ngram_order) != bool(self.ngram_count):
+            return "ngram_count", f"must be 1 or more with n-grams, else 0, not {self.ngram_count:,}"
+        if self.ngram_order and self.padding == "pre":
+            return "ngrams", 'must be none where padding = "pre"'
         return None
 
 
@@ -300,22 +199,34 @@ class TrainConfig(NetworkConfig):
     """The recipe: the network, and how it is fitted. A setting whose default is None follows the data or is off."""
 
     min_count: int = setting(1, "Words seen less often are unknown words.", bounds=_COUNT)
-    ensemble_size: int = setting(1, "LSTMs trained separately, whose logits are averaged.", bounds=(1, 16))
-    word_odds: Literal["naive-bayes", "none"] | None = setting(
-        None, "First embedding dimensions: naive Bayes log odds, never trained.", unset=f"naive-bayes {_FEW} none"
+    ensemble_size: int | None = setting(
+        None,
+        "LSTMs whose logits are averaged.",
+        bounds=(1, 16),
+        unset=f"2 with fewer than {MANY_TEXTS:,} texts, else 1",
     )
-    word_vectors: Literal["cooccurrence", "none"] = setting(
-        "none", "Other embedding dimensions: start from word co-occurrence."
+    vectors: str | None = setting(
+        None,
+        "Word vectors: none, own, reviews, words, or a file.",
+        "--vectors",
+        "NAME|FILE",
+        unset="best by cross-validation",
+    )
+    vectors_rate: float | None = setting(
+        None,
+        "Relative learning rate of word vectors; 0: not trained.",
+        bounds=(0.0, 1.0),
+        unset=f"0 with fewer than {FEW_TEXTS:,} training texts, else {VECTORS_RATE}",
     )
     dropout: float = setting(0.2, "Dropout rate on embeddings.", "--dropout", "RATE", bounds=_RATE)
-    word_dropout: float | None = setting(
-        None, "Rate at which words are replaced by the unknown word.", bounds=_RATE, unset=f"0.3 {_FEW} 0"
-    )
-    output_dropout: float | None = setting(
-        None, "Dropout rate before the output layer.", bounds=_RATE, unset=f"0.5 {_FEW} 0"
-    )
+    word_dropout: float = setting(0.0, "Rate at which words are replaced by the unknown word.", bounds=_RATE)
+    output_dropout: float = setting(0.0, "Dropout rate before the output layer.", bounds=_RATE)
     epochs: int | None = setting(
-        None, "Number of epochs.", "-e --epochs", bounds=_EPOCHS, unset="3, more for small data"
+        None,
+        "Number of epochs.",
+        "-e --epochs",
+        bounds=_EPOCHS,
+        unset="3, more for small data, fewer for very large data",
     )
     batch_size: int = setting(32, "Batch size.", "-b --batch-size", bounds=(1, 65_536))
     optimizer: Literal["rmsprop", "adam"] = setting("rmsprop", "Optimizer.")
@@ -346,28 +257,49 @@ class TrainConfig(NetworkConfig):
     seed: int = setting(0, "Random seed.", "--seed", bounds=_SEED)
     threads: int | None = setting(None, "Number of CPU threads.", "--threads", bounds=(1, 1024), unset="one per core")
 
-    def model_config(self, labels: tuple[str, ...], vocab_size: int) -> ModelConfig:
-        """The model that this recipe makes of data with these labels and a vocabulary of this size."""
+    def model_config(self, labels: tuple[str, ...], vocab_size: int, *, ngrams: int = 1) -> ModelConfig:
+        """The model that this recipe makes of data with these labels, a vocabulary of this size, and if it has n-grams,
+        this number of them."""
         shape = {name: getattr(self, name) for name in NetworkConfig.settings()}
-        sizes = {name: shape[name] * self.ensemble_size for name in ("embedding_dim", "units")}
-        return ModelConfig(labels=labels, **shape | sizes | {"vocab_size": vocab_size})
+        shape |= {"vocab_size": vocab_size, "units": self.units * (self.ensemble_size or 1)}
+        return ModelConfig(labels=labels, **shape, ngram_count=0 if self.ngrams == "none" else ngrams)
 
-    def for_texts(self, texts: int) -> "TrainConfig":
-        """The recipe for this number of training texts. With few, word counts carry most of the signal and overfitting
-        is easy: embeddings start from naive Bayes log odds and dropout is higher, unless the recipe decides otherwise.
+    def for_data(self, *, texts: int, words: int) -> "TrainConfig":
+        """The recipe for this many training texts with this many words in all: with a value for every setting that
+        follows the size of the data.
+
+        >>> [TrainConfig().for_data(texts=texts, words=230 * texts).epochs for texts in (500, 3_200, 18_000, 200_000)]
+        [30, 8, 3, 1]
+        >>> TrainConfig(epochs=7).for_data(texts=1, words=1).epochs
+        7
         """
-        few = texts < SMALL_DATA
-        odds = "naive-bayes" if few else "none"
-        defaults: dict[str, Any] = {"word_odds": odds, "word_dropout": 0.3 * few, "output_dropout": 0.5 * few}
+        # Enough steps for few texts; at most 3 epochs once there are enough words; at least one.
+        enough = min(30, math.ceil(24_000 / texts))
+        affordable = max(1, WORDS_READ // max(1, words))
+        defaults: dict[str, Any] = {
+            "epochs": min(max(3, enough), affordable),
+            "vectors_rate": 0.0 if texts < FEW_TEXTS else VECTORS_RATE,
+            "ensemble_size": 2 if texts < MANY_TEXTS else 1,
+        }
         return replace(self, **{name: value for name, value in defaults.items() if getattr(self, name) is None})
 
-    def epochs_for(self, texts: int) -> int:
-        """Epochs for this number of training texts: as set, or enough to read about 48,000 texts, from 3 to 30.
+    def problem(self) -> tuple[str, str] | None:
+        """As in the base class; also for the name of the vectors."""
+        if problem := super().problem():
+            return problem
+        if self.vectors is not None and not (self.vectors in VECTORS or "/" in self.vectors or "." in self.vectors):
+            return "vectors", f"must be {', '.join(VECTORS)} or a file, not {self.vectors:.60}"
+        return None
 
-        >>> TrainConfig().epochs_for(18_000), TrainConfig().epochs_for(3_200), TrainConfig(epochs=7).epochs_for(1)
-        (3, 15, 7)
-        """
-        return self.epochs if self.epochs is not None else max(3, min(30, math.ceil(48_000 / texts)))
+
+def option_name(name: str) -> str:
+    """The command-line option of a setting.
+
+    >>> option_name("vocab_size"), option_name("learning_rate")
+    ('--vocab-size', '--lr')
+    """
+    definition = {**DataConfig.settings(), **TrainConfig.settings()}.get(name)
+    return definition.option_name(name) if definition else "--" + name.replace("_", "-")
 
 
 # The bounds of every setting that is a whole number.

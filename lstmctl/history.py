@@ -5,7 +5,8 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from lstmctl.config import BOUNDS, Config, setting
+from lstmctl.config import BOUNDS
+from lstmctl.settings import Config, setting
 
 
 @dataclass(frozen=True, kw_only=True)

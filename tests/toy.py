@@ -9,7 +9,7 @@ from lstmctl.config import DataConfig, ModelConfig, TrainConfig
 from lstmctl.evaluation.report import measure
 from lstmctl.history import EpochRecord
 from lstmctl.model.text import Vocabulary
-from lstmctl.registry.artifact import ModelFolder, pack
+from lstmctl.registry.artifact import ModelFolder, pack, shapes_of
 from lstmctl.registry.card import ModelCard
 from lstmctl.registry.store import Registry
 
@@ -29,6 +29,20 @@ def toy_weights(config: ModelConfig = CONFIG) -> dict[str, np.ndarray]:
     weights["lstm.0.forward.recurrent_kernel"][:] = 0.01
     weights["head.kernel"][:, -1] = 1
     return weights
+
+
+# The same with n-grams: good, bad, good film, bad film.
+NGRAM_CONFIG = replace(CONFIG, ngrams="2", ngram_count=4)
+
+
+def ngram_weights() -> dict[str, np.ndarray]:
+    """The tensors of the model with n-grams."""
+    return toy_weights(NGRAM_CONFIG) | {
+        "ngrams.keys": np.array([2, 3, (2 << 21) + 4, (3 << 21) + 4], np.uint64),
+        "ngrams.weights": np.array([[1], [-1], [0.5], [-0.5]], np.float16),
+        "ngrams.scale": np.array([2], np.float32),
+        "ngrams.bias": np.array([0.25], np.float32),
+    }
 
 
 def toy_history(epochs: int = 3) -> tuple[EpochRecord, ...]:
@@ -74,9 +88,8 @@ def toy_files(**changes: object) -> dict[str, bytes]:
     card = replace(card, **changes)
     if len(card.config.labels) != 2:
         del metrics["test"]
-    return pack(
-        card, vocabulary=WORDS, weights=toy_weights(card.config), metrics=metrics, history=toy_history(card.epoch)
-    )
+    weights = ngram_weights() if card.config == NGRAM_CONFIG else toy_weights(card.config)
+    return pack(card, vocabulary=WORDS, weights=weights, metrics=metrics, history=toy_history(card.epoch))
 
 
 def register_toy(home: Path, name: str = "tiny", **changes: object) -> str:
@@ -95,6 +108,17 @@ SHAPES = [
     {"layers": 2, "bidirectional": True, "padding": "pre"},
     {"pooling": "last+max"},
     {"pooling": "last+max", "layers": 2, "bidirectional": True, "labels": ("a", "b", "c")},
+    {"pooling": "last+max+mean"},
+    {"pooling": "last+max+mean", "padding": "pre"},
+    {"pooling": "last+max+mean", "layers": 2, "bidirectional": True, "labels": ("a", "b", "c")},
+]
+# Models with n-grams, which have more inputs.
+NGRAM_SHAPES = [
+    {"ngrams": "1"},
+    {"ngrams": "2", "labels": ("a", "b", "c")},
+    {"ngrams": "3", "bidirectional": True, "pooling": "last+max"},
+    {"ngrams": "2", "layers": 2, "bidirectional": True, "pooling": "last+max+mean", "labels": ("a", "b", "c")},
+    {"ngrams": "1", "labels": tuple(f"label {number}" for number in range(70))},
 ]
 
 
@@ -104,6 +128,9 @@ def register_random(home: Path, shape: dict[str, object]) -> ModelFolder:
         **{"labels": ("neg", "pos"), "vocab_size": 5, "max_len": 9, "embedding_dim": 4, "units": 6, **shape}
     )
     generator = np.random.default_rng(len(shape))
+    keys = np.array([2, 4, (2 << 21) + 3, (4 << 21) + 4, (3 << 42) + (2 << 21) + 4], np.uint64)
+    keys = keys[keys < 1 << 21 * config.ngram_order]
+    config = replace(config, ngram_count=keys.size)
     card = ModelCard(
         config=config,
         data=DataConfig(),
@@ -116,7 +143,9 @@ def register_random(home: Path, shape: dict[str, object]) -> ModelFolder:
         command=(),
         versions={},
     )
-    weights = {name: generator.normal(0, 0.7, size).astype(np.float32) for name, size in config.shapes().items()}
+    weights = {name: generator.normal(0, 0.7, size).astype(np.float32) for name, size in shapes_of(config).items()}
+    if config.ngram_order:
+        weights |= {"ngrams.keys": keys, "ngrams.weights": weights["ngrams.weights"].astype(np.float16)}
     files = pack(card, vocabulary=WORDS, weights=weights, metrics={}, history=())
     return Registry(home).resolve(Registry(home).register("it", files))
 
@@ -128,3 +157,13 @@ def texts_and_answers(folder: ModelFolder) -> tuple[np.ndarray, np.ndarray]:
     before = config.padding == "pre"
     padded = [np.pad(text, (9 - text.size, 0) if before else (0, 9 - text.size)) for text in texts]
     return np.array(padded), folder.classifier().probabilities(texts)
+
+
+def ngram_inputs(folder: ModelFolder, words: np.ndarray) -> dict[str, np.ndarray]:
+    """What a model with n-grams reads beside the words (texts, longest), which are padded with zeros at the end."""
+    classifier, inputs = folder.classifier(), {}
+    parts = [classifier.ngram_parts([row[row > 0]]) for row in words]
+    if folder.card.config.ngram_inputs:
+        padded = [np.pad(part.inputs, ((0, words.shape[1] - len(part.inputs)), (0, 0))) for part in parts]
+        inputs["ngram_inputs"] = np.array(padded)
+    return inputs | {"ngram_logits": np.concatenate([part.logits for part in parts]).astype(np.float32)}

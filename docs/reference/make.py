@@ -12,7 +12,8 @@ from typing import Any
 import typer
 
 from lstmctl.cli.main import app
-from lstmctl.config import Setting, TrainConfig
+from lstmctl.config import VECTORS, TrainConfig
+from lstmctl.settings import Setting
 
 HERE = Path(__file__).parent
 WIDTH = "80"
@@ -70,6 +71,8 @@ def _row(name: str, setting: Setting, kind: Any) -> list[str]:
         values = f"{low:,} to {high:,}" if isinstance(low, int) else f"{low:g} to {high:g}"
     elif kind is bool:
         values = "`true`, `false`"
+    elif setting.metavar == "NAME|FILE":
+        values = ", ".join(f"`{json.dumps(name)}`" for name in VECTORS) + ", or the path of a file"
     else:
         literal = next(part for part in (kind, *typing.get_args(kind)) if typing.get_origin(part) is typing.Literal)
         values = ", ".join(f"`{json.dumps(choice)}`" for choice in typing.get_args(literal))

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from lstmctl.config import DataConfig, Setting
+from lstmctl.config import DataConfig
 from lstmctl.errors import UsageError
+from lstmctl.settings import Setting
 
 if TYPE_CHECKING:
     from lstmctl.registry.artifact import ModelFolder

@@ -136,8 +136,10 @@ def _show(folder: "ModelFolder", console: Console) -> None:
         console.show_facts("trained", f"{created} UTC · {card.seconds:.0f} s · {epoch}")
         console.show_facts("data", f"{visible(card.data.source)} · {card.rows.get('train', 0):,} training texts")
     console.show_facts("labels", f"{', '.join(map(visible, config.labels))}{positive}")
-    end = "last" if config.cut == "start" else "first"
-    console.show_facts("reads", f"the {end} {config.max_len:,} words of a text")
+    part = {"start": "the last", "end": "the first", "middle": "the first and last, in all"}[config.cut]
+    console.show_facts("reads", f"{part} {config.max_len:,} words of a text")
+    if config.ngram_order:
+        console.show_facts("n-grams", f"{config.ngram_count:,} of 1 to {config.ngram_order} words, beside the LSTM")
     console.show_facts("accuracy", _accuracy(folder))
     if config.temperature != 1:
         console.show_facts("scaling", f"temperature {config.temperature:.2f}, fitted on validation texts")
@@ -252,7 +254,7 @@ def _show_matrices(console: Console, matrices: "Sequence[MatrixSize]") -> None:
 
 def answer_word(folder: "ModelFolder", text: str) -> tuple[Answer, bool]:
     """Whether the model knows a word, with its rank by frequency and its count in the training texts."""
-    vocabulary, word = folder.vocabulary(), _parse_word(text, option="--word")
+    vocabulary, word = folder.vocabulary(), _parse_word(text, folder.card.config.tokenizer, option="--word")
     known = word in vocabulary.ids
     rank = vocabulary.ids[word] - FIRST_WORD + 1 if known else None
     count = vocabulary.counts[rank - 1] if rank else None
@@ -275,7 +277,7 @@ def answer_neighbours(folder: "ModelFolder", text: str) -> Answer:
     """The nearest words to a word in the embedding; NotFound if the model does not know it."""
     from lstmctl.model.explanation import nearest_words
 
-    vocabulary, word = folder.vocabulary(), _parse_word(text, option="--near")
+    vocabulary, word = folder.vocabulary(), _parse_word(text, folder.card.config.tokenizer, option="--near")
     if word not in vocabulary.ids:
         hint = f"it knows {similar}" if (similar := _similar_words(word, vocabulary)) else "try another word"
         raise NotFound(f'{folder.reference} does not know the word "{word}"', hint=hint)
@@ -297,11 +299,11 @@ def answer_neighbours(folder: "ModelFolder", text: str) -> Answer:
     return Answer(objects=objects, rows=[columns, *numbers], screen=screen)
 
 
-def _parse_word(text: str, *, option: str) -> str:
+def _parse_word(text: str, tokenizer: str, *, option: str) -> str:
     """The one word of a text, as the model reads it."""
     from lstmctl.model.text import tokenize
 
-    words = tokenize(text)
+    words = tokenize(text, tokenizer)
     if len(words) != 1:
         raise UsageError(f'{option} takes one word; "{text}" has {len(words) or "none"}')
     return words[0]

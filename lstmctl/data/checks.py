@@ -83,7 +83,7 @@ def check_data(config: DataConfig, *, vocab_size: int, home: Path) -> Findings:
         counts[part] = Counter()
         for example in examples:
             row = RowRef(part, example.row, example.label)
-            words = tokenize(plain_text(example.text))
+            words = tokenize(plain_text(example.text), "words-1")
             findings.lengths.append(len(words))
             counts[part].update(words)
             for kind in _find_signs(example.text):

@@ -31,7 +31,7 @@ def best_temperature(logits: NDArray[np.float64], truth: NDArray[np.integer[Any]
     """
     if len(truth) < FEWEST:
         return 1.0
-    temperature = _minimize_log_loss(logits, truth)
+    temperature = minimize_log_loss(logits, truth)
     return temperature if temperature > LOWEST else 1.0
 
 
@@ -40,11 +40,11 @@ def calibrated_log_loss(logits: NDArray[np.float64], truth: NDArray[np.integer[A
 
     At most log(labels), the log loss of an infinite temperature, which ignores the logits.
     """
-    tempered = log_loss(softmax(logits / _minimize_log_loss(logits, truth)), truth)
+    tempered = log_loss(softmax(logits / minimize_log_loss(logits, truth)), truth)
     return min(tempered, math.log(logits.shape[1]))
 
 
-def _minimize_log_loss(logits: NDArray[np.float64], truth: NDArray[np.integer[Any]]) -> float:
+def minimize_log_loss(logits: NDArray[np.float64], truth: NDArray[np.integer[Any]]) -> float:
     """The temperature between LOWEST and HIGHEST with the lowest log loss, which is convex in 1 / temperature."""
     true_logits = logits[np.arange(len(truth)), truth]
 

@@ -235,7 +235,8 @@ def _evaluate_model(
 
 
 def _naive_bayes_and_overlap(folder: ModelFolder, texts: LabelledTexts, *, home: Path) -> tuple[float | None, int]:
-    """The accuracy of naive Bayes on the texts, or None, and how many of them the model was trained on.
+    """The accuracy of naive Bayes on the texts, or None, and how many of them the model was trained on, which includes
+    the validation texts if it has n-grams.
 
     On a part of the model's own data, as measured before training. On other texts, naive Bayes is fitted on the model's
     training texts, if they still exist unchanged.
@@ -243,14 +244,18 @@ def _naive_bayes_and_overlap(folder: ModelFolder, texts: LabelledTexts, *, home:
     card, dataset = folder.card, None
     if texts.part is not None:
         baselines: dict[str, dict[str, float]] = folder.metrics().get("baselines", {})
-        return baselines.get("naive_bayes", {}).get(_PART_NAMES[texts.part]), 0
+        part = _PART_NAMES[texts.part]
+        known = len(texts.examples) if part == "validation" and card.config.ngram_order else 0
+        return baselines.get("naive_bayes", {}).get(part), known
     with suppress(LstmctlError):
         dataset = load(card.data, home=home) if card.data is not None else None
     if dataset is None or dataset.sha256 != card.data_sha256:
         return None, 0
-    trained_on = {normalise(example.text) for example in dataset.train}
+    learned_from = (*dataset.train, *(dataset.validation if card.config.ngram_order else ()))
+    trained_on = {normalise(example.text) for example in learned_from}
     overlap = sum(normalise(example.text) in trained_on for example in texts.examples)
-    return naive_bayes_accuracy(dataset.train, texts.examples, labels=card.config.labels), overlap
+    trained = dataset.train, texts.examples
+    return naive_bayes_accuracy(*trained, labels=card.config.labels, tokenizer=card.config.tokenizer), overlap
 
 
 # --- the slices of --by ------------------------------------------------------------------------------------------

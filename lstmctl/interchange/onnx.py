@@ -1,7 +1,10 @@
 """A model as an ONNX graph: word ids in, probabilities out.
 
 Input `words` (batch, words), int64, padded with 0 as in training: on the right, or for the recipe `classic` on the left
-up to max_len. Output `probabilities` (batch, labels), float32. The metadata contain the labels and the vocabulary.
+up to max_len. A model with n-grams has two more inputs, computed by `Classifier.ngram_parts`: `ngram_inputs` (batch,
+words, inputs), float32, zero on padding, unless it has very many labels; and `ngram_logits` (batch, outputs), float32.
+
+Output `probabilities` (batch, labels), float32. The metadata contain the labels and the vocabulary.
 
 Source: the LSTM operator of ONNX, opset 14 (https://onnx.ai/onnx/operators/onnx__LSTM.html): gates in the order i, o,
 f, c, along rows, where Keras has i, f, c, o along columns.
@@ -30,7 +33,13 @@ def to_onnx(folder: ModelFolder) -> bytes:
     config, graph = folder.card.config, _Graph(folder)
     words = helper.make_tensor_value_info("words", TensorProto.INT64, ["batch", "words"])
     probabilities = helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["batch", len(config.labels)])
-    onnx_graph = helper.make_graph(graph.nodes, "lstmctl", [words], [probabilities], graph.constants)
+    inputs = [words]
+    if config.ngram_inputs:
+        size = config.ngram_inputs
+        inputs.append(helper.make_tensor_value_info("ngram_inputs", TensorProto.FLOAT, ["batch", "words", size]))
+    if config.ngram_order:
+        inputs.append(helper.make_tensor_value_info("ngram_logits", TensorProto.FLOAT, ["batch", config.outputs]))
+    onnx_graph = helper.make_graph(graph.nodes, "lstmctl", inputs, [probabilities], graph.constants)
     model = helper.make_model(onnx_graph, opset_imports=[helper.make_opsetid("", _OPSET)], producer_name="lstmctl")
     model.ir_version = _IR
     metadata = {"labels": config.labels, "config": config.to_dict(), "vocabulary": folder.vocabulary().words}
@@ -48,11 +57,13 @@ class _Graph:
         self.constants: list[Any] = []
         lengths = self._lengths()
         embedded = self._node("Gather", [self._constant("embedding", self.weights["embedding"]), "words"], "embedded")
-        # (words, batch, embedding_dim), the input layout of the LSTM operator
+        if self.config.ngram_inputs:
+            embedded = self._node("Concat", [embedded, "ngram_inputs"], "embedded_and_ngrams", axis=2)
+        # (words, batch, inputs), the input layout of the LSTM operator
         states = self._node("Transpose", [embedded], "in_time", perm=[1, 0, 2])
         for layer in range(self.config.layers):
             states = self._lstm_layer(layer, states, lengths)
-        self._head(self._pool())
+        self._head(self._pool(lengths))
 
     def _node(self, kind: str, inputs: list[str], *outputs: str, **attributes: Any) -> str:
         """Add a node, with the name of its first output."""
@@ -102,7 +113,7 @@ class _Graph:
         bias = reordered("bias")
         return reordered("kernel").T, reordered("recurrent_kernel").T, np.concatenate([bias, np.zeros_like(bias)])
 
-    def _pool(self) -> str:
+    def _pool(self, lengths: str) -> str:
         """The input of the head: the states of the last layer, pooled as in `ModelConfig.pools`."""
         layer = f"lstm.{self.config.layers - 1}"
         last = self._node("Transpose", [f"{layer}.last"], "last", perm=[1, 0, 2])
@@ -112,12 +123,32 @@ class _Graph:
         # After the end of a text, states are 0.
         maximum = self._node("ReduceMax", [f"{layer}.all"], "max", axes=[0], keepdims=0)
         by_text = self._node("Transpose", [self._node("Relu", [maximum], "max_or_0")], "by_text", perm=[1, 0, 2])
-        return self._node("Concat", [last, self._node("Flatten", [by_text], "max_state", axis=1)], "hidden", axis=1)
+        pooled = [last, self._node("Flatten", [by_text], "max_state", axis=1)]
+        if "mean" in self.config.pools:
+            pooled.append(self._mean(f"{layer}.all", lengths))
+        return self._node("Concat", pooled, "hidden", axis=1)
+
+    def _mean(self, all_states: str, lengths: str) -> str:
+        """The mean of the states (words, directions, batch, units) over the words of each text."""
+        from onnx import TensorProto
+
+        total = self._node(
+            "ReduceSum", [all_states, self._constant("time", np.array([0], np.int64))], "sum", keepdims=0
+        )
+        total = self._node(
+            "Flatten", [self._node("Transpose", [total], "sum_by_text", perm=[1, 0, 2])], "total", axis=1
+        )
+        words = self._node("Cast", [lengths], "words_read", to=TensorProto.FLOAT)
+        words = self._node("Max", [words, self._constant("one_word", np.array(1, np.float32))], "at_least_one")
+        column = self._constant("column", np.array([1], np.int64))
+        return self._node("Div", [total, self._node("Unsqueeze", [words, column], "divisor")], "mean_state")
 
     def _head(self, hidden: str) -> None:
         """The head, and `probabilities`."""
         head = [self._constant(name, self.weights[name]) for name in ("head.kernel", "head.bias")]
         logits = self._node("Gemm", [hidden, *head], "logits")
+        if self.config.ngram_order:
+            logits = self._node("Add", [logits, "ngram_logits"], "all_logits")
         if self.config.outputs > 1:
             self._node("Softmax", [logits], "probabilities", axis=1)
             return

@@ -1,4 +1,4 @@
-"""A trained model: text → word ids → embedding → LSTM → head → probabilities, in NumPy.
+"""A trained model: text → word ids → embedding and n-grams → LSTM → head → probabilities, in NumPy.
 
 The only forward pass of the program: prediction, evaluation, validation during training and explanation all use it.
 """
@@ -11,12 +11,11 @@ from numpy.typing import NDArray
 
 from lstmctl.config import PADDING, ModelConfig
 from lstmctl.model.lstm import Floats, Matrices, matrices_from_keras, pack, product, run
+from lstmctl.model.ngrams import Ids, NgramParts, NgramTable
 from lstmctl.model.text import Encoded, Reading, Vocabulary, encode
 
 WINDOW = 1024  # texts that are sorted by length and processed together
 DEEP_WINDOW = 128  # the same with several layers, which keep a row for every word of every text
-
-Ids = Sequence[int] | NDArray[np.int32]  # the word ids of a text
 
 
 class Prediction(NamedTuple):
@@ -31,7 +30,7 @@ class Prediction(NamedTuple):
 class Classifier:
     """A model in memory. Cheap to build: a word's input to the LSTM is computed when the word first occurs."""
 
-    def __init__(self, config: ModelConfig, vocabulary: Vocabulary, weights: Mapping[str, Floats]) -> None:
+    def __init__(self, config: ModelConfig, vocabulary: Vocabulary, weights: Mapping[str, NDArray[Any]]) -> None:
         self.config = config
         self.vocabulary = vocabulary
         self._weights = weights
@@ -44,6 +43,7 @@ class Classifier:
         self._packed = [{name: pack(matrices) for name, matrices in layer.items()} for layer in self.layers]
         self._tables = {name: np.empty((config.vocab_size, 4 * config.units), np.float32) for name in config.directions}
         self._in_tables = np.zeros(config.vocab_size, np.bool_)
+        self.ngrams = NgramTable(config, weights) if config.ngram_order else None
 
     def __reduce__(self) -> tuple[Any, ...]:
         """For another process: the parts, which may be read-only there, without the tables computed from them."""
@@ -52,7 +52,14 @@ class Classifier:
     def encode(self, text: str) -> Encoded:
         """The text as this model reads it."""
         config = self.config
-        return encode(text, self.vocabulary, max_len=config.max_len, cut=config.cut, start_word=config.start_word)
+        return encode(
+            text,
+            self.vocabulary,
+            tokenizer=config.tokenizer,
+            max_len=config.max_len,
+            cut=config.cut,
+            start_word=config.start_word,
+        )
 
     def predict(self, texts: Sequence[str], *, threshold: float | None = None) -> list[Prediction]:
         """One prediction for each text, in order: the most probable label; or, with a threshold (two labels only), the
@@ -75,17 +82,33 @@ class Classifier:
         bits of its probabilities do not depend on the other texts."""
         return softmax(self.logits(texts))
 
-    def logits(self, texts: Sequence[Ids]) -> NDArray[np.float64]:
-        """(texts, labels), whose softmax is `probabilities`; with two labels the logits of the first one are 0."""
+    def logits(self, texts: Sequence[Ids], *, ngrams: NgramParts | None = None) -> NDArray[np.float64]:
+        """(texts, labels), whose softmax is `probabilities`; with two labels the logits of the first one are 0.
+        `ngrams` replaces what the model's own n-grams contribute."""
         result = np.zeros((len(texts), len(self.config.labels)))
         window = WINDOW if self.config.layers == 1 else DEEP_WINDOW
         for start in range(0, len(texts), window):
-            hidden = self._pooled(texts[start : start + window])
-            z = product(hidden, self._head_kernel) + self._head_bias
+            chunk = texts[start : start + window]
+            own = self.ngram_parts(chunk) if ngrams is None else ngrams.of(texts, start, start + window)
+            z = product(self._pooled(chunk, own.inputs), self._head_kernel) + self._head_bias + own.logits
             result[start : start + window, -z.shape[1] :] = z
         return result
 
-    def _pooled(self, texts: Sequence[Ids]) -> Floats:
+    def ngram_parts(self, texts: Sequence[Ids]) -> NgramParts:
+        """What the model's n-grams contribute to these texts."""
+        if self.ngrams is None:
+            words = sum(map(len, texts))
+            return NgramParts(np.zeros((words, 0), np.float32), np.zeros((len(texts), self.config.outputs)))
+        return self.ngrams.parts(texts)
+
+    def ngram_probabilities(self, texts: Sequence[Ids]) -> NDArray[np.float64] | None:
+        """(texts, labels): what the n-grams alone predict; None if the model has none."""
+        if self.ngrams is None:
+            return None
+        logits = self.ngrams.parts(texts).logits
+        return softmax(logits if logits.shape[1] > 1 else np.concatenate([np.zeros_like(logits), logits], axis=1))
+
+    def _pooled(self, texts: Sequence[Ids], ngram_inputs: Floats) -> Floats:
         """(texts, inputs of the head): the hidden states of the last layer, pooled as `ModelConfig.pools` says."""
         if self.config.padding == "pre":
             texts = [np.pad(np.asarray(text, np.int32), (self.config.max_len - len(text), 0)) for text in texts]
@@ -95,26 +118,50 @@ class Classifier:
         for row, number in enumerate(longest_first):
             words[row, : lengths[number]] = texts[number]
         self._fill_tables(words)
+        extra = None
+        if ngram_inputs.shape[1]:
+            column = np.empty_like(lengths)
+            column[longest_first] = np.arange(lengths.size)
+            extra = np.zeros((words.shape[1], lengths.size, ngram_inputs.shape[1]), np.float32)
+            position = np.arange(len(ngram_inputs)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+            extra[position, np.repeat(column, lengths)] = ngram_inputs
         hidden = np.empty((len(texts), len(self._head_kernel)), np.float32)
-        hidden[longest_first] = self._run_layers(np.ascontiguousarray(words.T), lengths[longest_first])
+        hidden[longest_first] = self._run_layers(np.ascontiguousarray(words.T), lengths[longest_first], extra)
         return hidden
 
-    def _run_layers(self, words: NDArray[np.int32], lengths: NDArray[np.int64]) -> Floats:
-        """`_pooled` for words (steps, texts) and lengths (texts,), the longest text first."""
+    def _run_layers(self, words: NDArray[np.int32], lengths: NDArray[np.int64], ngram_inputs: Floats | None) -> Floats:
+        """`_pooled` for words (steps, texts), n-gram inputs (steps, texts, inputs) and lengths (texts,), the longest
+        text first."""
         tables, rows = self._tables, words
         for number, layer in enumerate(self._packed):
-            last_states, all_states, max_states = [], [], []
+            last_states, all_states, max_states, sum_states = [], [], [], []
             is_last = number + 1 == len(self._packed)
             for name, packed in layer.items():
-                inputs = rows if name == "forward" else _reverse(rows, lengths)
+                in_order = name == "forward"
+                inputs = rows if in_order else _reverse(rows, lengths)
+                extra = None
+                if number == 0 and ngram_inputs is not None:
+                    values = ngram_inputs if in_order else _reverse(ngram_inputs, lengths)
+                    extra = values, packed.kernel[self.config.embedding_dim :]
                 states = None if is_last else np.zeros((*rows.shape, self.config.units), np.float32)
-                maximum = None
+                maximum = total = None
                 if is_last and "max" in self.config.pools:
                     max_states.append(maximum := np.zeros((lengths.size, self.config.units), np.float32))
-                last = run(tables[name], inputs, lengths, packed.recurrent, all_states=states, max_state=maximum)
+                if is_last and "mean" in self.config.pools:
+                    sum_states.append(total := np.zeros((lengths.size, self.config.units), np.float32))
+                last = run(
+                    tables[name],
+                    inputs,
+                    lengths,
+                    packed.recurrent,
+                    extra=extra,
+                    all_states=states,
+                    max_state=maximum,
+                    sum_state=total,
+                )
                 last_states.append(last)
                 if states is not None:
-                    all_states.append(states if name == "forward" else _reverse(states, lengths))
+                    all_states.append(states if in_order else _reverse(states, lengths))
             if not is_last:
                 # The next layer reads hidden states instead of words: a table with one row for each step of each text.
                 hidden = np.concatenate(all_states, axis=-1)
@@ -122,7 +169,8 @@ class Classifier:
                 next_layer = self._packed[number + 1].items()
                 tables = {name: product(hidden, packed.kernel) + packed.bias for name, packed in next_layer}
                 rows = np.arange(rows.size, dtype=np.int32).reshape(rows.shape)
-        return np.concatenate([*last_states, *max_states], axis=-1)
+        divisor = np.maximum(lengths, 1).astype(np.float32)[:, None]
+        return np.concatenate([*last_states, *max_states, *(total / divisor for total in sum_states)], axis=-1)
 
     def _fill_tables(self, words: NDArray[np.int32]) -> None:
         """Compute the rows of the tables for words that occur for the first time."""
@@ -131,7 +179,8 @@ class Classifier:
         missing = np.flatnonzero(needed & ~self._in_tables)
         if missing.size:
             for name, packed in self._packed[0].items():
-                self._tables[name][missing] = product(self.embedding[missing], packed.kernel) + packed.bias
+                kernel = packed.kernel[: self.config.embedding_dim]
+                self._tables[name][missing] = product(self.embedding[missing], kernel) + packed.bias
             self._in_tables[missing] = True
 
 

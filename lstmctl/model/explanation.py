@@ -43,6 +43,7 @@ class Explanation(NamedTuple):
     prediction: Prediction
     label: str  # the label of all probabilities here: the positive label, or the predicted one of more than two
     start: float  # its probability before any word
+    ngrams: float | None  # its probability by the n-grams alone; None if the model has none
     words: list[str]
     known: list[bool]
     probability: NDArray[np.float64]  # (words,) after each word
@@ -71,11 +72,13 @@ def explain(classifier: Classifier, text: str, *, threshold: float | None = None
     (prediction,) = classifier.predictions([encoded], probabilities[:1], threshold=threshold)
     label = config.positive or prediction.label
     full, *shorter = probabilities[:, config.labels.index(label)]
+    from_ngrams = classifier.ngram_probabilities([encoded.ids])
     running = np.array([*shorter[: len(ids)], full])  # after each word, from no word on
     return Explanation(
         prediction,
         label,
         start=float(running[0]),
+        ngrams=None if from_ngrams is None else float(from_ngrams[0, config.labels.index(label)]),
         words=encoded.words,
         known=[word != UNKNOWN for word in ids],
         probability=running[1:],
@@ -94,7 +97,9 @@ def traces(classifier: Classifier, ids: Sequence[int], *, words: int) -> dict[st
     config = classifier.config
     if config.padding == "pre":
         ids = [PADDING] * (config.max_len - len(ids)) + list(ids)
-    inputs = classifier.embedding[np.asarray(ids, np.intp)]
+    inputs = np.concatenate(
+        [classifier.embedding[np.asarray(ids, np.intp)], classifier.ngram_parts([ids]).inputs], axis=1
+    )
     by_lstm = {}
     for number, layer in enumerate(classifier.layers):
         hidden = []

@@ -172,8 +172,10 @@ def run(
     lengths: NDArray[np.int64],
     recurrent: Floats,
     *,
+    extra: tuple[Floats, Floats] | None = None,
     all_states: Floats | None = None,
     max_state: Floats | None = None,
+    sum_state: Floats | None = None,
 ) -> Floats:
     """Read many texts; returns the hidden state after each one's last word, (batch, units).
 
@@ -182,13 +184,19 @@ def run(
     words       (longest, batch): row numbers in `table`, one column per text.
     lengths     (batch,): words of each text, longest first; 0 is allowed and leaves the memory at zero.
     recurrent   `Packed.recurrent`.
+    extra       further inputs of each word (longest, batch, inputs), and the rows of `Packed.kernel` for them: what is
+                not a function of the word alone. They are multiplied together with the hidden state.
     all_states  (longest, batch, units): filled with the hidden state after each word, for a layer above.
     max_state   (batch, units): raised in place to the maximum of the hidden state over all words.
+    sum_state   (batch, units): the hidden states of all words are added to it.
 
     As texts end, fewer rows are computed. Padding is never read.
     """
     batch, units = lengths.size, recurrent.shape[0]
-    hidden = np.zeros((blocked(batch), units), np.float32)
+    inputs_beside, matrix = extra if extra is not None else (None, recurrent[:0])
+    recurrent = np.concatenate([recurrent, matrix])
+    read = np.zeros((blocked(batch), len(recurrent)), np.float32)  # hidden state, and further inputs of the next word
+    hidden = read[:, :units]
     cell = np.zeros((batch, units), np.float32)
     products = np.empty((hidden.shape[0] // BLOCK, BLOCK, 4 * units), np.float32)
     # running[t]: how many texts have a word at position t.
@@ -198,7 +206,9 @@ def run(
     with np.errstate(over="ignore"):  # eᶻ may be infinite; then 1 / (1 + eᶻ) is 0, as it should be
         for position, (row, active) in enumerate(zip(words, running, strict=True)):
             blocks = blocked(active) // BLOCK
-            np.matmul(hidden[: blocks * BLOCK].reshape(blocks, BLOCK, units), recurrent, out=products[:blocks])
+            if inputs_beside is not None:
+                read[:active, units:] = inputs_beside[position, :active]
+            np.matmul(read[: blocks * BLOCK].reshape(blocks, BLOCK, -1), recurrent, out=products[:blocks])
             z = products[:blocks].reshape(-1, 4 * units)[:active]
             z += table.take(row[:active], axis=0, out=inputs[:active], mode="clip")  # no bounds check for each word
             _logistic_of_minus(z)
@@ -214,9 +224,11 @@ def run(
             np.multiply(out, output, out=hidden[:active])
             if max_state is not None:
                 np.maximum(max_state[:active], hidden[:active], out=max_state[:active])
+            if sum_state is not None:
+                sum_state[:active] += hidden[:active]
             if all_states is not None:
                 all_states[position, :active] = hidden[:active]
-    return hidden[:batch]
+    return np.ascontiguousarray(hidden[:batch])
 
 
 def _logistic_of_minus(z: Floats) -> None:

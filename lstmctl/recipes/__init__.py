@@ -10,8 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from lstmctl.config import RENAMED, TrainConfig, option_name
+from lstmctl.config import TrainConfig, option_name
 from lstmctl.errors import UsageError, closest_names
+from lstmctl.settings import RENAMED
 from lstmctl.storage.filesystem import Directory, os_errors
 
 DEFAULT = "standard"
@@ -60,8 +61,8 @@ def resolve(recipe: str, options: Mapping[str, Any]) -> TrainConfig:
 
 
 def find_origins(recipe: str, options: Iterable[str]) -> dict[str, str]:
-    """Setting → where `resolve` took its value from: "recipe standard", "recipe mine.toml", "--epochs"."""
-    origins = dict.fromkeys(TrainConfig.settings(), f"recipe {DEFAULT}")
+    """Setting → where `resolve` took its value from: "recipe standard", "default", "--epochs"."""
+    origins = dict.fromkeys(TrainConfig.settings(), "default")
     origins |= dict.fromkeys(read(recipe), f"recipe {recipe}")
     return origins | {name: option_name(name) for name in options}
 

@@ -28,7 +28,6 @@ from lstmctl.registry.card import CARD_LIMIT, ModelCard, NewerFormat, metrics_li
 from lstmctl.storage.filesystem import Directory, os_errors
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     from lstmctl.model.classifier import Classifier
@@ -89,9 +88,9 @@ class ModelFolder:
         """Its vocabulary: one word for each row of its embedding."""
         return self._load(VOCABULARY, lambda data: _parse_vocabulary(data, self.card.config))
 
-    def weights(self) -> "dict[str, NDArray[np.float32]]":
-        """Its tensors, by the names of `card.config.shapes()`: finite and read-only."""
-        return self._load(WEIGHTS, lambda data: tensors.unpack(data, self.card.config.shapes()))
+    def weights(self) -> "dict[str, NDArray[Any]]":
+        """Its tensors, by the names of `shapes_of(card.config)`: finite and read-only."""
+        return self._load(WEIGHTS, lambda data: _parse_weights(data, self.card.config))
 
     def classifier(self) -> "Classifier":
         """The model in memory, ready to predict."""
@@ -162,13 +161,13 @@ def pack(
     card: ModelCard,
     *,
     vocabulary: Vocabulary,
-    weights: "Mapping[str, NDArray[np.float32]]",
+    weights: "Mapping[str, NDArray[Any]]",
     metrics: Mapping[str, Any],
     history: Iterable[EpochRecord],
 ) -> dict[str, bytes]:
     """The files of a model folder, SHA256SUMS last. The same model gives the same bytes.
 
-    `weights` are float32, with the names and shapes of `card.config.shapes()`. Rejected: the files could not be read
+    `weights` have the names and shapes of `shapes_of(card.config)`. Rejected: the files could not be read
     back, for example because of other shapes, or a vocabulary of another size.
     """
     config = card.config
@@ -177,7 +176,7 @@ def pack(
         HISTORY: lambda: to_jsonl(history),
         METRICS: lambda: strictjson.dump(metrics),
         VOCABULARY: lambda: vocabulary.to_text().encode(),
-        WEIGHTS: lambda: tensors.pack(weights, config.shapes()),
+        WEIGHTS: lambda: tensors.pack(weights, shapes_of(config)),
     }
     limits, parsers, files = file_limits(config), _parsers(config), {}
     for name, write in writers.items():
@@ -214,7 +213,7 @@ def file_limits(config: ModelConfig) -> dict[str, int]:
         HISTORY: BOUNDS["epochs"][1] * _MAX_EPOCH_LINE,
         METRICS: metrics_limit(config),
         VOCABULARY: config.vocab_size * _MAX_WORD_LINE,
-        WEIGHTS: tensors.limit(config.shapes()),
+        WEIGHTS: tensors.limit(shapes_of(config)),
         SUMS: SUMS_LIMIT,
     }
 
@@ -226,8 +225,22 @@ def _parsers(config: ModelConfig) -> dict[str, Callable[[bytes], Any]]:
         HISTORY: from_jsonl,
         METRICS: lambda data: parse_metrics(data, config),
         VOCABULARY: lambda data: _parse_vocabulary(data, config),
-        WEIGHTS: lambda data: tensors.unpack(data, config.shapes()),
+        WEIGHTS: lambda data: _parse_weights(data, config),
     }
+
+
+def shapes_of(config: ModelConfig) -> dict[str, tuple[int, ...]]:
+    """Name → shape of every tensor of a model: of its network, and of its n-gram table."""
+    return config.shapes() | config.ngram_shapes()
+
+
+def _parse_weights(data: bytes, config: ModelConfig) -> "dict[str, NDArray[Any]]":
+    weights = tensors.unpack(data, shapes_of(config))
+    if config.ngram_order:
+        from lstmctl.model.ngrams import check_table
+
+        check_table(weights, config)
+    return weights
 
 
 def _parse_vocabulary(data: bytes, config: ModelConfig) -> Vocabulary:

@@ -3,7 +3,8 @@
     {"test": {"n": 10, "metrics": {"accuracy": {"value": .9, "low": .6, "high": .98, "n": 10}, …},
               "labels": {"pos": {"precision": 1, "recall": .8, "f1": .9, "n": 5}, …},
               "confusion": {"pos": {"pos": 4, …}, …}},
-     "baselines": {"majority_label": "pos", "majority": {"test": .5, …}, "naive_bayes": {"test": .8, …}}}
+     "baselines": {"majority_label": "pos", "majority": {"test": .5, …}, "naive_bayes": {"test": .8, …},
+                   "ngrams": {"test": .85, …}}}
 
 Both parts of metrics.json are optional, and it may have more. Invalid files raise ValueError with the reason.
 """
@@ -14,8 +15,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Self
 
-from lstmctl.config import BOUNDS, Config, DataConfig, ModelConfig, TrainConfig, setting
+from lstmctl.config import BOUNDS, DataConfig, ModelConfig, TrainConfig
 from lstmctl.registry import strictjson
+from lstmctl.settings import Config, setting
 
 CARD_LIMIT = 2**20  # bytes of model.json
 _SCHEMA, _FORMAT = "lstmctl.card/1", 1
@@ -113,8 +115,8 @@ def parse_metrics(data: bytes, config: ModelConfig) -> dict[str, Any]:
         names = ("majority", "naive_bayes")
         has_keys = _has_keys(baselines, "majority_label", *names)
         _require(has_keys and isinstance(baselines["majority_label"], str), "baselines")
-        for name in names:
-            _require(_is_mapping(baselines[name], _is_real), f"baselines.{name}")
+        for name in (*names, "ngrams"):
+            _require(_is_mapping(baselines.get(name, {}), _is_real), f"baselines.{name}")
     return values
 
 

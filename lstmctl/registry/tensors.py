@@ -3,7 +3,7 @@
 Written with the safetensors library; read here, more strictly than by the library: the tensors are known from the
 model's configuration, so anything else is rejected. Layout: the length of the header in 8 bytes, little endian; the
 header in JSON; the bytes of the tensors without gaps. Both functions raise ValueError with the reason if the tensors
-are not exactly those of `shapes`, float32, with finite values up to `maximum`.
+are not exactly those of `shapes`, with the type of their name and finite values up to `maximum`.
 """
 
 import math
@@ -13,20 +13,22 @@ from typing import TYPE_CHECKING, Any
 from lstmctl.registry import strictjson
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
-    Tensors = Mapping[str, NDArray[np.float32]]
+    Tensors = Mapping[str, NDArray[Any]]
 
 Shapes = Mapping[str, tuple[int, ...]]
 # Trained weights are far smaller; up to this value no product in the forward pass overflows float32.
 MAX_VALUE = 1e9
+# All tensors are float32 but these, of the n-gram table: the type in safetensors, in NumPy, and its size.
+_FLOAT32 = ("F32", "<f4", 4)
+_TYPES = {"ngrams.keys": ("U64", "<u8", 8), "ngrams.weights": ("F16", "<f2", 2)}
 MAX_HEADER = 65_536  # bytes; a model of 8 bidirectional layers needs a tenth
 
 
 def limit(shapes: Shapes) -> int:
     """The maximum size in bytes of a file with tensors of these shapes."""
-    return 8 + MAX_HEADER + sum(_size(shape) for shape in shapes.values())
+    return 8 + MAX_HEADER + sum(map(_size, shapes, shapes.values()))
 
 
 def pack(tensors: "Tensors", shapes: Shapes, *, maximum: float = MAX_VALUE) -> bytes:
@@ -38,13 +40,14 @@ def pack(tensors: "Tensors", shapes: Shapes, *, maximum: float = MAX_VALUE) -> b
         raise ValueError(f'has an unknown tensor "{min(wrong)}"' if min(wrong) in tensors else f'lacks "{min(wrong)}"')
     for name, shape in shapes.items():
         tensor = tensors[name]
-        if tensor.dtype != np.float32 or tensor.shape != shape:
-            raise ValueError(f'has "{name}" as {tensor.dtype} {tensor.shape}; it must be float32 {shape}')
+        dtype = np.dtype(_type_of(name)[1])
+        if tensor.dtype != dtype or tensor.shape != shape:
+            raise ValueError(f'has "{name}" as {tensor.dtype} {tensor.shape}; it must be {dtype} {shape}')
     _check_values(tensors, maximum)
     return save({name: np.ascontiguousarray(tensors[name]) for name in shapes})
 
 
-def unpack(data: bytes, shapes: Shapes, *, maximum: float = MAX_VALUE) -> "dict[str, NDArray[np.float32]]":
+def unpack(data: bytes, shapes: Shapes, *, maximum: float = MAX_VALUE) -> "dict[str, NDArray[Any]]":
     """The tensors of a file, in the order of `shapes`: read-only views of `data`."""
     import numpy as np
 
@@ -53,10 +56,10 @@ def unpack(data: bytes, shapes: Shapes, *, maximum: float = MAX_VALUE) -> "dict[
     if len(data) < 8 or start > min(len(data), 8 + MAX_HEADER) or start % 8:
         raise ValueError("has an invalid header length")
     offsets = _read_offsets(strictjson.parse_object(data[8:start]), shapes)
-    if len(data) != start + sum(_size(shape) for shape in shapes.values()):
+    if len(data) != start + sum(map(_size, shapes, shapes.values())):
         raise ValueError("has the wrong length")
     tensors = {
-        name: np.frombuffer(data, "<f4", math.prod(shape), start + offsets[name]).reshape(shape)
+        name: np.frombuffer(data, _type_of(name)[1], math.prod(shape), start + offsets[name]).reshape(shape)
         for name, shape in shapes.items()
     }
     _check_values(tensors, maximum)
@@ -72,11 +75,11 @@ def _read_offsets(header: dict[str, Any], shapes: Shapes) -> dict[str, int]:
         entry = header[name]
         if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"}:
             raise ValueError(f'has an invalid entry for "{name}"')
-        if entry["dtype"] != "F32" or entry["shape"] != list(shape):
+        if entry["dtype"] != _type_of(name)[0] or entry["shape"] != list(shape):
             raise ValueError(f'has "{name}" in another type or shape than its model')
         span = entry["data_offsets"]
         is_span = isinstance(span, list) and [type(offset) for offset in span] == [int, int]
-        if not is_span or span[1] - span[0] != _size(shape):
+        if not is_span or span[1] - span[0] != _size(name, shape):
             raise ValueError(f'has invalid offsets for "{name}"')
         spans.append((span[0], span[1], name))
     end = 0
@@ -91,9 +94,14 @@ def _check_values(tensors: "Tensors", maximum: float) -> None:
     import numpy as np
 
     for name, tensor in tensors.items():
-        if not (np.abs(tensor) <= maximum).all():  # false for NaN too
+        largest = min(maximum, 65504.0) if tensor.dtype == np.float16 else maximum
+        if tensor.dtype.kind == "f" and not (np.abs(tensor) <= largest).all():  # false for NaN too
             raise ValueError(f'has a value in "{name}" that is not finite, or too large')
 
 
-def _size(shape: tuple[int, ...]) -> int:
-    return 4 * math.prod(shape)
+def _type_of(name: str) -> tuple[str, str, int]:
+    return _TYPES.get(name, _FLOAT32)
+
+
+def _size(name: str, shape: tuple[int, ...]) -> int:
+    return _type_of(name)[2] * math.prod(shape)

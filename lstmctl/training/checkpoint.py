@@ -25,7 +25,7 @@ def save(fitting: Fit, run: TrainingRun, card: ModelCard) -> None:
     files = pack(
         replace(card, epoch=len(history), seconds=fitting.seconds),
         vocabulary=fitting.plan.vocabulary,
-        weights=fitting.weights(),
+        weights=fitting.plan.tensors(fitting.weights()),
         metrics={},
         history=history,
     )

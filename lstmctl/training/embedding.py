@@ -1,16 +1,6 @@
-"""Initial embeddings: naive Bayes log odds of each word, and word vectors from co-occurrence.
+"""Word vectors learned from texts: where the embedding starts.
 
-Log odds. With few texts, an LSTM that must find out by itself which words are positive overfits instead. Counting needs
-no training: the log odds of each label given the word become the first dimensions of the embedding, and are not
-trained. The LSTM learns what to do with them, and the other dimensions learn what they miss. A training text must not
-see odds that include its own words: they would reveal its label, and the LSTM would rely on them too much. So while
-training, each text sees the odds counted in all *other* texts, which are 0 for a word that occurs nowhere else. The
-finished model has the odds of all texts.
-
-Source: naive Bayes as in `lstmctl.evaluation.baselines`; log-count ratios as inputs of a classifier as in Wang and
-Manning, Baselines and Bigrams (2012). Left out: bigrams.
-
-Word vectors. Words with similar neighbours get similar vectors. Starting from these, the LSTM knows before its first
+Words with similar neighbours get similar vectors. Starting from these, the LSTM knows before its first
 step that *dreadful*, which may occur once, is like *terrible*. No labels are needed, so unlabelled texts can be used.
 Pairs of words at most 5 words apart are counted, closer pairs with more weight, and the counts are turned into positive
 pointwise mutual information (PPMI): by how much the pair is more frequent than by chance. The largest singular vectors
@@ -23,16 +13,15 @@ and Tropp, Finding Structure with Randomness (2011), algorithm 4.4. Left out: su
 """
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lstmctl.config import FIRST_WORD, PADDING, ModelConfig
+from lstmctl.config import FIRST_WORD, PADDING
 from lstmctl.data.word_ids import Ids
 from lstmctl.model.lstm import Floats
 
-WINDOW = 5  # words to either side
+WINDOW = 5  # words to either side, unless told otherwise
 CONTEXTS = 8_000  # most frequent words, the columns of the matrix: 256 MB
 SCALE = 0.2  # standard deviation of the vectors' values
 _SMOOTHING = 0.75
@@ -41,65 +30,11 @@ _ROWS = 2_000  # words whose pairs are counted at a time
 _PAIRS = 8_000_000  # counted in one call
 
 
-class WordOdds(NamedTuple):
-    """Log odds of each word, and the correction for the texts that they were counted in."""
-
-    table: Floats  # (vocab_size, columns): counted in all texts; zeros for padding and unknown words
-    own: Floats  # (words of all texts, concatenated): change of log P(word | label of the text) without the text
-    axes: Floats  # (labels, columns): odds = log P(word | label), (words, labels), @ axes
-
-
-def word_odds(texts: Sequence[Ids], truth: NDArray[np.int64], model: ModelConfig) -> WordOdds:
-    """The odds of the words of `texts`, which are word ids of the model; truth (texts,).
-
-    With two labels there is one column, log P(word | second) - log P(word | first); with more, one column per label,
-    log P(word | label) minus its mean over the labels. If these need more than half of the embedding, the columns are
-    the directions in which the words differ most.
-    """
-    labels, words = len(model.labels), np.concatenate(texts)
-    sizes = np.fromiter(map(len, texts), np.int64, len(texts))
-    text = np.repeat(np.arange(len(texts)), sizes)
-    label = truth[text]
-    counts = np.bincount(label * model.vocab_size + words, minlength=labels * model.vocab_size)
-    counts = counts.reshape(labels, model.vocab_size)
-    counts[:, :FIRST_WORD] = 0
-    known = words >= FIRST_WORD
-    totals, kinds = counts.sum(axis=1), max(1, model.vocab_size - FIRST_WORD)
-
-    def smoothed_log(count: NDArray[np.int64], total: NDArray[np.int64]) -> NDArray[np.float64]:
-        """log(count / total) with add-one smoothing."""
-        return np.log(count + 1) - np.log(total + kinds)
-
-    logs = smoothed_log(counts, totals[:, None])
-    # How often the text itself has the word, and any word.
-    _, pair, occurrences = np.unique(text * model.vocab_size + words, return_inverse=True, return_counts=True)
-    size = np.bincount(text, known, len(texts)).astype(np.int64)
-    without = smoothed_log(counts[label, words] - np.where(known, occurrences[pair], 0), totals[label] - size[text])
-    own = np.where(known, without - logs[label, words], 0)
-    axes = _axes(logs, counts.sum(axis=0), columns=max(1, model.embedding_dim // 2))
-    table = logs.T @ axes
-    table[:FIRST_WORD] = 0
-    return WordOdds(table.astype(np.float32), own.astype(np.float32), axes.astype(np.float32))
-
-
-def _axes(logs: NDArray[np.float64], counts: NDArray[np.int64], *, columns: int) -> NDArray[np.float64]:
-    """(labels, at most `columns`): the contrasts between labels. logs (labels, words); counts (words,)."""
-    labels = len(logs)
-    if labels == 2:
-        return np.array([[-1.0], [1.0]])
-    differences = np.eye(labels) - 1 / labels
-    if labels <= columns:
-        return differences
-    centred = differences @ logs
-    _, directions = np.linalg.eigh(centred * counts @ centred.T)  # in ascending order of eigenvalues
-    return differences @ directions[:, : -columns - 1 : -1]
-
-
-def word_vectors(texts: Sequence[Ids], *, vocab_size: int, dim: int) -> Floats:
+def word_vectors(texts: Sequence[Ids], *, vocab_size: int, dim: int, window: int = WINDOW) -> Floats:
     """(vocab_size, dim): a vector for each word; zeros for padding, unknown words, and words without neighbours. Ids
-    from `vocab_size` on count as unknown words."""
+    from `vocab_size` on count as unknown words. Pairs of words at most `window` words apart are counted."""
     contexts = min(vocab_size, CONTEXTS)
-    pairs = _WordPairs(texts, vocab_size, contexts)
+    pairs = _WordPairs(texts, vocab_size, contexts, window)
     square = np.concatenate(list(pairs.count(0, contexts)))
     smoothed = square.sum(axis=0, dtype=np.float64) ** _SMOOTHING
     chance = (smoothed / max(smoothed.sum(), 1)).astype(np.float32)
@@ -119,8 +54,9 @@ def word_vectors(texts: Sequence[Ids], *, vocab_size: int, dim: int) -> Floats:
 class _WordPairs:
     """All texts, concatenated with gaps between them, and the positions of each word."""
 
-    def __init__(self, texts: Sequence[Ids], vocab_size: int, contexts: int) -> None:
-        gap = np.full(WINDOW, PADDING, np.int32)
+    def __init__(self, texts: Sequence[Ids], vocab_size: int, contexts: int, window: int) -> None:
+        self._window = window
+        gap = np.full(window, PADDING, np.int32)
         words = np.concatenate([gap, *(part for text in texts for part in (text, gap))])
         words = np.where(words < vocab_size, words, PADDING)
         self._words, self._contexts = words, contexts
@@ -130,8 +66,9 @@ class _WordPairs:
 
     def count(self, low: int, high: int) -> Iterator[Floats]:
         """Weighted counts of context words for the words from `low` to `high`, some at a time: (words, contexts)."""
-        distances = np.array([step for step in range(-WINDOW, WINDOW + 1) if step])
-        weights = ((WINDOW + 1 - np.abs(distances)) / WINDOW).astype(np.float32)
+        window = self._window
+        distances = np.array([step for step in range(-window, window + 1) if step])
+        weights = ((window + 1 - np.abs(distances)) / window).astype(np.float32)
         for start in range(low, high, _ROWS):
             stop = min(start + _ROWS, high)
             total = np.zeros((stop - start) * self._contexts)

@@ -33,7 +33,7 @@ class FinishedModel(NamedTuple):
 
     files: dict[str, bytes]
     test: Evaluation | None  # None if the data has no test part
-    vs_baseline: Comparison  # with naive Bayes, on the test part, or on the validation part if there is none
+    vs_baseline: Comparison  # with the strongest baseline, on the test part, or on validation if there is none
     difference: float  # between NumPy and Keras
     temperature: float  # of the calibration; 1 without one
 
@@ -43,11 +43,12 @@ def finish_model(fitting: Fit, weights: dict[str, Floats], card: ModelCard) -> F
     plan = fitting.plan
     weights, temperature = _calibrate(weights, plan)
     networks.assign(fitting.network, plan.model, weights)
-    classifier = Classifier(plan.model, plan.vocabulary, weights)
+    tensors = plan.tensors(weights, temperature=temperature)
+    classifier = Classifier(plan.model, plan.vocabulary, tensors)
     difference = check_agreement(fitting.network, classifier, plan)
     test, vs_baseline = _measure(classifier, plan, temperature=temperature)
     card, metrics = replace(card, config=replace(plan.model, temperature=temperature)), _metrics(plan, test)
-    files = pack(card, vocabulary=plan.vocabulary, weights=weights, metrics=metrics, history=fitting.state.history)
+    files = pack(card, vocabulary=plan.vocabulary, weights=tensors, metrics=metrics, history=fitting.state.history)
     return FinishedModel(files, test, vs_baseline, difference, temperature)
 
 
@@ -55,7 +56,10 @@ def check_agreement(network: keras.Model, classifier: Classifier, plan: Plan) ->
     """The largest difference between the probabilities of NumPy and Keras on real texts of 0 to max_len words. Raises
     Disagreement if it is larger than TOLERANCE."""
     texts = sample_texts(plan.validation.ids, max_len=plan.model.max_len)
-    ours, theirs = classifier.probabilities(texts), networks.probabilities(network, networks.pad(texts, plan.model))
+    ours, theirs = (
+        classifier.probabilities(texts),
+        networks.probabilities(network, networks.network_inputs(texts, classifier)),
+    )
     difference = float(np.abs(ours - theirs).max())
     if not difference <= TOLERANCE:  # also true for NaN
         raise Disagreement(
@@ -81,22 +85,27 @@ def _calibrate(weights: dict[str, Floats], plan: Plan) -> tuple[dict[str, Floats
         return weights, 1.0
     truth = plan.validation.truth
 
-    def validate(weights: dict[str, Floats]) -> tuple[NDArray[np.float64], float]:
-        logits = Classifier(plan.model, plan.vocabulary, weights).logits(plan.validation.ids)
+    def validate(weights: dict[str, Floats], temperature: float) -> tuple[NDArray[np.float64], float]:
+        tensors = plan.tensors(weights, temperature=temperature)
+        logits = Classifier(plan.model, plan.vocabulary, tensors).logits(
+            plan.validation.ids, ngrams=plan.validation_ngrams(temperature)
+        )
         return logits, log_loss(softmax(logits), truth)
 
-    logits, loss = validate(weights)
+    logits, loss = validate(weights, 1.0)
     temperature = best_temperature(logits, truth)
     calibrated = folded(weights, temperature)
-    return (calibrated, temperature) if validate(calibrated)[1] < loss else (weights, 1.0)
+    return (calibrated, temperature) if validate(calibrated, temperature)[1] < loss else (weights, 1.0)
 
 
 def _measure(classifier: Classifier, plan: Plan, *, temperature: float) -> tuple[Evaluation | None, Comparison]:
-    """The evaluation of the test part, and the comparison with naive Bayes; without a test part, on validation."""
+    """The evaluation of the test part, and the comparison with the strongest baseline; without a test part, on
+    validation."""
     name, part = ("test", plan.test) if plan.test.ids else ("validation", plan.validation)
-    probabilities = classifier.probabilities(part.ids)
+    own = plan.validation_ngrams(temperature) if name == "validation" else None
+    probabilities = softmax(classifier.logits(part.ids, ngrams=own))
     correct = predicted_indices(probabilities) == part.truth
-    vs_baseline = compare_models(plan.baselines.predicted[name] == part.truth, correct)
+    vs_baseline = compare_models(plan.baselines.predicted[plan.baselines.strongest][name] == part.truth, correct)
     if name != "test":
         return None, vs_baseline
     return measure(probabilities, part.truth, labels=plan.model.labels, temperature=temperature), vs_baseline
@@ -104,7 +113,9 @@ def _measure(classifier: Classifier, plan: Plan, *, temperature: float) -> tuple
 
 def _metrics(plan: Plan, test: Evaluation | None) -> dict[str, Any]:
     """The content of metrics.json."""
-    names = ("majority_label", "majority", "naive_bayes", "naive_bayes_f1")
+    names: tuple[str, ...] = ("majority_label", "majority", "naive_bayes", "naive_bayes_f1")
+    if plan.ngrams is not None:
+        names += ("ngrams", "ngrams_f1")
     metrics: dict[str, Any] = {"baselines": {name: getattr(plan.baselines, name) for name in names}}
     if test is not None:
         metrics["test"] = measured = test.to_dict()

@@ -140,8 +140,8 @@ class Fit:
         """Validate with the forward pass that will serve the model, and end the epoch."""
         started = time.monotonic()
         plan, state = self.plan, self.state
-        classifier, truth = Classifier(plan.model, plan.vocabulary, self.weights()), plan.validation.truth
-        logits = classifier.logits(plan.validation.ids)
+        classifier, truth = Classifier(plan.model, plan.vocabulary, plan.tensors(self.weights())), plan.validation.truth
+        logits = classifier.logits(plan.validation.ids, ngrams=plan.validation.ngrams)
         probabilities = softmax(logits)
         predicted = predicted_indices(probabilities)
         calibrated = None

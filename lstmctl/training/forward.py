@@ -80,19 +80,18 @@ def logits(
     read: Read,
     dropout: Dropout,
     seed: tf.Tensor,
-    odds: tf.Tensor | None = None,
+    ngram_inputs: tf.Tensor | None = None,
     member: int = 0,
     ensemble_size: int = 1,
 ) -> tf.Tensor:
-    """The logits of one ensemble member, (batch, outputs), as if it were alone. lengths (batch,): words read per text.
+    """The logits of one ensemble member, (batch, outputs), as if it were alone, without those of the n-grams. lengths
+    (batch,): words read per text; ngram_inputs (batch, longest, inputs): beside the embeddings.
 
-    `seed` (2,) alone determines the dropout masks, so a step can be repeated exactly on any machine. `odds` (batch,
-    longest, columns) is added to the first dimensions of the embeddings, which are then not trained (`embedding.py`).
+    `seed` (2,) alone determines the dropout masks, so a step can be repeated exactly on any machine.
     """
     seed += [member << 20, 0]
     variables, slices = networks.variables(network, config), member_slices(config, member, ensemble_size)
-    columns = slice(slices["embedding"][1][0], slices["embedding"][1][-1] + 1)  # the member's are contiguous
-    hidden = embedded.words[:, :, columns]
+    hidden = embedded.words
     own = {
         name: variable.value if ensemble_size == 1 else _member_part(variable.value, slices[name])
         for name, variable in variables.items()
@@ -100,11 +99,10 @@ def logits(
     }
     if dropout.words > 0 and embedded.unknown is not None:
         kept = tf.random.stateless_uniform(tf.shape(hidden)[:2], seed + [0, _WORDS])[:, :, None] >= dropout.words
-        hidden = tf.where(kept, hidden, embedded.unknown[columns])
-        odds = odds * tf.cast(kept, tf.float32) if odds is not None else None
-    if odds is not None:
-        counted = odds.shape[2]
-        hidden = tf.concat([tf.stop_gradient(hidden[:, :, :counted]) + odds, hidden[:, :, counted:]], axis=2)
+        hidden = tf.where(kept, hidden, embedded.unknown)
+        ngram_inputs = ngram_inputs * tf.cast(kept, tf.float32) if ngram_inputs is not None else None
+    if ngram_inputs is not None:
+        hidden = tf.concat([hidden, ngram_inputs], axis=2)
     for number, layer in enumerate(networks.lstm_layers(network, config)):
         states = []
         for index, (direction, lstm) in enumerate(layer.items()):
@@ -114,8 +112,8 @@ def logits(
             weights = [own[f"lstm.{number}.{direction}.{part}"] for part in ("kernel", "recurrent_kernel", "bias")]
             states.append(read(lstm, weights, inputs, lengths))
         hidden = tf.concat(states, axis=-1)
-    if "max" in config.pools:
-        hidden = _last_and_max(states, lengths)
+    if len(config.pools) > 1:
+        hidden = _pool(states, lengths, mean="mean" in config.pools)
     if dropout.output > 0:
         kept = tf.random.stateless_uniform(tf.shape(hidden), seed + [0, _OUTPUT]) >= dropout.output
         hidden *= tf.cast(kept, tf.float32) / (1 - dropout.output)
@@ -135,13 +133,18 @@ def drop(inputs: tf.Tensor, *, rate: float, seed: tf.Tensor) -> tf.Tensor:
     return inputs * tf.cast(kept, tf.float32) / (1 - rate)
 
 
-def _last_and_max(states: list[tf.Tensor], lengths: tf.Tensor) -> tf.Tensor:
-    """Hidden states (batch, longest, units) of each direction → (batch, 2 · units · directions), as in `network`."""
+def _pool(states: list[tf.Tensor], lengths: tf.Tensor, *, mean: bool) -> tf.Tensor:
+    """Hidden states (batch, longest, units) of each direction → last, maximum and perhaps mean, (batch, inputs of the
+    head), as in `network`."""
     has_words = tf.cast(lengths > 0, tf.float32)[:, None]
     last = [_last(states[0], lengths), *(backward[:, 0] * has_words for backward in states[1:])]
     inside = tf.sequence_mask(lengths, tf.shape(states[0])[1])[:, :, None]
     maxima = [tf.reduce_max(tf.where(inside, all_states, 0.0), axis=1) for all_states in states]
-    return tf.concat([*last, *map(tf.nn.relu, maxima)], axis=-1)
+    pooled = [*last, *map(tf.nn.relu, maxima)]
+    if mean:
+        divisor = tf.cast(tf.maximum(lengths, 1), tf.float32)[:, None]
+        pooled += [tf.reduce_sum(tf.where(inside, all_states, 0.0), axis=1) / divisor for all_states in states]
+    return tf.concat(pooled, axis=-1)
 
 
 def _last(states: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:

@@ -87,5 +87,5 @@ def use_threads(threads: int | None) -> int:
 
 def versions() -> dict[str, str]:
     """The versions of everything that the last bits of the weights may depend on."""
-    packages = ("lstmctl", "keras", "tensorflow", "numpy")
+    packages = ("lstmctl", "keras", "tensorflow", "numpy", "scikit-learn", "scipy")
     return {"python": platform.python_version()} | {package: version(package) for package in packages}

@@ -114,8 +114,15 @@ def make_plan(request: TrainingRequest, registry: Registry, *, watcher: Watcher,
     watcher.data(dataset, unlabelled=len(unlabelled))
     if request.run_id is not None and runs.list_checkpoints(registry.home, request.run_id):
         vectors = False
-    with watcher.waiting("learning the vocabulary"):
-        plan = prepare(dataset, request.training, labels=labels, unlabelled=unlabelled, vectors=vectors)
+    plan = prepare(
+        dataset,
+        request.training,
+        labels=labels,
+        home=registry.home,
+        unlabelled=unlabelled,
+        vectors=vectors,
+        waiting=watcher.waiting,
+    )
     if run is not None:
         run.check_vocabulary(plan)
     return plan
@@ -139,7 +146,7 @@ def train(plan: Plan, request: TrainingRequest, registry: Registry, *, watcher: 
 
     training = plan.training
     threads = use_threads(training.threads)
-    kernel = forward.kernel_name(tf.config.list_physical_devices("GPU"), ensemble_size=training.ensemble_size)
+    kernel = forward.kernel_name(tf.config.list_physical_devices("GPU"), ensemble_size=plan.ensemble_size)
     groups = max(1, min(threads, training.batch_size // 16))  # a smaller group takes as long as one of 16
     fitting = Fit(networks.start(plan), plan, read=forward.kernel(kernel, parts=groups))
     card = _new_card(plan, request)

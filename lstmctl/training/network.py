@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from lstmctl.config import PADDING, ModelConfig
 from lstmctl.data.word_ids import Ids
+from lstmctl.model.classifier import Classifier
 from lstmctl.model.lstm import Floats
 from lstmctl.registry.artifact import ModelFolder
 from lstmctl.training.ensemble import join_members, member_config
@@ -19,46 +20,65 @@ from lstmctl.training.prepare import Plan
 
 
 def start(plan: Plan) -> keras.Model:
-    """The network before its first step: each ensemble member has its own random weights, replaced by the plan's
-    `starting_embedding` where that is not NaN."""
+    """The network before its first step: each ensemble member has its own random weights; the embedding is that of the
+    plan, if it has one. With n-grams the head starts at 0, so that the first predictions are those of the n-gram model.
+    """
     config, training = plan.model, plan.training
     network = build(config, dropout=training.dropout, seed=training.seed)
-    if training.ensemble_size > 1:
-        member = member_config(config, training.ensemble_size)
-        seeds = [(training.seed + 1_000_003 * number) % 2**31 for number in range(training.ensemble_size)]
+    if plan.ensemble_size > 1:
+        member = member_config(config, plan.ensemble_size)
+        seeds = [(training.seed + 1_000_003 * number) % 2**31 for number in range(plan.ensemble_size)]
         parts = [weights(build(member, dropout=training.dropout, seed=seed), member) for seed in seeds]
         assign(network, config, join_members(config, parts))
-    if (embedding := plan.starting_embedding()) is not None:
-        embeddings = network.get_layer("embedding").embeddings
-        embeddings.assign(np.where(np.isnan(embedding), embeddings.numpy(), embedding))
+    embedding = network.get_layer("embedding")
+    embedding.trainable = plan.embedding_rate != 0
+    if plan.vectors is not None:
+        embedding.embeddings.assign(plan.vectors.vectors)
+    if plan.ngrams is not None:
+        network.get_layer("head").kernel.assign(np.zeros(config.shapes()["head.kernel"], np.float32))
     return network
 
 
 def build(config: ModelConfig, *, dropout: float, seed: int) -> keras.Model:
-    """Word ids (batch, words), padded as by `pad` → logits (batch, outputs)."""
+    """Word ids (batch, words), padded as by `pad`, and with n-grams what `Classifier.ngram_parts` gives: inputs (batch,
+    words, ModelConfig.ngram_inputs), if there are any, and logits (batch, outputs) → logits (batch, outputs)."""
     keras.utils.set_random_seed(seed)
     tf.config.experimental.enable_op_determinism()  # one seed, one model; no measurable cost here
     words = keras.Input((None,), dtype="int32", name="words")
     masked = config.padding == "masked"
+    inputs, mask = [words], None
     hidden = keras.layers.Embedding(config.vocab_size, config.embedding_dim, mask_zero=masked, name="embedding")(words)
+    if config.ngram_inputs:
+        inputs.append(keras.Input((None, config.ngram_inputs), name="ngram_inputs"))
+        hidden = keras.layers.Concatenate(name="embedding_and_ngrams")([hidden, inputs[-1]])
+        mask = keras.ops.not_equal(words, PADDING)  # `Concatenate` loses that of the embedding
     for number in range(config.layers):
         last, name = number == config.layers - 1, f"lstm.{number}"
-        pooled = last and "max" in config.pools
+        pooled = last and len(config.pools) > 1
         options = {"dropout": dropout, "return_sequences": pooled or not last, "return_state": pooled}
         lstm = keras.layers.LSTM(config.units, **options, name=f"{name}.forward")
-        states = (keras.layers.Bidirectional(lstm, name=name) if config.bidirectional else lstm)(hidden)
-        hidden = _last_and_max(*states) if pooled else states
+        states = (keras.layers.Bidirectional(lstm, name=name) if config.bidirectional else lstm)(hidden, mask=mask)
+        hidden = _pool(config, words, *states) if pooled else states
     logits = keras.layers.Dense(config.outputs, name="head")(hidden)
-    return keras.Model(words, logits)
+    if config.ngram_order:
+        inputs.append(keras.Input((config.outputs,), name="ngram_logits"))
+        logits = keras.layers.Add(name="logits")([logits, inputs[-1]])
+    return keras.Model(inputs if len(inputs) > 1 else words, logits)
 
 
-def _last_and_max(all_states: Any, *last_states: Any) -> Any:
-    """Hidden states (batch, words, units · directions), then hidden and cell state of each direction after its last
-    word → (batch, 2 · units · directions). On padding, Keras repeats a text's last state, or has 0 before its first, so
-    the maximum is that of `ModelConfig.pools`."""
+def _pool(config: ModelConfig, words: Any, all_states: Any, *last_states: Any) -> Any:
+    """Word ids (batch, words), hidden states (batch, words, units · directions), then hidden and cell state of each
+    direction after its last word → the inputs of the head. On padding, Keras repeats a text's last state, or has 0
+    before its first, so the maximum is that of `ModelConfig.pools`."""
     # GlobalMaxPooling1D does not support masking. The names of the layers are part of exported files.
     max_state = keras.layers.ReLU(name="highest")(keras.ops.max(all_states, axis=1))
-    return keras.layers.Concatenate(name="last_and_highest")([*last_states[::2], max_state])
+    pooled = [*last_states[::2], max_state]
+    if "mean" in config.pools:
+        read = words if config.padding == "masked" else words + 1
+        inside = keras.ops.cast(keras.ops.not_equal(read, PADDING), "float32")[:, :, None]
+        total = keras.ops.sum(all_states * inside, axis=1)
+        pooled.append(total / keras.ops.maximum(keras.ops.sum(inside, axis=1), 1.0))
+    return keras.layers.Concatenate(name="last_and_highest")(pooled)
 
 
 def pad(texts: list[Ids], config: ModelConfig) -> Ids:
@@ -70,6 +90,19 @@ def pad(texts: list[Ids], config: ModelConfig) -> Ids:
         start = width - text.size if left else 0
         row[start : start + text.size] = text
     return padded
+
+
+def network_inputs(texts: list[Ids], classifier: Classifier) -> list[np.ndarray]:
+    """The inputs of the network for texts given as word ids: padded, and with those of the n-grams."""
+    config = classifier.config
+    words = pad(texts, config)
+    if not config.ngram_order:
+        return [words]
+    values, logits = classifier.ngram_parts(texts)
+    inputs = np.zeros((*words.shape, values.shape[1]), np.float32)
+    lengths = np.array([text.size for text in texts])
+    inputs[np.arange(words.shape[1]) < lengths[:, None]] = values
+    return [words, *([inputs] if values.shape[1] else []), logits.astype(np.float32)]
 
 
 def lstm_layers(network: keras.Model, config: ModelConfig) -> list[dict[str, keras.layers.LSTM]]:
@@ -101,9 +134,9 @@ def assign(network: keras.Model, config: ModelConfig, values: Mapping[str, Float
         variable.assign(values[name])
 
 
-def probabilities(network: keras.Model, words: np.ndarray) -> np.ndarray:
-    """The probabilities that Keras computes for padded word ids (batch, words): (batch, labels), float64."""
-    logits = np.asarray(network.predict_on_batch(words), np.float64)
+def probabilities(network: keras.Model, inputs: list[np.ndarray]) -> np.ndarray:
+    """The probabilities that Keras computes for the arrays of `network_inputs`: (batch, labels), float64."""
+    logits = np.asarray(network.predict_on_batch(inputs if len(inputs) > 1 else inputs[0]), np.float64)
     if logits.shape[1] == 1:
         positive = 1 / (1 + np.exp(-logits))
         return np.concatenate([1 - positive, positive], axis=1)
@@ -112,9 +145,8 @@ def probabilities(network: keras.Model, words: np.ndarray) -> np.ndarray:
 
 
 def to_keras(folder: ModelFolder) -> bytes:
-    """A .keras file of the model: word ids (batch, words), padded as by `pad` → probabilities, of the positive label
-    (batch, 1), or with more than two labels of each label (batch, labels). Raises Rejected: the model cannot be used.
-    """
+    """A .keras file of the model: the inputs of `build` → probabilities, of the positive label (batch, 1), or with more
+    than two labels of each label (batch, labels). Raises Rejected: the model cannot be used."""
     config, training = folder.card.config, folder.card.training
     dropout = training.dropout if training is not None else 0.0
     network = build(config, dropout=dropout, seed=0)

@@ -2,9 +2,11 @@
 
 import hashlib
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,9 +18,12 @@ from lstmctl.errors import BadData, UsageError
 from lstmctl.evaluation.baselines import Baselines, label_indices, measure_baselines
 from lstmctl.model.classifier import Classifier
 from lstmctl.model.lstm import Floats
+from lstmctl.model.ngrams import NgramParts, NgramTable
 from lstmctl.model.text import Vocabulary
-from lstmctl.training.embedding import WordOdds, word_odds, word_vectors
 from lstmctl.training.ensemble import member_config
+from lstmctl.training.ngrams import both_labels, fit_ngrams
+from lstmctl.training.vectors import ChosenVectors, choose_vectors
+from lstmctl.training.vectors import Texts as VectorTexts
 
 
 @dataclass(frozen=True)
@@ -27,6 +32,7 @@ class EncodedPart:
 
     ids: list[Ids]
     truth: NDArray[np.int64]
+    ngrams: NgramParts | None = None  # of texts that the n-gram model was learned from: out of fold
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -56,21 +62,41 @@ class Plan:
     unknown: float  # proportion of the words of the training texts outside the vocabulary
     cut: float  # proportion of the training texts longer than max_len
     findings: DataFindings
-    odds: WordOdds | None  # the first embedding dimensions, if the recipe uses them
-    vectors: Floats | None  # (vocab_size, other dimensions): where these start; None: at random
+    ngrams: dict[str, NDArray[Any]] | None  # the tensors of the n-gram model, if there is one
+    vectors: ChosenVectors | None  # where the embedding starts; None: at random, or the run has a checkpoint
     steps: int  # per epoch
-    epochs: int
 
-    def starting_embedding(self) -> Floats | None:
-        """(vocab_size, embedding_dim): the embedding before the first step, NaN where it starts at random: for each
-        ensemble member its odds, then its vectors. None: all of it starts at random."""
-        known = [part for part in (self.odds and self.odds.table, self.vectors) if part is not None]
-        if not known:
-            return None
-        table = np.concatenate(known, axis=1)
-        random = self.model.embedding_dim // self.training.ensemble_size - table.shape[1]
-        member = np.pad(table, [(0, 0), (0, random)], constant_values=np.nan)
-        return np.tile(member, (1, self.training.ensemble_size))
+    @property
+    def epochs(self) -> int:
+        """Number of epochs."""
+        assert self.training.epochs is not None  # noqa: S101  `prepare` fills it in
+        return self.training.epochs
+
+    @property
+    def ensemble_size(self) -> int:
+        """LSTMs whose logits are averaged."""
+        return self.training.ensemble_size or 1
+
+    @property
+    def embedding_rate(self) -> float:
+        """Learning rate of the embedding, relative to all else; 0: it is not trained."""
+        rate = self.training.vectors_rate
+        return 1.0 if self.training.vectors == "none" or rate is None else rate
+
+    def tensors(self, weights: Mapping[str, Floats], *, temperature: float = 1.0) -> dict[str, NDArray[Any]]:
+        """All tensors of a model with these weights of the network, whose head is already divided by the temperature of
+        its calibration."""
+        tensors: dict[str, NDArray[Any]] = dict(weights)
+        if self.ngrams is not None:
+            tensors |= self.ngrams
+            for name in ("ngrams.scale", "ngrams.bias"):
+                tensors[name] = (tensors[name] / np.float32(temperature)).astype(np.float32)
+        return tensors
+
+    def validation_ngrams(self, temperature: float) -> NgramParts | None:
+        """What n-grams contribute to the validation texts, out of fold, in a model with this temperature."""
+        parts = self.validation.ngrams
+        return None if parts is None else parts._replace(logits=parts.logits / temperature)
 
 
 def prepare(
@@ -78,27 +104,34 @@ def prepare(
     training: TrainConfig,
     *,
     labels: tuple[str, ...],
+    home: Path,
     unlabelled: Sequence[str] = (),
     vectors: bool = True,
+    waiting: Callable[[str], AbstractContextManager[Any]] = nullcontext,
 ) -> Plan:
-    """Learn the vocabulary from the training texts, encode all parts with it, and measure the baselines.
+    """Learn the vocabulary from the training texts, encode all parts with it, measure the baselines, and learn the
+    n-gram model and the word vectors.
 
     labels      in the order of the model's outputs: of two, the second is the positive one.
+    home        the folder where ready-made word vectors are kept.
     unlabelled  texts that add words to the vocabulary and co-occurrences to the word vectors.
-    vectors     False skips the word vectors, for a run that continues from a checkpoint.
+    vectors     False skips learning word vectors, for a run that continues from a checkpoint.
+    waiting     a context around each step that can take seconds.
 
-    Raises BadData if the training texts have no words, UsageError if the model would be too large.
+    Raises BadData if the training texts have no words, UsageError if the model would be too large, and as
+    `choose_vectors`.
     """
-    training = training.validate().for_texts(len(data.train))
+    training = training.validate()
     training.model_config(labels, training.vocab_size).validate()  # sizes, before anything is allocated
     parts = (data.train, data.validation, data.test)
-    tokens = Tokens()
+    tokens = Tokens(training.tokenizer)
     texts = [tokens.read(example.text for example in part) for part in parts]
     truths = [label_indices(part, labels) for part in parts]
     vocabulary = tokens.vocabulary(texts[0])
     if len(vocabulary) == FIRST_WORD:
         raise BadData("the training texts have no words", hint="lstmctl data list shows the available data sets")
     train, validation, test = ids = [tokens.to_ids(part, vocabulary) for part in texts]
+    training = training.for_data(texts=len(train), words=sum(min(text.size, training.max_len) for text in train))
     # Baselines and findings know the labelled texts alone, whatever else word vectors are learned from.
     held_out = {"validation": (validation, truths[1]), "test": (test, truths[2])}
     baselines = measure_baselines((train, truths[0]), held_out, labels=labels, vocab_size=len(vocabulary))
@@ -112,12 +145,39 @@ def prepare(
     vocabulary = vocabulary.first(training.vocab_size, min_count=training.min_count)
     model = training.model_config(labels, len(vocabulary)).validate()
     encoded = [EncodedPart(truncate_ids(part, model), truth) for part, truth in zip(ids, truths, strict=True)]
-    member = member_config(model, training.ensemble_size)
-    odds = word_odds(encoded[0].ids, truths[0], member) if training.word_odds == "naive-bayes" else None
-    learned = None
-    if training.word_vectors == "cooccurrence" and vectors:
-        dim = member.embedding_dim - (odds.table.shape[1] if odds else 0)
-        learned = word_vectors([*train, *unlabelled_ids], vocab_size=model.vocab_size, dim=dim)
+    ngrams, known = None, encoded[0].ids + encoded[1].ids
+    known_truth, out_of_fold = np.concatenate(truths[:2]), None
+    if model.ngram_order:
+        # From the validation texts too: what n-grams tell about a text is always from a model that does not know it.
+        with waiting("fitting the n-gram model"):
+            fitted = fit_ngrams(known, known_truth, model)
+        if fitted is None:
+            model = replace(model, ngrams="none", ngram_count=0)
+        else:
+            model, ngrams, out_of_fold = fitted.config(model), fitted.tensors, fitted.out_of_fold
+            split = len(encoded[0])
+            for part, (start, stop) in enumerate([(0, split), (split, len(known))]):
+                encoded[part] = replace(encoded[part], ngrams=out_of_fold.of(known, start, stop))
+            of_parts = {
+                "validation": out_of_fold.logits[split:],
+                "test": NgramTable(model, ngrams).parts(encoded[2].ids).logits,
+            }
+            predicted = {name: both_labels(logits).argmax(axis=1) for name, logits in of_parts.items()}
+            baselines = baselines.with_ngrams(predicted, {name: truth for name, (_, truth) in held_out.items()})
+    chosen = None
+    if vectors or training.vectors not in (None, "own", "none"):
+        chosen = choose_vectors(
+            training.vectors,
+            vocabulary,
+            VectorTexts(known, known_truth, out_of_fold and out_of_fold.logits),
+            dim=model.embedding_dim,
+            more=unlabelled_ids,
+            data=data.config,
+            home=home,
+            waiting=waiting,
+        )
+        training = replace(training, vectors=chosen.name if chosen is not None else "none")
+        model = replace(model, embedding_dim=model.embedding_dim if chosen is None else chosen.vectors.shape[1])
     return Plan(
         data=data,
         model=model,
@@ -130,10 +190,9 @@ def prepare(
         unknown=float(np.mean(np.concatenate(train) >= model.vocab_size)),
         cut=sum(text.size > model.max_len for text in train) / len(train),
         findings=findings,
-        odds=odds,
-        vectors=learned,
+        ngrams=ngrams,
+        vectors=chosen,
         steps=-(-len(train) // training.batch_size),
-        epochs=training.epochs_for(len(train)),
     )
 
 
@@ -189,11 +248,11 @@ class Cost:
 
 def estimate_cost(plan: Plan) -> Cost:
     """What the training would take on this machine, from timing the forward pass with random weights."""
-    ensemble_size = plan.training.ensemble_size
+    ensemble_size = plan.ensemble_size
     config = member_config(plan.model, ensemble_size)  # zeros between the members are not trained
     generator = np.random.default_rng(0)
     weights = {name: generator.normal(0, 0.1, shape).astype(np.float32) for name, shape in config.shapes().items()}
-    classifier = Classifier(config, plan.vocabulary, weights)
+    classifier = Classifier(config, plan.vocabulary, plan.tensors(weights))
     sample = plan.train.ids[:_SAMPLE]
     classifier.probabilities(sample)  # the first call also fills the table of words
     started = time.perf_counter()

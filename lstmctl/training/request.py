@@ -8,16 +8,17 @@ from pathlib import Path
 from typing import Any, Self
 
 from lstmctl import recipes
-from lstmctl.config import Config, DataConfig, TrainConfig, option_name
+from lstmctl.config import VECTORS, DataConfig, TrainConfig, option_name
 from lstmctl.data.datasets import Dataset
 from lstmctl.data.sources import resolve_source
 from lstmctl.errors import BadData, Busy, NotFound, UsageError, closest_names
 from lstmctl.registry import runs
 from lstmctl.registry.names import default_model_name
+from lstmctl.settings import Config
 from lstmctl.training.prepare import Plan
 
 _SOURCES = ("source", "val_source", "test_source", "unlabelled")
-_FOLLOW_DATA = ("epochs", "word_odds", "word_dropout", "output_dropout")  # where they are None
+_FOLLOW_DATA = ("epochs", "ensemble_size", "vectors", "vectors_rate")  # where they are None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,14 +113,21 @@ def new_request(
     **settings: Any,
 ) -> TrainingRequest:
     """A new run: `settings`, fields of `DataConfig` and `TrainConfig`, override the recipe. Raises UsageError if there
-    is no such recipe or setting, or a value is not possible; NotFound if there is no such data set."""
+    is no such recipe or setting, or a value is not possible; NotFound if there is no such data set or vector file."""
     data_settings, training_settings = _split(settings)
     data = DataConfig(**data_settings).validate()
     training = recipes.resolve(recipe, training_settings)
     origins = recipes.find_origins(recipe, training_settings)
-    if data.unlabelled is not None and training.word_vectors != "cooccurrence":  # their only use
-        training = replace(training, word_vectors="cooccurrence")
-        origins["word_vectors"] = "--unlabelled"
+    if data.unlabelled is not None and training.vectors != "own":  # their only use
+        if training_settings.get("vectors") is not None:
+            raise UsageError(f"--unlabelled cannot be used with --vectors {training.vectors}", hint="--vectors own")
+        training = replace(training, vectors="own")
+        origins["vectors"] = "--unlabelled"
+    if training.vectors is not None and training.vectors not in VECTORS:
+        path = Path(training.vectors).expanduser().absolute()  # for a run that is resumed elsewhere
+        if not path.exists():
+            raise NotFound(f"there is no file {path}", hint=f"--vectors {'|'.join(VECTORS)}|FILE")
+        training = replace(training, vectors=str(path))
     name = name if name is not None else default_model_name(data.source)
     return TrainingRequest(name=name, data=data, training=training, origins=origins, positive=positive, command=command)
 

@@ -60,8 +60,8 @@ class Steps:
         self._model, self._training, self._read = plan.model, plan.training, read
         self._dropout = forward.Dropout(
             plan.training.dropout,
-            words=plan.training.word_dropout or 0.0,
-            output=plan.training.output_dropout or 0.0,
+            words=plan.training.word_dropout,
+            output=plan.training.output_dropout,
         )
         lengths = np.array([text.size for text in plan.train.ids], np.int32)
         self._words = tf.constant(np.concatenate([*plan.train.ids, np.zeros(1, np.int32)]))  # of all texts
@@ -69,9 +69,13 @@ class Steps:
         self._lengths = tf.constant(lengths)
         self._truth = tf.constant(plan.train.truth.astype(np.int32))
         self._label_weights = tf.constant(label_weights(plan.train.truth, plan.training, labels=len(plan.model.labels)))
-        self._own = self._axes = None
-        if plan.odds is not None:
-            self._own, self._axes = tf.constant(np.append(plan.odds.own, np.float32(0))), tf.constant(plan.odds.axes)
+        self._ngram_inputs = self._ngram_logits = None
+        if plan.train.ngrams is not None:
+            self._ngram_logits = tf.constant(plan.train.ngrams.logits, tf.float32)
+            if self._model.ngram_inputs:
+                self._ngram_inputs = tf.constant(np.pad(plan.train.ngrams.inputs.astype(np.float16), [(0, 1), (0, 0)]))
+        self._ensemble_size = plan.ensemble_size
+        self._embedding_rate = plan.embedding_rate
         self._traced: Any = None
 
     def optimizer_slots(self) -> dict[str, keras.Variable]:
@@ -132,9 +136,8 @@ class Steps:
 
     def _step(self, texts: tf.Tensor, *, seed: tf.Tensor) -> tf.Tensor:
         """One batch; (2,): its summed loss and its number of correct predictions."""
-        words, lengths, own = self._batch(texts)
+        words, lengths, ngram_inputs = self._batch(texts)
         truth = tf.gather(self._truth, texts)
-        odds = None if own is None else own[:, :, None] * tf.gather(self._axes, truth)[:, None]
         with tf.GradientTape() as tape:
             embedded = forward.embed(self.network, words, unknown=self._dropout.words > 0)
             member_logits = [
@@ -146,12 +149,15 @@ class Steps:
                     read=self._read,
                     dropout=self._dropout,
                     seed=seed,
-                    odds=odds,
+                    ngram_inputs=ngram_inputs,
                     member=member,
-                    ensemble_size=self._training.ensemble_size,
+                    ensemble_size=self._ensemble_size,
                 )
-                for member in range(self._training.ensemble_size)
+                for member in range(self._ensemble_size)
             ]
+            if self._ngram_logits is not None:
+                ngram_logits = tf.gather(self._ngram_logits, texts)
+                member_logits = [logits + ngram_logits for logits in member_logits]
             if self._model.outputs == 1:
                 # σ(z) is the softmax of (0, z).
                 member_logits = [tf.concat([tf.zeros_like(logits), logits], axis=1) for logits in member_logits]
@@ -160,13 +166,17 @@ class Steps:
             loss = tf.reduce_mean(losses)
         # Dense: Keras's handling of sparse gradients fails on NaN before divergence can be reported.
         gradients = [tf.convert_to_tensor(part) for part in tape.gradient(loss, self.network.trainable_variables)]
+        embedding, rate = self.network.get_layer("embedding").embeddings, self._embedding_rate
+        before = embedding.value.read_value() if rate not in (0, 1) else None
         self.optimizer.apply(gradients, self.network.trainable_variables)
+        if before is not None:  # scaling gradients instead would change nothing: these optimizers are scale-free
+            embedding.assign(before + rate * (embedding.value - before))
         correct = tf.equal(tf.argmax(tf.add_n(member_logits), 1, tf.int32), truth)
         return tf.stack([tf.reduce_sum(losses), tf.reduce_sum(tf.cast(correct, tf.float32))])
 
     def _batch(self, texts: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor | None]:
         """Word ids (batch, longest), padded as by `network.pad`; the number of words read of each row, (batch,); and
-        `WordOdds.own` of each word, (batch, longest)."""
+        the n-gram inputs of each word, (batch, longest, inputs)."""
         lengths = tf.gather(self._lengths, texts)
         left = self._model.padding == "pre"
         width = tf.constant(self._model.max_len) if left else tf.maximum(1, tf.reduce_max(lengths))
@@ -176,8 +186,11 @@ class Steps:
         inside = (index >= 0) & (index < lengths[:, None])
         positions = tf.where(inside, tf.gather(self._starts, texts)[:, None] + index, 0)
         words = tf.where(inside, tf.gather(self._words, positions), PADDING)
-        own = None if self._own is None else tf.where(inside, tf.gather(self._own, positions), 0.0)
-        return words, tf.fill(tf.shape(lengths), width) if left else lengths, own
+        ngram_inputs = None
+        if self._ngram_inputs is not None:
+            ngram_inputs = tf.cast(tf.gather(self._ngram_inputs, positions), tf.float32)
+            ngram_inputs = tf.where(inside[:, :, None], ngram_inputs, 0.0)
+        return words, tf.fill(tf.shape(lengths), width) if left else lengths, ngram_inputs
 
 
 def label_weights(truth: NDArray[np.int64], config: TrainConfig, *, labels: int) -> NDArray[np.float32]:

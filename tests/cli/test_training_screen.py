@@ -29,15 +29,23 @@ def plan(epochs=3, *, conflicts=0, majority=0.5, ensemble_size=1):
             layers=1,
             bidirectional=False,
             labels=("neg", "pos"),
+            ngram_order=0,
+            ngram_count=0,
         ),
         baselines=SimpleNamespace(
             naive_bayes={"validation": 0.79, "test": 0.78},
             naive_bayes_f1={"validation": 0.48, "test": 0.47},
             majority={"validation": majority},
             majority_label="neg",
+            strongest="naive_bayes",
+            ngrams={"validation": 0.87, "test": 0.86},
+            ngrams_f1={"validation": 0.68, "test": 0.67},
         ),
+        vectors=None,
+        embedding_rate=1.0,
         vocabulary=SimpleNamespace(words=["w"] * 9_998),
         training=TrainConfig(ensemble_size=ensemble_size),
+        ensemble_size=ensemble_size,
         unknown=0.056,
         cut=0.08,
         findings=DataFindings(leaks=26, conflicts=conflicts, empty=0),
@@ -159,6 +167,26 @@ def test_imbalanced_labels(start):
     assert "notice the labels are imbalanced" in shown and "--class-weight balanced" in shown
 
 
+def test_ngrams_and_vectors(start, monkeypatch):
+    """Shown where there are any; the baseline is the stronger one."""
+    monkeypatch.setenv("COLUMNS", "200")
+    screen, terminal = start()
+    show_plan(screen)
+    assert not re.search("^(n-grams|vectors) ", terminal.getvalue(), re.M)
+    for rate, expected in ((0.0, "not trained"), (0.2, "trained at 0.2 × the learning rate")):
+        screen, terminal = start()
+        about = plan()
+        about.model.ngram_order, about.model.ngram_count = 3, 123_456
+        about.baselines.strongest, about.embedding_rate = "ngrams", rate
+        about.vectors = SimpleNamespace(name="my\x1b vectors.txt", coverage=0.876)
+        show_plan(screen, about)
+        shown = " ".join(re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", terminal.getvalue()).split())
+        assert "n-grams 123,456 of 1 to 3 words" in shown
+        assert f"vectors.txt · 88% of the words have one · {expected}" in shown
+        assert "\x1b" not in shown
+        assert "baseline n-grams alone 0.870" in shown and "naive Bayes" not in shown
+
+
 @pytest.mark.parametrize(
     ("bayes", "lstm", "expected"),
     [
@@ -172,4 +200,6 @@ def test_imbalanced_labels(start):
 def test_verdict(bayes, lstm, expected):
     """Naive Bayes and the LSTM on the same 1,000 texts, with this many correct predictions each."""
     texts = np.arange(1_000)
-    assert re.fullmatch(expected, verdict(compare_models(texts < bayes, texts < lstm)))
+    compared = compare_models(texts < bayes, texts < lstm)
+    assert re.fullmatch(expected, verdict(compared, "naive Bayes"))
+    assert re.fullmatch(expected.replace("naive Bayes", "n-grams alone"), verdict(compared, "n-grams alone"))

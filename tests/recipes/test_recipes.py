@@ -11,9 +11,16 @@ from lstmctl.config import TrainConfig
 from lstmctl.errors import UsageError
 
 
-def test_standard_recipe_is_the_defaults():
-    assert recipes.read("standard") == {}
-    assert recipes.resolve("standard", {}) == TrainConfig()
+def test_standard_recipe():
+    assert recipes.DEFAULT == "standard"
+    standard = recipes.resolve("standard", {})
+    assert (standard.tokenizer, standard.ngrams, standard.cut) == ("words-2", "3", "middle")
+    assert (standard.ensemble_size, standard.vectors, standard.epochs) == (None, None, None)  # follow the data
+
+
+@pytest.mark.parametrize("name", ["accurate", "classic", "readable", "standard"])
+def test_built_in_recipes_can_be_used(name):
+    assert recipes.resolve(name, {}).to_dict() == TrainConfig().to_dict() | recipes.read(name)
 
 
 def test_classic_recipe_is_the_post():
@@ -35,14 +42,21 @@ def test_origins(tmp_path):
     origins = recipes.find_origins(str(path), ["units", "learning_rate"])
     assert list(origins) == list(vars(TrainConfig()))
     assert (origins["units"], origins["learning_rate"]) == ("--units", "--lr")
-    assert (origins["layers"], origins["epochs"]) == (f"recipe {path}", "recipe standard")
+    assert origins["layers"] == f"recipe {path}"
+    # What it leaves out has its default, which is not always that of the standard recipe.
+    assert recipes.resolve(str(path), {}).ngrams == "none"
+    assert "standard" not in origins["ngrams"] + origins["epochs"]
+    standard = recipes.find_origins("standard", ["units"])
+    assert (standard["ngrams"], standard["units"]) == ("recipe standard", "--units")
 
 
 def test_keys_from_before_a_rename(tmp_path):
     path = tmp_path / "old.toml"
-    path.write_text("members = 4\n")
+    path.write_text('members = 4\nword_vectors = "cooccurrence"\n')
     assert recipes.resolve(str(path), {}).ensemble_size == 4
-    assert recipes.find_origins(str(path), [])["ensemble_size"] == f"recipe {path}"
+    assert recipes.resolve(str(path), {}).vectors == "own"
+    origins = recipes.find_origins(str(path), [])
+    assert origins["ensemble_size"] == origins["vectors"] == f"recipe {path}"
 
 
 def test_printed_line_has_origin_and_help():
@@ -97,7 +111,7 @@ def test_missing_recipes(tmp_path):
 
 
 def test_built_in_recipes_begin_with_a_description():
-    assert recipes.names() == ["accurate", "classic", "standard"]
+    assert recipes.names() == ["accurate", "classic", "readable", "standard"]
     for name in recipes.names():
         text = (Path(recipes.__file__).parent / f"{name}.toml").read_text()
         assert text.startswith("# ")

@@ -163,7 +163,7 @@ BAD_CARDS = {
     "too large in all": (lambda card: card["config"].update(vocab_size=2_000_000, embedding_dim=4096), "2 GB"),
     "one label": (lambda card: card["config"].update(labels=["a"]), "labels"),
     "a label twice": (lambda card: card["config"].update(labels=["a", "a"]), "labels"),
-    "another tokenizer": (lambda card: card["config"].update(tokenizer="words-2"), "tokenizer"),
+    "another tokenizer": (lambda card: card["config"].update(tokenizer="words-3"), "tokenizer"),
     "data is a list": (lambda card: card.update(data=[]), "field 'data': not an object"),
     "another part": (lambda card: card["rows"].update(secret=1), "rows must count texts"),
     "fewer than no rows": (lambda card: card["rows"].update(train=-1), "rows must count texts"),

@@ -9,7 +9,8 @@ from lstmctl.config import TrainConfig
 from lstmctl.registry.artifact import FILES, ModelFolder, format_sums
 from lstmctl.registry.runs import TrainingRun, read_run_file
 
-# As written by versions before 0.2.
+# As written by versions before 0.2. In other cards and runs `word_odds` is "naive-bayes", and `word_vectors`
+# "cooccurrence".
 TRAINING = {
     "vocab_size": 10000, "min_count": 1, "max_len": 20, "cut": "start", "embedding_dim": 2, "units": 3, "layers": 1,
     "bidirectional": False, "pooling": "last", "members": 3, "padding": "masked", "word_odds": None,
@@ -31,22 +32,59 @@ def old_model(home):
     register_toy(home)
     path = home / "models/tiny/v000001"
     card = json.loads((path / "model.json").read_bytes())
-    (path / "model.json").write_text(json.dumps(card | {"training": TRAINING}))
     metrics = json.loads((path / "metrics.json").read_bytes())
-    (path / "metrics.json").write_text(json.dumps({"test": metrics["test"], "floors": FLOORS}))
-    (path / "SHA256SUMS").write_bytes(
-        format_sums({name: (path / name).read_bytes() for name in FILES if name != "SHA256SUMS"})
-    )
+    rewrite(path, "metrics.json", {"test": metrics["test"], "floors": FLOORS})
+    rewrite(path, "model.json", card | {"training": TRAINING})
     return path
+
+
+def rewrite(path, name, values):
+    (path / name).write_text(json.dumps(values))
+    files = {each: (path / each).read_bytes() for each in FILES if each != "SHA256SUMS"}
+    (path / "SHA256SUMS").write_bytes(format_sums(files))
 
 
 def test_old_card(old_model):
     folder = ModelFolder(old_model, "tiny@1")
     folder.verify()
     assert folder.card.training.ensemble_size == 3
-    assert folder.card.training.to_dict() == {
-        name.replace("members", "ensemble_size"): value for name, value in TRAINING.items()
-    }
+    names = {"members": "ensemble_size", "word_vectors": "vectors"}
+    read = {names.get(name, name): value for name, value in TRAINING.items()}
+    del read["word_odds"]
+    read |= {"word_dropout": 0.0, "output_dropout": 0.0}  # which were None
+    assert folder.card.training.to_dict() == TrainConfig().to_dict() | read
+
+
+@pytest.mark.parametrize(
+    "training",
+    [
+        {"word_odds": "naive-bayes", "word_dropout": 0.3, "output_dropout": 0.5},
+        {"word_odds": "none", "word_vectors": "cooccurrence", "word_dropout": 0.4, "output_dropout": 0.5},
+    ],
+)
+def test_old_settings(old_model, training):
+    card = json.loads((old_model / "model.json").read_bytes())
+    rewrite(old_model, "model.json", card | {"training": TRAINING | training})
+    folder = ModelFolder(old_model, "tiny@1")
+    folder.verify()
+    assert folder.card.training.vectors == ("own" if "word_vectors" in training else "none")
+    assert folder.card.training.output_dropout == 0.5
+    assert folder.card.config.tokenizer == "words-1"
+    assert folder.card.config.ngrams == "none"
+
+
+def test_old_card_without_new_settings(old_model):
+    """A model from before n-grams reads texts as it did then."""
+    card = json.loads((old_model / "model.json").read_bytes())
+    before = ModelFolder(old_model, "tiny@1").classifier().predict(["good film! 8/10"])
+    for name in ("ngrams", "ngram_count"):
+        del card["config"][name]
+    rewrite(old_model, "model.json", card | {"training": TRAINING | {"word_dropout": 0.0, "output_dropout": 0.0}})
+    folder = ModelFolder(old_model, "tiny@1")
+    folder.verify()
+    assert (folder.card.config.ngram_order, folder.card.config.ngram_shapes()) == (0, {})
+    assert folder.classifier().predict(["good film! 8/10"]) == before
+    assert before[0].reading.words == 4  # punctuation is none
 
 
 def test_old_metrics(old_model):

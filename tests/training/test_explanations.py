@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from training.test_agreement import random_ngrams
 
 from lstmctl.config import ModelConfig
 from lstmctl.model.classifier import Classifier
@@ -17,6 +18,9 @@ SHAPES = {
     "stacked": {"layers": 3},
     "bidirectional": {"bidirectional": True},
     "max pooling": {"pooling": "last+max", "bidirectional": True},
+    "mean pooling": {"pooling": "last+max+mean", "bidirectional": True},
+    "n-grams": {"ngrams": "3"},
+    "n-grams, stacked and bidirectional": {"ngrams": "2", "layers": 2, "bidirectional": True, "pooling": "last+max"},
     "stacked and bidirectional, padded": {"layers": 2, "bidirectional": True, "padding": "pre", "max_len": 60},
 }
 
@@ -41,16 +45,24 @@ def inside_keras(lstm, inputs):
 def test_traces_agree_with_keras(shape):
     from lstmctl.training import network as networks
 
-    config = ModelConfig(labels=("neg", "pos"), **{"vocab_size": 50, "embedding_dim": 6, "units": 5, **shape})
+    sizes = {"vocab_size": 50, "embedding_dim": 6, "units": 5, "ngram_count": "ngrams" in shape}
+    config = ModelConfig(labels=("neg", "pos"), **sizes | shape)
     generator = np.random.default_rng(4)
     weights = {name: generator.normal(0, 0.9, size).astype(np.float32) for name, size in config.shapes().items()}
+    ids = generator.integers(1, 50, 40).astype(np.int32)
+    table = {}
+    if config.ngram_order:
+        config, table = random_ngrams(config, [ids], seed=0)
     network = networks.build(config, dropout=0.2, seed=0)
     networks.assign(network, config, weights)
-    classifier = Classifier(config, Vocabulary([], []), weights)
-    ids = generator.integers(1, 50, 40).astype(np.int32)
+    classifier = Classifier(config, Vocabulary([], []), weights | table)
     ours = traces(classifier, ids.tolist(), words=ids.size)
 
     inputs = weights["embedding"][networks.pad([ids], config)[0]]
+    parts = classifier.ngram_parts([ids])
+    if config.ngram_order:
+        inputs = np.concatenate([inputs, parts.inputs], axis=1)
+        assert parts.inputs.any(axis=0).all()
     compared = 0
     for number, layer in enumerate(networks.lstm_layers(network, config)):
         outputs = []
@@ -71,6 +83,8 @@ def test_traces_agree_with_keras(shape):
     ends = [outputs[0][-1], *(backwards[0] for backwards in outputs[1:])]
     if "max" in config.pools:
         ends += [np.maximum(0, states.max(axis=0)) for states in outputs]
-    logits = np.concatenate(ends) @ weights["head.kernel"] + weights["head.bias"]
-    (probabilities,) = networks.probabilities(network, networks.pad([ids], config))
+    if "mean" in config.pools:
+        ends += [states.mean(axis=0) for states in outputs]
+    logits = np.concatenate(ends) @ weights["head.kernel"] + weights["head.bias"] + parts.logits[0]
+    (probabilities,) = networks.probabilities(network, networks.network_inputs([ids], classifier))
     np.testing.assert_allclose(probabilities[1], 1 / (1 + np.exp(-logits[0])), atol=1e-5)

@@ -1,5 +1,7 @@
 """The misleading texts that training counts before the first epoch."""
 
+from pathlib import Path
+
 from lstmctl.config import DataConfig, TrainConfig
 from lstmctl.data.columns import Example
 from lstmctl.data.datasets import Dataset
@@ -19,5 +21,5 @@ def test_leaks_conflicts_and_empty_texts():
         validation=part(("one two", "a"), ("three five", "b")),  # five is unknown, as is six: no duplicates
         test=part(("three six", "a"), ("THREE four", "b"), ("", "b")),
     )
-    plan = prepare(data, TrainConfig(vocab_size=4), labels=("a", "b"))
+    plan = prepare(data, TrainConfig(vocab_size=4, vectors="none"), labels=("a", "b"), home=Path("/nowhere"))
     assert plan.findings == (2, 1, 1)

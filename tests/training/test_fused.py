@@ -60,14 +60,35 @@ def test_kernel_of_each_device():
 
 CONFIGS = [{}, {"layers": 3}, {"bidirectional": True}, {"layers": 2, "bidirectional": True}, {"padding": "pre"}]
 CONFIGS += [{"pooling": "last+max"}, {"pooling": "last+max", "layers": 2, "bidirectional": True}]
+CONFIGS += [{"pooling": "last+max+mean"}, {"pooling": "last+max+mean", "padding": "pre"}, {"ngrams": "2"}]
+CONFIGS += [{"ngrams": "3", "pooling": "last+max+mean", "layers": 2, "bidirectional": True}]
 TEXTS = [np.array(text, np.int32) for text in ([2, 3, 4, 5], [6, 7], [])]
 
 
 def network_of(**shape):
     from lstmctl.training import network as networks
 
-    config = ModelConfig(labels=("neg", "pos"), vocab_size=30, embedding_dim=6, units=5, max_len=7, **shape)
+    config = ModelConfig(
+        labels=("neg", "pos"),
+        vocab_size=30,
+        embedding_dim=6,
+        units=5,
+        max_len=7,
+        ngram_count="ngrams" in shape,
+        **shape,
+    )
     return networks.build(config, dropout=0.5, seed=0), config
+
+
+def ngram_inputs_of(config):
+    """Random inputs beside the embeddings, 0 on padding; [] without n-grams."""
+    from lstmctl.training.network import pad
+
+    if not config.ngram_inputs:
+        return []
+    words = pad(TEXTS, config)
+    values = np.random.default_rng(0).normal(size=(*words.shape, config.ngram_inputs)).astype(np.float32)
+    return [values * (words != 0)[:, :, None]]
 
 
 def logits_of(network, config, *, dropout=0.0, seed=(0, 0), name="fused"):
@@ -89,6 +110,7 @@ def logits_of(network, config, *, dropout=0.0, seed=(0, 0), name="fused"):
             read=read,
             dropout=forward.Dropout(dropout),
             seed=seed,
+            ngram_inputs=next(iter(ngram_inputs_of(config)), None),
         )
     )
 
@@ -99,9 +121,10 @@ def test_network_without_dropout_agrees_with_keras(shape, name):
     from lstmctl.training.network import pad
 
     network, config = network_of(**shape)
-    np.testing.assert_allclose(
-        logits_of(network, config, name=name), network(pad(TEXTS, config), training=False), atol=1e-6
-    )
+    inputs = [pad(TEXTS, config), *ngram_inputs_of(config)]
+    offset = np.array([[1.0], [-2.0], [0.5]], np.float32) if config.ngram_order else 0
+    expected = network([*inputs, offset] if config.ngram_order else inputs[0], training=False)
+    np.testing.assert_allclose(logits_of(network, config, name=name) + offset, expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("shape", CONFIGS, ids=str)
@@ -122,6 +145,38 @@ def test_dropout_rate_and_mean():
     assert (dropped == 0).mean() == pytest.approx(0.3, abs=0.02)
     np.testing.assert_array_equal(dropped[:, 0, 0] == 0, dropped[:, 0, 3] == 0)  # one mask for all words of a text
     np.testing.assert_allclose(dropped.mean(axis=0), inputs, atol=0.15)
+
+
+def test_unknown_words_have_no_ngrams():
+    """Word dropout replaces embedding and n-gram inputs of the same words."""
+    import tensorflow as tf
+
+    from lstmctl.training import forward
+    from lstmctl.training.network import pad
+
+    network, config = network_of(ngrams="2")
+    network.get_layer("embedding").embeddings.assign(np.ones((30, 6), np.float32) * np.arange(30)[:, None])
+    embedded, seen = forward.embed(network, pad(TEXTS, config), unknown=True), []
+
+    def read(lstm, weights, inputs, lengths):
+        seen.append(np.asarray(inputs))
+        return tf.zeros((len(TEXTS), config.units))
+
+    for seed in range(30):
+        forward.logits(
+            network,
+            config,
+            embedded,
+            tf.constant([4, 2, 0]),
+            read=read,
+            dropout=forward.Dropout(0.0, words=0.5),
+            seed=tf.constant([0, seed]),
+            ngram_inputs=tf.constant(np.full((3, 4, 2), 7, np.float32)),
+        )
+    embeddings, ngrams = np.stack(seen)[..., 0], np.stack(seen)[..., 6:]
+    dropped = embeddings == 1
+    np.testing.assert_array_equal(ngrams, np.where(dropped, 0, 7)[..., None] * np.ones(2))
+    assert dropped.mean() == pytest.approx(0.5, abs=0.1)
 
 
 def test_padding():

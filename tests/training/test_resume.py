@@ -17,6 +17,7 @@ pytestmark = pytest.mark.training
 
 RECIPE = "dropout = 0.3\nearly_stopping = 50\n"
 DEEP = RECIPE + 'bidirectional = true\nlayers = 2\noptimizer = "adam"\npooling = "last+max"\n'
+DEEP += 'ngrams = "2"\ntokenizer = "words-2"\nvectors = "own"\nvectors_rate = 0.5\n'
 DEEP += 'ensemble_size = 2\nword_dropout = 0.2\noutput_dropout = 0.3\nschedule = "cosine"\n'
 EPOCHS = 6
 

@@ -62,7 +62,7 @@ def test_resumed_run_has_the_same_weights(cli, files, tmp_path):
     """Killed and resumed, it ends with the bytes of an uninterrupted run."""
     labelled, unlabelled = files
     recipe = tmp_path / "small.toml"
-    recipe.write_text('bidirectional = true\npooling = "last+max"\nword_vectors = "cooccurrence"\nword_dropout = 0.4\n')
+    recipe.write_text('bidirectional = true\npooling = "last+max"\nvectors = "own"\nword_dropout = 0.4\n')
     command = [
         "train",
         "-q",
@@ -96,4 +96,4 @@ def test_missing_file(cli, files, tmp_path):
 
 def test_dry_run_names_the_option(cli, files):
     plan = cli("train", "--data", files[0], "--unlabelled", files[1], "--dry-run").out
-    assert re.search(r'^word_vectors = "cooccurrence" +# --unlabelled · ', plan, re.M)
+    assert re.search(r'^vectors = "own" +# --unlabelled · ', plan, re.M)

@@ -11,27 +11,33 @@ from lstmctl.training.embedding import WINDOW, word_vectors
 texts_of_ids = st.lists(st.lists(st.integers(0, 12), max_size=15), max_size=5)
 
 
-def count_pairs(texts, vocab_size, contexts):
+def count_pairs(texts, vocab_size, contexts, window=WINDOW):
     """Pair by pair, in Python."""
     counts = np.zeros((vocab_size, contexts))
     for text in texts:
         for position, word in enumerate(text):
-            for other in range(max(0, position - WINDOW), min(len(text), position + WINDOW + 1)):
+            for other in range(max(0, position - window), min(len(text), position + window + 1)):
                 context, distance = text[other], abs(other - position)
                 if distance and 2 <= word < vocab_size and 2 <= context < contexts:
-                    counts[word, context] += (WINDOW + 1 - distance) / WINDOW
+                    counts[word, context] += (window + 1 - distance) / window
     return counts
 
 
 @settings(max_examples=150, deadline=None)
-@given(texts=texts_of_ids, contexts=st.integers(3, 8), rows=st.integers(1, 10), pairs=st.integers(10, 60))
-def test_counts_of_pairs(texts, contexts, rows, pairs):
+@given(
+    texts=texts_of_ids,
+    contexts=st.integers(3, 8),
+    rows=st.integers(1, 10),
+    pairs=st.integers(18, 60),
+    window=st.integers(1, 9),
+)
+def test_counts_of_pairs(texts, contexts, rows, pairs, window):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(embedding, "_ROWS", rows)
         patch.setattr(embedding, "_PAIRS", pairs)
-        word_pairs = embedding._WordPairs([np.array(text, np.int32) for text in texts], 10, contexts)
+        word_pairs = embedding._WordPairs([np.array(text, np.int32) for text in texts], 10, contexts, window)
         counts = np.concatenate([*word_pairs.count(0, contexts), *word_pairs.count(contexts, 10)])
-    np.testing.assert_allclose(counts, count_pairs(texts, 10, contexts), rtol=1e-6)
+    np.testing.assert_allclose(counts, count_pairs(texts, 10, contexts, window), rtol=1e-6)
 
 
 def grouped_texts():

@@ -156,6 +156,7 @@ class ExplanationWriter:
             "probabilities": dict(zip(self.folder.card.config.labels, prediction.probabilities, strict=True)),
             "explains": explanation.label,
             "start": explanation.start,
+            "ngrams": explanation.ngrams,
             "words": words,
             "cut": prediction.reading.cut,
             "model": self.folder.reference,
@@ -188,6 +189,10 @@ class ExplanationWriter:
             console.show()
             table = WordTable(console, explanation)
             table.show()
+            if explanation.ngrams is not None:
+                text = f"P({visible(explanation.label)}) by the n-grams alone {explanation.ngrams:.2f}"
+                console.show()
+                console.show((text, "dim"))
             new = [line for line in table.legend() if line not in self._legend]
             for line in ["", *new] if new else []:
                 console.show((line, "dim"))

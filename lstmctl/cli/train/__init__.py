@@ -5,10 +5,12 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any
 
+from lstmctl import recipes
 from lstmctl.cli.console import Answer, Console
 from lstmctl.cli.options import DATA, complete_data, open_model, open_registry, option, parse_renames, setting_option
-from lstmctl.config import Config, DataConfig, NetworkConfig, TrainConfig
+from lstmctl.config import DataConfig, NetworkConfig, TrainConfig
 from lstmctl.errors import UsageError
+from lstmctl.settings import Config
 
 if TYPE_CHECKING:
     from lstmctl.training.prepare import Plan
@@ -47,7 +49,10 @@ def with_settings(command: Callable[..., None]) -> Callable[..., None]:
 def _parameter(config: type[Config], name: str) -> inspect.Parameter:
     panel = DATA if config is DataConfig else MODEL if name in NetworkConfig.settings() else TRAINING
     complete = complete_data if name == "source" else None
-    declared = setting_option(config.settings()[name], panel=panel, complete=complete)
+    setting = config.settings()[name]
+    if config is TrainConfig:  # what applies without --recipe
+        setting = setting._replace(default=recipes.read(recipes.DEFAULT).get(name, setting.default))
+    declared = setting_option(setting, panel=panel, complete=complete)
     kind = _TYPES.get(name, config.types()[name])
     annotation = Annotated[kind | None, declared]  # type: ignore[valid-type]
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
@@ -55,9 +60,7 @@ def _parameter(config: type[Config], name: str) -> inspect.Parameter:
 
 def complete_recipe(incomplete: str) -> list[str]:
     """Names of recipes that start with `incomplete`."""
-    from lstmctl.recipes import names
-
-    return [name for name in names() if name.startswith(incomplete)]
+    return [name for name in recipes.names() if name.startswith(incomplete)]
 
 
 def complete_run(incomplete: str) -> list[str]:
@@ -67,7 +70,7 @@ def complete_run(incomplete: str) -> list[str]:
     return [run for run in reversed(list_names(open_registry().home, CHECKPOINTS)) if run.startswith(incomplete)]
 
 
-_RECIPE_HELP = "Named settings: standard, accurate, classic, or your own file."
+_RECIPE_HELP = "Named settings: standard, accurate, readable, classic, or your own file."
 _POSITIVE_HELP = "The positive label (two-label data)."
 _RUN_HELP = "With --resume: the run to continue (lstmctl models list --runs)."
 

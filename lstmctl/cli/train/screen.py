@@ -60,14 +60,20 @@ class TrainingScreen(PlanScreen):
         self._facts("words", f"{len(plan.vocabulary.words):,} known · {plan.unknown:.1%} of the text unknown{cut}")
         self._facts(
             "model",
-            f"embedding {model.embedding_dim} → {_lstm(model, plan.training.ensemble_size)} → {model.outputs} · "
+            f"embedding {model.embedding_dim} → {_lstm(model, plan.ensemble_size)} → {model.outputs} · "
             f"{model.parameters:,} parameters · will be {reference}",
         )
+        if model.ngram_order:
+            self._facts("n-grams", f"{model.ngram_count:,} of 1 to {model.ngram_order} words, beside the LSTM")
+        if plan.vectors is not None:
+            trained = (
+                f"trained at {plan.embedding_rate:g} × the learning rate" if plan.embedding_rate else "not trained"
+            )
+            name = visible(plan.vectors.name)
+            self._facts("vectors", f"{name} · {plan.vectors.coverage:.0%} of the words have one · {trained}")
         self._findings(plan)
-        bayes, majority = baselines.naive_bayes["validation"], baselines.majority["validation"]
-        label = visible(baselines.majority_label)
-        f1 = f", mean F1 {baselines.naive_bayes_f1['validation']:.3f}" if _imbalanced(plan) else ""
-        self._facts("baseline", f'naive Bayes {bayes:.3f}{f1} · always "{label}" {majority:.3f} (validation)')
+        label, majority = visible(baselines.majority_label), baselines.majority["validation"]
+        self._facts("baseline", f'{_baseline(plan, "validation")} · always "{label}" {majority:.3f} (validation)')
         if _imbalanced(plan) and plan.training.class_weight == "none":
             self._facts("notice", "the labels are imbalanced · --class-weight balanced finds more of the rare ones")
         for setting, value in plan.training.to_dict().items():
@@ -164,12 +170,10 @@ class TrainingScreen(PlanScreen):
         if model.test is not None:
             accuracy = model.test.metrics["accuracy"]
             half = ((accuracy.high or 0) - (accuracy.low or 0)) / 2
-            f1, baseline = "", f"naive Bayes {plan.baselines.naive_bayes['test']:.3f}"
-            if _imbalanced(plan):
-                f1 = f" · mean F1 {model.test.metrics['f1_macro'].value:.3f}"
-                baseline += f", mean F1 {plan.baselines.naive_bayes_f1['test']:.3f}"
+            f1 = f" · mean F1 {model.test.metrics['f1_macro'].value:.3f}" if _imbalanced(plan) else ""
+            baseline = _baseline(plan, "test")
             self._facts("test", f"{accuracy.value:.3f} ±{half:.3f}{f1} on {accuracy.n:,} test texts · {baseline}")
-        self._facts("verdict", verdict(model.vs_baseline))
+        self._facts("verdict", verdict(model.vs_baseline, BASELINES[plan.baselines.strongest]))
         if self.console.err.on_terminal:
             text = "a text of yours" if "/" in plan.data.config.source else "great movie"  # own data, or film reviews
             self._facts("next", f'lstmctl predict "{text}" · lstmctl evaluate · lstmctl plot')
@@ -220,18 +224,29 @@ def _imbalanced(plan: "Plan") -> bool:
     return plan.baselines.majority["validation"] > 1.5 / len(plan.model.labels)
 
 
-def verdict(vs_baseline: "Comparison") -> str:
-    """Whether the LSTM is better than naive Bayes, in words; ± is half of the 95 % interval of the difference."""
+BASELINES = {"naive_bayes": "naive Bayes", "ngrams": "n-grams alone"}
+
+
+def _baseline(plan: "Plan", part: str) -> str:
+    """The strongest baseline and its scores on a part."""
+    baselines, name = plan.baselines, plan.baselines.strongest
+    f1 = f", mean F1 {getattr(baselines, f'{name}_f1')[part]:.3f}" if _imbalanced(plan) else ""
+    return f"{BASELINES[name]} {getattr(baselines, name)[part]:.3f}{f1}"
+
+
+def verdict(vs_baseline: "Comparison", baseline: str) -> str:
+    """Whether the model is better than the strongest baseline, in words; ± is half of the 95 % interval of the
+    difference."""
     points, half = 100 * abs(vs_baseline.difference), 50 * (vs_baseline.high - vs_baseline.low)
     by = f"by {points:.1f} ±{half:.1f} points"
     if vs_baseline.distinguishable:
         if vs_baseline.difference > 0:
-            return f"the LSTM beats naive Bayes {by}"
-        return f"naive Bayes beats the LSTM {by} · word counts are enough here"
+            return f"the LSTM beats {baseline} {by}"
+        return f"{baseline} beats the LSTM {by} · word counts are enough here"
     if points >= 0.05:
-        relation = f"{'above' if vs_baseline.difference > 0 else 'below'} naive Bayes {by}"
+        relation = f"{'above' if vs_baseline.difference > 0 else 'below'} {baseline} {by}"
     else:
-        relation = f"level with naive Bayes (±{half:.1f} points)"
+        relation = f"level with {baseline} (±{half:.1f} points)"
     return f"the LSTM is {relation} · no significant difference on {vs_baseline.n:,} texts"
 
 
