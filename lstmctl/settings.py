@@ -13,7 +13,11 @@ from lstmctl.errors import UsageError
 # Former names of settings, which older models, runs and recipes have, and settings that no longer exist.
 RENAMED = {"members": "ensemble_size", "word_vectors": "vectors"}
 RETIRED = ("word_odds",)
-_RENAMED_VALUES = {("vectors", "cooccurrence"): "own"}
+_RENAMED_VALUES: dict[tuple[str, str], Any] = {
+    ("vectors", "cooccurrence"): "own",
+    ("word_dropout", "None"): 0.0,
+    ("output_dropout", "None"): 0.0,
+}
 
 
 class Setting(NamedTuple):

@@ -12,6 +12,7 @@ from lstmctl.cli.console import Answer, Console
 from lstmctl.cli.options import MODEL_HELP, Model, complete_model, open_model, open_registry, option
 from lstmctl.config import FIRST_WORD, ModelConfig
 from lstmctl.errors import BadData, ExitCode, LstmctlError, NotFound, UsageError
+from lstmctl.model.text import clip_at
 from lstmctl.plots.text import Span, visible
 
 if TYPE_CHECKING:
@@ -136,8 +137,9 @@ def _show(folder: "ModelFolder", console: Console) -> None:
         console.show_facts("trained", f"{created} UTC · {card.seconds:.0f} s · {epoch}")
         console.show_facts("data", f"{visible(card.data.source)} · {card.rows.get('train', 0):,} training texts")
     console.show_facts("labels", f"{', '.join(map(visible, config.labels))}{positive}")
-    part = {"start": "the last", "end": "the first", "middle": "the first and last, in all"}[config.cut]
-    console.show_facts("reads", f"{part} {config.max_len:,} words of a text")
+    start, rest = clip_at(config.max_len + 1, config.max_len, config.cut)
+    ends = [f"the {name} {count:,}" for name, count in (("first", start), ("last", config.max_len + 1 - rest)) if count]
+    console.show_facts("reads", f"{' and '.join(ends)} words of a text")
     if config.ngram_order:
         console.show_facts("n-grams", f"{config.ngram_count:,} of 1 to {config.ngram_order} words, beside the LSTM")
     console.show_facts("accuracy", _accuracy(folder))

@@ -206,9 +206,12 @@ def _evaluate_model(
     classifier, examples, threshold = folder.classifier(), texts.examples, request.threshold
     predict = partial(predict_examples, classifier, parallel_map=parallel_map)
     if isinstance(threshold, str):
-        validation = select_texts([folder], None, part="val", home=home).examples
-        _, probabilities, truth = predict(validation)
-        threshold = best_f1_threshold(probabilities[:, 1], truth)
+        # A model with n-grams knows the validation texts: `train` has chosen the threshold, out of fold.
+        threshold = folder.metrics().get("best_f1_threshold")
+        if threshold is None:
+            validation = select_texts([folder], None, part="val", home=home).examples
+            _, probabilities, truth = predict(validation)
+            threshold = best_f1_threshold(probabilities[:, 1], truth)
     with ThreadPoolExecutor(1) as executor:  # this process is nearly idle while others predict
         task = executor.submit(_naive_bayes_and_overlap, folder, texts, home=home)
         predictions, probabilities, truth = predict(examples, threshold=threshold)

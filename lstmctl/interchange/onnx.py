@@ -125,8 +125,15 @@ class _Graph:
         by_text = self._node("Transpose", [self._node("Relu", [maximum], "max_or_0")], "by_text", perm=[1, 0, 2])
         pooled = [last, self._node("Flatten", [by_text], "max_state", axis=1)]
         if "mean" in self.config.pools:
-            pooled.append(self._mean(f"{layer}.all", lengths))
+            pooled.append(self._mean(f"{layer}.all", lengths) if lengths else self._mean_of_all(f"{layer}.all"))
         return self._node("Concat", pooled, "hidden", axis=1)
+
+    def _mean_of_all(self, all_states: str) -> str:
+        """The mean of the states (words, directions, batch, units) where padding is read like words."""
+        mean = self._node("ReduceMean", [all_states], "mean", axes=[0], keepdims=0)
+        return self._node(
+            "Flatten", [self._node("Transpose", [mean], "mean_by_text", perm=[1, 0, 2])], "mean_state", axis=1
+        )
 
     def _mean(self, all_states: str, lengths: str) -> str:
         """The mean of the states (words, directions, batch, units) over the words of each text."""

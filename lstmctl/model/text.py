@@ -254,7 +254,8 @@ def encode(
     ids = list(map(vocabulary.ids.get, read, repeat(UNKNOWN)))
     unknown = list(compress(read, map(UNKNOWN.__eq__, ids)))
     # `read` begins with the start word unless that was cut, even where the text has no words.
-    has_start = start_word is not None and (cut != "start" or len(words) < max_len)
+    first, rest = clip_at(len(words) + 1, max_len, cut)
+    has_start = start_word is not None and (first > 0 or rest == 0)
     own = read[1:] if has_start else read
     return Encoded(ids, own, Reading(len(words), len(own) - len(unknown), unknown, len(words) - len(own)))
 

@@ -6,7 +6,9 @@
      "baselines": {"majority_label": "pos", "majority": {"test": .5, …}, "naive_bayes": {"test": .8, …},
                    "ngrams": {"test": .85, …}}}
 
-Both parts of metrics.json are optional, and it may have more. Invalid files raise ValueError with the reason.
+    {"best_f1_threshold": .4}
+
+All parts of metrics.json are optional, and it may have more. Invalid files raise ValueError with the reason.
 """
 
 import dataclasses
@@ -108,6 +110,8 @@ def parse_metrics(data: bytes, config: ModelConfig) -> dict[str, Any]:
     values = strictjson.parse_object(data)
     if "floors" in values:  # the key's name in models made before 0.2
         values["baselines"] = values.pop("floors")
+    threshold = values.get("best_f1_threshold", 0)
+    _require(_is_real(threshold) and 0 <= threshold <= 1, "best_f1_threshold")
     if "test" in values:
         _check_test(values["test"], set(config.labels))
     if "baselines" in values:

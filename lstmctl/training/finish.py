@@ -14,7 +14,7 @@ from lstmctl.data.word_ids import Ids
 from lstmctl.errors import Disagreement
 from lstmctl.evaluation.calibration import best_temperature, folded
 from lstmctl.evaluation.intervals import Comparison, compare_models
-from lstmctl.evaluation.metrics import log_loss
+from lstmctl.evaluation.metrics import best_f1_threshold, log_loss
 from lstmctl.evaluation.report import Evaluation, measure
 from lstmctl.model.classifier import Classifier, predicted_indices, softmax
 from lstmctl.model.lstm import Floats
@@ -48,6 +48,10 @@ def finish_model(fitting: Fit, weights: dict[str, Floats], card: ModelCard) -> F
     difference = check_agreement(fitting.network, classifier, plan)
     test, vs_baseline = _measure(classifier, plan, temperature=temperature)
     card, metrics = replace(card, config=replace(plan.model, temperature=temperature)), _metrics(plan, test)
+    if plan.ngrams is not None and plan.model.positive is not None:
+        ngrams = plan.validation_ngrams(temperature)
+        scores = softmax(classifier.logits(plan.validation.ids, ngrams=ngrams))[:, 1]
+        metrics["best_f1_threshold"] = best_f1_threshold(scores, plan.validation.truth)
     files = pack(card, vocabulary=plan.vocabulary, weights=tensors, metrics=metrics, history=fitting.state.history)
     return FinishedModel(files, test, vs_baseline, difference, temperature)
 

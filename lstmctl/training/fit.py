@@ -110,7 +110,8 @@ class Fit:
 
     def __iter__(self) -> Iterator[Progress | EpochRecord]:
         """Train to the end. Raises TrainingDiverged if the loss is no longer a finite number."""
-        self._steps.trace()
+        with signals_deferred():  # as when the network is built
+            self._steps.trace()
         while self.state.epoch <= self.plan.epochs and not self._should_stop():
             yield from self._train()
             yield self._validate()

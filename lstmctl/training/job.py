@@ -148,7 +148,8 @@ def train(plan: Plan, request: TrainingRequest, registry: Registry, *, watcher: 
     threads = use_threads(training.threads)
     kernel = forward.kernel_name(tf.config.list_physical_devices("GPU"), ensemble_size=plan.ensemble_size)
     groups = max(1, min(threads, training.batch_size // 16))  # a smaller group takes as long as one of 16
-    fitting = Fit(networks.start(plan), plan, read=forward.kernel(kernel, parts=groups))
+    with signals_deferred():  # TensorFlow does not survive an exception everywhere while it builds the network
+        fitting = Fit(networks.start(plan), plan, read=forward.kernel(kernel, parts=groups))
     card = _new_card(plan, request)
     if request.run_id is not None:
         run = runs.TrainingRun.resume(registry.home, request.run_id)

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from lstmctl.config import ModelConfig
 from lstmctl.data.word_ids import Ids
-from lstmctl.evaluation.calibration import calibrated_log_loss, minimize_log_loss
+from lstmctl.evaluation.calibration import LOWEST, calibrated_log_loss, minimize_log_loss
 from lstmctl.model.lstm import Floats
 from lstmctl.model.ngrams import KeyIndex, NgramParts, NgramTable, Occurrences, distinct, ngram_keys
 
@@ -173,17 +173,21 @@ class _Learner:
         sums = self.present[texts] @ model.weights
         return np.asarray(sums / self.length[texts, None] + model.bias, np.float64)
 
-    def finish(self, setting: Setting, folds: Sequence[_Fold]) -> FittedNgrams:
-        """The mean of the models of all folds, and what each says about its own fold."""
+    def finish(self, setting: Setting, folds: Sequence[_Fold]) -> FittedNgrams | None:
+        """The mean of the models of all folds, and what each says about its own fold; None without weights."""
         logits = np.empty((len(self.texts), self.outputs))
         for number, model in enumerate(folds):
             logits[self.folds == number] = self._logits(model, self.folds == number)
         temperature = minimize_log_loss(both_labels(logits), self.truth)
+        if temperature <= LOWEST:  # without mistakes, the loss falls as long as the logits grow
+            temperature = 1.0
         weights = np.mean([model.weights for model in folds], axis=0)
         bias = np.mean([model.bias for model in folds], axis=0)
         # The inputs of the LSTM vary about as much as its other inputs.
         deviation = float(np.std(weights[self.found.rows[self.found.rows < self.keys.size]], dtype=np.float64)) or 1.0
         kept = self._most_important(weights)
+        if not kept.any():
+            return None
         unit = np.float32(_DEVIATION / deviation)
         tensors = {
             "ngrams.keys": self.keys[kept],
@@ -207,8 +211,9 @@ class _Learner:
         counts = np.asarray(self.present.sum(axis=0)).ravel()
         importance = np.abs(weights).max(axis=1) * np.sqrt(counts)
         most = max(1, min(_MOST_NGRAMS, _MOST_WEIGHTS // self.outputs))
-        least = np.partition(importance, -most)[-most] if importance.size > most else 0.0
-        return np.asarray((importance >= least) & (importance > 0))
+        kept = np.zeros(importance.size, np.bool_)
+        kept[np.argsort(-importance, kind="stable")[:most]] = True
+        return np.asarray(kept & (importance > 0))
 
 
 def _used(words: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -250,6 +255,8 @@ def _regression(
     """Weights (features,) and intercept of a logistic regression on the features times `factor` (features,)."""
     from sklearn.linear_model import LogisticRegression
 
+    if not truth.size:
+        return np.zeros(rows.shape[1], np.float32), 0.0
     if truth.all() or not truth.any():
         return np.zeros(rows.shape[1], np.float32), -_ABSENT if truth.all() else _ABSENT
     factor, scaled = factor.astype(np.float32), rows.copy()

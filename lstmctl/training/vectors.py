@@ -36,6 +36,7 @@ _REVIEW_WORDS, _REVIEW_COUNT = 30_000, 5  # most words that have a vector, and h
 # Where fewer than this share of all words are these, `reviews` are not tried: the texts are not in English.
 _ENGLISH = ("the", "and", "of", "to", "is", "it", "that", "this", "for", "with", "you", "was")
 _ENGLISH_SHARE = 0.06
+_FEWEST_TEXTS = 200  # with fewer, a cross-validation tells nothing
 _COMPARED_TEXTS = 20_000  # that the cross-validation uses
 _GAIN = 1.0  # standard errors by which ready-made vectors must be better than the texts' own
 
@@ -87,7 +88,7 @@ def choose_vectors(
             message = "--vectors reviews are learned from imdb, the test texts included"
             raise UsageError(message, hint="--vectors own learns them from the training texts")
         return _ready_made(name, vocabulary, home=home, waiting=waiting)
-    if data.source == "imdb" or not _is_english(vocabulary):
+    if data.source == "imdb" or len(texts.ids) < _FEWEST_TEXTS or not _is_english(vocabulary):
         return own()
     ready_made = ["reviews", "words"] if is_installed() else ["reviews"]
     candidates = [own(), *(_ready_made(each, vocabulary, home=home, waiting=waiting) for each in ready_made)]
@@ -111,7 +112,7 @@ def _ready_made(
         with waiting("learning word vectors from the film reviews, once"):
             data = _learn_reviews(home)
         with os_errors(f"create {path.parent}"):
-            path.parent.mkdir(exist_ok=True)
+            path.parent.mkdir(parents=True, exist_ok=True)
         write_file(path, data, force=True)
     with waiting("reading word vectors"):
         read = read_packaged(vocabulary.words) if name == "words" else read_vectors(path, vocabulary.words)

@@ -31,13 +31,14 @@ EPOCHS, BATCH, LONGEST = 3, 32, 500
 
 
 def prepared():
-    """The plan of the default training: ids, labels, vocabulary."""
-    from lstmctl.config import DataConfig, TrainConfig
+    """The plan of the recipe `readable`: ids, labels, vocabulary."""
+    from lstmctl import recipes
+    from lstmctl.config import DataConfig
     from lstmctl.data.datasets import load
     from lstmctl.training.prepare import prepare
 
     data = load(DataConfig(), home=Path("/nowhere"))
-    return prepare(data, TrainConfig(epochs=EPOCHS), labels=data.labels)
+    return prepare(data, recipes.resolve("readable", {"epochs": EPOCHS}), labels=data.labels, home=Path("/nowhere"))
 
 
 def train_keras(plan, seed):

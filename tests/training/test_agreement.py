@@ -61,7 +61,7 @@ def test_inputs_of_a_network_with_ngrams():
 def reviews():
     """1,000 real reviews of 0 to 2,000 words: the lengths are spread evenly, longer ones made of several."""
     data = load(DataConfig(limit=1_500), home=Path("/nowhere"))
-    vocabulary, ids = learn_vocabulary([example.text for example in data.train])
+    vocabulary, ids = learn_vocabulary([example.text for example in data.train], tokenizer="words-2")
     stream = np.concatenate(ids)
     starts = np.linspace(0, stream.size - LONGEST, 1_000).astype(int)
     lengths = np.linspace(0, LONGEST, 1_000).astype(int)

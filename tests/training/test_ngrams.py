@@ -64,11 +64,10 @@ def test_learns_words_and_their_order():
     assert {name: tensor.shape for name, tensor in fitted.tensors.items()} == config.ngram_shapes()
     logits = NgramTable(config, fitted.tensors).parts(new).logits
     assert ((logits[:, 0] > 0) == new_truth).mean() > 0.95
-    # Out of fold they are calibrated: no other temperature is better.
-    everything = both_labels(fitted.out_of_fold.logits)
-    assert calibrated_log_loss(everything, truth) == pytest.approx(
-        -np.mean(np.log(1 / (1 + np.exp(-fitted.out_of_fold.logits[:, 0] * (2 * truth - 1))))), abs=1e-6
-    )
+    # Out of fold they are calibrated: no other temperature is better, but where there are no mistakes.
+    own = -np.mean(np.log(1 / (1 + np.exp(-fitted.out_of_fold.logits[:, 0] * (2 * truth - 1)))))
+    best = calibrated_log_loss(both_labels(fitted.out_of_fold.logits), truth)
+    assert own == pytest.approx(best, abs=1e-6 if (predicted != truth).any() else 0.01)
 
 
 @pytest.mark.parametrize("labels", [2, 3])

@@ -88,7 +88,7 @@ def test_plain_line_per_epoch(cli, small):
     assert {field.split("=")[0] for field in epochs[0].split()} == {
         "epoch", "loss", "accuracy", "val_loss", "val_accuracy", "seconds"
     }  # fmt: skip
-    assert "naive Bayes" in result.err and "±" in result.err and "agreement" in result.err
+    assert "n-grams alone" in result.err and "±" in result.err and "agreement" in result.err
     assert "\x1b" not in result.err and "\r" not in result.err
 
 
@@ -167,7 +167,7 @@ def test_classic_recipe(cli, small):
     assert trained.code == 0, trained.err
     assert "padding = pre (recipe classic)" in trained.err
     assert "units = 8 (--units)" in trained.err
-    assert "dropout = 0.2 (recipe standard)" in trained.err
+    assert "dropout = 0.2 (default)" in trained.err
     assert "LSTM kernel: fused" in trained.err
     described = json.loads(cli("summary", "--json").out)
     assert (described["config"]["padding"], described["epoch"]) == ("pre", 2)
