@@ -7,10 +7,21 @@ import sys
 import tempfile
 import threading
 from importlib.metadata import version
+from importlib.util import find_spec
 from typing import BinaryIO
 
 from lstmctl.errors import MissingExtra, UsageError
 from lstmctl.process import cores
+
+# What only training needs: module → package.
+_PACKAGES = {"tensorflow": "tensorflow", "keras": "keras", "sklearn": "scikit-learn", "scipy": "scipy"}
+
+
+def check_installed() -> None:
+    """Raises MissingExtra if a package that only training needs is not installed. Imports nothing."""
+    missing = [package for module, package in _PACKAGES.items() if find_spec(module) is None]
+    if missing:
+        raise MissingExtra(missing[0], packages=" ".join(missing))
 
 
 class BackgroundImport:

@@ -18,7 +18,7 @@ from lstmctl.process import signal_number, signals_deferred
 from lstmctl.registry import runs
 from lstmctl.registry.card import ModelCard
 from lstmctl.registry.store import Registry
-from lstmctl.training.framework import BackgroundImport, use_threads, versions
+from lstmctl.training.framework import BackgroundImport, check_installed, use_threads, versions
 from lstmctl.training.prepare import Plan, ordered_labels, prepare
 from lstmctl.training.request import TrainingRequest
 
@@ -84,6 +84,7 @@ def run_training(request: TrainingRequest, registry: Registry, *, watcher: Watch
     Raises as `train`, and UsageError: settings that do not fit the data. BadData: texts that cannot be used.
     MissingExtra: TensorFlow or Keras is not installed.
     """
+    check_installed()
     reference = registry.next_reference(request.name)
     registry.prepare_for_writing()
     framework = BackgroundImport() if preload else None
