@@ -180,9 +180,11 @@ def check_table(tensors: Mapping[str, NDArray[Any]], config: ModelConfig) -> Non
     if not (keys[1:] > keys[:-1]).all():
         raise ValueError("has n-grams that are not sorted")
     low = np.uint64((1 << BITS) - 1)
-    parts = [(keys >> np.uint64(BITS * place)) & low for place in range(4)]
-    used = [part > 0 for part in parts]
-    in_order = all(bool((used[place] | ~used[place + 1]).all()) for place in range(3)) and bool(used[0].all())
-    known = all(bool(((part == 0) | ((part >= FIRST_WORD) & (part < config.vocab_size))).all()) for part in parts)
-    if not in_order or not known or used[config.ngram_order].any() or (keys >> np.uint64(63)).any():
+    # As the keys are sorted, those of at least n words are the last ones.
+    starts = np.searchsorted(keys, [np.uint64(1) << np.uint64(BITS * place) for place in range(config.ngram_order + 1)])
+    valid = starts[-1] == keys.size
+    for place, start in enumerate(starts[:-1]):
+        words = (keys[start:] >> np.uint64(BITS * place)) & low
+        valid = valid and bool(((words >= FIRST_WORD) & (words < config.vocab_size)).all())
+    if not valid or starts[0] > 0:
         raise ValueError("has n-grams of other words than its vocabulary")
