@@ -42,9 +42,9 @@ class NetworkConfig(Config):
     )
     max_len: int = setting(500, "Maximum number of words read per text.", "--max-len", bounds=(1, 100_000))
     cut: Literal["start", "end", "middle"] = setting("start", "Which part of a text longer than max_len is dropped.")
-    tokenizer: Literal["words-1", "words-2"] = setting("words-1", "How texts become words; 2 reads punctuation too.")
+    tokenizer: Literal["words-1", "words-2"] = setting("words-1", "Tokenizer; words-2 also keeps punctuation.")
     ngrams: Literal["none", "1", "2", "3"] = setting(
-        "none", "Longest n-gram of the n-gram model inside.", "--ngrams", "none|1|2|3"
+        "none", "Maximum n-gram length; none: the LSTM alone.", "--ngrams", "none|1|2|3"
     )
     embedding_dim: int = setting(32, "Embedding size.", "--embedding-dim", bounds=(1, 4096))
     units: int = setting(32, "Number of LSTM units.", "--units", bounds=(1, 4096))

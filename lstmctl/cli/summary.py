@@ -13,7 +13,7 @@ from lstmctl.cli.options import MODEL_HELP, Model, complete_model, open_model, o
 from lstmctl.config import FIRST_WORD, ModelConfig
 from lstmctl.errors import BadData, ExitCode, LstmctlError, NotFound, UsageError
 from lstmctl.model.text import clip_at
-from lstmctl.plots.text import Span, visible
+from lstmctl.plots.text import Span, describe_ngrams, visible
 
 if TYPE_CHECKING:
     from lstmctl.model.classifier import Classifier
@@ -141,7 +141,7 @@ def _show(folder: "ModelFolder", console: Console) -> None:
     ends = [f"the {name} {count:,}" for name, count in (("first", start), ("last", config.max_len + 1 - rest)) if count]
     console.show_facts("reads", f"{' and '.join(ends)} words of a text")
     if config.ngram_order:
-        console.show_facts("n-grams", f"{config.ngram_count:,} of 1 to {config.ngram_order} words, beside the LSTM")
+        console.show_facts("n-grams", describe_ngrams(config.ngram_count, config.ngram_order))
     console.show_facts("accuracy", _accuracy(folder))
     if config.temperature != 1:
         console.show_facts("scaling", f"temperature {config.temperature:.2f}, fitted on validation texts")

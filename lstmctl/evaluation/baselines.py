@@ -102,18 +102,16 @@ class Baselines:
     ngrams: dict[str, float] | None = None  # accuracies of the model's n-grams alone, if it has any
     ngrams_f1: dict[str, float] | None = None
 
-    def with_ngrams(self, predicted: Mapping[str, NDArray[np.int64]], truths: Mapping[str, Integers]) -> Self:
-        """The same with the predictions of the n-grams alone, by part."""
-        labels = 1 + max(int(truth.max()) for truth in truths.values() if truth.size)
+    def with_ngrams(
+        self, predicted: Mapping[str, NDArray[np.int64]], truths: Mapping[str, Integers], *, labels: int
+    ) -> Self:
+        """The same with the predictions of the n-grams alone, by part: (texts,) label indices."""
         own = {name: predicted[name] for name in self.majority}
         return replace(
             self,
             predicted={**self.predicted, "ngrams": own},
             ngrams={name: accuracy(truths[name], values) for name, values in own.items()},
-            ngrams_f1={
-                name: f1_macro(confusion(truths[name], values, labels=max(labels, 1 + int(values.max(initial=0)))))
-                for name, values in own.items()
-            },
+            ngrams_f1={name: f1_macro(confusion(truths[name], values, labels=labels)) for name, values in own.items()},
         )
 
     @property

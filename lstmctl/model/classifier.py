@@ -105,8 +105,7 @@ class Classifier:
         """(texts, labels): what the n-grams alone predict; None if the model has none."""
         if self.ngrams is None:
             return None
-        logits = self.ngrams.parts(texts).logits
-        return softmax(logits if logits.shape[1] > 1 else np.concatenate([np.zeros_like(logits), logits], axis=1))
+        return softmax(both_labels(self.ngrams.parts(texts).logits))
 
     def _pooled(self, texts: Sequence[Ids], ngram_inputs: Floats) -> Floats:
         """(texts, inputs of the head): the hidden states of the last layer, pooled as `ModelConfig.pools` says."""
@@ -182,6 +181,15 @@ class Classifier:
                 kernel = packed.kernel[: self.config.embedding_dim]
                 self._tables[name][missing] = product(self.embedding[missing], kernel) + packed.bias
             self._in_tables[missing] = True
+
+
+def both_labels(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Logits (texts, outputs) → (texts, labels): with one output, those of the first label are 0.
+
+    >>> both_labels(np.array([[2.0]])).tolist()
+    [[0.0, 2.0]]
+    """
+    return logits if logits.shape[1] > 1 else np.concatenate([np.zeros_like(logits), logits], axis=1)
 
 
 def softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:

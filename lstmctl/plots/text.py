@@ -102,6 +102,16 @@ def align(rows: Sequence[Sequence[Span]], *, right: Sequence[int] = ()) -> list[
     return lines
 
 
+def describe_ngrams(count: int, order: int) -> str:
+    """The n-grams of a model in words.
+
+    >>> describe_ngrams(2000, 3), describe_ngrams(2000, 1)
+    ('2,000 of 1 to 3 words, beside the LSTM', '2,000 single words, beside the LSTM')
+    """
+    kind = "single words" if order == 1 else f"of 1 to {order} words"
+    return f"{count:,} {kind}, beside the LSTM"
+
+
 def bar(value: float, width: int) -> str:
     """A bar from the left for a value between 0 and 1, in half cells, at most `width` cells long.
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from lstmctl.config import TrainConfig, option_name
 from lstmctl.errors import UsageError, closest_names
-from lstmctl.settings import RENAMED
+from lstmctl.settings import RENAMED, RETIRED
 from lstmctl.storage.filesystem import Directory, os_errors
 
 DEFAULT = "standard"
@@ -38,6 +38,8 @@ def read(recipe: str) -> dict[str, Any]:
         path = Path(__file__).parent / f"{recipe}{_SUFFIX}"
     values, known = {RENAMED.get(key, key): value for key, value in _parse(path).items()}, list(TrainConfig.settings())
     for key in values:
+        if key in RETIRED:
+            raise UsageError(f'{path} has the key "{key}", which no longer exists', hint=f"remove the line of {key}")
         if key not in known:
             near = closest_names(key, known, count=1)
             hint = f'did you mean "{near[0]}"?' if near else f"keys: {' '.join(known)}"

@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from lstmctl.config import ModelConfig
 from lstmctl.data.word_ids import Ids
 from lstmctl.evaluation.calibration import LOWEST, calibrated_log_loss, minimize_log_loss
+from lstmctl.model.classifier import both_labels
 from lstmctl.model.lstm import Floats
 from lstmctl.model.ngrams import KeyIndex, NgramParts, NgramTable, Occurrences, distinct, ngram_keys
 
@@ -108,11 +109,6 @@ def _choose(learner: "_Learner", *, longest: int) -> Setting:
         return calibrated_log_loss(both_labels(logits[known]), learner.truth[known])
 
     return min(settings, key=loss)
-
-
-def both_labels(logits: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Logits (texts, outputs) → (texts, labels): with one output, those of the first label are 0."""
-    return logits if logits.shape[1] > 1 else np.concatenate([np.zeros_like(logits), logits], axis=1)
 
 
 class _Fold(NamedTuple):

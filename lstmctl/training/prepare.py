@@ -16,12 +16,12 @@ from lstmctl.data.datasets import Dataset
 from lstmctl.data.word_ids import Ids, Tokens, truncate_ids
 from lstmctl.errors import BadData, UsageError
 from lstmctl.evaluation.baselines import Baselines, label_indices, measure_baselines
-from lstmctl.model.classifier import Classifier
+from lstmctl.model.classifier import Classifier, both_labels
 from lstmctl.model.lstm import Floats
 from lstmctl.model.ngrams import NgramParts, NgramTable
 from lstmctl.model.text import Vocabulary
 from lstmctl.training.ensemble import member_config
-from lstmctl.training.ngrams import both_labels, fit_ngrams
+from lstmctl.training.ngrams import fit_ngrams
 from lstmctl.training.vectors import ChosenVectors, choose_vectors
 from lstmctl.training.vectors import Texts as VectorTexts
 
@@ -115,7 +115,7 @@ def prepare(
     labels      in the order of the model's outputs: of two, the second is the positive one.
     home        the folder where ready-made word vectors are kept.
     unlabelled  texts that add words to the vocabulary and co-occurrences to the word vectors.
-    vectors     False skips learning word vectors, for a run that continues from a checkpoint.
+    vectors     False skips learning word vectors: in a dry run, or a run that continues from a checkpoint.
     waiting     a context around each step that can take seconds.
 
     Raises BadData if the training texts have no words, UsageError if the model would be too large, and as
@@ -125,7 +125,8 @@ def prepare(
     training.model_config(labels, training.vocab_size).validate()  # sizes, before anything is allocated
     parts = (data.train, data.validation, data.test)
     tokens = Tokens(training.tokenizer)
-    texts = [tokens.read(example.text for example in part) for part in parts]
+    with waiting("learning the vocabulary"):
+        texts = [tokens.read(example.text for example in part) for part in parts]
     truths = [label_indices(part, labels) for part in parts]
     vocabulary = tokens.vocabulary(texts[0])
     if len(vocabulary) == FIRST_WORD:
@@ -145,31 +146,24 @@ def prepare(
     vocabulary = vocabulary.first(training.vocab_size, min_count=training.min_count)
     model = training.model_config(labels, len(vocabulary)).validate()
     encoded = [EncodedPart(truncate_ids(part, model), truth) for part, truth in zip(ids, truths, strict=True)]
-    ngrams, known = None, encoded[0].ids + encoded[1].ids
-    known_truth, out_of_fold = np.concatenate(truths[:2]), None
+    # From the validation texts too: what n-grams tell about a text is always from a model that does not know it.
+    known, known_truth = encoded[0].ids + encoded[1].ids, np.concatenate(truths[:2])
+    fitted = None
     if model.ngram_order:
-        # From the validation texts too: what n-grams tell about a text is always from a model that does not know it.
         with waiting("fitting the n-gram model"):
             fitted = fit_ngrams(known, known_truth, model)
         if fitted is None:
             model = replace(model, ngrams="none", ngram_count=0)
         else:
-            model, ngrams, out_of_fold = fitted.config(model), fitted.tensors, fitted.out_of_fold
-            split = len(encoded[0])
-            for part, (start, stop) in enumerate([(0, split), (split, len(known))]):
-                encoded[part] = replace(encoded[part], ngrams=out_of_fold.of(known, start, stop))
-            of_parts = {
-                "validation": out_of_fold.logits[split:],
-                "test": NgramTable(model, ngrams).parts(encoded[2].ids).logits,
-            }
-            predicted = {name: both_labels(logits).argmax(axis=1) for name, logits in of_parts.items()}
-            baselines = baselines.with_ngrams(predicted, {name: truth for name, (_, truth) in held_out.items()})
+            model = fitted.config(model)
+            encoded = _with_ngrams(encoded, fitted.out_of_fold)
+            baselines = _measure_ngrams(baselines, encoded, NgramTable(model, fitted.tensors), labels=len(labels))
     chosen = None
     if vectors or training.vectors not in (None, "own", "none"):
         chosen = choose_vectors(
             training.vectors,
             vocabulary,
-            VectorTexts(known, known_truth, out_of_fold and out_of_fold.logits),
+            VectorTexts(known, known_truth, None if fitted is None else fitted.out_of_fold.logits),
             dim=model.embedding_dim,
             more=unlabelled_ids,
             data=data.config,
@@ -190,10 +184,32 @@ def prepare(
         unknown=float(np.mean(np.concatenate(train) >= model.vocab_size)),
         cut=sum(text.size > model.max_len for text in train) / len(train),
         findings=findings,
-        ngrams=ngrams,
+        ngrams=None if fitted is None else fitted.tensors,
         vectors=chosen,
         steps=-(-len(train) // training.batch_size),
     )
+
+
+def _with_ngrams(parts: Sequence[EncodedPart], out_of_fold: NgramParts) -> list[EncodedPart]:
+    """The parts, training and validation with what n-grams contribute to their texts, which `out_of_fold` is about."""
+    train, validation, test = parts
+    known, split = train.ids + validation.ids, len(train)
+    return [
+        replace(train, ngrams=out_of_fold.of(known, 0, split)),
+        replace(validation, ngrams=out_of_fold.of(known, split, len(known))),
+        test,
+    ]
+
+
+def _measure_ngrams(baselines: Baselines, parts: Sequence[EncodedPart], table: NgramTable, *, labels: int) -> Baselines:
+    """The baselines, with the n-grams alone: out of fold on the validation texts."""
+    _, validation, test = parts
+    logits = {"test": table.parts(test.ids).logits}
+    if validation.ngrams is not None:
+        logits["validation"] = validation.ngrams.logits
+    predicted = {name: both_labels(own).argmax(axis=1) for name, own in logits.items()}
+    truths = {"validation": validation.truth, "test": test.truth}
+    return baselines.with_ngrams(predicted, truths, labels=labels)
 
 
 def ordered_labels(labels: tuple[str, ...], *, positive: str | None) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from lstmctl.cli.console import Console
 from lstmctl.errors import Interrupted
 from lstmctl.history import EpochRecord, best
-from lstmctl.plots.text import LABEL, visible
+from lstmctl.plots.text import LABEL, describe_ngrams, visible
 from lstmctl.training.job import Trained, Watcher
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class TrainingScreen(PlanScreen):
             f"{model.parameters:,} parameters · will be {reference}",
         )
         if model.ngram_order:
-            self._facts("n-grams", f"{model.ngram_count:,} of 1 to {model.ngram_order} words, beside the LSTM")
+            self._facts("n-grams", describe_ngrams(model.ngram_count, model.ngram_order))
         if plan.vectors is not None:
             trained = (
                 f"trained at {plan.embedding_rate:g} × the learning rate" if plan.embedding_rate else "not trained"
