@@ -2,19 +2,25 @@
 
 SIGINT (Ctrl-C), SIGTERM and SIGHUP raise an exception at once, or at the end of a `with signals_deferred():` block. A
 second signal ends the process immediately. A signal that the parent process had set to be ignored stays ignored.
+Python drops an exception that is raised inside a destructor or a callback of the garbage collector; the signal that
+raised it is sent again.
 """
 
 import os
 import signal
+import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
+from typing import Any
 
 from lstmctl.errors import Signalled
 
 HANDLED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 _SHOW_CURSOR = b"\x1b[?25h"  # a progress bar may have hidden it
+_SENT_AGAIN_AFTER = 0.01  # seconds; by then, the destructor in which an exception was lost has ended
 
 
 class _State:
@@ -23,6 +29,7 @@ class _State:
     depth = 0  # of nested blocks that defer signals
     received = 0
     pending: int | None = None
+    unraisable: Any = sys.__unraisablehook__
 
 
 def handle_signals() -> None:
@@ -30,6 +37,8 @@ def handle_signals() -> None:
     for number in HANDLED:
         if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
             signal.signal(number, _handle)
+    if sys.unraisablehook is not _unraisable:
+        _State.unraisable, sys.unraisablehook = sys.unraisablehook, _unraisable
 
 
 def ignore_signals() -> None:
@@ -73,6 +82,17 @@ def _handle(number: int, frame: FrameType | None) -> None:
         _State.pending = number
         return
     raise _exception(number)
+
+
+def _unraisable(lost: Any) -> None:
+    """Send a signal again whose exception was raised where Python can only drop it."""
+    if not isinstance(lost.exc_value, (KeyboardInterrupt, Signalled)):
+        _State.unraisable(lost)
+        return
+    _State.received = 0
+    again = threading.Timer(_SENT_AGAIN_AFTER, os.kill, (os.getpid(), signal_number(lost.exc_value)))
+    again.daemon = True
+    again.start()
 
 
 def _exception(number: int) -> BaseException:

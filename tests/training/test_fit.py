@@ -126,7 +126,7 @@ def test_waiting_is_announced():
         yield
 
     plan_of(varied(), replace(TRAINING, vectors="own", ngrams="1"), waiting=waiting)
-    assert said == ["fitting the n-gram model", "learning word vectors"]
+    assert said == ["learning the vocabulary", "fitting the n-gram model", "learning word vectors"]
 
 
 def test_plan_keeps_the_order_of_labels():

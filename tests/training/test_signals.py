@@ -143,6 +143,25 @@ def test_deferred_signals_in_nested_blocks():
     assert done.stdout == "['inner', 'outer', 15]\n"
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signal_in_a_destructor(number):
+    """Python drops what a destructor raises; the signal is sent again and reaches the code outside."""
+    program = (
+        "import os, time\nfrom lstmctl import process\nfrom lstmctl.errors import Signalled\n"
+        "process.handle_signals()\n"
+        "class Closing:\n"
+        f"    def __del__(self):\n        os.kill(os.getpid(), {int(number)})\n        time.sleep(1)\n"
+        "try:\n"
+        "    Closing()\n"
+        "    print('dropped', flush=True)\n"
+        "    time.sleep(60)\n"
+        "except (KeyboardInterrupt, Signalled) as interrupt:\n    print(process.signal_number(interrupt))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=LIMIT, check=True)
+    assert done.stdout.split()[-1] == str(int(number))
+    assert done.stderr == ""
+
+
 def test_ignored_hangup_stays_ignored(tmp_path):
     """As under nohup."""
     (tmp_path / "run.py").write_text(
