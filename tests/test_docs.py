@@ -151,6 +151,7 @@ def test_the_two_commands_of_the_readme_are_what_ci_runs():
     assert INSTALL_AND_TEST.replace("install", "install --quiet") in ci
 
 
+@pytest.mark.docs
 @pytest.mark.training
 @pytest.mark.parametrize("page", [page for page in PAGES if list(scripts(page))], ids=name)
 def test_every_command_of_a_page_works(page, trained, tmp_path):

@@ -44,7 +44,7 @@ Examples:
 LOWER_IS_BETTER = ("log_loss", "ece", "log_loss_uncalibrated", "ece_uncalibrated")
 
 
-TITLES = {
+_METRICS = {
     "accuracy": "accuracy",
     "balanced_accuracy": "balanced accuracy",
     "f1_macro": "macro F1",
@@ -186,7 +186,7 @@ def _objects(result: "EvaluationResult") -> Iterator[dict[str, Any]]:
             "model": model.reference,
             "data": result.description,
             **model.evaluation.to_dict(),
-            "baselines": {"naive_bayes": model.baseline},
+            "baselines": model.baselines,
         }
         if model.threshold is not None:
             fields["threshold"] = model.threshold
@@ -206,8 +206,8 @@ def _metric_rows(result: "EvaluationResult") -> Iterator[Sequence[object]]:
         for part, evaluation in {"all": model.evaluation, **model.slices}.items():
             for name, metric in evaluation.metrics.items():
                 yield name, *_numbers(metric.value, metric.low, metric.high), metric.n, part, model.reference
-        baseline = _numbers(model.baseline, None, None)
-        yield "baseline.naive_bayes", *baseline, model.evaluation.n, "all", model.reference
+        for name, value in model.baselines.items():
+            yield f"baseline.{name}", *_numbers(value, None, None), model.evaluation.n, "all", model.reference
         if model.threshold is not None:
             yield "threshold", *_numbers(model.threshold, None, None), None, "all", model.reference
     for first, second, comparison in result.comparisons:
@@ -257,13 +257,15 @@ def _show(result: "EvaluationResult", console: Console) -> None:
 
 
 def _show_metrics(console: Console, model: "ModelEvaluation") -> None:
+    from lstmctl.evaluation.baselines import TITLES
+
     rows: list[list[Span]] = []
     metrics = model.evaluation.metrics
-    for name, title in TITLES.items():
+    for name, title in _METRICS.items():
         if (metric := metrics.get(name)) is not None:
             rows.append([title, f"{metric.value:.3f}", _interval(metric)])
-        if name == "accuracy" and model.baseline is not None:
-            rows.append([("  naive Bayes", "dim"), f"{model.baseline:.3f}", ""])
+        if name == "accuracy":
+            rows += [[(f"  {TITLES[key]}", "dim"), f"{value:.3f}", ""] for key, value in model.baselines.items()]
         if (metric := metrics.get(f"{name}_uncalibrated")) is not None:
             rows.append([("  before calibration", "dim"), f"{metric.value:.3f}", _interval(metric)])
     console.table(["metric", "value", _CI], rows, right=[1])

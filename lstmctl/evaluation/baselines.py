@@ -1,8 +1,8 @@
-"""Baselines that every model should outperform: the most frequent label, and naive Bayes on word counts.
+"""Baselines that every model should outperform: the most frequent label, naive Bayes, and a linear model of n-grams.
 
-Both take milliseconds and ignore the order of words, so an LSTM that does no better has learned nothing from it. Where
-a model has n-grams inside, these alone are a third and stronger one: a logistic regression with settings
-chosen by cross-validation.
+None of them reads more than a few words in order, so an LSTM that does no better has learned nothing from it. Where a
+model has n-grams inside, these alone are the linear model: a logistic regression with settings chosen by
+cross-validation. For other models, TF-IDF with logistic regression is trained beside them (`training/tfidf.py`).
 
 Source: multinomial naive Bayes with add-one smoothing, as in Manning, Raghavan and Schütze, "Introduction to
 Information Retrieval" (2008), chapter 13, and as scikit-learn's MultinomialNB(alpha=1), with which the tests compare.
@@ -11,7 +11,7 @@ Left out: word weights, bigrams, calibrated probabilities.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -90,53 +90,55 @@ def _concatenate(ids: Sequence[Integers]) -> tuple[Integers, NDArray[np.int64]]:
 Texts = tuple[Sequence[Ids], NDArray[np.int64]]  # word ids of each text, and the indices of their labels
 
 
+# The names of the baselines in metrics.json and in the output of `evaluate`, and as they are shown.
+TITLES = {"naive_bayes": "naive Bayes", "tfidf": "TF-IDF + LR", "ngrams": "n-grams alone"}
+
+
 @dataclass(frozen=True)
 class Baselines:
-    """The scores of the baselines, by part."""
+    """The predictions and scores of the baselines: by name, as in `TITLES`, then by part."""
 
     majority_label: str
-    majority: dict[str, float]  # accuracies
-    naive_bayes: dict[str, float]  # accuracies
-    naive_bayes_f1: dict[str, float]  # macro F1
-    predicted: dict[str, dict[str, NDArray[np.int64]]]  # by "naive_bayes" and "ngrams": (texts,) label indices
-    ngrams: dict[str, float] | None = None  # accuracies of the model's n-grams alone, if it has any
-    ngrams_f1: dict[str, float] | None = None
+    majority: dict[str, float]  # accuracies by part
+    predicted: dict[str, dict[str, NDArray[np.int64]]]  # (texts,): label indices
+    accuracy: dict[str, dict[str, float]]
+    f1: dict[str, dict[str, float]]  # macro F1
 
-    def with_ngrams(
-        self, predicted: Mapping[str, NDArray[np.int64]], truths: Mapping[str, Integers], *, labels: int
+    def with_predictions(
+        self, name: str, predicted: Mapping[str, NDArray[np.int64]], truths: Mapping[str, Integers], *, labels: int
     ) -> Self:
-        """The same with the predictions of the n-grams alone, by part: (texts,) label indices."""
-        own = {name: predicted[name] for name in self.majority}
+        """The same with a further baseline, from its predictions for each part; parts without texts are left out."""
+        own = {part: predicted[part] for part in self.majority}
+        f1 = {part: f1_macro(confusion(truths[part], values, labels=labels)) for part, values in own.items()}
         return replace(
             self,
-            predicted={**self.predicted, "ngrams": own},
-            ngrams={name: accuracy(truths[name], values) for name, values in own.items()},
-            ngrams_f1={name: f1_macro(confusion(truths[name], values, labels=labels)) for name, values in own.items()},
+            predicted={**self.predicted, name: own},
+            accuracy={**self.accuracy, name: {part: accuracy(truths[part], values) for part, values in own.items()}},
+            f1={**self.f1, name: f1},
         )
 
     @property
     def strongest(self) -> str:
-        """The baseline with the higher validation accuracy: "naive_bayes" or "ngrams"."""
-        if self.ngrams is None or self.ngrams["validation"] < self.naive_bayes["validation"]:
-            return "naive_bayes"
-        return "ngrams"
+        """The name of the baseline with the highest validation accuracy; of equal ones the one measured last."""
+        return max(reversed(self.accuracy), key=lambda name: self.accuracy[name]["validation"])
+
+    def to_dict(self) -> dict[str, Any]:
+        """As in metrics.json."""
+        f1 = {f"{name}_f1": scores for name, scores in self.f1.items()}
+        return {"majority_label": self.majority_label, "majority": self.majority, **self.accuracy, **f1}
 
 
 def measure_baselines(
     train: Texts, parts: Mapping[str, Texts], *, labels: tuple[str, ...], vocab_size: int
 ) -> Baselines:
-    """Fit both on `train` and measure them on `parts`; parts without texts are left out."""
+    """Most frequent label and naive Bayes of `train`, measured on `parts`; parts without texts are left out."""
     n = len(labels)
     bayes, most_frequent = NaiveBayes.fit(*train, labels=n, vocab_size=vocab_size), majority(train[1], labels=n)
     truths = {name: truth for name, (_, truth) in parts.items() if truth.size}
+    shares = {name: float(np.mean(truth == most_frequent)) for name, truth in truths.items()}
     predicted = {name: bayes.predict(parts[name][0]) for name in truths}
-    return Baselines(
-        majority_label=labels[most_frequent],
-        majority={name: float(np.mean(truth == most_frequent)) for name, truth in truths.items()},
-        naive_bayes={name: accuracy(truth, predicted[name]) for name, truth in truths.items()},
-        naive_bayes_f1={name: f1_macro(confusion(truth, predicted[name], labels=n)) for name, truth in truths.items()},
-        predicted={"naive_bayes": predicted},
-    )
+    baselines = Baselines(labels[most_frequent], shares, predicted={}, accuracy={}, f1={})
+    return baselines.with_predictions("naive_bayes", predicted, truths, labels=n)
 
 
 def naive_bayes_accuracy(

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import combinations, pairwise
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,11 +18,11 @@ from lstmctl.data.columns import ColumnNames, Example, column_text
 from lstmctl.data.datasets import load, read_all
 from lstmctl.data.sources import open_source, resolve_source
 from lstmctl.errors import BadData, LstmctlError, NotFound, UsageError
-from lstmctl.evaluation.baselines import label_indices, naive_bayes_accuracy
+from lstmctl.evaluation.baselines import TITLES, label_indices, naive_bayes_accuracy
 from lstmctl.evaluation.intervals import Comparison, compare_models
 from lstmctl.evaluation.metrics import best_f1_threshold
 from lstmctl.evaluation.report import Evaluation, measure
-from lstmctl.model.classifier import Classifier, Prediction
+from lstmctl.model.classifier import Classifier, Prediction, both_labels, predicted_indices, softmax
 from lstmctl.model.text import normalise
 from lstmctl.registry.artifact import ModelFolder
 from lstmctl.scoring.pool import ParallelMap, ParallelMapContext, map_texts
@@ -31,6 +31,7 @@ Part = Literal["test", "val"]
 AutoF1 = Literal["auto:f1"]
 _PART_NAMES = {"test": "test", "val": "validation"}
 _MOST_VALUES = 20  # of a column; texts with rarer values form one slice
+_BLOCK = 1_000  # texts whose n-grams are looked up at a time
 _OTHERS = "(others)"
 _UNKNOWN = {"none": 0.0, "up to 2 %": 0.02, "up to 5 %": 0.05, "up to 20 %": 0.2, "more": 1.0}  # proportion of words
 
@@ -167,7 +168,7 @@ class ModelEvaluation(NamedTuple):
     evaluation: Evaluation
     correct: NDArray[np.bool_]  # (texts,)
     threshold: float | None
-    baseline: float | None  # the accuracy of naive Bayes, where it is known
+    baselines: dict[str, float]  # accuracies by name, as in `baselines.TITLES`, of those that are known
     trained_on: int  # texts that the model was trained on, which inflate its score
     slices: dict[str, Evaluation]
     worst: list[Mistake]  # the most confident first
@@ -213,9 +214,9 @@ def _evaluate_model(
             _, probabilities, truth = predict(validation)
             threshold = best_f1_threshold(probabilities[:, 1], truth)
     with ThreadPoolExecutor(1) as executor:  # this process is nearly idle while others predict
-        task = executor.submit(_naive_bayes_and_overlap, folder, texts, home=home)
+        task = executor.submit(_baselines_and_overlap, folder, classifier, texts, home=home)
         predictions, probabilities, truth = predict(examples, threshold=threshold)
-    baseline, trained_on = task.result()
+    baselines, trained_on = task.result()
     pairs = list(zip(examples, predictions, strict=True))
     mistakes = [
         Mistake(example.row, example.label, prediction.label, prediction.probability, example.text)
@@ -230,35 +231,52 @@ def _evaluate_model(
         evaluate(probabilities, truth, temperature=config.temperature),
         correct=np.array([prediction.label == example.label for example, prediction in pairs]),
         threshold=threshold,
-        baseline=baseline,
+        baselines=baselines,
         trained_on=trained_on,
         slices={name: evaluate(probabilities[indices], truth[indices]) for name, indices in slices.items()},
         worst=sorted(mistakes, key=lambda mistake: (-mistake.probability, mistake.row))[: request.worst],
     )
 
 
-def _naive_bayes_and_overlap(folder: ModelFolder, texts: LabelledTexts, *, home: Path) -> tuple[float | None, int]:
-    """The accuracy of naive Bayes on the texts, or None, and how many of them the model was trained on, which includes
-    the validation texts if it has n-grams.
+def _baselines_and_overlap(
+    folder: ModelFolder, classifier: Classifier, texts: LabelledTexts, *, home: Path
+) -> tuple[dict[str, float], int]:
+    """The accuracies of the baselines on the texts, and how many of them the model was trained on, which includes the
+    validation texts if it has n-grams.
 
-    On a part of the model's own data, as measured before training. On other texts, naive Bayes is fitted on the model's
-    training texts, if they still exist unchanged.
+    On a part of the model's own data, as measured before training. On other texts, those that can be had: the model's
+    n-grams alone, and naive Bayes, fitted on the model's training texts if they still exist unchanged.
     """
     card, dataset = folder.card, None
     if texts.part is not None:
-        baselines: dict[str, dict[str, float]] = folder.metrics().get("baselines", {})
+        measured: dict[str, Any] = folder.metrics().get("baselines", {})
         part = _PART_NAMES[texts.part]
         known = len(texts.examples) if part == "validation" and card.config.ngram_order else 0
-        return baselines.get("naive_bayes", {}).get(part), known
+        return {name: measured[name][part] for name in TITLES if part in measured.get(name, {})}, known
+    baselines = _ngrams_alone(classifier, texts.examples)
     with suppress(LstmctlError):
         dataset = load(card.data, home=home) if card.data is not None else None
     if dataset is None or dataset.sha256 != card.data_sha256:
-        return None, 0
+        return baselines, 0
     learned_from = (*dataset.train, *(dataset.validation if card.config.ngram_order else ()))
     trained_on = {normalise(example.text) for example in learned_from}
     overlap = sum(normalise(example.text) in trained_on for example in texts.examples)
     trained = dataset.train, texts.examples
-    return naive_bayes_accuracy(*trained, labels=card.config.labels, tokenizer=card.config.tokenizer), overlap
+    labels, tokenizer = card.config.labels, card.config.tokenizer
+    return {"naive_bayes": naive_bayes_accuracy(*trained, labels=labels, tokenizer=tokenizer), **baselines}, overlap
+
+
+def _ngrams_alone(classifier: Classifier, examples: Sequence[Example]) -> dict[str, float]:
+    """{"ngrams": the accuracy of the model's n-grams without its LSTM}; empty if it has none."""
+    if classifier.ngrams is None or not examples:
+        return {}
+    right = 0
+    for start in range(0, len(examples), _BLOCK):
+        block = examples[start : start + _BLOCK]
+        logits = classifier.ngram_parts([classifier.encode(example.text).ids for example in block]).logits
+        predicted = predicted_indices(softmax(both_labels(logits)))
+        right += int((predicted == label_indices(block, classifier.config.labels)).sum())
+    return {"ngrams": right / len(examples)}
 
 
 # --- the slices of --by ------------------------------------------------------------------------------------------

@@ -119,7 +119,7 @@ def parse_metrics(data: bytes, config: ModelConfig) -> dict[str, Any]:
         names = ("majority", "naive_bayes")
         has_keys = _has_keys(baselines, "majority_label", *names)
         _require(has_keys and isinstance(baselines["majority_label"], str), "baselines")
-        for name in (*names, "ngrams"):
+        for name in (*names, "tfidf", "ngrams"):
             _require(_is_mapping(baselines.get(name, {}), _is_real), f"baselines.{name}")
     return values
 

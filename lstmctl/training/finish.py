@@ -117,10 +117,7 @@ def _measure(classifier: Classifier, plan: Plan, *, temperature: float) -> tuple
 
 def _metrics(plan: Plan, test: Evaluation | None) -> dict[str, Any]:
     """The content of metrics.json."""
-    names: tuple[str, ...] = ("majority_label", "majority", "naive_bayes", "naive_bayes_f1")
-    if plan.ngrams is not None:
-        names += ("ngrams", "ngrams_f1")
-    metrics: dict[str, Any] = {"baselines": {name: getattr(plan.baselines, name) for name in names}}
+    metrics: dict[str, Any] = {"baselines": plan.baselines.to_dict()}
     if test is not None:
         metrics["test"] = measured = test.to_dict()
         for label, row in measured["confusion"].items():  # with many labels the table is large and nearly all zeros

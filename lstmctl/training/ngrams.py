@@ -126,8 +126,8 @@ class _Learner:
         self.outputs = model.outputs
         self.words = np.fromiter(map(len, texts), np.int64, len(texts))
         self.fewest = next(fewest for many, fewest in _FEWEST if len(texts) < many)
-        self.used = _used(self.words)
-        self.keys = _candidates([texts[index] for index in self.used], model.ngram_order, self.fewest)
+        self.used = sample(self.words)
+        self.keys = candidates([texts[index] for index in self.used], model.ngram_order, self.fewest)
         index = KeyIndex(self.keys)
         _, text, keys = ngram_keys(texts, model.ngram_order)
         self.found = Occurrences(np.stack([index.find(own) for own in keys], axis=1), text)
@@ -212,7 +212,7 @@ class _Learner:
         return np.asarray(kept & (importance > 0))
 
 
-def _used(words: NDArray[np.int64]) -> NDArray[np.int64]:
+def sample(words: NDArray[np.int64]) -> NDArray[np.int64]:
     """The indices of the texts that n-grams are learned from: all, or a sample of very many."""
     if words.sum() <= _MOST_WORDS:
         return np.arange(words.size)
@@ -220,7 +220,7 @@ def _used(words: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.sort(order[np.cumsum(words[order]) <= _MOST_WORDS])
 
 
-def _candidates(texts: Sequence[Ids], order: int, fewest: int) -> NDArray[np.uint64]:
+def candidates(texts: Sequence[Ids], order: int, fewest: int) -> NDArray[np.uint64]:
     """The keys of the n-grams that occur at least `fewest` times, sorted; of very many the most frequent ones."""
     _, _, keys = ngram_keys(texts, order)
     every = np.sort(np.concatenate([own[own > 0] for own in keys]))

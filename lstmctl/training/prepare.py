@@ -22,6 +22,7 @@ from lstmctl.model.ngrams import NgramParts, NgramTable
 from lstmctl.model.text import Vocabulary
 from lstmctl.training.ensemble import member_config
 from lstmctl.training.ngrams import fit_ngrams
+from lstmctl.training.tfidf import predict_tfidf
 from lstmctl.training.vectors import ChosenVectors, choose_vectors
 from lstmctl.training.vectors import Texts as VectorTexts
 
@@ -134,8 +135,7 @@ def prepare(
     train, validation, test = ids = [tokens.to_ids(part, vocabulary) for part in texts]
     training = training.for_data(texts=len(train), words=sum(min(text.size, training.max_len) for text in train))
     # Baselines and findings know the labelled texts alone, whatever else word vectors are learned from.
-    held_out = {"validation": (validation, truths[1]), "test": (test, truths[2])}
-    baselines = measure_baselines((train, truths[0]), held_out, labels=labels, vocab_size=len(vocabulary))
+    baselines = _baselines(ids, truths, training, labels=labels, vocab_size=len(vocabulary), waiting=waiting)
     findings = _find_misleading(train, truths[0], [*validation, *test])
     unlabelled_ids: list[Ids] = []
     if unlabelled:
@@ -190,6 +190,31 @@ def prepare(
     )
 
 
+def _baselines(
+    parts: Sequence[Sequence[Ids]],
+    truths: Sequence[NDArray[np.int64]],
+    training: TrainConfig,
+    *,
+    labels: tuple[str, ...],
+    vocab_size: int,
+    waiting: Callable[[str], AbstractContextManager[Any]],
+) -> Baselines:
+    """Naive Bayes, and TF-IDF where the model has no n-grams: these alone are measured when they have been learned.
+
+    parts: the ids of all words of the training, validation and test texts.
+    """
+    held_out = dict(zip(("validation", "test"), zip(parts[1:], truths[1:], strict=True), strict=True))
+    baselines = measure_baselines((parts[0], truths[0]), held_out, labels=labels, vocab_size=vocab_size)
+    if training.ngrams != "none":
+        return baselines
+    with waiting("fitting TF-IDF with logistic regression, the baseline"):
+        predicted = predict_tfidf(parts[0], truths[0], held_out)
+    if predicted is None:
+        return baselines
+    truth = {name: truth for name, (_, truth) in held_out.items()}
+    return baselines.with_predictions("tfidf", predicted, truth, labels=len(labels))
+
+
 def _with_ngrams(parts: Sequence[EncodedPart], out_of_fold: NgramParts) -> list[EncodedPart]:
     """The parts, training and validation with what n-grams contribute to their texts, which `out_of_fold` is about."""
     train, validation, test = parts
@@ -209,7 +234,7 @@ def _measure_ngrams(baselines: Baselines, parts: Sequence[EncodedPart], table: N
         logits["validation"] = validation.ngrams.logits
     predicted = {name: both_labels(own).argmax(axis=1) for name, own in logits.items()}
     truths = {"validation": validation.truth, "test": test.truth}
-    return baselines.with_ngrams(predicted, truths, labels=labels)
+    return baselines.with_predictions("ngrams", predicted, truths, labels=labels)
 
 
 def ordered_labels(labels: tuple[str, ...], *, positive: str | None) -> tuple[str, ...]:

@@ -52,11 +52,22 @@ def test_plan():
     plan = plan_of(dataset())
     assert plan.vocabulary.words == ("film", "bad", "good")
     assert (plan.steps, plan.epochs, plan.unknown, plan.cut) == (10, 2, 0.0, 0.0)
-    assert plan.baselines.naive_bayes == {"validation": 1.0, "test": 1.0}
+    assert plan.baselines.accuracy["naive_bayes"] == {"validation": 1.0, "test": 1.0}
     assert plan.baselines.majority == {"validation": 0.5, "test": 0.5}
     assert plan.train.truth.tolist() == [0, 1] * 40
     assert (plan.ngrams, plan.vectors, plan.train.ngrams) == (None, None, None)
     assert (plan.ensemble_size, plan.embedding_rate) == (2, 1.0)  # few texts; vectors of its own
+
+
+def test_baselines():
+    """TF-IDF stands in for the n-grams of a model that has none; the strongest on the validation texts is compared."""
+    plain, counting = (plan_of(varied(), replace(TRAINING, ngrams=ngrams)).baselines for ngrams in ("none", "2"))
+    assert set(plain.accuracy) == set(plain.f1) == set(plain.predicted) == {"naive_bayes", "tfidf"}
+    assert set(counting.accuracy) == {"naive_bayes", "ngrams"}
+    for baselines in (plain, counting):
+        scores = {name: accuracy["validation"] for name, accuracy in baselines.accuracy.items()}
+        assert scores[baselines.strongest] == max(scores.values()) > baselines.majority["validation"]
+        assert set(baselines.to_dict()) == {"majority_label", "majority", *scores, *(f"{name}_f1" for name in scores)}
 
 
 def test_plan_with_ngrams():
@@ -159,7 +170,7 @@ def test_unlabelled_texts_are_tokenized_once(monkeypatch):
     assert sum(calls.values()) == len([*data.train, *data.validation, *data.test, *more])
     assert plan.vocabulary.words == ("film", "bad", "good", "new", "another")
     assert plan.vocabulary.counts == (82, 41, 40, 2, 1)
-    assert (plan.baselines.naive_bayes, plan.findings) == (plain.baselines.naive_bayes, plain.findings)
+    assert (plan.baselines.to_dict(), plan.findings) == (plain.baselines.to_dict(), plain.findings)
     assert [ids.tolist() for ids in plan.train.ids[:2]] == [[3, 2], [4, 2]]
 
 
@@ -171,7 +182,7 @@ def test_texts_without_words():
 
 def test_baselines_without_a_test_part():
     plan = plan_of(dataset(test=0))
-    assert set(plan.baselines.naive_bayes) == {"validation"}
+    assert set(plan.baselines.accuracy["naive_bayes"]) == {"validation"}
 
 
 def start(plan, *, kernel="fused", parts=2):

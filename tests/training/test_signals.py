@@ -147,7 +147,8 @@ def test_deferred_signals_in_nested_blocks():
 def test_signal_in_a_destructor(number):
     """Python drops what a destructor raises; the signal is sent again and reaches the code outside."""
     program = (
-        "import os, time\nfrom lstmctl import process\nfrom lstmctl.errors import Signalled\n"
+        "import os, signal, time\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "from lstmctl import process\nfrom lstmctl.errors import Signalled\n"
         "process.handle_signals()\n"
         "class Closing:\n"
         f"    def __del__(self):\n        os.kill(os.getpid(), {int(number)})\n        time.sleep(1)\n"

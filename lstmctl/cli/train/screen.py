@@ -173,7 +173,7 @@ class TrainingScreen(PlanScreen):
             f1 = f" · mean F1 {model.test.metrics['f1_macro'].value:.3f}" if _imbalanced(plan) else ""
             baseline = _baseline(plan, "test")
             self._facts("test", f"{accuracy.value:.3f} ±{half:.3f}{f1} on {accuracy.n:,} test texts · {baseline}")
-        self._facts("verdict", verdict(model.vs_baseline, BASELINES[plan.baselines.strongest]))
+        self._facts("verdict", verdict(model.vs_baseline, plan.baselines.strongest))
         if self.console.err.on_terminal:
             text = "a text of yours" if "/" in plan.data.config.source else "great movie"  # own data, or film reviews
             self._facts("next", f'lstmctl predict "{text}" · lstmctl evaluate · lstmctl plot')
@@ -224,30 +224,32 @@ def _imbalanced(plan: "Plan") -> bool:
     return plan.baselines.majority["validation"] > 1.5 / len(plan.model.labels)
 
 
-BASELINES = {"naive_bayes": "naive Bayes", "ngrams": "n-grams alone"}
-
-
 def _baseline(plan: "Plan", part: str) -> str:
     """The strongest baseline and its scores on a part."""
+    from lstmctl.evaluation.baselines import TITLES
+
     baselines, name = plan.baselines, plan.baselines.strongest
-    f1 = f", mean F1 {getattr(baselines, f'{name}_f1')[part]:.3f}" if _imbalanced(plan) else ""
-    return f"{BASELINES[name]} {getattr(baselines, name)[part]:.3f}{f1}"
+    f1 = f", mean F1 {baselines.f1[name][part]:.3f}" if _imbalanced(plan) else ""
+    return f"{TITLES[name]} {baselines.accuracy[name][part]:.3f}{f1}"
 
 
 def verdict(vs_baseline: "Comparison", baseline: str) -> str:
     """Whether the model is better than the strongest baseline, in words; ± is half of the 95 % interval of the
-    difference."""
+    difference. The n-grams alone are part of the model, so what it has more is from the LSTM."""
+    from lstmctl.evaluation.baselines import TITLES
+
     points, half = 100 * abs(vs_baseline.difference), 50 * (vs_baseline.high - vs_baseline.low)
-    by = f"by {points:.1f} ±{half:.1f} points"
-    if vs_baseline.distinguishable:
-        if vs_baseline.difference > 0:
-            return f"the LSTM beats {baseline} {by}"
-        return f"{baseline} beats the LSTM {by} · word counts are enough here"
-    if points >= 0.05:
-        relation = f"{'above' if vs_baseline.difference > 0 else 'below'} {baseline} {by}"
+    by = f"{points:.1f} ±{half:.1f} points"
+    title, better = TITLES[baseline], vs_baseline.difference > 0
+    if vs_baseline.distinguishable and not better:
+        return f"below {title} by {by} · word counts are enough here"
+    if points < 0.05:
+        said = f"level with {title} (±{half:.1f} points)"
+    elif baseline == "ngrams" and better:
+        said = f"the LSTM adds {by} to the {title}"
     else:
-        relation = f"level with {baseline} (±{half:.1f} points)"
-    return f"the LSTM is {relation} · no significant difference on {vs_baseline.n:,} texts"
+        said = f"{'above' if better else 'below'} {title} by {by}"
+    return said if vs_baseline.distinguishable else f"{said} · no significant difference on {vs_baseline.n:,} texts"
 
 
 def _lstm(model: "ModelConfig", ensemble_size: int) -> str:
