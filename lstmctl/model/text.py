@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     import regex
 
 MAX_WORD_LENGTH = 100  # longer "words" (keys, base64, DNA) are read as unknown words and not added to a vocabulary
+_COUNT_DIGITS = 15  # at most, of the count of a word in a vocabulary file
 
 _LINE_BREAK_TAG = re.compile(r"<br\s*/?>", re.IGNORECASE)
 
@@ -158,6 +159,10 @@ def _any_word(joiner: str = "'", marks: str = "") -> "regex.Pattern[str]":
     return regex.compile(rf"{flag}|{keycap}|{joined}|{lone}\p{{M}}*|{run}(?:{joiner}{run})*{marks}", regex.VERSION1)
 
 
+# All lines at once: the first answer of a model waits for its words.
+_WORDS_AND_COUNTS = re.compile(rf"(?:[^\t\n]{{1,{MAX_WORD_LENGTH}}}\t[0-9]{{1,{_COUNT_DIGITS}}}\n)*+")
+
+
 class Vocabulary:
     """The words that a model knows, most frequent first, with their counts in the training texts.
 
@@ -198,22 +203,25 @@ class Vocabulary:
     @classmethod
     def from_text(cls, text: str) -> "Vocabulary":
         """Read what `to_text` wrote. Raises ValueError naming the bad line, or if a word occurs twice."""
-        words, counts = [], []
-        lines = text.split("\n")
-        if lines.pop():
-            raise ValueError("the last line does not end")
-        for number, line in enumerate(lines, start=1):
-            word, tab, count = line.partition("\t")
-            if not (word and tab and len(word) <= MAX_WORD_LENGTH and count.isascii() and count.isdigit()):
-                raise ValueError(f"line {number} is not a word and its count")
-            if len(count) > 15:
-                raise ValueError(f"line {number} has a count of more than 15 digits")
-            words.append(word)
-            counts.append(int(count))
+        if not _WORDS_AND_COUNTS.fullmatch(text):
+            raise ValueError(_first_bad_line(text))
+        fields = text.replace("\n", "\t").split("\t")[:-1]
+        words, counts = fields[::2], [*map(int, fields[1::2])]
         vocabulary = cls(words, counts)
         if len(vocabulary.ids) != len(words):
             raise ValueError("a word occurs twice")
         return vocabulary
+
+
+def _first_bad_line(text: str) -> str:
+    """What is wrong with the text of a vocabulary."""
+    for number, line in enumerate(text.split("\n")[:-1], start=1):
+        word, tab, count = line.partition("\t")
+        if not (word and tab and len(word) <= MAX_WORD_LENGTH and count.isascii() and count.isdigit()):
+            return f"line {number} is not a word and its count"
+        if len(count) > _COUNT_DIGITS:
+            return f"line {number} has a count of more than {_COUNT_DIGITS} digits"
+    return "the last line does not end"
 
 
 class Reading(NamedTuple):
