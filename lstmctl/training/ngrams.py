@@ -1,6 +1,7 @@
 """Learn the n-gram model of a model: which n-grams, their weights, and what it says about its own training texts.
 
-The weights are those of a logistic regression on binary n-grams. A training text must not be read with weights that
+The weights are those of a logistic regression on binary n-grams, of naive Bayes, which learns more from few texts, or
+the sum of both. A training text must not be read with weights that
 were learned from it: they would reveal its label, and the LSTM would rely on them far too much. So the texts are
 divided into folds, one model is fitted without each fold, and each text is read with the model that does not know it.
 The finished model has the mean of these models. Duplicates are in one fold, and so are neighbours in the file, which
@@ -8,7 +9,8 @@ are often about the same thing.
 
 The features of a text are 1 for each of its different n-grams, divided by the square root of its length, times a factor
 for each n-gram that says how far its weight may move: either the naive Bayes log-count ratio, or the inverse document
-frequency. Factor, strength of the regularization and longest n-gram are chosen by cross-validation on these folds.
+frequency. All settings are chosen by cross-validation on these folds: factor, strength of the regularization, longest
+n-gram, smoothing and share of naive Bayes.
 
 Source: Wang and Manning, Baselines and Bigrams (2012), for log-count ratios as factors; scikit-learn's
 LogisticRegression. Stacking of out-of-fold predictions: Wolpert, Stacked Generalization (1992).
@@ -46,33 +48,47 @@ _ABSENT = -5.0  # intercept of a label that no text has
 
 
 class Setting(NamedTuple):
-    """The settings of a logistic regression."""
+    """The settings of one linear model."""
 
     order: int  # words of the longest n-gram
-    factor: str  # "ratio" or "idf"
-    c: float  # inverse of the regularization strength, as in scikit-learn
+    kind: str  # a logistic regression with the factor "ratio" or "idf", or "bayes"
+    strength: float  # inverse of the regularization strength, as C in scikit-learn; of "bayes" its smoothing
 
+
+Mixture = list[tuple[Setting, float]]  # linear models, and the factors of their weights in the sum
 
 _TRIED = [("ratio", 3.0), ("ratio", 30.0), ("ratio", 300.0), ("idf", 1.0), ("idf", 10.0), ("idf", 100.0)]
+_TRIED += [("bayes", 0.1), ("bayes", 1.0)]
 _TRIED_IF_MORE = [("ratio", 30.0), ("idf", 10.0)]
+_BAYES_SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
 @dataclass(frozen=True)
 class FittedNgrams:
     """The n-gram model, and what it contributes to the texts that it was learned from, out of fold."""
 
-    setting: Setting
+    order: int  # words of the longest n-gram
     tensors: dict[str, NDArray[Any]]  # of the finished model, by the names of `ModelConfig.ngram_shapes`
     out_of_fold: NgramParts
 
     def config(self, model: ModelConfig) -> ModelConfig:
         """The configuration of the model with these n-grams."""
-        return _with_ngrams(model, self.setting, count=self.tensors["ngrams.keys"].size)
+        return _with_ngrams(model, self.order, count=self.tensors["ngrams.keys"].size)
+
+    def balanced(self, truth: NDArray[np.int64], *, labels: int) -> "FittedNgrams":
+        """The same, as if all labels were equally frequent: the logarithms of their frequencies are subtracted from
+        the logits. truth (texts,): the labels of the texts that the model was learned from."""
+        prior = np.log(np.maximum(np.bincount(truth, minlength=labels), 1) / truth.size)
+        shift = prior[1:] - prior[:1] if labels == 2 else prior - prior.mean()
+        tensors = {**self.tensors, "ngrams.bias": (self.tensors["ngrams.bias"] - shift).astype(np.float32)}
+        return replace(
+            self, tensors=tensors, out_of_fold=self.out_of_fold._replace(logits=self.out_of_fold.logits - shift)
+        )
 
 
-def _with_ngrams(model: ModelConfig, setting: Setting, *, count: int) -> ModelConfig:
-    order: Any = str(setting.order)  # one of the literals
-    return replace(model, ngrams=order, ngram_count=count)
+def _with_ngrams(model: ModelConfig, order: int, *, count: int) -> ModelConfig:
+    name: Any = str(order)  # one of the literals
+    return replace(model, ngrams=name, ngram_count=count)
 
 
 def fit_ngrams(
@@ -90,25 +106,37 @@ def fit_ngrams(
         return None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of scikit-learn, that it has not converged yet
-        setting = _choose(learner, longest=model.ngram_order)
-        return learner.finish(setting, [learner.fit(setting, fold) for fold in range(FOLDS)])
+        mixture = _choose(learner, longest=model.ngram_order)
+        return learner.finish(max(each.order for each, _ in mixture), [learner.mix(mixture, f) for f in range(FOLDS)])
 
 
-def _choose(learner: "_Learner", *, longest: int) -> Setting:
-    """The setting with the lowest log loss out of fold."""
+def _choose(learner: "_Learner", *, longest: int) -> Mixture:
+    """The linear model with the lowest log loss out of fold, or the sum of a regression and naive Bayes."""
     work = learner.size * learner.outputs
     orders = [longest] if work > _LARGE else range(1, longest + 1)
     settings = [Setting(order, *rest) for order in orders for rest in (_TRIED if work < _SMALL else _TRIED_IF_MORE)]
     folds = 1 if work > _LARGE else FOLDS
     known = learner.folds < folds
+    truth = learner.truth[known]
 
-    def loss(setting: Setting) -> float:
+    def loss(logits: NDArray[np.float64]) -> float:
+        return calibrated_log_loss(both_labels(logits), truth)
+
+    best: dict[bool, tuple[float, Setting, NDArray[np.float64]]] = {}  # regression, and naive Bayes
+    for setting in settings:
         logits = np.empty((len(learner.truth), learner.outputs))
         for fold in range(folds):
             logits[learner.folds == fold] = learner.predict(setting, fold)
-        return calibrated_log_loss(both_labels(logits[known]), learner.truth[known])
-
-    return min(settings, key=loss)
+        is_bayes, found = setting.kind == "bayes", loss(logits[known])
+        if is_bayes not in best or found < best[is_bayes][0]:
+            best[is_bayes] = found, setting, logits[known]
+    if len(best) == 1:
+        return [(setting, 1.0) for _, setting, _ in best.values()]
+    regression, bayes = (logits for _, _, logits in (best[False], best[True]))
+    units = [1 / minimize_log_loss(both_labels(logits), truth) for logits in (regression, bayes)]
+    shares = {share: ((1 - share) * units[0], share * units[1]) for share in _BAYES_SHARES}
+    factors = min(shares.values(), key=lambda pair: loss(pair[0] * regression + pair[1] * bayes))
+    return [(best[is_bayes][1], factor) for is_bayes, factor in zip((False, True), factors, strict=True) if factor]
 
 
 class _Fold(NamedTuple):
@@ -139,6 +167,12 @@ class _Learner:
         self.orders = np.searchsorted(np.array([1 << 21, 1 << 42], np.uint64), self.keys, side="right") + 1
         self.folds = _folds(texts, truth)
 
+    def mix(self, mixture: Mixture, fold: int) -> _Fold:
+        """The sum of linear models that are learned without the texts of a fold."""
+        models = [(self.fit(setting, fold), factor) for setting, factor in mixture]
+        weights = sum(np.float32(factor) * model.weights for model, factor in models)
+        return _Fold(np.asarray(weights), np.asarray(sum(factor * model.bias for model, factor in models)))
+
     def fit(self, setting: Setting, fold: int) -> _Fold:
         """The model that is learned without the texts of a fold."""
         train = np.zeros(len(self.texts), np.bool_)
@@ -148,18 +182,33 @@ class _Learner:
         counts = rows.T @ np.ones(len(truth), np.float32)
         usable = (counts >= self.fewest) & (self.orders <= setting.order)
         rows.data /= np.repeat(self.length[train], np.diff(rows.indptr))
+        if setting.kind == "bayes":
+            return self._naive_bayes(train, usable, smoothing=setting.strength)
         inverse_frequency = np.log((1 + len(truth)) / np.maximum(counts, 1))
         weights, bias = np.zeros((self.keys.size, self.outputs), np.float32), np.zeros(self.outputs)
         for output in range(self.outputs):
             of_label = truth == (1 if self.outputs == 1 else output)
-            if setting.factor == "idf":
+            if setting.kind == "idf":
                 factor = inverse_frequency
             else:
                 ours = self.present[train].T @ of_label.astype(np.float32) + 1
                 others = counts + 2 - ours
                 factor = np.log(ours / ours.sum()) - np.log(others / others.sum())
-            weights[:, output], bias[output] = _regression(rows, of_label, factor * usable, c=setting.c)
+            weights[:, output], bias[output] = _regression(rows, of_label, factor * usable, c=setting.strength)
         return _Fold(weights, bias)
+
+    def _naive_bayes(self, train: NDArray[np.bool_], usable: NDArray[np.bool_], *, smoothing: float) -> _Fold:
+        """How much more likely each n-gram is in texts of a label than in texts of the other one, or of all labels on
+        average; labels are taken to be equally frequent."""
+        labels = [(self.truth == label) & train for label in range(len(self.model.labels))]
+        counts = np.stack([self.present[texts].T @ np.ones(texts.sum(), np.float32) for texts in labels], axis=1)
+        smoothed = (counts + np.float32(smoothing)) * usable[:, None]
+        likelihood = np.log(np.maximum(smoothed, np.float32(1e-9))) - np.log(np.maximum(smoothed.sum(axis=0), 1e-9))
+        if self.outputs == 1:
+            weights = likelihood[:, 1:] - likelihood[:, :1]
+        else:
+            weights = likelihood - likelihood.mean(axis=1, keepdims=True)
+        return _Fold(weights * usable[:, None], np.zeros(self.outputs))
 
     def predict(self, setting: Setting, fold: int) -> NDArray[np.float64]:
         """(texts of the fold, outputs): the logits of the model that is learned without them."""
@@ -169,7 +218,7 @@ class _Learner:
         sums = self.present[texts] @ model.weights
         return np.asarray(sums / self.length[texts, None] + model.bias, np.float64)
 
-    def finish(self, setting: Setting, folds: Sequence[_Fold]) -> FittedNgrams | None:
+    def finish(self, order: int, folds: Sequence[_Fold]) -> FittedNgrams | None:
         """The mean of the models of all folds, and what each says about its own fold; None without weights."""
         logits = np.empty((len(self.texts), self.outputs))
         for number, model in enumerate(folds):
@@ -191,16 +240,16 @@ class _Learner:
             "ngrams.scale": np.array([1 / (unit * temperature)], np.float32),
             "ngrams.bias": (bias / temperature).astype(np.float32),
         }
-        config = _with_ngrams(self.model, setting, count=int(kept.sum()))
+        config = _with_ngrams(self.model, order, count=int(kept.sum()))
         inputs = np.empty((len(self.found.rows), config.ngram_inputs), np.float32)
         fold_of_word = np.repeat(self.folds, self.words)
         for number, model in enumerate(folds):
             own_weights = model.weights * unit * kept[:, None]
             table = NgramTable(config, {**tensors, "ngrams.keys": self.keys, "ngrams.weights": own_weights})
             own = fold_of_word == number
-            found = Occurrences(self.found.rows[own, : setting.order], self.found.texts[own])
+            found = Occurrences(self.found.rows[own, :order], self.found.texts[own])
             inputs[own] = table.word_inputs(found)
-        return FittedNgrams(setting, tensors, NgramParts(inputs, logits / temperature))
+        return FittedNgrams(order, tensors, NgramParts(inputs, logits / temperature))
 
     def _most_important(self, weights: Floats) -> NDArray[np.bool_]:
         """(n-grams,): which ones have weights and change most predictions, as many as there may be."""

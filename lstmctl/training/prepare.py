@@ -152,6 +152,8 @@ def prepare(
     if model.ngram_order:
         with waiting("fitting the n-gram model"):
             fitted = fit_ngrams(known, known_truth, model)
+            if fitted is not None and training.class_weight == "balanced":
+                fitted = fitted.balanced(known_truth, labels=len(labels))
         if fitted is None:
             model = replace(model, ngrams="none", ngram_count=0)
         else:

@@ -6,13 +6,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
+from sklearn.naive_bayes import MultinomialNB
 
 from lstmctl.config import FIRST_WORD, ModelConfig
 from lstmctl.data.word_ids import truncate_ids
 from lstmctl.evaluation.calibration import calibrated_log_loss
+from lstmctl.model.classifier import both_labels, softmax
 from lstmctl.model.ngrams import NgramTable, check_table, ngram_keys
 from lstmctl.training import ngrams
-from lstmctl.training.ngrams import FOLDS, Setting, both_labels, fit_ngrams
+from lstmctl.training.ngrams import FOLDS, Setting, fit_ngrams
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -56,7 +58,7 @@ def folds_of(texts, truth):
 def test_learns_words_and_their_order():
     texts, truth = texts_of()
     fitted = fit(texts, truth)
-    assert fitted.setting.order > 1
+    assert fitted.order > 1
     predicted = fitted.out_of_fold.logits[:, 0] > 0
     assert (predicted == truth).mean() > 0.95
     new, new_truth = texts_of(seed=1)
@@ -95,7 +97,7 @@ def test_own_label_does_not_matter(labels, factor, monkeypatch):
         assert np.ptp(others) > abs(np.median(others))
 
 
-@pytest.mark.parametrize("factor", ["ratio", "idf"])
+@pytest.mark.parametrize("factor", ["ratio", "idf", "bayes"])
 def test_learner_of_a_fold_is_blind_to_it(factor):
     """To the bit, before any common factor: neither labels nor words of a fold reach the model that reads it."""
     texts, truth = texts_of()
@@ -152,6 +154,57 @@ def test_regression_is_the_one_of_scikit_learn():
         assert np.ptp(expected) > 1
 
 
+@pytest.mark.parametrize("labels", [2, 3])
+@pytest.mark.parametrize("smoothing", [0.1, 1.0])
+def test_naive_bayes_is_the_one_of_scikit_learn(labels, smoothing):
+    """Of binary n-grams and labels of equal frequency: the differences between the logits of labels."""
+    texts, truth = texts_of(labels=labels)
+    learner, fold = ngrams._Learner(texts, truth, model_of("abc"[:labels], order=2)), 1
+    train = learner.folds != fold
+    present = learner.present.toarray()
+    seen = present[train].any(axis=0)
+    exact = MultinomialNB(alpha=smoothing, fit_prior=False).fit(present[train][:, seen], truth[train])
+    expected = exact.predict_joint_log_proba(present[~train][:, seen]) / learner.length[~train, None]
+    ours = both_labels(learner.predict(Setting(2, "bayes", smoothing), fold))
+    np.testing.assert_allclose(ours - ours[:, :1], expected - expected[:, :1], atol=1e-4)
+
+
+def test_naive_bayes_and_regression_are_mixed():
+    """Where their sum has a lower log loss out of fold; the mixture is the sum of both models."""
+    generator, truth = np.random.default_rng(0), np.arange(200) % 2
+    chances = np.exp(generator.normal(0, 1, (2, 200)))
+    chances /= chances.sum(axis=1, keepdims=True)
+    texts = [(FIRST_WORD + generator.choice(200, 12, p=chances[label])).astype(np.int32) for label in truth]
+    learner = ngrams._Learner(texts, truth, replace(model_of(order=1), vocab_size=300))
+    mixture = ngrams._choose(learner, longest=1)
+    assert [setting.kind == "bayes" for setting, _ in mixture] == [False, True]
+    mixed, parts = learner.mix(mixture, 0), [(learner.fit(setting, 0), factor) for setting, factor in mixture]
+    np.testing.assert_allclose(mixed.weights, sum(factor * part.weights for part, factor in parts), rtol=1e-5)
+    np.testing.assert_allclose(mixed.bias, sum(factor * part.bias for part, factor in parts), rtol=1e-5)
+    losses = []
+    for chosen in ([mixture[0]], [mixture[1]], mixture):
+        models = [learner.mix(chosen, fold) for fold in range(FOLDS)]
+        logits = np.concatenate([learner._logits(model, learner.folds == fold) for fold, model in enumerate(models)])
+        sorted_truth = np.concatenate([truth[learner.folds == fold] for fold in range(FOLDS)])
+        losses.append(calibrated_log_loss(both_labels(logits), sorted_truth))
+    assert losses[2] < min(losses[:2])
+
+
+@pytest.mark.parametrize("labels", [2, 3])
+def test_balanced_labels(labels):
+    """As if all were equally frequent: P(label | text) divided by P(label), and scaled to sum to 1."""
+    texts, truth = texts_of(labels=labels)
+    few = np.flatnonzero((truth > 0) | (np.arange(truth.size) % 5 == 0))
+    texts, truth = [texts[index] for index in few], truth[few]
+    fitted = fit(texts, truth, model_of("abc"[:labels]))
+    balanced = fitted.balanced(truth, labels=labels)
+    before, after = (softmax(both_labels(each.out_of_fold.logits)) for each in (fitted, balanced))
+    expected = before / np.bincount(truth, minlength=labels)
+    np.testing.assert_allclose(after, expected / expected.sum(axis=1, keepdims=True), atol=1e-6)
+    moved = balanced.tensors["ngrams.bias"] - fitted.tensors["ngrams.bias"]
+    np.testing.assert_allclose(moved, (balanced.out_of_fold.logits - fitted.out_of_fold.logits)[0], rtol=1e-5)
+
+
 def keys_of_order_2(text):
     return [key for own in ngram_keys([text], 2)[2] for key in own.tolist() if key]
 
@@ -161,11 +214,11 @@ def test_longest_ngram_of_the_setting():
     texts, truth = texts_of()
     for order in (1, 2, 3):
         fitted = fit(texts, truth, model_of(order=order))
-        assert fitted.setting.order <= order
+        assert fitted.order <= order
         config = fitted.config(model_of(order=order))
-        assert config.ngram_order == fitted.setting.order
+        assert config.ngram_order == fitted.order
         assert fitted.out_of_fold.inputs.shape == (sum(map(len, texts)), config.ngram_inputs)
-        assert int(fitted.tensors["ngrams.keys"][-1]).bit_length() <= 21 * fitted.setting.order
+        assert int(fitted.tensors["ngrams.keys"][-1]).bit_length() <= 21 * fitted.order
 
 
 def test_finished_model_is_the_mean_of_the_folds():
@@ -173,7 +226,8 @@ def test_finished_model_is_the_mean_of_the_folds():
     texts, truth = texts_of()
     fitted = fit(texts, truth)
     learner = ngrams._Learner(texts, truth, model_of())
-    folds = [learner.fit(fitted.setting, fold) for fold in range(FOLDS)]
+    mixture = ngrams._choose(learner, longest=3)
+    folds = [learner.mix(mixture, fold) for fold in range(FOLDS)]
     table = NgramTable(fitted.config(model_of()), fitted.tensors)
     every = np.ones(len(texts), np.bool_)
     mean = np.mean([learner._logits(model, every) for model in folds], axis=0)
@@ -217,7 +271,7 @@ def test_same_texts_same_bits(labels):
     truth, model = np.arange(300) % labels, model_of("abc"[:labels] if labels == 3 else LABELS, order=2)
     first, *others = (fit(texts, truth, model) for _ in range(3))
     for other in others:
-        assert other.setting == first.setting
+        assert other.order == first.order
         for name, tensor in first.tensors.items():
             assert other.tensors[name].tobytes() == tensor.tobytes(), name
             assert other.tensors[name].dtype == tensor.dtype
@@ -340,7 +394,7 @@ def test_most_important_ngrams_are_kept(limit, labels, kept, monkeypatch):
     assert np.isin(keys, everything.tensors["ngrams.keys"]).all()
     # The words that tell a label are among them, and out of fold, n-grams that are not kept give no inputs.
     assert np.isin([2, 3], keys).all()
-    order, inputs, start = fitted.setting.order, fitted.out_of_fold.inputs, 0
+    order, inputs, start = fitted.order, fitted.out_of_fold.inputs, 0
     for text in texts:
         found = np.stack(ngram_keys([text], order)[2], axis=1)
         own = inputs[start : start + text.size].reshape(text.size, order, -1)
@@ -391,7 +445,7 @@ def test_fewer_settings_for_large_data(monkeypatch):
         monkeypatch.setattr(ngrams, "_LARGE", large)
         fit(texts, truth)
         sizes.append((len(tried), len(set(tried)), {setting.order for setting in tried}))
-    assert sizes == [(90, 18, {1, 2, 3}), (30, 6, {1, 2, 3}), (2, 2, {3})]
+    assert sizes == [(120, 24, {1, 2, 3}), (30, 6, {1, 2, 3}), (2, 2, {3})]
 
 
 def test_texts_are_read_as_the_model_reads_them():
