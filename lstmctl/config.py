@@ -221,9 +221,6 @@ class TrainConfig(NetworkConfig):
     dropout: float = setting(0.2, "Dropout rate on embeddings.", "--dropout", "RATE", bounds=_RATE)
     word_dropout: float = setting(0.0, "Rate at which words are replaced by the unknown word.", bounds=_RATE)
     output_dropout: float = setting(0.0, "Dropout rate before the output layer.", bounds=_RATE)
-    forget_bias: Literal["one", "spread"] = setting(
-        "one", "Forget gate biases at the start: 1, or spread, so that units remember for 1 to 100 words."
-    )
     epochs: int | None = setting(
         None,
         "Number of epochs.",

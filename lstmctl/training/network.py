@@ -18,8 +18,6 @@ from lstmctl.registry.artifact import ModelFolder
 from lstmctl.training.ensemble import join_members, member_config
 from lstmctl.training.prepare import Plan
 
-_LONGEST_MEMORY = 5.0  # a forget gate of σ(5) = 0.993 halves the cell state in 100 words
-
 
 def start(plan: Plan) -> keras.Model:
     """The network before its first step: each ensemble member has its own random weights; the embedding is that of the
@@ -32,10 +30,6 @@ def start(plan: Plan) -> keras.Model:
         seeds = [(training.seed + 1_000_003 * number) % 2**31 for number in range(plan.ensemble_size)]
         parts = [weights(build(member, dropout=training.dropout, seed=seed), member) for seed in seeds]
         assign(network, config, join_members(config, parts))
-    if training.forget_bias == "spread":
-        for name, variable in variables(network, config).items():
-            if name.startswith("lstm.") and name.endswith(".bias"):
-                variable.assign(_spread_forget_bias(variable.numpy(), members=plan.ensemble_size))
     embedding = network.get_layer("embedding")
     embedding.trainable = plan.embedding_rate != 0
     if plan.vectors is not None:
@@ -43,18 +37,6 @@ def start(plan: Plan) -> keras.Model:
     if plan.ngrams is not None:
         network.get_layer("head").kernel.assign(np.zeros(config.shapes()["head.kernel"], np.float32))
     return network
-
-
-def _spread_forget_bias(bias: Floats, *, members: int) -> Floats:
-    """The biases of an LSTM's four gates, (4 · units,), with those of the forget gate spread over the units of each
-    ensemble member: the first one forgets half of its cell state with each word, the last one in about 100 words.
-
-    Source: Tallec and Ollivier, Can Recurrent Neural Networks Warp Time? (2018), with evenly spread instead of random
-    biases. Left out: the opposite bias of the input gate.
-    """
-    spread, units = bias.copy(), bias.size // 4
-    spread[units : 2 * units] = np.tile(np.linspace(0, _LONGEST_MEMORY, units // members), members)
-    return spread
 
 
 def build(config: ModelConfig, *, dropout: float, seed: int) -> keras.Model:

@@ -279,24 +279,6 @@ def test_restored_state_continues_identically(shape, monkeypatch):
 
 
 @pytest.mark.training
-@pytest.mark.parametrize("members", [1, 2])
-def test_spread_forget_biases(members):
-    """From 0 to 5 over the units of each member; without the setting all 1, and all else is the same."""
-    from lstmctl.training import network as networks
-
-    training = replace(TRAINING, ngrams="none", units=3, ensemble_size=members)
-    one, spread = (
-        networks.weights(networks.start(plan), plan.model)
-        for plan in (plan_of(dataset(), replace(training, forget_bias=bias)) for bias in ("one", "spread"))
-    )
-    for name in one:
-        if not name.startswith("lstm.") or not name.endswith(".bias"):
-            np.testing.assert_array_equal(one[name], spread[name])
-    gates = one["lstm.0.forward.bias"].reshape(4, -1), spread["lstm.0.forward.bias"].reshape(4, -1)
-    assert gates[0].tolist() == [[0.0] * 3 * members, [1.0] * 3 * members, [0.0] * 3 * members, [0.0] * 3 * members]
-    assert gates[1].tolist() == [[0.0] * 3 * members, [0.0, 2.5, 5.0] * members, *[[0.0] * 3 * members] * 2]
-
-
 def test_first_predictions_are_those_of_the_ngrams():
     """Before the first step; and each training text is read with weights that were learned without it."""
     from lstmctl.model.classifier import Classifier
