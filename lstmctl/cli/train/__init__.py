@@ -2,7 +2,7 @@
 
 import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 from lstmctl import recipes
@@ -37,7 +37,8 @@ def with_settings(command: Callable[..., None]) -> Callable[..., None]:
     signature = inspect.signature(command)
     own = [parameter for parameter in signature.parameters.values() if parameter.kind is not parameter.VAR_KEYWORD]
     fields = [(config, *item) for config in (DataConfig, TrainConfig) for item in config.settings().items()]
-    added = [_parameter(config, name) for config, name, setting in fields if setting.option]
+    usual = recipes.read(recipes.DEFAULT)  # what applies without --recipe
+    added = [_parameter(config, name, usual) for config, name, setting in fields if setting.option]
     panels = (DATA, MODEL, TRAINING, RUN)
     by_panel = sorted(
         [*own, *added], key=lambda option: panels.index(option.annotation.__metadata__[0].rich_help_panel)
@@ -46,12 +47,12 @@ def with_settings(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-def _parameter(config: type[Config], name: str) -> inspect.Parameter:
+def _parameter(config: type[Config], name: str, usual: Mapping[str, Any]) -> inspect.Parameter:
     panel = DATA if config is DataConfig else MODEL if name in NetworkConfig.settings() else TRAINING
     complete = complete_data if name == "source" else None
     setting = config.settings()[name]
-    if config is TrainConfig:  # what applies without --recipe
-        setting = setting._replace(default=recipes.read(recipes.DEFAULT).get(name, setting.default))
+    if config is TrainConfig:
+        setting = setting._replace(default=usual.get(name, setting.default))
     declared = setting_option(setting, panel=panel, complete=complete)
     kind = _TYPES.get(name, config.types()[name])
     annotation = Annotated[kind | None, declared]  # type: ignore[valid-type]
