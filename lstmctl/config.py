@@ -192,6 +192,18 @@ class DataConfig(Config):
     rename_label: tuple[tuple[str, str], ...] = setting(
         (), "Read label FROM as TO; may be repeated.", "--rename-label", "FROM=TO"
     )
+    merge_labels: bool = setting(
+        False, "Merge labels that differ by case, blanks or as 1 and 1.0 do.", "--merge-labels", ""
+    )
+    rare_labels: Literal["stop", "drop", "merge"] = setting(
+        "stop",
+        'Labels with too few rows for every part: stop, drop their rows, or merge them into one label, "other".',
+        "--rare-labels",
+        "stop|drop|merge",
+    )
+    bad_rows: Literal["stop", "skip"] = setting(
+        "stop", "Stop at a row that cannot be read, or skip and count it.", "--bad-rows", "stop|skip"
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
