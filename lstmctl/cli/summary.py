@@ -208,14 +208,14 @@ def _measure_half_lives(
     console: Console, folder: "ModelFolder", classifier: "Classifier", texts: Sequence[str]
 ) -> tuple[dict[str, list[float]], str]:
     """For each LSTM the half-lives of its units in words, and what was read; empty, with a warning, if that fails."""
-    from lstmctl.evaluation.job import select_texts
+    from lstmctl.evaluation.selection import Choice, select_texts
     from lstmctl.model.explanation import half_lives
 
     try:
         with console.waiting("reading texts"):
             name = "the given text" if len(texts) == 1 else f"the {len(texts)} given texts"
             if not texts:
-                examples, description, *_ = select_texts([folder], None, home=open_registry().home)
+                examples, description, *_ = select_texts([folder], Choice(), home=open_registry().home)
                 texts = [example.text for example in examples[:: -(-len(examples) // MOST_TEXTS)]]
                 name = f"{len(texts)} texts of {description}"
             encoded = [classifier.encode(text) for text in texts]

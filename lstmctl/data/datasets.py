@@ -20,6 +20,8 @@ from lstmctl.data.sources import WHOLE, Source, open_source
 from lstmctl.data.splits import Parts, limit_rows
 from lstmctl.errors import BadData, UsageError, closest_names
 
+_REASONS, _REASON_LETTERS = 100, 300  # for which rows are left out, as stored with a model
+
 
 @dataclass(frozen=True)
 class Dataset:
@@ -44,8 +46,12 @@ class Dataset:
 
     @property
     def skipped(self) -> dict[str, int]:
-        """All rows that were read and are in no part: reason → number of rows."""
-        return {**self.bad_rows.kinds, **self.left_out}
+        """All rows that were read and are in no part: reason, printable and short → number of rows."""
+        counts = Counter[str]()
+        for reason, count in (*self.bad_rows.kinds.items(), *self.left_out.items()):
+            shown = "".join(letter if letter.isprintable() else "?" for letter in reason)[:_REASON_LETTERS]
+            counts[shown if shown in counts or len(counts) < _REASONS else "other reasons"] += count
+        return dict(counts)
 
 
 def load(config: DataConfig, *, home: Path, lenient: bool = False) -> Dataset:

@@ -29,6 +29,9 @@ class PlanScreen(Watcher):
     def waiting(self, activity: str) -> AbstractContextManager[None]:
         return self.console.waiting(activity)
 
+    def warning(self, text: str, *, hint: str | None = None) -> None:
+        self.console.warn(text, hint=hint)
+
 
 class TrainingScreen(PlanScreen):
     """Shows a run, on a terminal with a live progress bar, elsewhere as one plain line per epoch."""
@@ -42,9 +45,6 @@ class TrainingScreen(PlanScreen):
         self._history: list[EpochRecord] = []
 
     # --- before training ------------------------------------------------------------------------------------------
-
-    def warning(self, text: str) -> None:
-        self.console.warn(text)
 
     def data(self, data: "Dataset", *, unlabelled: int) -> None:
         parts = [("train", data.train), ("validation", data.validation), ("test", data.test)]
