@@ -192,12 +192,10 @@ class DataConfig(Config):
     rename_label: tuple[tuple[str, str], ...] = setting(
         (), "Read label FROM as TO; may be repeated.", "--rename-label", "FROM=TO"
     )
-    merge_labels: bool = setting(
-        False, "Merge labels that differ by case, blanks or as 1 and 1.0 do.", "--merge-labels", ""
-    )
+    merge_labels: bool = setting(False, "Merge labels such as Pos and pos, or 1 and 1.0.", "--merge-labels", "")
     rare_labels: Literal["stop", "drop", "merge"] = setting(
         "stop",
-        'Labels with too few rows for every part: stop, drop their rows, or merge them into one label, "other".',
+        'Labels with too few rows: drop the rows, or merge into the label "other".',
         "--rare-labels",
         "stop|drop|merge",
     )

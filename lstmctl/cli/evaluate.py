@@ -144,8 +144,8 @@ def _say(result: "EvaluationResult", console: Console, *, other_data: bool) -> N
             reference, n = shlex.quote(evaluated.reference), evaluated.evaluation.n
             message = f"{evaluated.reference} was trained on {evaluated.trained_on:,} of these {n:,} texts"
             hint = f"lstmctl evaluate {reference} measures it on held-out texts"
-            if other_data and evaluated.trained_on < n:
-                hint = "--only-new leaves them out"
+            if other_data:
+                hint = "--only-new leaves them out" if evaluated.trained_on < n else "--data names other texts"
             console.warn(f"{message}; the score is inflated", hint=hint)
 
 

@@ -42,7 +42,7 @@ class Dataset:
     bad_rows: BadRows = field(default_factory=BadRows)
     left_out: Mapping[str, int] = field(default_factory=dict)  # reason → number of rows
     spellings: tuple[Spellings, ...] = ()  # labels that are probably one, and were not merged
-    rare: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # if lenient: label → rows by part
+    rare: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # label → rows by part; if read leniently
 
     @property
     def skipped(self) -> dict[str, int]:
@@ -54,23 +54,22 @@ class Dataset:
         return dict(counts)
 
 
-def load(config: DataConfig, *, home: Path, lenient: bool = False) -> Dataset:
+def load(config: DataConfig, *, home: Path) -> Dataset:
     """Read all data of `config` and divide it; `home` is the folder where `keras-imdb` is kept.
 
     Parts that the user names come first, then those of the data itself; the others are split off. The labels are those
-    of the training rows: rows of other parts with another label are left out, and counted. `lenient` is for checking
-    data: bad rows are skipped and kept, and labels too few or too rare are no error.
+    of the training rows: rows of other parts with another label are left out, and counted.
 
     Raises:
-        BadData: a row that cannot be used, no rows, fewer than two labels or too many, a part without some label.
+        BadData: a row that cannot be used, no rows, fewer than two labels or too many, a label that is too rare.
         NotFound: no such data. UsageError: an unknown format, settings that do not apply to the data.
     """
-    bad_rows = BadRows(keep=lenient)
-    return _load(config, home=home, lenient=lenient, bad_rows=bad_rows)
+    return _load(config, home=home, lenient=False, bad_rows=BadRows())
 
 
-def load_for_check(config: DataConfig, *, home: Path, bad_rows: BadRows) -> Dataset:
-    """As `load(lenient=True)`; `bad_rows` has the bad rows even if this raises."""
+def load_leniently(config: DataConfig, *, home: Path, bad_rows: BadRows) -> Dataset:
+    """As `load`, for checking data: bad rows are skipped and added to `bad_rows`, even if this raises, and it is no
+    error that there are no usable rows, or labels that are too few, too many or too rare."""
     return _load(config, home=home, lenient=True, bad_rows=bad_rows)
 
 
@@ -81,6 +80,8 @@ def _load(config: DataConfig, *, home: Path, lenient: bool, bad_rows: BadRows) -
     if config.group_column is not None and not main.has_columns:
         raise UsageError(f"--group-column needs a table; {main.name} has no columns")
     rows = _read_parts(main, config, columns, remarks, open_rows=open_rows)
+    if lenient and not rows.parts:
+        return Dataset(main.name, config, rows.hash.hexdigest(), (), (), (), (), main.notes, bad_rows=bad_rows)
     _require_usable(rows, bad_rows, name=main.name)
     rows.check_renames(name=main.name)
     spellings = tuple(find_spellings(rows.label_counts()))

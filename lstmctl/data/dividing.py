@@ -18,6 +18,7 @@ from lstmctl.data.splits import Parts, Proportions, missing_labels, rare_labels_
 from lstmctl.errors import BadData
 
 WHOLE = ""  # as in `sources`
+LABEL_REASON = "the label "  # how the reasons start for which rows are left out because of their label
 _SHOWN = 5  # labels in a message
 
 
@@ -93,7 +94,7 @@ def divide(rows: Rows, config: DataConfig, remarks: Remarks, *, name: str, lenie
             merged.update(rare_counts)
             rows.merge(dict.fromkeys(rare, other))
     if dropped:
-        remarks.left_out |= {f'the label "{label}", which is too rare': count for label, count in dropped.items()}
+        remarks.left_out |= {f'{LABEL_REASON}"{label}", which is too rare': count for label, count in dropped.items()}
         remarks.notes.append(f"left out, because their labels are too rare: {_rows(dropped)}, {_listed(dropped)}")
     if merged:
         remarks.notes.append(f'read as "{other}", because they are too rare: {_rows(merged)}, {_listed(merged)}')
@@ -131,7 +132,7 @@ def _known_rows(
         raise BadData(message, hint=_rename_hint(next(iter(unknown)), labels))
     for label, count in unknown.items():
         why = "is too rare" if label in dropped else "no training row has"
-        remarks.left_out[f'the label "{label}" in the {part} part, which {why}'] = count
+        remarks.left_out[f'{LABEL_REASON}"{label}" in the {part} part, which {why}'] = count
     if foreign := Counter({label: count for label, count in unknown.items() if label not in dropped}):
         text = (
             f"left out of the {part} part: {_rows(foreign)} with labels that no training text has, {_listed(foreign)}"
