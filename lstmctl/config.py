@@ -192,7 +192,9 @@ class DataConfig(Config):
     rename_label: tuple[tuple[str, str], ...] = setting(
         (), "Read label FROM as TO; may be repeated.", "--rename-label", "FROM=TO"
     )
-    merge_labels: bool = setting(False, "Merge labels such as Pos and pos, or 1 and 1.0.", "--merge-labels", "")
+    merge_labels: bool = setting(
+        False, "Merge labels that are spelled differently, as Pos and pos are.", "--merge-labels", ""
+    )
     rare_labels: Literal["stop", "drop", "merge"] = setting(
         "stop",
         'Labels with too few rows: drop the rows, or merge into the label "other".',

@@ -245,9 +245,8 @@ def _show_bad_rows(console: Console, findings: "Findings") -> None:
         (f"bad rows: {bad_rows.count:,}", "bold"), ("   cannot be read; --bad-rows skip trains without", "dim")
     )
     for kind, count in list(bad_rows.kinds.items())[:_KINDS_SHOWN]:
-        more = f"   and {count - 1:,} more like it" if count > 1 else ""
-        console.show(f"  {visible(bad_rows.first[kind])}", (more, "dim"))
-    if len(bad_rows.kinds) > _KINDS_SHOWN or bad_rows.count > len(bad_rows.kinds):
+        console.show(f"  {count:,}  {visible(kind)}", (f"   first: {visible(bad_rows.first[kind])}", "dim"))
+    if bad_rows.count > min(len(bad_rows.kinds), _KINDS_SHOWN):
         console.show(("  --format tsv lists all", "dim"))
 
 

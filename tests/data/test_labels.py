@@ -7,8 +7,8 @@ from lstmctl.data.labels import closest_label, describe_spellings, find_spelling
 
 @pytest.mark.parametrize(
     ("first", "second"),
-    [("1", "1.0"), ("1", "+1.00"), ("-1", "-1.0"), ("0", "-0.0"), ("1.5", "1.50"), ("True", "true"), ("STRASSE", "straße"),
-     ("very good", "Very \u00a0Good"), ("nan", "NULL"), ("N/A", "<NA>")],
+    [("1", "1.0"), ("1", "+1.00"), ("-1", "-1.0"), ("0", "-0.0"), ("1.5", "1.50"), ("True", "true"),
+     ("STRASSE", "straße"), ("very good", "Very \u00a0Good"), ("nan", "NULL"), ("N/A", "<NA>")],
 )  # fmt: skip
 def test_one_label(first: str, second: str) -> None:
     assert label_key(first) == label_key(second)
@@ -16,7 +16,8 @@ def test_one_label(first: str, second: str) -> None:
 
 @pytest.mark.parametrize(
     ("first", "second"),
-    [("1", "01"), ("1", "-1"), ("1", "10"), ("1", "true"), ("1", "1.5"), ("a", "á"), ("good", "goods"), ("1", "1.0.0"), ("0", "o")],
+    [("1", "01"), ("1", "-1"), ("1", "10"), ("1", "true"), ("1", "1.5"), ("a", "á"), ("good", "goods"),
+     ("1", "1.0.0"), ("0", "o")],
 )  # fmt: skip
 def test_two_labels(first: str, second: str) -> None:
     assert label_key(first) != label_key(second)
