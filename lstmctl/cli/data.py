@@ -242,7 +242,7 @@ def _show_bad_rows(console: Console, findings: "Findings") -> None:
         return
     console.show()
     console.show(
-        (f"bad rows: {bad_rows.count:,}", "bold"), ("   cannot be read; --bad-rows skip trains without", "dim")
+        (f"bad rows: {bad_rows.count:,}", "bold"), ("   cannot be read; train --bad-rows skip leaves them out", "dim")
     )
     for kind, count in list(bad_rows.kinds.items())[:_KINDS_SHOWN]:
         console.show(f"  {count:,}  {visible(kind)}", (f"   first: {visible(bad_rows.first[kind])}", "dim"))
@@ -257,11 +257,11 @@ def _show_doubtful_labels(console: Console, findings: "Findings") -> None:
     console.show()
     console.show((f"doubtful labels: {findings.label_problems:,}", "bold"))
     for group in data.spellings:
-        meaning = "a word for a missing value" if group.missing else "may be one; --merge-labels merges them"
+        meaning = "a word for a missing value" if group.missing else "may be one; train --merge-labels merges them"
         console.show(f"  {visible(str(group))}", (f"   {meaning}", "dim"))
     for label, counts in list(data.rare.items())[:_LABELS_SHOWN]:
         name = f'  "{visible(label)}" has {_counts_by_part(counts)}'
-        console.show(name, ("   too rare; --rare-labels drop or merge", "dim"))
+        console.show(name, ("   too rare; train --rare-labels drop or merge", "dim"))
     for reason, count in list(data.left_out.items())[:_LABELS_SHOWN]:
         console.show(f"  {count:,} rows left out: {visible(reason)}")
 

@@ -39,7 +39,7 @@ Examples:
   lstmctl evaluate                              the newest model, its test part
   lstmctl evaluate imdb@1 --data rotten-tomatoes
   lstmctl evaluate shop --data new.csv --label-column stars --json
-  lstmctl evaluate shop --data grown.csv --only-new    without the rows it was trained on
+  lstmctl evaluate shop --data grown.csv --only-new   rows it was not trained on
   lstmctl evaluate imdb@1 imdb@2                two models on the same texts
   lstmctl evaluate --by length --worst 5
   lstmctl evaluate --fail-under accuracy=0.85,low

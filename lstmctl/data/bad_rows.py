@@ -11,7 +11,9 @@ SKIP_OPTION = "--bad-rows skip"
 _MOST_KINDS = 20  # of which the counts are kept; any others count as one
 _OTHER_KINDS = "other reasons"
 _MOST_LETTERS = 120
-_VARIABLE = re.compile(r'"[^"]*"|(?<!\w)\'[^\']*\'|\b0x[0-9a-fA-F]+|\b\d[\d,.]*\b')  # differs between rows of one kind
+_VARIABLE = re.compile(
+    r'"[^"]*"|(?<!\w)\'[^\']*\'|\b0x[0-9a-fA-F]+|(?<![\w-])\d[\d,.]*\b'
+)  # differs between rows of one kind
 
 
 @dataclass

@@ -15,7 +15,7 @@ from lstmctl.data.columns import Example
 from lstmctl.data.labels import OTHER, closest_label, label_key
 from lstmctl.data.named import NAMES
 from lstmctl.data.splits import Parts, Proportions, missing_labels, rare_labels_error, split_blocks, split_units
-from lstmctl.errors import BadData
+from lstmctl.errors import BadData, closest_names
 
 WHOLE = ""  # as in `sources`
 LABEL_REASON = "the label "  # how the reasons start for which rows are left out because of their label
@@ -151,7 +151,10 @@ def _rows(counts: Counter[str]) -> str:
 def _rename_hint(label: str, labels: tuple[str, ...]) -> str:
     if closest_label(label, labels) is not None:
         return "--merge-labels"
-    return f"--rename-label '{label}={labels[0]}', if that is what it means"
+    similar = closest_names(label.casefold(), labels, 1)
+    if similar:
+        return f"--rename-label '{label}={similar[0]}', if that is what it means"
+    return f"--rename-label '{label}=LABEL', where LABEL is {' or '.join(labels[:_SHOWN])}"
 
 
 def _listed(counts: Mapping[str, int]) -> str:

@@ -173,7 +173,11 @@ def test_given_parts_are_measured_on_what_they_have() -> None:
     assert data.warnings[0].text.startswith("left out of the test part: 10 rows")
     with pytest.raises(BadData, match="no row of the test part") as caught:
         load(DataConfig(source=table(), test_source=table("other.csv", labels="cA")), home=HOME)
-    assert "--rename-label 'c=a'" in (caught.value.hint or "") or "--merge-labels" in (caught.value.hint or "")
+    assert caught.value.hint == "--rename-label 'c=LABEL', where LABEL is a or b"
+    for label, hint in (("B", "--merge-labels"), ("bb", "--rename-label 'bb=b', if that is what it means")):
+        with pytest.raises(BadData) as caught:
+            load(DataConfig(source=table(), test_source=table("other.csv", labels=[label])), home=HOME)  # type: ignore[arg-type]
+        assert caught.value.hint == hint
 
 
 def test_rare_labels_stop() -> None:
