@@ -31,7 +31,7 @@ from lstmctl.scoring import open_pool
 
 if TYPE_CHECKING:
     from lstmctl.evaluation.intervals import Comparison
-    from lstmctl.evaluation.job import AutoF1, EvaluationResult, Mistake, ModelEvaluation
+    from lstmctl.evaluation.job import AutoF1, EvaluationRequest, EvaluationResult, Mistake, ModelEvaluation
     from lstmctl.evaluation.report import Evaluation, Metric
 
 EXAMPLES = """
@@ -124,7 +124,7 @@ def command(
     pool = open_pool(engine, address=ray_address, jobs=jobs)  # entered when the texts have been read
     with console.waiting(label):
         result = evaluate_models(folders, request, pool=pool, home=home)
-    _say(result, console, other_data=data is not None)
+    _say(result, console, request)
     rows = (_mistake_rows if worst else _metric_rows)(result)  # TSV has one table
     console.answer(Answer(objects=_objects(result), rows=rows, screen=partial(_show, result)))
     failures = [failure for evaluated in result.models for failure in find_failures(limits, evaluated)]
@@ -133,7 +133,7 @@ def command(
     return int(ExitCode.NO if failures else ExitCode.DONE)
 
 
-def _say(result: "EvaluationResult", console: Console, *, other_data: bool) -> None:
+def _say(result: "EvaluationResult", console: Console, request: "EvaluationRequest") -> None:
     """How the texts were chosen, and what is wrong with them."""
     for note in result.notes:
         console.note(visible(note))
@@ -144,7 +144,9 @@ def _say(result: "EvaluationResult", console: Console, *, other_data: bool) -> N
             reference, n = shlex.quote(evaluated.reference), evaluated.evaluation.n
             message = f"{evaluated.reference} was trained on {evaluated.trained_on:,} of these {n:,} texts"
             hint = f"lstmctl evaluate {reference} measures it on held-out texts"
-            if other_data:
+            if request.part == "val":
+                hint = "--part test measures it on texts that it was not trained on"
+            elif request.data is not None:
                 hint = "--only-new leaves them out" if evaluated.trained_on < n else "--data names other texts"
             console.warn(f"{message}; the score is inflated", hint=hint)
 

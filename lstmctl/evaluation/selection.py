@@ -83,15 +83,22 @@ def _other(folders: Sequence[ModelFolder], choice: Choice, *, home: Path) -> Lab
     first, data, bad_rows = folders[0], choice.data, BadRows()
     config = replace(data, source=resolve_source(data.source))
     examples, sha256 = read_all(config, home=home, bad_rows=bad_rows)
-    if not choice.only_new and sha256 == first.card.data_sha256 and _is_divided_alike(first.card, config):
+    texts = LabelledTexts(examples, data.source, config, None)
+    digests = [kept for folder in folders if (kept := folder.digests()) is not None]
+    all_keep, same_rows = len(digests) == len(folders), _other_data(folders) is None
+    if choice.only_new:
+        texts = _only_new(texts, folders, home=home)
+    elif sha256 == first.card.data_sha256 and _is_divided_alike(first.card, config) and (same_rows or not all_keep):
         texts = _own_part(folders, choice.part, home=home, place=config)
-    else:
-        texts = LabelledTexts(examples, data.source, config, None)
-        if choice.only_new:
-            texts = _only_new(texts, folders, home=home)
-        elif (digests := first.digests()) is not None:
-            texts = _own_rows(texts, first, digests, choice.part)
+    elif all_keep:
+        texts = _own_rows(texts, folders, digests, choice.part)
     return texts._replace(bad_rows=bad_rows)
+
+
+def _other_data(folders: Sequence[ModelFolder]) -> ModelFolder | None:
+    """The first model that was not trained on the same rows, divided in the same way, as the first of all."""
+    own = folders[0].card.data, folders[0].card.data_sha256
+    return next((folder for folder in folders if (folder.card.data, folder.card.data_sha256) != own), None)
 
 
 def _is_divided_alike(card: ModelCard, config: DataConfig) -> bool:
@@ -110,8 +117,7 @@ def _own_part(
 ) -> LabelledTexts:
     """The part of the data that all models were trained on, read from `place` if it is given."""
     first = folders[0]
-    own = first.card.data, first.card.data_sha256
-    if other := next((folder for folder in folders if (folder.card.data, folder.card.data_sha256) != own), None):
+    if other := _other_data(folders):
         message = f"{first.reference} and {other.reference} have different held-out texts"
         raise BadData(message, hint="--data names texts that neither was trained on")
     return _read_part(first, part, home=home, place=place)
@@ -150,24 +156,36 @@ def _read_part(folder: ModelFolder, part: Part, *, home: Path, place: DataConfig
     return LabelledTexts(examples, description, config, part, True, notes)
 
 
-def _own_rows(texts: LabelledTexts, folder: ModelFolder, digests: RowDigests, part: Part) -> LabelledTexts:
-    """The rows of a part of the model's own data, if nearly all of the texts are its rows; otherwise all texts."""
-    found = digests.find(example.text for example in texts.examples)
-    known, chosen, name = any_of(found, PARTS), found[PART_NAMES[part]], PART_NAMES[part]
+def _own_rows(
+    texts: LabelledTexts, folders: Sequence[ModelFolder], digests: Sequence[RowDigests], part: Part
+) -> LabelledTexts:
+    """The rows that are in a part of the own data of all models, if nearly all of the texts are their rows; otherwise
+    all texts."""
+    name, known, chosen = (
+        PART_NAMES[part],
+        np.ones(len(texts.examples), np.bool_),
+        np.ones(len(texts.examples), np.bool_),
+    )
+    for kept in digests:
+        found = kept.find(example.text for example in texts.examples)
+        known &= any_of(found, PARTS)
+        chosen &= found[name]
     if known.mean() < _OWN or not chosen.any():
         return texts
-    examples = _kept(texts.examples, chosen)
-    total, number = len(texts.examples), len(examples)
-    note = f"{int(known.sum()):,} of these {total:,} rows are rows of {folder.reference}: "
-    note += f"measured on its {number:,} {name} rows among them"
-    left_out = {f"not a {name} row of {folder.reference}": total - number} if number < total else {}
+    examples, total = _kept(texts.examples, chosen), len(texts.examples)
+    number, models = len(examples), " and ".join(folder.reference for folder in folders)
+    note = f"{int(known.sum()):,} of these {total:,} rows are rows of {models}: "
+    note += f"measured on the {number:,} {name} rows among them"
+    if number == total:
+        note = f"all of these {total:,} rows are {name} rows of {models}"
+    own_part = part if all(number == folder.card.rows.get(name) for folder in folders) else None
     return texts._replace(
         examples=examples,
-        description=f"the {name} rows of {folder.reference} in {os.path.basename(texts.config.source)}",
-        part=part if number == folder.card.rows.get(name) else None,
+        description=f"the {name} rows of {models} in {os.path.basename(texts.config.source)}",
+        part=own_part,
         own=True,
         notes=(note,),
-        left_out=left_out,
+        left_out={f"not a {name} row of {models}": total - number} if number < total else {},
     )
 
 

@@ -406,6 +406,20 @@ def test_grown_data_is_measured_as_a_whole_with_a_warning(cli, grown):
     assert nothing.code == 65 and "was trained on all" in nothing.err
 
 
+def test_models_are_compared_on_rows_that_both_held_out(cli, grown, tmp_path):
+    write, rows, data = grown
+    texts = {part: [row.text for row in getattr(data, part)] for part in ("train", "validation", "test")}
+    texts["test"], texts["train"] = texts["test"][1:], [*texts["train"], texts["test"][0]]
+    counts = {part: len(part_texts) for part, part_texts in texts.items()}
+    register_toy(tmp_path / "home", "other", data_sha256="1" * 64, rows=counts, digests=RowDigests.of(texts))
+    place = write("new.csv", rows[:60])
+    result = cli("evaluate", "tiny@1", "other@1", "--data", place, "--json")
+    assert result.code == 0, result.err
+    answers = [json.loads(line) for line in result.lines]
+    assert [answer["n"] for answer in answers] == [len(data.test) - 1] * 3
+    assert "rows of tiny@1 and other@1" in result.err and "warning" not in result.err
+
+
 def test_only_new_needs_to_know(cli, grown, tmp_path):
     write, rows, _ = grown
     register_toy(tmp_path / "home", "old")
