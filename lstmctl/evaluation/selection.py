@@ -144,7 +144,7 @@ def _read_part(folder: ModelFolder, part: Part, *, home: Path, place: DataConfig
         message = f"{config.source} has changed since {folder.reference} was trained on it"
         hint = f"{command} --data {shlex.quote(config.source)} measures it as other data"
         if folder.digests() is not None:
-            hint = f"{command} --data {shlex.quote(config.source)} finds its {PART_NAMES[part]} rows among the others"
+            hint += ", or on its own rows if they are most of it"
         raise BadData(message, hint=hint)
     examples, source = dataset.test, config.test_source
     if part == "val":

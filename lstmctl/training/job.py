@@ -111,6 +111,10 @@ def make_plan(request: TrainingRequest, registry: Registry, *, watcher: Watcher,
         with skip_offered():
             dataset = load(request.data, home=registry.home)
             unlabelled = read_unlabelled(request.data, bad_rows=bad_texts)
+    if bad_texts.count:
+        left_out = {**dataset.left_out, "unlabelled texts that cannot be read": bad_texts.count}
+        warnings = (*dataset.warnings, Notice(bad_texts.describe()))
+        dataset = replace(dataset, left_out=left_out, warnings=warnings)
     run = request.run
     if run is None:
         labels = ordered_labels(dataset.labels, positive=request.positive)
@@ -118,9 +122,8 @@ def make_plan(request: TrainingRequest, registry: Registry, *, watcher: Watcher,
         run.check_data(dataset)
         labels = run.labels
     watcher.data(dataset, unlabelled=len(unlabelled))
-    for text, hint in (*dataset.warnings, Notice(bad_texts.describe())):
-        if text:
-            watcher.warning(text, hint=hint)
+    for text, hint in dataset.warnings:
+        watcher.warning(text, hint=hint)
     if request.run_id is not None and runs.list_checkpoints(registry.home, request.run_id):
         vectors = False
     plan = prepare(

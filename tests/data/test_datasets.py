@@ -5,10 +5,14 @@ import json
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from lstmctl.config import DataConfig
-from lstmctl.data.columns import Example
+from lstmctl.data.bad_rows import BadRows
+from lstmctl.data.columns import ColumnNames, Example
 from lstmctl.data.datasets import Dataset, load, read_all
+from lstmctl.data.formats import read_rows
 from lstmctl.errors import BadData, LstmctlError, NotFound, UsageError
 
 
@@ -332,3 +336,36 @@ def test_other_is_a_label_of_the_data() -> None:
     data = load(DataConfig(source=source, rare_labels="merge"), home=HOME)
     assert data.labels == ("Other", "a", "b")
     assert data.config.rename_label == (("rare", "Other"),)
+
+
+LABELS = st.sampled_from(["a", "a", "a", "A", "b", "b", "1", "1.0", "nan", "rare", ""])
+FAULTS = st.sampled_from(["", "", "", "", ",more", "\n", ',"open'])
+
+
+@given(
+    rows=st.lists(st.tuples(st.integers(0, 30), LABELS, FAULTS), max_size=60),
+    rare_labels=st.sampled_from(["stop", "drop", "merge"]),
+    merge_labels=st.booleans(),
+    given_test=st.booleans(),
+)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_row_is_lost(
+    rows: list[tuple[int, str, str]], rare_labels: str, merge_labels: bool, given_test: bool
+) -> None:
+    """Whatever the file: each of its rows is in one part, or counted as left out; or it is an error that says why."""
+    lines = [f"text {number},{label}{fault}" for number, label, fault in rows]
+    Path("any.csv").write_text("text,label\n" + "\n".join(lines) + "\n", encoding="utf-8")
+    test = table("test.csv", rows=12, labels="abc") if given_test else None
+    options = {"bad_rows": "skip", "rare_labels": rare_labels, "merge_labels": merge_labels, "test_source": test}
+    config = DataConfig(source=str(Path("any.csv").absolute()), **options)  # type: ignore[arg-type]
+    counted = BadRows(keep=True)
+    columns = ColumnNames()
+    try:
+        good = sum(1 for _ in read_rows(Path("any.csv"), columns, skip_bad_row=counted))
+        data = load(config, home=HOME)
+    except LstmctlError as error:
+        assert error.exit_code in (65, 2) and error.hint
+        return
+    assert data.bad_rows.count == counted.count
+    assert sum(sizes(data)) + sum(data.skipped.values()) == good + counted.count + (12 if given_test else 0)
+    assert load(data.config, home=HOME).train == data.train
