@@ -50,7 +50,8 @@ def evaluate(model: Classifier, texts: Sequence[str], labels: Sequence[str]) -> 
         UsageError: no texts, or not one label for each text. BadData: a label that is not one of the model's.
     """
     from lstmctl.data.columns import Example
-    from lstmctl.evaluation.job import check_labels, predict_examples
+    from lstmctl.evaluation.job import predict_examples
+    from lstmctl.evaluation.selection import check_labels
 
     if not texts or len(texts) != len(labels):
         raise UsageError(f"there are {len(texts)} texts, but {len(labels)} labels", hint="pass one label for each text")

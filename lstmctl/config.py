@@ -192,6 +192,18 @@ class DataConfig(Config):
     rename_label: tuple[tuple[str, str], ...] = setting(
         (), "Read label FROM as TO; may be repeated.", "--rename-label", "FROM=TO"
     )
+    merge_labels: bool = setting(
+        False, "Merge labels that are spelled differently, as Pos and pos are.", "--merge-labels", ""
+    )
+    rare_labels: Literal["stop", "drop", "merge"] = setting(
+        "stop",
+        'Labels with too few rows: drop the rows, or merge into the label "other".',
+        "--rare-labels",
+        "stop|drop|merge",
+    )
+    bad_rows: Literal["stop", "skip"] = setting(
+        "stop", "Stop at a row that cannot be read, or skip and count it.", "--bad-rows", "stop|skip"
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

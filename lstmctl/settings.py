@@ -88,7 +88,8 @@ class Config:
             if name not in kinds:
                 raise ValueError(f"unknown field {name!r:.60}")
         for field in dataclasses.fields(typing.cast(Any, cls)):
-            if field.name not in given and field.default is dataclasses.MISSING:
+            has_default = (field.default, field.default_factory) != (dataclasses.MISSING, dataclasses.MISSING)
+            if field.name not in given and not has_default:
                 raise ValueError(f"field {field.name!r} is missing")
         config = cls(**{name: _typed(name, value, kinds[name]) for name, value in given.items()})
         if problem := config.problem():

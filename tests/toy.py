@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from lstmctl.config import DataConfig, ModelConfig, TrainConfig
+from lstmctl.data.digests import RowDigests
 from lstmctl.evaluation.report import measure
 from lstmctl.history import EpochRecord
 from lstmctl.model.text import Vocabulary
@@ -62,8 +63,8 @@ def toy_history(epochs: int = 3) -> tuple[EpochRecord, ...]:
     )
 
 
-def toy_files(**changes: object) -> dict[str, bytes]:
-    """The files of the model's folder; `changes` are fields of its card."""
+def toy_files(*, digests: RowDigests | None = None, **changes: object) -> dict[str, bytes]:
+    """The files of the model's folder; `changes` are fields of its card, `digests` those of its rows."""
     card = ModelCard(
         config=CONFIG,
         data=DataConfig(source="imdb"),
@@ -89,7 +90,8 @@ def toy_files(**changes: object) -> dict[str, bytes]:
     if len(card.config.labels) != 2:
         del metrics["test"]
     weights = ngram_weights() if card.config == NGRAM_CONFIG else toy_weights(card.config)
-    return pack(card, vocabulary=WORDS, weights=weights, metrics=metrics, history=toy_history(card.epoch))
+    history = toy_history(card.epoch)
+    return pack(card, vocabulary=WORDS, weights=weights, metrics=metrics, history=history, digests=digests)
 
 
 def register_toy(home: Path, name: str = "tiny", **changes: object) -> str:

@@ -1,7 +1,7 @@
 """`lstmctl data`: the named data sets, and checks of labelled texts."""
 
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,7 +22,7 @@ from lstmctl.cli.options import (
     parse_renames,
 )
 from lstmctl.config import DataConfig
-from lstmctl.errors import ExitCode, UsageError
+from lstmctl.errors import BadRow, ExitCode, LstmctlError, UsageError
 from lstmctl.plots.text import Span, bar, visible
 
 if TYPE_CHECKING:
@@ -42,8 +42,10 @@ Examples:
   lstmctl data check --data train.csv --test-data test.csv --strict
   lstmctl data check --data train.csv --json | jq .leaks
 """
-COLUMNS = ("finding", "part", "row", "label", "earlier_part", "earlier_row", "earlier_label", "exact")
+COLUMNS = ("finding", "part", "row", "label", "earlier_part", "earlier_row", "earlier_label", "exact", "detail")
 QUANTILES = (0.0, 0.25, 0.5, 0.75, 0.95, 1.0)
+_STRICT_HELP = "Exit with 1 if there are bad rows, doubtful labels, leaks, duplicates or empty texts."
+_KINDS_SHOWN = 8
 _ROWS_SHOWN = 3  # of each finding on a terminal; TSV and JSON have all
 _SIGNS_SHOWN = 6
 _LABELS_SHOWN = 20
@@ -81,14 +83,17 @@ def check_command(
     rename_label: RenameLabel = None,
     max_len: Annotated[int, option("--max-len N", "Count texts with more words than this.")] = 500,
     vocab_size: Annotated[int, option("--vocab-size N", "Vocabulary size, to count unknown words.")] = 10_000,
-    strict: Annotated[bool, option("--strict", "Exit with 1 if there are leaks, duplicates or empty texts.")] = False,
+    strict: Annotated[bool, option("--strict", _STRICT_HELP)] = False,
 ) -> int:
-    """Find leaks, duplicates, conflicting duplicates and empty texts.
+    """Find bad rows, doubtful labels, leaks, duplicates and empty texts.
+
+    Bad rows cannot be read; all of them are listed. Doubtful labels are spelled like another one, or too rare.
 
     Leaks are texts that are in two parts. Conflicting duplicates are equal texts with different labels.
 
     Without --val-data and --test-data, the texts are divided as train divides them.
     """
+    from lstmctl.data.bad_rows import BadRows
     from lstmctl.data.checks import check_data
     from lstmctl.data.sources import resolve_source
 
@@ -105,13 +110,26 @@ def check_command(
         test_source=resolve_source(test_source) if test_source is not None else None,
         rename_label=parse_renames(rename_label),
     )
-    with console.waiting("checking the texts"):
-        findings = check_data(config, vocab_size=vocab_size, home=open_registry().home)
+    bad_rows = BadRows(keep=True)
+    try:
+        with console.waiting("checking the texts"):
+            findings = check_data(config, vocab_size=vocab_size, home=open_registry().home, bad_rows=bad_rows)
+    except LstmctlError:
+        if bad_rows.count:  # before a fault after which nothing more can be read
+            console.warn(bad_rows.describe())
+        raise
     console.answer(findings_answer(findings, max_len=max_len))
-    if strict and findings.problems:
-        console.error(f"{findings.problems:,} rows of {findings.data.name} are duplicates or empty")
+    if strict and (faults := _faults(findings)):
+        console.error(faults)
         return int(ExitCode.NO)
     return int(ExitCode.DONE)
+
+
+def _faults(findings: "Findings") -> str:
+    """What --strict finds wrong, in words; empty if nothing is."""
+    name, counts = findings.data.name, (findings.data.bad_rows.count, findings.label_problems, findings.problems)
+    said = (f"rows of {name} cannot be read", "labels are doubtful", f"rows of {name} are duplicates or empty")
+    return ", ".join(f"{count:,} {what}" for count, what in zip(counts, said, strict=True) if count)
 
 
 def findings_answer(findings: "Findings", *, max_len: int) -> Answer:
@@ -132,14 +150,26 @@ def findings_answer(findings: "Findings", *, max_len: int) -> Answer:
             "empty": [row._asdict() for row in findings.empty],
             **{f"{kind}s": [_pair_object(pair) for pair in pairs] for kind, pairs in findings.pairs.items()},
             "suspicious": {kind: [row._asdict() for row in rows] for kind, rows in findings.suspicious.items()},
+            "bad_rows": [bad_row_object(error) for error in findings.data.bad_rows.errors],
+            "spellings": [dict(group.counts) for group in findings.data.spellings],
+            "rare_labels": findings.data.rare,
+            "left_out": findings.data.left_out,
         }
 
     def rows() -> Iterator[tuple[object, ...]]:
         yield COLUMNS
         for kind, pairs in findings.pairs.items():
-            yield from ((kind, *pair.later, *pair.earlier, "yes" if pair.exact else "no") for pair in pairs)
+            yield from ((kind, *pair.later, *pair.earlier, "yes" if pair.exact else "no", "") for pair in pairs)
         for kind, rows in {"empty": findings.empty, **findings.suspicious}.items():
-            yield from ((kind, *row, "", "", "", "") for row in rows)
+            yield from ((kind, *row, "", "", "", "", "") for row in rows)
+        for error in findings.data.bad_rows.errors:
+            yield "bad_row", "", error.number, "", "", "", "", "", error.message
+        for group in findings.data.spellings:
+            yield from (("spelling", "", "", label, "", "", "", "", f"{count} rows") for label, count in group.counts)
+        for label, counts in findings.data.rare.items():
+            yield "rare_label", "", "", label, "", "", "", "", _counts_by_part(counts)
+        for reason, count in findings.data.left_out.items():
+            yield "left_out", "", "", "", "", "", "", "", f"{count} rows: {reason}"
 
     return Answer(objects=objects(), rows=rows(), screen=partial(_show_findings, findings, max_len=max_len))
 
@@ -148,13 +178,25 @@ def _pair_object(pair: "Pair") -> dict[str, Any]:
     return {**pair.later._asdict(), "earlier": pair.earlier._asdict(), "exact": pair.exact}
 
 
+def bad_row_object(error: BadRow) -> dict[str, Any]:
+    """A row that cannot be read. Rows are named by the line where they start; in Parquet by their number."""
+    from lstmctl.data.bad_rows import file_of, kind_of, reason_of
+
+    names = {"file": file_of(error), "row": error.number, "last_row": error.last}
+    return {**names, "kind": kind_of(error), "reason": reason_of(error)}
+
+
+def _counts_by_part(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{count:,} in {part}" for part, count in counts.items())
+
+
 def quantiles(lengths: Sequence[int]) -> list[int]:
-    """The lengths at the proportions `QUANTILES`.
+    """The lengths at the proportions `QUANTILES`; zeros if there are none.
 
     >>> quantiles(range(101))
     [0, 25, 50, 75, 95, 100]
     """
-    ordered = sorted(lengths)
+    ordered = sorted(lengths) or [0]
     return [ordered[min(len(ordered) - 1, int(proportion * len(ordered)))] for proportion in QUANTILES]
 
 
@@ -165,6 +207,10 @@ def _show_findings(findings: "Findings", console: Console, *, max_len: int) -> N
     console.show_facts("data", f"{visible(findings.data.name)} · {parts} texts")
     for note in findings.data.notes:
         console.show_facts("", visible(note))
+    _show_bad_rows(console, findings)
+    if not findings.lengths:
+        return
+    _show_doubtful_labels(console, findings)
     unknown = " · ".join(f"{proportion:.1%} {part}" for part, proportion in findings.unknown.items())
     console.show_facts("unknown", f"words not in the vocabulary · {unknown}")
     console.show()
@@ -185,8 +231,39 @@ def _show_findings(findings: "Findings", console: Console, *, max_len: int) -> N
     _show_rows(console, "empty texts", [(str(row), texts[row[:2]]) for row in findings.empty], "no words")
     for kind, refs in list(findings.suspicious.items())[:_SIGNS_SHOWN]:
         _show_rows(console, kind, [(str(row), "") for row in refs])
-    if not findings.problems and not findings.suspicious:
+    if not _faults(findings) and not findings.suspicious:
         console.show("no problems found")
+
+
+def _show_bad_rows(console: Console, findings: "Findings") -> None:
+    """The number of rows that cannot be read, and the first of each kind."""
+    bad_rows = findings.data.bad_rows
+    if not bad_rows.count:
+        return
+    console.show()
+    console.show(
+        (f"bad rows: {bad_rows.count:,}", "bold"), ("   cannot be read; train --bad-rows skip leaves them out", "dim")
+    )
+    for kind, count in list(bad_rows.kinds.items())[:_KINDS_SHOWN]:
+        console.show(f"  {count:,}  {visible(kind)}", (f"   first: {visible(bad_rows.first[kind])}", "dim"))
+    if bad_rows.count > min(len(bad_rows.kinds), _KINDS_SHOWN):
+        console.show(("  --format tsv lists all", "dim"))
+
+
+def _show_doubtful_labels(console: Console, findings: "Findings") -> None:
+    data = findings.data
+    if not findings.label_problems:
+        return
+    console.show()
+    console.show((f"doubtful labels: {findings.label_problems:,}", "bold"))
+    for group in data.spellings:
+        meaning = "a word for a missing value" if group.missing else "may be one; train --merge-labels merges them"
+        console.show(f"  {visible(str(group))}", (f"   {meaning}", "dim"))
+    for label, counts in list(data.rare.items())[:_LABELS_SHOWN]:
+        name = f'  "{visible(label)}" has {_counts_by_part(counts)}'
+        console.show(name, ("   too rare; train --rare-labels drop or merge", "dim"))
+    for reason, count in list(data.left_out.items())[:_LABELS_SHOWN]:
+        console.show(f"  {count:,} rows left out: {visible(reason)}")
 
 
 def _different_labels(pair: "Pair") -> str:
@@ -210,7 +287,7 @@ def _show_rows(console: Console, title: str, rows: Sequence[tuple[str, str]], me
 def _show_labels(console: Console, findings: "Findings") -> None:
     parts = [part for part, count in findings.rows.items() if count]
     labels = sorted({label for part in parts for label in findings.labels[part]})
-    total = sum(findings.rows.values())
+    total = max(1, sum(findings.rows.values()))
     table: list[list[Span]] = []
     for label in labels[:_LABELS_SHOWN]:
         counts = [findings.labels[part].get(label, 0) for part in parts]

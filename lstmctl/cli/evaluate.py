@@ -1,5 +1,6 @@
 """`lstmctl evaluate`: metrics with confidence intervals, on texts that the model was not trained on."""
 
+import shlex
 from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
@@ -7,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 from lstmctl.cli.console import Answer, Console
 from lstmctl.cli.options import (
     DATA,
+    BadRowsOption,
     Engine,
     Jobs,
     LabelColumn,
@@ -29,7 +31,7 @@ from lstmctl.scoring import open_pool
 
 if TYPE_CHECKING:
     from lstmctl.evaluation.intervals import Comparison
-    from lstmctl.evaluation.job import AutoF1, EvaluationResult, Mistake, ModelEvaluation
+    from lstmctl.evaluation.job import AutoF1, EvaluationRequest, EvaluationResult, Mistake, ModelEvaluation
     from lstmctl.evaluation.report import Evaluation, Metric
 
 EXAMPLES = """
@@ -37,6 +39,7 @@ Examples:
   lstmctl evaluate                              the newest model, its test part
   lstmctl evaluate imdb@1 --data rotten-tomatoes
   lstmctl evaluate shop --data new.csv --label-column stars --json
+  lstmctl evaluate shop --data grown.csv --only-new   rows it was not trained on
   lstmctl evaluate imdb@1 imdb@2                two models on the same texts
   lstmctl evaluate --by length --worst 5
   lstmctl evaluate --fail-under accuracy=0.85,low
@@ -60,6 +63,8 @@ _THRESHOLD_HELP = (
     "Predict the positive label at probability ≥ P; auto:f1 chooses the P with the best F1 on the model's validation "
     "part."
 )
+_UNKNOWN_HELP = "Stop at a label that the model does not know, or leave its rows out and count them."
+_NEW_HELP = "Of --data, leave out the rows that a model was trained on."
 _WORST_HELP = "List the N most confident mistakes; TSV then has only those."
 _FAIL_HELP = "Exit with 1 if the metric, or with ,low the lower end of its interval, is below X."
 
@@ -74,6 +79,11 @@ def command(
     text_column: TextColumn = "text",
     label_column: LabelColumn = "label",
     rename_label: RenameLabel = None,
+    bad_rows: BadRowsOption = "stop",
+    unknown_labels: Annotated[
+        Literal["stop", "drop"], option("--unknown-labels stop|drop", _UNKNOWN_HELP, panel=DATA)
+    ] = "stop",
+    only_new: Annotated[bool, option("--only-new", _NEW_HELP, panel=DATA)] = False,
     threshold: Annotated[str | None, option("--threshold P|auto:f1", _THRESHOLD_HELP)] = None,
     by: Annotated[str | None, option("--by length|unknown|COLUMN", "Also measure slices of the texts.")] = None,
     worst: Annotated[int, option("--worst N", _WORST_HELP)] = 0,
@@ -91,8 +101,22 @@ def command(
     renames = parse_renames(rename_label)
     data = None
     if source is not None:
-        data = DataConfig(source=source, text_column=text_column, label_column=label_column, rename_label=renames)
-    request = EvaluationRequest(data=data, part=part, threshold=parse_threshold(threshold), by=by, worst=worst)
+        data = DataConfig(
+            source=source,
+            text_column=text_column,
+            label_column=label_column,
+            rename_label=renames,
+            bad_rows=bad_rows,
+        )
+    request = EvaluationRequest(
+        data=data,
+        part=part,
+        only_new=only_new,
+        unknown_labels=unknown_labels,
+        threshold=parse_threshold(threshold),
+        by=by,
+        worst=worst,
+    )
     console = Console.open()
     home = open_registry().home
     folders = [open_model(name) for name in named_models(references, model)]
@@ -100,19 +124,31 @@ def command(
     pool = open_pool(engine, address=ray_address, jobs=jobs)  # entered when the texts have been read
     with console.waiting(label):
         result = evaluate_models(folders, request, pool=pool, home=home)
-    for evaluated in result.models:
-        if evaluated.trained_on:
-            reference, n = evaluated.reference, evaluated.evaluation.n
-            console.warn(
-                f"{reference} was trained on {evaluated.trained_on:,} of these {n:,} texts; the score is inflated",
-                hint=f"lstmctl evaluate {reference} measures it on held-out texts",
-            )
+    _say(result, console, request)
     rows = (_mistake_rows if worst else _metric_rows)(result)  # TSV has one table
     console.answer(Answer(objects=_objects(result), rows=rows, screen=partial(_show, result)))
     failures = [failure for evaluated in result.models for failure in find_failures(limits, evaluated)]
     for failure in failures:
         console.error(failure)
     return int(ExitCode.NO if failures else ExitCode.DONE)
+
+
+def _say(result: "EvaluationResult", console: Console, request: "EvaluationRequest") -> None:
+    """How the texts were chosen, and what is wrong with them."""
+    for note in result.notes:
+        console.note(visible(note))
+    if result.bad_rows is not None and result.bad_rows.count:
+        console.warn(result.bad_rows.describe())
+    for evaluated in result.models:
+        if evaluated.trained_on:
+            reference, n = shlex.quote(evaluated.reference), evaluated.evaluation.n
+            message = f"{evaluated.reference} was trained on {evaluated.trained_on:,} of these {n:,} texts"
+            hint = f"lstmctl evaluate {reference} measures it on held-out texts"
+            if request.part == "val":
+                hint = "--part test measures it on texts that it was not trained on"
+            elif request.data is not None:
+                hint = "--only-new leaves them out" if evaluated.trained_on < n else "--data names other texts"
+            console.warn(f"{message}; the score is inflated", hint=hint)
 
 
 def parse_threshold(text: str | None) -> "float | AutoF1 | None":
@@ -187,6 +223,8 @@ def _objects(result: "EvaluationResult") -> Iterator[dict[str, Any]]:
             "data": result.description,
             **model.evaluation.to_dict(),
             "baselines": model.baselines,
+            "trained_on": model.trained_on,
+            "left_out": result.rows_left_out,
         }
         if model.threshold is not None:
             fields["threshold"] = model.threshold

@@ -174,6 +174,7 @@ GroupColumn = Annotated[str | None, setting_option(_SETTINGS["group_column"])]
 ValData = Annotated[str | None, setting_option(_SETTINGS["val_source"])]
 TestData = Annotated[str | None, setting_option(_SETTINGS["test_source"])]
 RenameLabel = Annotated[list[str] | None, setting_option(_SETTINGS["rename_label"])]
+BadRowsOption = Annotated[Literal["stop", "skip"], setting_option(_SETTINGS["bad_rows"])]
 
 Model = Annotated[str | None, option("-m --model MODEL", MODEL_HELP, complete=complete_model)]
 Models = Annotated[

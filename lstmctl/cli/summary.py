@@ -114,6 +114,7 @@ def answer_summary(folder: "ModelFolder") -> Answer:
             "config": card.config.to_dict(),
             "data": card.data and card.data.to_dict(),
             "rows": card.rows,
+            **({"skipped": card.skipped} if card.skipped else {}),
             "training": card.training and card.training.to_dict(),
             "epoch": card.epoch,
             "created": card.created,
@@ -136,6 +137,9 @@ def _show(folder: "ModelFolder", console: Console) -> None:
         epoch = f"epoch {card.epoch} of {card.training.epochs}"
         console.show_facts("trained", f"{created} UTC · {card.seconds:.0f} s · {epoch}")
         console.show_facts("data", f"{visible(card.data.source)} · {card.rows.get('train', 0):,} training texts")
+    if card.skipped:
+        reasons = " · ".join(f"{count:,} {visible(reason)}" for reason, count in list(card.skipped.items())[:5])
+        console.show_facts("left out", f"{sum(card.skipped.values()):,} rows: {reasons}")
     console.show_facts("labels", f"{', '.join(map(visible, config.labels))}{positive}")
     start, rest = clip_at(config.max_len + 1, config.max_len, config.cut)
     ends = [f"the {name} {count:,}" for name, count in (("first", start), ("last", config.max_len + 1 - rest)) if count]
@@ -208,14 +212,14 @@ def _measure_half_lives(
     console: Console, folder: "ModelFolder", classifier: "Classifier", texts: Sequence[str]
 ) -> tuple[dict[str, list[float]], str]:
     """For each LSTM the half-lives of its units in words, and what was read; empty, with a warning, if that fails."""
-    from lstmctl.evaluation.job import select_texts
+    from lstmctl.evaluation.selection import Choice, select_texts
     from lstmctl.model.explanation import half_lives
 
     try:
         with console.waiting("reading texts"):
             name = "the given text" if len(texts) == 1 else f"the {len(texts)} given texts"
             if not texts:
-                examples, description, *_ = select_texts([folder], None, home=open_registry().home)
+                examples, description, *_ = select_texts([folder], Choice(), home=open_registry().home)
                 texts = [example.text for example in examples[:: -(-len(examples) // MOST_TEXTS)]]
                 name = f"{len(texts)} texts of {description}"
             encoded = [classifier.encode(text) for text in texts]

@@ -1,4 +1,5 @@
-"""Problems of labelled texts: empty texts, duplicates, conflicting duplicates and leaks.
+"""Problems of labelled texts: rows that cannot be read, labels that are probably one or too rare, empty texts,
+duplicates, conflicting duplicates and leaks.
 
 Two texts are duplicates if the same words come in the same order, once HTML tags and entities are decoded: case,
 punctuation, white space and markup make no difference. Texts that differ in a few words are not found.
@@ -15,8 +16,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from lstmctl.config import DataConfig
+from lstmctl.data.bad_rows import BadRows
 from lstmctl.data.columns import Example
-from lstmctl.data.datasets import Dataset, load
+from lstmctl.data.datasets import Dataset, load_leniently
+from lstmctl.data.dividing import LABEL_REASON
 from lstmctl.model.text import tokenize
 
 PAIR_KINDS = {  # of two texts with the same words
@@ -69,10 +72,19 @@ class Findings:
         """Number of rows that are empty or repeat another."""
         return len(self.empty) + self.repeated
 
+    @property
+    def label_problems(self) -> int:
+        """Number of labels that are probably another label, too rare, or in a given part alone."""
+        spelled = sum(len(group.counts) - (not group.missing) for group in self.data.spellings)
+        return spelled + len(self.data.rare) + sum(reason.startswith(LABEL_REASON) for reason in self.data.left_out)
 
-def check_data(config: DataConfig, *, vocab_size: int, home: Path) -> Findings:
-    """Check all texts, with a vocabulary of the most frequent words of the training part. Raises as `load`."""
-    data = load(config, home=home)
+
+def check_data(config: DataConfig, *, vocab_size: int, home: Path, bad_rows: BadRows | None = None) -> Findings:
+    """Check all texts, with a vocabulary of the most frequent words of the training part.
+
+    `bad_rows` gets the rows that cannot be read, even if this raises. Raises as `load_leniently`.
+    """
+    data = load_leniently(config, home=home, bad_rows=BadRows(keep=True) if bad_rows is None else bad_rows)
     findings = Findings(data)
     first: dict[bytes, tuple[RowRef, bytes]] = {}  # of each text, by its words
     suspicious: defaultdict[str, list[RowRef]] = defaultdict(list)

@@ -1,86 +1,197 @@
-"""Labelled texts: read, checked, with labels renamed, divided into parts, and hashed so that changes are noticed."""
+"""Labelled texts: read, checked, with labels renamed, divided into parts, and hashed so that changes are noticed.
+
+What happens to labels and rows that do not fit the others is decided in `data/dividing.py`.
+"""
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from lstmctl.config import MAX_LABELS, DataConfig
+from lstmctl.data.bad_rows import BadRows
 from lstmctl.data.columns import ColumnNames, Example, clean_label
+from lstmctl.data.dividing import Notice, Remarks, divide
 from lstmctl.data.formats import read_rows
-from lstmctl.data.named import NAMES
+from lstmctl.data.labels import Spellings, describe_spellings, find_spellings, merged_spellings
 from lstmctl.data.sources import WHOLE, Source, open_source
-from lstmctl.data.splits import Parts, Proportions, limit_rows, require_labels, split_blocks, split_units
+from lstmctl.data.splits import Parts, limit_rows
 from lstmctl.errors import BadData, UsageError, closest_names
+
+_REASONS, _REASON_LETTERS = 100, 300  # for which rows are left out, as stored with a model
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """Labelled texts in three parts. `test` is empty where the configuration asks for none."""
+    """Labelled texts in three parts. `test` is empty where the configuration asks for none.
+
+    Every row that was read is in a part, among `bad_rows`, or counted in `left_out`.
+    """
 
     name: str
-    config: DataConfig
+    config: DataConfig  # as asked for, with the labels that were merged among its `rename_label`
     sha256: str  # of all rows that were read, before labels were renamed and rows left out
     labels: tuple[str, ...]  # sorted
     train: tuple[Example, ...]
     validation: tuple[Example, ...]
     test: tuple[Example, ...]
     notes: tuple[str, ...] = ()  # for the user, about how it was read
+    warnings: tuple[Notice, ...] = ()
+    bad_rows: BadRows = field(default_factory=BadRows)
+    left_out: Mapping[str, int] = field(default_factory=dict)  # reason → number of rows
+    spellings: tuple[Spellings, ...] = ()  # labels that are probably one, and were not merged
+    rare: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # label → rows by part; if read leniently
+
+    @property
+    def skipped(self) -> dict[str, int]:
+        """All rows that were read and are in no part: reason, printable and short → number of rows."""
+        counts = Counter[str]()
+        for reason, count in (*self.bad_rows.kinds.items(), *self.left_out.items()):
+            shown = "".join(letter if letter.isprintable() else "?" for letter in reason)[:_REASON_LETTERS]
+            counts[shown if shown in counts or len(counts) < _REASONS else "other reasons"] += count
+        return dict(counts)
 
 
 def load(config: DataConfig, *, home: Path) -> Dataset:
     """Read all data of `config` and divide it; `home` is the folder where `keras-imdb` is kept.
 
-    Parts that the user names come first, then those of the data itself; the others are split off.
+    Parts that the user names come first, then those of the data itself; the others are split off. The labels are those
+    of the training rows: rows of other parts with another label are left out, and counted.
 
     Raises:
-        BadData: a row that cannot be used, no rows, fewer than two labels or too many, a part without some label.
+        BadData: a row that cannot be used, no rows, fewer than two labels or too many, a label that is too rare.
         NotFound: no such data. UsageError: an unknown format, settings that do not apply to the data.
     """
-    columns = ColumnNames(config.text_column, config.label_column, config.group_column)
-    main = open_source(config.source, columns, home=home)
+    return _load(config, home=home, lenient=False, bad_rows=BadRows())
+
+
+def load_leniently(config: DataConfig, *, home: Path, bad_rows: BadRows) -> Dataset:
+    """As `load`, for checking data: bad rows are skipped and added to `bad_rows`, even if this raises, and it is no
+    error that there are no usable rows, or labels that are too few, too many or too rare."""
+    return _load(config, home=home, lenient=True, bad_rows=bad_rows)
+
+
+def _load(config: DataConfig, *, home: Path, lenient: bool, bad_rows: BadRows) -> Dataset:
+    columns, remarks = ColumnNames(config.text_column, config.label_column, config.group_column), Remarks()
+    open_rows = partial(open_source, home=home, skip_bad_row=_skipper(config, bad_rows, lenient=lenient))
+    main = open_rows(config.source, columns)
     if config.group_column is not None and not main.has_columns:
         raise UsageError(f"--group-column needs a table; {main.name} has no columns")
+    rows = _read_parts(main, config, columns, remarks, open_rows=open_rows)
+    if lenient and not rows.parts:
+        return Dataset(main.name, config, rows.hash.hexdigest(), (), (), (), (), main.notes, bad_rows=bad_rows)
+    _require_usable(rows, bad_rows, name=main.name)
+    rows.check_renames(name=main.name)
+    spellings = tuple(find_spellings(rows.label_counts()))
+    if config.merge_labels:
+        rows.merge(merged_spellings(spellings))
+        remarks.notes += [f"merged labels: {group}" for group in spellings if len(group.counts) > 1]
+        spellings = tuple(group for group in spellings if len(group.counts) == 1)
+    if not lenient:
+        _check_labels(rows.parts, config.source, columns, open_rows=open_rows, name=main.name)
+    parts, labels, rare = divide(rows, config, remarks, name=main.name, lenient=lenient)
+    if config.limit is not None:
+        parts = _limit(parts, config.limit, labels, remarks, seed=config.split_seed)
+    warnings = [Notice(bad_rows.describe()), Notice(*describe_spellings(spellings)), *remarks.warnings]
+    return Dataset(
+        name=main.name,
+        config=replace(config, rename_label=rows.renames()),
+        sha256=rows.hash.hexdigest(),
+        labels=labels,
+        train=tuple(parts.train),
+        validation=tuple(parts.validation),
+        test=tuple(parts.test),
+        notes=(*main.notes, *remarks.notes),
+        warnings=tuple(warning for warning in warnings if warning.text),
+        bad_rows=bad_rows,
+        left_out=remarks.left_out,
+        spellings=spellings,
+        rare=rare,
+    )
+
+
+def _read_parts(
+    main: Source,
+    config: DataConfig,
+    columns: ColumnNames,
+    remarks: Remarks,
+    *,
+    open_rows: Callable[[str, ColumnNames], Source],
+) -> "_Rows":
+    """The rows of the main source, and those of the parts that the user names, in place of its own."""
     named_parts = {"validation": config.val_source, "test": config.test_source}
-    rows, replaced = _Rows(config), set()
+    rows, replaced = _Rows(config), Counter[str]()
     for part, row in main.rows:
         if named_parts.get(part) is None:
             rows.add(part, row)
         else:
-            replaced.add(part)
-    for part, source in named_parts.items():
-        if source is not None:
-            for row in _rows_of_part(open_source(source, columns._replace(group=None), home=home), part):
-                rows.add(part, row)
-    rows.check_renames(name=main.name)
-    labels = _sorted_labels(rows.parts, config.source, columns, home=home, name=main.name)
-    train, validation, test = map(tuple, _divide(rows.parts, config, labels, name=main.name))
-    notes = [f"the {part} part of {main.name} is not used: another was given" for part in sorted(replaced)]
-    return Dataset(main.name, config, rows.hash.hexdigest(), labels, train, validation, test, (*main.notes, *notes))
+            replaced[part] += 1
+    for part, count in sorted(replaced.items()):
+        remarks.notes.append(f"the {part} part of {main.name} is not used: another was given")
+        remarks.left_out[f"the {part} part of the data, because another was given"] = count
+    for part, path in named_parts.items():
+        if path is None:
+            continue
+        source, others = open_rows(path, columns._replace(group=None)), Counter[str]()
+        for row in _rows_of_part(source, part, others):
+            rows.add(part, row)
+        if part not in rows.parts:
+            raise BadData(f"{source.name} has no row that can be used", hint=f"lstmctl data check --data {path}")
+        for other, count in sorted(others.items()):
+            remarks.notes.append(f"the {other} part of {source.name} is not used: it is named as {part} data")
+            remarks.left_out[f"the {other} part of the {part} data"] = count
+    return rows
 
 
-def read_all(config: DataConfig, *, home: Path) -> tuple[list[Example], str]:
+def _limit(parts: Parts, limit: int, labels: tuple[str, ...], remarks: Remarks, *, seed: int) -> Parts:
+    if limit < len(labels):
+        raise UsageError(f"--limit {limit} leaves labels without a text", hint=f"--limit {len(labels)}")
+    limited = Parts(*(limit_rows(part, limit, seed=seed) for part in parts))
+    if beyond := sum(map(len, parts)) - sum(map(len, limited)):
+        remarks.left_out[f"beyond --limit {limit}"] = beyond
+    return limited
+
+
+def _skipper(config: DataConfig, bad_rows: BadRows, *, lenient: bool = False) -> BadRows | None:
+    return bad_rows if lenient or config.bad_rows == "skip" else None
+
+
+def _require_usable(rows: "_Rows", bad_rows: BadRows, *, name: str) -> None:
+    if not rows.parts:
+        raise BadData(
+            f"{name} has no row that can be used: {bad_rows.describe()}", hint="lstmctl data check lists them"
+        )
+
+
+def read_all(config: DataConfig, *, home: Path, bad_rows: BadRows | None = None) -> tuple[list[Example], str]:
     """All labelled texts of `config.source`, undivided, and their hash: for evaluating a model on other data.
 
     If the source has its own test part, only that part. Labels are renamed; the caller checks whether the model knows
-    them. The settings of splits, groups and limits are ignored. Raises as `load`, except that any number of labels is
-    allowed, and labels to rename may be missing.
+    them. The settings of splits, groups and limits are ignored. `bad_rows` counts the rows that `config.bad_rows` lets
+    skip. Raises as `load`, except that any number of labels is allowed, and labels to rename may be missing.
     """
-    source = open_source(config.source, ColumnNames(config.text_column, config.label_column), home=home)
+    bad_rows = BadRows() if bad_rows is None else bad_rows
+    columns = ColumnNames(config.text_column, config.label_column)
+    source = open_source(config.source, columns, home=home, skip_bad_row=_skipper(config, bad_rows))
     all_rows, rows = list(source.rows), _Rows(config)
     has_test_part = any(part == "test" for part, _ in all_rows)
     for part, row in all_rows:
         if part == "test" or not has_test_part:
             rows.add(part, row)
+    _require_usable(rows, bad_rows, name=source.name)
     return [row for part in rows.parts.values() for row in part], rows.hash.hexdigest()
 
 
-def read_unlabelled(config: DataConfig) -> list[str]:
-    """The texts of the file `config.unlabelled`, from the same text column as labelled ones; [] if there is none."""
+def read_unlabelled(config: DataConfig, *, bad_rows: BadRows | None = None) -> list[str]:
+    """The texts of the file `config.unlabelled`, from the same text column as labelled ones; [] if there is none.
+    `bad_rows` is as in `read_all`."""
     if config.unlabelled is None:
         return []
-    return [row.text for row in read_rows(Path(config.unlabelled), ColumnNames(config.text_column, label=None))]
+    skip = _skipper(config, BadRows() if bad_rows is None else bad_rows)
+    columns = ColumnNames(config.text_column, label=None)
+    return [row.text for row in read_rows(Path(config.unlabelled), columns, skip_bad_row=skip)]
 
 
 class _Rows:
@@ -90,6 +201,7 @@ class _Rows:
         self.parts: defaultdict[str, list[Example]] = defaultdict(list)
         self._original_labels: set[str] = set()
         self.hash = hashlib.sha256()
+        self._asked, self._merged = config.rename_label, False
         try:
             self._renames = {clean_label(old): clean_label(new) for old, new in config.rename_label}
         except ValueError as error:
@@ -103,6 +215,28 @@ class _Rows:
         new_label = self._renames.get(row.label)
         self.parts[part].append(row if new_label is None else row._replace(label=new_label))
 
+    def label_counts(self) -> Counter[str]:
+        """Number of rows of each label, in all parts."""
+        return Counter(row.label for rows in self.parts.values() for row in rows)
+
+    def merge(self, merged: Mapping[str, str]) -> None:
+        """Rename labels further."""
+        if not merged:
+            return
+        for part, examples in self.parts.items():
+            self.parts[part] = [
+                row if row.label not in merged else row._replace(label=merged[row.label]) for row in examples
+            ]
+        for label in self._original_labels:
+            new = self._renames.get(label, label)
+            if new in merged:
+                self._renames[label] = merged[new]
+        self._merged = True
+
+    def renames(self) -> tuple[tuple[str, str], ...]:
+        """The labels to rename: as the user asked, and if labels were merged, all."""
+        return tuple(sorted(self._renames.items())) if self._merged else self._asked
+
     def check_renames(self, *, name: str) -> None:
         labels = self._original_labels
         for old in self._renames:
@@ -112,33 +246,39 @@ class _Rows:
                 raise UsageError(f'--rename-label: {name} has no label "{old}"', hint=hint)
 
 
-def _rows_of_part(source: Source, part: str) -> Iterator[Example]:
-    """The rows of a source that the user names as one part: all of them, or the source's own part of that name."""
-    empty, others = True, set()
+def _rows_of_part(source: Source, part: str, others: Counter[str]) -> Iterator[Example]:
+    """The rows of a source that the user names as one part: all of them, or the source's own part of that name. The
+    rows of its other parts are counted in `others`."""
+    empty = True
     for own_part, row in source.rows:
         if own_part in (WHOLE, part):
             empty = False
             yield row
         else:
-            others.add(own_part)
-    if empty:
+            others[own_part] += 1
+    if empty and others:
         message = f"{source.name} has no {part} part, only {' and '.join(sorted(others))}"
         raise BadData(message, hint="name the path of one part")
 
 
-def _sorted_labels(
-    parts: Mapping[str, list[Example]], source: str, columns: ColumnNames, *, home: Path, name: str
-) -> tuple[str, ...]:
-    """All labels, at least two."""
+def _check_labels(
+    parts: Mapping[str, list[Example]],
+    source: str,
+    columns: ColumnNames,
+    *,
+    open_rows: Callable[[str, ColumnNames], Source],
+    name: str,
+) -> None:
+    """Raise BadData if there are fewer than two labels, or too many."""
     counts = Counter(row.label for rows in parts.values() for row in rows)
     if 2 <= len(counts) <= MAX_LABELS:
-        return tuple(sorted(counts))
+        return
     if len(counts) > MAX_LABELS:
         message = f"{name} has {len(counts):,} different labels; at most {MAX_LABELS:,} are allowed"
     else:
         label = "".join(f', "{label}", on {count:,} rows' for label, count in counts.items())
         message = f"{name} has only one label{label}; two or more are needed"
-    main = open_source(source, columns._replace(keep=True), home=home)  # for the names of the other columns
+    main = open_rows(source, columns._replace(keep=True))  # for the names of the other columns
     if not main.has_columns:
         hint = "each label needs its own folder, or rows with that label"
     elif others := [name for name in next(main.rows)[1].columns or () if name not in columns.used]:
@@ -146,26 +286,3 @@ def _sorted_labels(
     else:
         hint = "add rows with another label"
     raise BadData(message, hint=hint)
-
-
-def _divide(parts: Mapping[str, list[Example]], config: DataConfig, labels: tuple[str, ...], *, name: str) -> Parts:
-    """The parts that exist, and the others split off from the training rows."""
-    rows = [*parts.get(WHOLE, ()), *parts.get("train", ())]
-    if not rows:
-        message = f"{name} has a test part, but no training texts"
-        raise BadData(message, hint="--test-data is for a test part; name training texts with --data")
-    validation, test = parts.get("validation", []), parts.get("test", [])
-    proportions = Proportions(0 if test else config.test_split, 0 if validation else config.val_split)
-    named = NAMES.get(config.source)
-    split = split_blocks if named is not None and named.related_neighbours else split_units
-    taken = split(rows, proportions, seed=config.split_seed)
-    divided = Parts(taken.train, validation or taken.validation, test or taken.test)
-    used = divided._asdict()
-    if not test and proportions.test == 0:
-        del used["test"]
-    require_labels(used, labels, name=name, unit="different texts" if config.group_column is None else "groups")
-    if config.limit is None:
-        return divided
-    if config.limit < len(labels):
-        raise UsageError(f"--limit {config.limit} leaves labels without a text", hint=f"--limit {len(labels)}")
-    return Parts(*(limit_rows(part, config.limit, seed=config.split_seed) for part in divided))

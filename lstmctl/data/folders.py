@@ -5,24 +5,27 @@ inside them, and links to folders that contain the link.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from lstmctl.config import MAX_LINE_BYTES
 from lstmctl.data.columns import Example, clean_label
 from lstmctl.data.lines import Lines, format_size
 from lstmctl.data.opening import display, open_bytes, reading_error
-from lstmctl.errors import BadData
+from lstmctl.errors import BadData, BadRow
 
 UNLABELLED = "unsup"
 _PARTS = {"train": "train", "val": "validation", "validation": "validation", "test": "test"}
 _ORDER = ("", "train", "validation", "test")
 
 
-def read_folder(root: Path) -> tuple[Iterator[tuple[str, Example]], tuple[str, ...]]:
+def read_folder(
+    root: Path, *, skip_bad_row: Callable[[BadRow], None] | None = None
+) -> tuple[Iterator[tuple[str, Example]], tuple[str, ...]]:
     """Texts, each with its part ("" where the folder has no parts), and notes about ignored files.
 
     The texts are numbered from 1 in the order of their file names. All files are listed first, then read one by one.
+    `skip_bad_row` is called with the error of each file that cannot be used; without it, the error is raised.
     Raises BadData that names the file or folder, PermissionDenied and StorageError.
     """
     ignored: list[Path] = []
@@ -31,7 +34,7 @@ def read_folder(root: Path) -> tuple[Iterator[tuple[str, Example]], tuple[str, .
     if not classes:
         hint = "put each text into a file in the folder of its label: pos/1.txt"
         raise BadData(f"{display(root)} has no class folders", hint=hint)
-    return _examples(classes), _notes(root, ignored)
+    return _examples(classes, skip_bad_row), _notes(root, ignored)
 
 
 def _find_parts(root: Path, ignored: list[Path]) -> dict[str, list[Path]]:
@@ -96,14 +99,27 @@ def list_entries(folder: Path) -> "list[os.DirEntry[str]]":
         raise reading_error(error, folder) from error
 
 
-def _examples(classes: list[tuple[str, str, list[Path]]]) -> Iterator[tuple[str, Example]]:
+def _examples(
+    classes: list[tuple[str, str, list[Path]]], skip_bad_row: Callable[[BadRow], None] | None
+) -> Iterator[tuple[str, Example]]:
     paths = ((part, label, path) for part, label, files in classes for path in files)
     for number, (part, label, path) in enumerate(paths, start=1):
-        with open_bytes(path) as file:
-            if os.fstat(file.fileno()).st_size > MAX_LINE_BYTES:
-                raise BadData(f"{display(path)} is larger than {format_size(MAX_LINE_BYTES)}", hint="is it one text?")
-            text = "".join(Lines(file, display(path), labelled=True)).removesuffix("\n")
-        yield part, Example(number, text, label)
+        try:
+            text = _read_document(path)
+        except BadRow as error:
+            if skip_bad_row is None:
+                raise
+            skip_bad_row(error)
+        else:
+            yield part, Example(number, text, label)
+
+
+def _read_document(path: Path) -> str:
+    with open_bytes(path) as file:
+        if os.fstat(file.fileno()).st_size > MAX_LINE_BYTES:
+            message = f"{display(path)} is larger than {format_size(MAX_LINE_BYTES)}"
+            raise BadRow(message, hint="is it one text?", number=1, last=1)
+        return "".join(Lines(file, display(path), labelled=True)).removesuffix("\n")
 
 
 def _notes(root: Path, ignored: list[Path]) -> tuple[str, ...]:

@@ -100,17 +100,30 @@ def read_rows(
         name = name or "standard input"
         format = format or ("fasttext" if labelled else "lines")
     entry = FORMATS[format]
+    skipped = False
+
+    def skip(error: BadRow) -> None:
+        nonlocal skipped
+        skipped = True
+        if skip_bad_row is not None:
+            skip_bad_row(error)
+
     if labelled and not entry.has_labels:
         raise UsageError(f"{name}: plain lines have no labels", hint="a labelled line reads: __label__pos text")
     strict = encoding_errors == "strict"
-    options: Any = {"strict": strict, "max_line_bytes": max_line_bytes, "chunk": chunk, "skip_bad_row": skip_bad_row}
+    options: Any = {
+        "strict": strict,
+        "max_line_bytes": max_line_bytes,
+        "chunk": chunk,
+        "skip_bad_row": skip_bad_row and skip,
+    }
     if not entry.binary:
         rows = _read_text(source, name, columns, entry=entry, **options)
     elif isinstance(source, Path):
         rows = entry.parser(source, name, columns, **options)
     else:
         raise UsageError(f"{format.capitalize()} cannot be read from {name}", hint="write it to a file first")
-    return _require_rows(rows, name) if labelled else rows
+    return _require_rows(rows, name, lambda: skipped) if labelled else rows
 
 
 def _read_text(
@@ -130,16 +143,20 @@ def _read_text(
             try:
                 yield from entry.parser(lines, columns)
             except BadRow as error:
-                if skip_bad_row is None or (entry.separator and lines.header is None):  # without header, no rows
+                if entry.separator and lines.header is None:  # without header, no rows
+                    raise BadData(error.message, hint=error.hint) from error
+                if skip_bad_row is None:
                     raise
                 skip_bad_row(error)
             else:
                 return
 
 
-def _require_rows(rows: Iterator[Example], name: str) -> Iterator[Example]:
+def _require_rows(rows: Iterator[Example], name: str, skipped: Callable[[], bool]) -> Iterator[Example]:
     first = next(rows, None)
     if first is None:
+        if skipped():  # the caller knows how many, and may read more files
+            return
         raise BadData(f"{name} has no rows", hint="is this the right file?")
     yield first
     yield from rows

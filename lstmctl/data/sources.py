@@ -5,7 +5,7 @@
 
 import glob
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path, PurePath
 from typing import NamedTuple
 
@@ -14,7 +14,7 @@ from lstmctl.data.folders import list_entries, read_folder
 from lstmctl.data.formats import FORMATS, SUFFIX_HINT, find_format, formats_of_name, read_rows
 from lstmctl.data.named import NAMES, read_named
 from lstmctl.data.opening import check_file, display, reading_error
-from lstmctl.errors import NotFound, UsageError, closest_names
+from lstmctl.errors import BadRow, NotFound, UsageError, closest_names
 
 WHOLE = ""  # the part of rows that are not divided into parts
 _NOTES = 3  # ignored files that are named
@@ -54,8 +54,10 @@ def resolve_source(name_or_path: str, *, cwd: Path | None = None) -> str:
     raise NotFound(f'there is no data set "{name_or_path}"', hint=hint)
 
 
-def open_source(source: str, columns: ColumnNames, *, home: Path) -> Source:
-    """The rows of a `DataConfig.source`.
+def open_source(
+    source: str, columns: ColumnNames, *, home: Path, skip_bad_row: Callable[[BadRow], None] | None = None
+) -> Source:
+    """The rows of a `DataConfig.source`. `skip_bad_row` is as in `read_rows`.
 
     Raises:
         NotFound: the data does not exist. UsageError: a file of unknown format. Reading the rows raises as `read_rows`.
@@ -64,9 +66,9 @@ def open_source(source: str, columns: ColumnNames, *, home: Path) -> Source:
         return Source(source, read_named(source, home=home))
     path = Path(source)
     if os.path.isdir(path) and not _is_folder_of_tables(path):
-        return Source(path.name, *read_folder(path))
+        return Source(path.name, *read_folder(path, skip_bad_row=skip_bad_row))
     inputs = find_inputs(source, format=None, labelled=True)
-    rows = ((WHOLE, row) for file in inputs.files for row in read_rows(file, columns))
+    rows = ((WHOLE, row) for file in inputs.files for row in read_rows(file, columns, skip_bad_row=skip_bad_row))
     notes = tuple(f"{display(file)} is ignored: unknown file format" for file in inputs.ignored[:_NOTES])
     has_columns = all(FORMATS[format].has_columns for format in inputs.files.values())
     return Source(path.name, rows, notes, has_columns)

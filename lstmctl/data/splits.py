@@ -12,6 +12,7 @@ from itertools import chain
 from typing import NamedTuple
 
 from lstmctl.data.columns import Example
+from lstmctl.data.labels import OTHER
 from lstmctl.errors import BadData
 from lstmctl.model.text import normalise
 
@@ -65,8 +66,17 @@ def split_units(rows: Sequence[Example], proportions: Proportions, *, seed: int)
 
 def unit_key(text: str, group: str = "", *, seed: int) -> bytes:
     """16 bytes, equal for rows of one group or else of one normalised text, in an order that depends on the seed."""
-    name, value = ("group", group) if group else ("text", " ".join(normalise(text).split()))
+    name, value = ("group", group) if group else ("text", normal_form(text))
     return hashlib.blake2b(value.encode(), digest_size=16, key=f"{seed} {name}".encode()).digest()
+
+
+def normal_form(text: str) -> str:
+    """What duplicates have in common: the text in NFC and lower case, with single spaces.
+
+    >>> normal_form(" A  Film<br />")
+    'a film'
+    """
+    return " ".join(normalise(text).split())
 
 
 def _majority_label(rows: Sequence[Example], unit: Sequence[int]) -> str:
@@ -138,16 +148,28 @@ def limit_rows(rows: Sequence[Example], limit: int, *, seed: int) -> list[Exampl
     return [rows[index] for index in sorted(index for _, _, index in sorted(ranked)[:limit])]
 
 
-def require_labels(parts: Mapping[str, Sequence[Example]], labels: Iterable[str], *, name: str, unit: str) -> None:
-    """Raise BadData if a label is not in every part. `unit` names, in the hint, what a label needs several of."""
+def missing_labels(parts: Mapping[str, Sequence[Example]], labels: Iterable[str]) -> dict[str, dict[str, int]]:
+    """The labels that are not in every part, each with its number of rows by part."""
     counts = {part: Counter(row.label for row in rows) for part, rows in parts.items()}
-    missing = [label for label in labels if any(count[label] == 0 for count in counts.values())]
-    if not missing:
-        return
+    return {
+        label: {part: count[label] for part, count in counts.items()}
+        for label in labels
+        if any(count[label] == 0 for count in counts.values())
+    }
+
+
+def rare_labels_error(
+    missing: Mapping[str, Mapping[str, int]], *, name: str, unit: str, merged: str | None = None
+) -> BadData:
+    """The error about labels that are not in every part, from `missing_labels`. `unit` is what a label needs several
+    of; `merged` is the label that rare ones were merged into."""
     listed = "; ".join(
-        f'"{label}" has ' + ", ".join(f"{count[label]:,} in {part}" for part, count in counts.items())
-        for label in missing[:5]
+        f'"{label}" has ' + ", ".join(f"{count:,} in {part}" for part, count in counts.items())
+        for label, counts in list(missing.items())[:5]
     )
     more = f"; {len(missing) - 5:,} more labels are not in every part" if len(missing) > 5 else ""
-    hint = f"each label needs {len(parts)} {unit} or more; --rename-label '{missing[0]}=…' merges it with another"
-    raise BadData(f"{name}: every label must be in every part, but of the rows {listed}{more}", hint=hint)
+    needed = len(next(iter(missing.values())))
+    hint = f"each label needs {needed} {unit} or more; --rare-labels drop leaves their rows out"
+    if merged is None:
+        hint += f', --rare-labels merge makes them one label, "{OTHER}"'
+    return BadData(f"{name}: every label must be in every part, but of the rows {listed}{more}", hint=hint)

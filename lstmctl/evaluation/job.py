@@ -1,107 +1,48 @@
-"""What `evaluate` does: choose texts that a model was not trained on, predict their labels, measure the predictions."""
+"""What `evaluate` does: predict the labels of texts that a model was not trained on, and measure the predictions.
+
+Which texts these are is decided in `selection.py`.
+"""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from itertools import combinations, pairwise
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lstmctl.config import DataConfig
+from lstmctl.data.bad_rows import BadRows, skip_offered
 from lstmctl.data.columns import ColumnNames, Example, column_text
-from lstmctl.data.datasets import load, read_all
-from lstmctl.data.sources import open_source, resolve_source
-from lstmctl.errors import BadData, LstmctlError, NotFound, UsageError
+from lstmctl.data.sources import open_source
+from lstmctl.errors import UsageError
 from lstmctl.evaluation.baselines import TITLES, label_indices, naive_bayes_accuracy
 from lstmctl.evaluation.intervals import Comparison, compare_models
 from lstmctl.evaluation.metrics import best_f1_threshold
 from lstmctl.evaluation.report import Evaluation, measure
+from lstmctl.evaluation.selection import (
+    PART_NAMES,
+    Choice,
+    LabelledTexts,
+    Part,
+    select_texts,
+    trained_rows,
+    training_data,
+)
 from lstmctl.model.classifier import Classifier, Prediction, both_labels, predicted_indices, softmax
-from lstmctl.model.text import normalise
 from lstmctl.registry.artifact import ModelFolder
 from lstmctl.scoring.pool import ParallelMap, ParallelMapContext, map_texts
 
-Part = Literal["test", "val"]
 AutoF1 = Literal["auto:f1"]
-_PART_NAMES = {"test": "test", "val": "validation"}
 _MOST_VALUES = 20  # of a column; texts with rarer values form one slice
 _BLOCK = 1_000  # texts whose n-grams are looked up at a time
 _OTHERS = "(others)"
 _UNKNOWN = {"none": 0.0, "up to 2 %": 0.02, "up to 5 %": 0.05, "up to 20 %": 0.2, "more": 1.0}  # proportion of words
-
-
-class LabelledTexts(NamedTuple):
-    """Texts to measure models on."""
-
-    examples: Sequence[Example]
-    description: str
-    config: DataConfig  # its `source` is where these texts come from
-    part: Part | None  # of the models' own data; None: other data
-
-
-def select_texts(
-    folders: Sequence[ModelFolder], data: DataConfig | None, *, part: Part = "test", home: Path
-) -> LabelledTexts:
-    """The texts that models are measured on: the test part of `data` if it has one, otherwise all its texts.
-
-    If `data` is None, or what the first model was trained on: a part of that.
-
-    Raises:
-        NotFound: the data does not exist. BadData: it changed since training, lacks the part, has labels that a model
-        does not know, or the models were trained on different data.
-    """
-    texts, first = None, folders[0]
-    if data is not None:
-        config = replace(data, source=resolve_source(data.source))
-        examples, sha256 = read_all(config, home=home)
-        if sha256 != first.card.data_sha256:
-            texts = LabelledTexts(examples, data.source, config, None)
-    if texts is None:
-        own = first.card.data, first.card.data_sha256
-        if other := next((folder for folder in folders if (folder.card.data, folder.card.data_sha256) != own), None):
-            message = f"{first.reference} and {other.reference} have different held-out texts"
-            raise BadData(message, hint="--data names texts that neither was trained on")
-        texts = _read_part(first, part, home=home)
-    for folder in folders:
-        check_labels(texts.examples, folder.card.config.labels, model=folder.reference)
-    return texts
-
-
-def _read_part(folder: ModelFolder, part: Part, *, home: Path) -> LabelledTexts:
-    """The test or validation part of the model's own data."""
-    card = folder.card
-    hint = f"lstmctl evaluate {folder.reference} --data FILE measures it on other texts"
-    if card.data is None:
-        raise NotFound(f"{folder.reference} was imported; its training data is unknown", hint=hint)
-    try:
-        dataset = load(card.data, home=home)
-    except NotFound as error:
-        raise NotFound(f"the data of {folder.reference} is gone: {error.message}", hint=hint) from error
-    if dataset.sha256 != card.data_sha256:
-        message = f"{card.data.source} has changed since {folder.reference} was trained on it"
-        hint = f"lstmctl evaluate {folder.reference} --data {card.data.source} measures it as other data"
-        raise BadData(message, hint=hint)
-    examples, source = dataset.test, card.data.test_source
-    if part == "val":
-        examples, source = dataset.validation, card.data.val_source
-    if not examples:
-        raise BadData(f"the data of {folder.reference} has no {_PART_NAMES[part]} part", hint="name texts with --data")
-    description = f"the {_PART_NAMES[part]} part of {dataset.name}"
-    return LabelledTexts(examples, description, replace(card.data, source=source or card.data.source), part)
-
-
-def check_labels(examples: Sequence[Example], labels: tuple[str, ...], *, model: str) -> None:
-    """Raise BadData if the label of an example is not one of the model's `labels`."""
-    if unknown := sorted({example.label for example in examples} - set(labels)):
-        row = next(example.row for example in examples if example.label == unknown[0])
-        message = f'row {row}: {model} does not know the label "{unknown[0]}"; it knows {", ".join(labels)}'
-        raise BadData(message, hint=" ".join(f"--rename-label '{label}=…'" for label in unknown[:3]))
 
 
 class LabelledPredictions(NamedTuple):
@@ -126,7 +67,7 @@ def predictions_on(
     folders: Sequence[ModelFolder], data: DataConfig | None, *, parallel_map: ParallelMap, home: Path
 ) -> tuple[list[LabelledPredictions], str]:
     """Each model's predictions for the texts that `select_texts` chooses, and a description of the texts."""
-    examples, description, *_ = select_texts(folders, data, home=home)
+    examples, description, *_ = select_texts(folders, Choice(data=data), home=home)
     models = (folder.classifier() for folder in folders)
     return [predict_examples(model, examples, parallel_map=parallel_map) for model in models], description
 
@@ -137,9 +78,16 @@ class EvaluationRequest:
 
     data: DataConfig | None = None  # other labelled texts; None: a part of the models' own data
     part: Part = "test"  # of the models' own data
+    only_new: bool = False  # leave out rows that a model was trained on
+    unknown_labels: Literal["stop", "drop"] = "stop"  # rows with labels that a model does not know
     threshold: float | AutoF1 | None = None  # "auto:f1": the one with the best F1 on the validation part
     by: str | None = None  # also measure slices: by "length", "unknown" words, or the values of a column
     worst: int = 0  # how many mistakes to list
+
+    @property
+    def choice(self) -> Choice:
+        """The texts to measure on."""
+        return Choice(data=self.data, part=self.part, only_new=self.only_new, unknown_labels=self.unknown_labels)
 
     def check(self, folders: Sequence[ModelFolder]) -> None:
         """Raise UsageError if the threshold is for more than two labels, or measured on the part it is chosen on."""
@@ -180,6 +128,14 @@ class EvaluationResult(NamedTuple):
     description: str  # of the texts
     models: list[ModelEvaluation]
     comparisons: list[tuple[str, str, Comparison]]
+    notes: tuple[str, ...] = ()  # about how the texts were chosen
+    left_out: Mapping[str, int] = MappingProxyType({})  # rows of the data that were not measured: reason → number
+    bad_rows: BadRows | None = None  # that were skipped, of data that the user names
+
+    @property
+    def rows_left_out(self) -> dict[str, int]:
+        """All rows of the data that were not measured: reason → number of rows."""
+        return {**(self.bad_rows.kinds if self.bad_rows is not None else {}), **self.left_out}
 
 
 def evaluate_models(
@@ -191,14 +147,15 @@ def evaluate_models(
     as `select_texts` and `open_pool`.
     """
     request.check(folders)
-    texts = select_texts(folders, request.data, part=request.part, home=home)
+    with skip_offered():
+        texts = select_texts(folders, request.choice, home=home)
     with pool as parallel_map:
         models = [_evaluate_model(folder, texts, request, parallel_map=parallel_map, home=home) for folder in folders]
     comparisons = [
         (first.reference, second.reference, compare_models(first.correct, second.correct))
         for first, second in combinations(models, 2)
     ]
-    return EvaluationResult(texts.description, models, comparisons)
+    return EvaluationResult(texts.description, models, comparisons, texts.notes, texts.left_out, texts.bad_rows)
 
 
 def _evaluate_model(
@@ -210,7 +167,8 @@ def _evaluate_model(
         # A model with n-grams knows the validation texts: `train` has chosen the threshold, out of fold.
         threshold = folder.metrics().get("best_f1_threshold")
         if threshold is None:
-            validation = select_texts([folder], None, part="val", home=home).examples
+            choice = Choice(data=request.data if texts.own else None, part="val")
+            validation = select_texts([folder], choice, home=home).examples
             _, probabilities, truth = predict(validation)
             threshold = best_f1_threshold(probabilities[:, 1], truth)
     with ThreadPoolExecutor(1) as executor:  # this process is nearly idle while others predict
@@ -247,23 +205,20 @@ def _baselines_and_overlap(
     On a part of the model's own data, as measured before training. On other texts, those that can be had: the model's
     n-grams alone, and naive Bayes, fitted on the model's training texts if they still exist unchanged.
     """
-    card, dataset = folder.card, None
+    card = folder.card
     if texts.part is not None:
         measured: dict[str, Any] = folder.metrics().get("baselines", {})
-        part = _PART_NAMES[texts.part]
+        part = PART_NAMES[texts.part]
         known = len(texts.examples) if part == "validation" and card.config.ngram_order else 0
         return {name: measured[name][part] for name in TITLES if part in measured.get(name, {})}, known
     baselines = _ngrams_alone(classifier, texts.examples)
-    with suppress(LstmctlError):
-        dataset = load(card.data, home=home) if card.data is not None else None
-    if dataset is None or dataset.sha256 != card.data_sha256:
-        return baselines, 0
-    learned_from = (*dataset.train, *(dataset.validation if card.config.ngram_order else ()))
-    trained_on = {normalise(example.text) for example in learned_from}
-    overlap = sum(normalise(example.text) in trained_on for example in texts.examples)
-    trained = dataset.train, texts.examples
+    trained = trained_rows(folder, texts.examples, home=home)
+    overlap = 0 if trained is None else int(trained.sum())
+    if (dataset := training_data(folder, home=home)) is None:
+        return baselines, overlap
     labels, tokenizer = card.config.labels, card.config.tokenizer
-    return {"naive_bayes": naive_bayes_accuracy(*trained, labels=labels, tokenizer=tokenizer), **baselines}, overlap
+    bayes = naive_bayes_accuracy(dataset.train, texts.examples, labels=labels, tokenizer=tokenizer)
+    return {"naive_bayes": bayes, **baselines}, overlap
 
 
 def _ngrams_alone(classifier: Classifier, examples: Sequence[Example]) -> dict[str, float]:
@@ -322,7 +277,8 @@ def _group(prefix: str, names: Sequence[str], order: Sequence[str]) -> dict[str,
 def _read_column(name: str, config: DataConfig, *, home: Path) -> dict[tuple[int, str], str]:
     """The value of another column, by row number and text: rows of several files can share a number."""
     columns = ColumnNames(config.text_column, config.label_column, keep=True)
-    source = open_source(config.source, columns, home=home)
+    skip = BadRows() if config.bad_rows == "skip" else None  # they were counted when the texts were chosen
+    source = open_source(config.source, columns, home=home, skip_bad_row=skip)
     if not source.has_columns:
         raise UsageError(f"--by {name}: {source.name} has no columns", hint="--by length or --by unknown")
     values = {}

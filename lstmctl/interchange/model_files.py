@@ -8,6 +8,7 @@ and compares. So links, paths, devices and extensions of the format are impossib
 import re
 import sys
 import tarfile
+from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from datetime import UTC, datetime
@@ -17,7 +18,7 @@ from typing import BinaryIO, Literal, NamedTuple
 from lstmctl.data.named import KERAS_IMDB, SENTIMENT, keras_imdb_words
 from lstmctl.errors import NotFound, Rejected, UsageError
 from lstmctl.registry import artifact
-from lstmctl.registry.artifact import CARD, FILES, ModelFolder
+from lstmctl.registry.artifact import CARD, FILES, OPTIONAL_FILES, SUMS, ModelFolder
 from lstmctl.registry.card import CARD_LIMIT, ModelCard
 from lstmctl.registry.names import make_name
 from lstmctl.storage.filesystem import os_errors
@@ -108,7 +109,7 @@ def import_file(
 def pack_archive(files: Mapping[str, bytes]) -> bytes:
     """The archive of a model's files."""
     parts = []
-    for name in FILES:
+    for name in (*FILES, *(name for name in OPTIONAL_FILES if name in files)):
         data = files[name]
         parts += [_header(name, len(data)), data, bytes(-len(data) % _BLOCK)]
     return b"".join(parts) + _END
@@ -132,10 +133,12 @@ def read_archive(path: Path) -> dict[str, bytes]:
 
 
 def read_members(file: BinaryIO, path: str) -> dict[str, bytes]:
-    """The files of an archive, not yet checked. The card comes first; it determines the maximum size of the others."""
+    """The files of an archive, not yet checked. The card comes first; it determines the maximum size of the others.
+    SHA256SUMS tells which of the optional files come after it."""
     files: dict[str, bytes] = {}
-    limits = {CARD: CARD_LIMIT}
-    for name in FILES:
+    limits, names = {CARD: CARD_LIMIT}, deque(FILES)
+    while names:
+        name = names.popleft()
         size = _read_size(file.read(_BLOCK), name, path)
         if size > limits[name]:
             raise _rejected(path, f"its {name} has {size:,} bytes, over the limit of {limits[name]:,}")
@@ -145,7 +148,9 @@ def read_members(file: BinaryIO, path: str) -> dict[str, bytes]:
             raise _rejected(path, f"its {name} is cut off")
         files[name] = data[:size]
         if name == CARD:
-            limits = artifact.file_limits(artifact.parse_card(files[name], path).config)
+            limits = artifact.file_limits(artifact.parse_card(files[name], path))
+        if name == SUMS:
+            names.extend(artifact.listed_optional_files(files[name], path))
     if file.read(len(_END) + 1) != _END:
         raise _rejected(path, "it has the wrong end")
     return files

@@ -1,10 +1,11 @@
-"""A model folder: six files that make up a model. None of them contains code, and none is trusted.
+"""A model folder: the files that make up a model. None of them contains code, and none is trusted.
 
     model.json           the card: architecture, labels, data, recipe, origin
     weights.safetensors  float32, with the names and shapes that follow from the card
     vocab.txt            a word and its count on each line
     metrics.json         scores and baselines
     history.jsonl        an epoch on each line
+    digests.bin          8 bytes for each row of its data (`lstmctl.data.digests`); older and imported models have none
     SHA256SUMS           checksums of the others, for `sha256sum -c SHA256SUMS`
 
 The maximum size of each file follows from the card. A file is read once, and its checksum is computed from the very
@@ -30,15 +31,20 @@ from lstmctl.storage.filesystem import Directory, os_errors
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from lstmctl.data.digests import RowDigests
     from lstmctl.model.classifier import Classifier
 
 T = TypeVar("T")
 CARD, WEIGHTS, VOCABULARY = "model.json", "weights.safetensors", "vocab.txt"
 METRICS, HISTORY, SUMS = "metrics.json", "history.jsonl", "SHA256SUMS"
 FILES = (CARD, WEIGHTS, VOCABULARY, METRICS, HISTORY, SUMS)
+DIGESTS = "digests.bin"
+OPTIONAL_FILES = (DIGESTS,)  # which a model has if SHA256SUMS lists them
 SUMS_LIMIT = 65_536  # bytes
 _MAX_EPOCH_LINE = 1_000  # bytes of a line of history.jsonl
 _MAX_WORD_LINE = 4 * MAX_WORD_LENGTH + 20  # bytes of a line of vocab.txt
+_DIGESTS_LIMIT = 2**28 + 64  # bytes of digests.bin
+_DIGEST_HEADER_LIMIT = 64
 _SUMS_LINE = re.compile(r"([0-9a-f]{64})  ([A-Za-z0-9_-][A-Za-z0-9._/-]{0,199})")
 
 
@@ -58,14 +64,19 @@ class ModelFolder:
         with _rejecting(reference, SUMS):
             self._sums = parse_sums(self._read(SUMS, SUMS_LIMIT))
         self.card = self._load(CARD, ModelCard.from_json)
-        self._limits = file_limits(self.card.config)
+        self._limits = file_limits(self.card)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of its files."""
+        return names_of_files(self._sums)
 
     @cached_property
     def size(self) -> int:
         """Bytes of its files."""
         with self._open() as directory, os_errors(f"read {self.path}"):
             present = set(directory.names())
-            return sum(directory.status(name).st_size for name in FILES if name in present)
+            return sum(directory.status(name).st_size for name in self.names if name in present)
 
     @property
     def sha256(self) -> str:
@@ -92,6 +103,10 @@ class ModelFolder:
         """Its tensors, by the names of `shapes_of(card.config)`: finite and read-only."""
         return self._load(WEIGHTS, lambda data: _parse_weights(data, self.card.config))
 
+    def digests(self) -> "RowDigests | None":
+        """The digests of the rows it was made with; None if it has none."""
+        return self._load(DIGESTS, lambda data: _parse_digests(data, self.card)) if DIGESTS in self._sums else None
+
     def classifier(self) -> "Classifier":
         """The model in memory, ready to predict."""
         from lstmctl.model.classifier import Classifier
@@ -117,7 +132,7 @@ class ModelFolder:
 
     def files(self) -> dict[str, bytes]:
         """The bytes of all its files, checked."""
-        files = {name: self._read(name, self._limits[name]) for name in FILES}
+        files = {name: self._read(name, self._limits[name]) for name in self.names}
         check_files(files, self.reference)
         return files
 
@@ -127,7 +142,7 @@ class ModelFolder:
 
     def verify(self) -> None:
         """Read and check every file."""
-        for name, parse in _parsers(self.card.config).items():
+        for name, parse in _parsers(self.card, self.names).items():
             self._load(name, parse)
 
     def _load(self, name: str, parse: Callable[[bytes], T]) -> T:
@@ -164,6 +179,7 @@ def pack(
     weights: "Mapping[str, NDArray[Any]]",
     metrics: Mapping[str, Any],
     history: Iterable[EpochRecord],
+    digests: "RowDigests | None" = None,
 ) -> dict[str, bytes]:
     """The files of a model folder, SHA256SUMS last. The same model gives the same bytes.
 
@@ -178,7 +194,9 @@ def pack(
         VOCABULARY: lambda: vocabulary.to_text().encode(),
         WEIGHTS: lambda: tensors.pack(weights, shapes_of(config)),
     }
-    limits, parsers, files = file_limits(config), _parsers(config), {}
+    if digests is not None:
+        writers[DIGESTS] = digests.to_bytes
+    limits, parsers, files = file_limits(card), _parsers(card, writers), {}
     for name, write in writers.items():
         with _rejecting("the model", name):
             files[name] = write()
@@ -200,33 +218,57 @@ def check_files(files: Mapping[str, bytes], reference: str) -> None:
     card = parse_card(files[CARD], reference)
     with _rejecting(reference, SUMS):
         sums = parse_sums(files[SUMS])
-    for name, parse in _parsers(card.config).items():
+    for name, parse in _parsers(card, names_of_files(sums)).items():
         with _rejecting(reference, name):
+            if name not in files:
+                raise ValueError("is missing")
             check_sum(sums, name, files[name])
             parse(files[name])
 
 
-def file_limits(config: ModelConfig) -> dict[str, int]:
+def names_of_files(sums: Iterable[str]) -> tuple[str, ...]:
+    """The names of a model's files, in order; `sums` are the names in its SHA256SUMS."""
+    return (*FILES, *(name for name in OPTIONAL_FILES if name in sums))
+
+
+def listed_optional_files(sums: bytes, reference: str) -> list[str]:
+    """The optional files that an untrusted SHA256SUMS lists."""
+    with _rejecting(reference, SUMS):
+        listed = parse_sums(sums)
+    return [name for name in OPTIONAL_FILES if name in listed]
+
+
+def file_limits(card: ModelCard) -> dict[str, int]:
     """The maximum size of each file of a model, in bytes."""
     return {
         CARD: CARD_LIMIT,
         HISTORY: BOUNDS["epochs"][1] * _MAX_EPOCH_LINE,
-        METRICS: metrics_limit(config),
-        VOCABULARY: config.vocab_size * _MAX_WORD_LINE,
-        WEIGHTS: tensors.limit(shapes_of(config)),
+        METRICS: metrics_limit(card.config),
+        VOCABULARY: card.config.vocab_size * _MAX_WORD_LINE,
+        WEIGHTS: tensors.limit(shapes_of(card.config)),
         SUMS: SUMS_LIMIT,
+        DIGESTS: min(_DIGESTS_LIMIT, _DIGEST_HEADER_LIMIT + 8 * sum(card.rows.values())),
     }
 
 
-def _parsers(config: ModelConfig) -> dict[str, Callable[[bytes], Any]]:
-    """What reads and checks each file of a model."""
-    return {
+def _parsers(card: ModelCard, names: Iterable[str]) -> dict[str, Callable[[bytes], Any]]:
+    """What reads and checks each file of a model that has files of these names."""
+    config = card.config
+    parsers: dict[str, Callable[[bytes], Any]] = {
         CARD: ModelCard.from_json,
         HISTORY: from_jsonl,
         METRICS: lambda data: parse_metrics(data, config),
         VOCABULARY: lambda data: _parse_vocabulary(data, config),
         WEIGHTS: lambda data: _parse_weights(data, config),
+        DIGESTS: lambda data: _parse_digests(data, card),
     }
+    return {name: parse for name, parse in parsers.items() if name in (*FILES, *names)}
+
+
+def _parse_digests(data: bytes, card: ModelCard) -> "RowDigests":
+    from lstmctl.data.digests import RowDigests
+
+    return RowDigests.from_bytes(data, card.rows)
 
 
 def shapes_of(config: ModelConfig) -> dict[str, tuple[int, ...]]:

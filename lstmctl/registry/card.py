@@ -13,7 +13,7 @@ All parts of metrics.json are optional, and it may have more. Invalid files rais
 
 import dataclasses
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -28,6 +28,8 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 _PARTS = {"train", "validation", "test"}
 _MAX_VERSIONS = 100
 _MAX_VERSION_LENGTH = 100
+_MAX_REASONS = 10_000
+_MAX_REASON_LENGTH = 400
 _MAX_ARGUMENTS = 10_000
 _MAX_ROWS = 10**12
 _MAX_TEXTS = 10**15  # in metrics.json
@@ -52,6 +54,8 @@ class ModelCard(Config):
     seconds: float = setting(dataclasses.MISSING, "Training time in seconds.", bounds=(0.0, 1e12))
     command: tuple[str, ...]  # the command line that made the model; may be empty
     versions: dict[str, str]  # of the packages that trained it
+    # Rows that were read and not used: reason → number of rows. Older cards do not have it.
+    skipped: dict[str, int] = dataclasses.field(default_factory=dict)
 
     def to_json(self) -> bytes:
         """The content of model.json."""
@@ -79,11 +83,17 @@ class ModelCard(Config):
         rules = (
             ("data_sha256", _SHA256.fullmatch(self.data_sha256), "must be 64 hexadecimal digits"),
             ("rows", known_parts and all(0 <= count <= _MAX_ROWS for count in self.rows.values()), "must count texts"),
+            ("skipped", _is_skipped(self.skipped), "must count rows by short printable reasons"),
             ("created", _CREATED.fullmatch(self.created), "must be a time in UTC, in ISO 8601"),
             ("command", len(self.command) <= _MAX_ARGUMENTS, f"must have at most {_MAX_ARGUMENTS:,} arguments"),
             ("versions", readable and len(self.versions) <= _MAX_VERSIONS, "must be a few short printable texts"),
         )
         return super().problem() or next(((name, rule) for name, valid, rule in rules if not valid), None)
+
+
+def _is_skipped(skipped: Mapping[str, int]) -> bool:
+    fits = all(reason.isprintable() and len(reason) <= _MAX_REASON_LENGTH for reason in skipped)
+    return fits and len(skipped) <= _MAX_REASONS and all(0 <= count <= _MAX_ROWS for count in skipped.values())
 
 
 def _is_count(value: Any, maximum: int = _MAX_TEXTS) -> bool:

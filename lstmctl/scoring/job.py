@@ -26,6 +26,7 @@ from tempfile import SpooledTemporaryFile
 from typing import IO, Any, NamedTuple
 
 from lstmctl.data import parquet as parquets
+from lstmctl.data.bad_rows import offer_skip
 from lstmctl.data.chunks import CHUNK_BYTES, split_file
 from lstmctl.data.columns import Example
 from lstmctl.data.opening import Chunk, display
@@ -84,8 +85,7 @@ class Progress:
         """Count a chunk, or raise the error that it failed with."""
         if result.error is not None:
             if isinstance(result.error, BadRow):
-                hints = result.error.hint, "skip bad rows with --bad-rows skip"
-                result.error.hint = "; or ".join(filter(None, hints))
+                offer_skip(result.error)
             raise result.error
         self.rows += result.rows
         self.bad_rows += result.bad_rows

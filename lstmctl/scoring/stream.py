@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
 
 from lstmctl.config import MAX_LINE_BYTES
 from lstmctl.data.columns import ColumnNames, Example, column_json
-from lstmctl.errors import LstmctlError, NotFound, UsageError
+from lstmctl.errors import BadRow, LstmctlError, NotFound, UsageError
 from lstmctl.model.classifier import Prediction
 from lstmctl.scoring.pool import WorkerPool
 
@@ -74,8 +74,8 @@ class InputRows(NamedTuple):
     stdin: "StdinLines | None" = None
 
 
-def open_rows(request: PredictionRequest) -> InputRows:
-    """The rows of a valid request: its texts, its file, or standard input.
+def open_rows(request: PredictionRequest, *, skip_bad_row: Callable[[BadRow], None] | None = None) -> InputRows:
+    """The rows of a valid request: its texts, its file, or standard input. `skip_bad_row` is as in `read_rows`.
 
     Raises:
         UsageError: there is no input, or an option does not apply to it. NotFound: no such file, or stdin is closed.
@@ -103,7 +103,8 @@ def open_rows(request: PredictionRequest) -> InputRows:
         raise NotFound("cannot read standard input: it is closed", hint="-i FILE reads a file")
     if request.keep_columns and not FORMATS[format].has_columns:
         raise UsageError(f"--keep-columns is for tables; {format} has no columns", hint="--input-format csv")
-    return InputRows(request.read(stream, format=format), stream if isinstance(stream, StdinLines) else None)
+    rows = request.read(stream, format=format, skip_bad_row=skip_bad_row)
+    return InputRows(rows, stream if isinstance(stream, StdinLines) else None)
 
 
 def predict_rows(

@@ -10,6 +10,8 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from lstmctl.data.datasets import Dataset
+from lstmctl.data.digests import MOST_ROWS, RowDigests
 from lstmctl.data.word_ids import Ids
 from lstmctl.errors import Disagreement
 from lstmctl.evaluation.calibration import best_temperature, folded
@@ -52,7 +54,14 @@ def finish_model(fitting: Fit, weights: dict[str, Floats], card: ModelCard) -> F
         ngrams = plan.validation_ngrams(temperature)
         scores = softmax(classifier.logits(plan.validation.ids, ngrams=ngrams))[:, 1]
         metrics["best_f1_threshold"] = best_f1_threshold(scores, plan.validation.truth)
-    files = pack(card, vocabulary=plan.vocabulary, weights=tensors, metrics=metrics, history=fitting.state.history)
+    files = pack(
+        card,
+        vocabulary=plan.vocabulary,
+        weights=tensors,
+        metrics=metrics,
+        history=fitting.state.history,
+        digests=_digests(plan.data),
+    )
     return FinishedModel(files, test, vs_baseline, difference, temperature)
 
 
@@ -113,6 +122,14 @@ def _measure(classifier: Classifier, plan: Plan, *, temperature: float) -> tuple
     if name != "test":
         return None, vs_baseline
     return measure(probabilities, part.truth, labels=plan.model.labels, temperature=temperature), vs_baseline
+
+
+def _digests(data: Dataset) -> RowDigests | None:
+    """The digests of all rows; None if they are too many to be kept."""
+    parts = {"train": data.train, "validation": data.validation, "test": data.test}
+    if sum(map(len, parts.values())) > MOST_ROWS:
+        return None
+    return RowDigests.of({part: (example.text for example in examples) for part, examples in parts.items()})
 
 
 def _metrics(plan: Plan, test: Evaluation | None) -> dict[str, Any]:

@@ -10,7 +10,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from lstmctl.data.bad_rows import BadRows, skip_offered
 from lstmctl.data.datasets import Dataset, load, read_unlabelled
+from lstmctl.data.dividing import Notice
 from lstmctl.errors import Interrupted, Signalled
 from lstmctl.history import EpochRecord
 from lstmctl.model.lstm import Floats
@@ -36,8 +38,8 @@ class Watcher:
         """A context around an activity that can take seconds, such as "reading the texts"."""
         return nullcontext()
 
-    def warning(self, text: str) -> None:
-        """Something the user should know."""
+    def warning(self, text: str, *, hint: str | None = None) -> None:
+        """Something the user should know, and what to do about it."""
 
     def data(self, data: Dataset, *, unlabelled: int) -> None:
         """The texts were read; `unlabelled` is the number of unlabelled texts."""
@@ -105,7 +107,14 @@ def make_plan(request: TrainingRequest, registry: Registry, *, watcher: Watcher,
     `vectors=False` skips word vectors, as does a run that has a checkpoint.
     """
     with watcher.waiting("reading the texts"):
-        dataset, unlabelled = load(request.data, home=registry.home), read_unlabelled(request.data)
+        bad_texts = BadRows()
+        with skip_offered():
+            dataset = load(request.data, home=registry.home)
+            unlabelled = read_unlabelled(request.data, bad_rows=bad_texts)
+    if bad_texts.count:
+        left_out = {**dataset.left_out, "unlabelled texts that cannot be read": bad_texts.count}
+        warnings = (*dataset.warnings, Notice(bad_texts.describe()))
+        dataset = replace(dataset, left_out=left_out, warnings=warnings)
     run = request.run
     if run is None:
         labels = ordered_labels(dataset.labels, positive=request.positive)
@@ -113,6 +122,8 @@ def make_plan(request: TrainingRequest, registry: Registry, *, watcher: Watcher,
         run.check_data(dataset)
         labels = run.labels
     watcher.data(dataset, unlabelled=len(unlabelled))
+    for text, hint in dataset.warnings:
+        watcher.warning(text, hint=hint)
     if request.run_id is not None and runs.list_checkpoints(registry.home, request.run_id):
         vectors = False
     plan = prepare(
@@ -228,4 +239,5 @@ def _new_card(plan: Plan, request: TrainingRequest) -> ModelCard:
         seconds=0.0,
         command=request.command,
         versions=versions(),
+        skipped=plan.data.skipped,
     )

@@ -47,6 +47,9 @@ class RunSettings(Config):
     def check_same(self, settings: Mapping[str, Any]) -> None:
         """Compare settings, by name, with those of the run. Raises UsageError that lists all differences."""
         ours = {**vars(self.data), **vars(self.training), "name": self.name, "positive": self.labels[-1]}
+        merges = self.data.merge_labels or self.data.rare_labels == "merge"
+        if merges and set(settings.get("rename_label", ())) <= set(self.data.rename_label):
+            ours["rename_label"] = settings.get("rename_label")  # the run's has the merged labels too
         different = [name for name, value in settings.items() if ours[name] != value]
         if different:
             values = "; ".join(f"{option_name(name)} is {ours[name]}, not {settings[name]}" for name in different)

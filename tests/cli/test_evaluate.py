@@ -1,5 +1,6 @@
 """evaluate: on the test part of a model's own data, or on other data; never a number from the wrong rows."""
 
+import gzip
 import json
 import sys
 from dataclasses import replace
@@ -10,6 +11,7 @@ from toy import CONFIG, register_toy
 
 from lstmctl.config import DataConfig
 from lstmctl.data.datasets import load
+from lstmctl.data.digests import RowDigests
 
 ROWS = [("good film", "pos"), ("bad film", "neg"), ("good", "pos"), ("bad", "neg"), ("good good bad", "neg")] * 4
 
@@ -327,3 +329,145 @@ def test_bad_file_before_cluster(cli, tmp_path, monkeypatch):
     (tmp_path / "one.csv").write_text("text,label\ngood,pos\nbad,neg\n")
     result = cli("evaluate", "--engine", "ray", "--data", tmp_path / "one.csv")
     assert result.code == 69 and "ray is not installed" in result.err
+
+
+# --- data that moved or grew, labels that are not the model's, bad rows ----------------------------------------------
+
+
+@pytest.fixture
+def grown(tmp_path):
+    """A model with digests whose data, of 60 rows, is gone; and a function that writes some of its rows elsewhere."""
+    rows = [f"{'good' if n % 2 else 'bad'} film {n},{'pos' if n % 2 else 'neg'}" for n in range(90)]
+
+    def write(name, chosen, *, pack=lambda data: data):
+        path = tmp_path / name
+        path.write_bytes(pack("\n".join(["text,label", *chosen, ""]).encode()))
+        return path
+
+    before = write("before.csv", rows[:60])
+    config = DataConfig(source=str(before))
+    data = load(config, home=tmp_path)
+    parts = {"train": data.train, "validation": data.validation, "test": data.test}
+    digests = RowDigests.of({part: [row.text for row in examples] for part, examples in parts.items()})
+    counts = {part: len(examples) for part, examples in parts.items()}
+    register_toy(tmp_path / "home", data=config, data_sha256=data.sha256, rows=counts, digests=digests)
+    before.unlink()
+    return write, rows, data
+
+
+def measured(result):
+    assert result.code == 0, result.err
+    return json.loads(result.out)
+
+
+def test_moved_data_is_found(cli, grown, tmp_path):
+    write, rows, data = grown
+    gone = cli("evaluate", "tiny@1")
+    assert gone.code == 66 and "lstmctl evaluate tiny@1 --data NEWPLACE" in gone.err
+    (tmp_path / "new.jsonl").write_text(
+        "".join(
+            json.dumps({"text": text, "label": label}) + "\n" for text, label in (row.split(",") for row in rows[:60])
+        )
+    )
+    places = [
+        write("new.csv", rows[:60]),
+        write("new.csv.gz", rows[:60], pack=gzip.compress),
+        tmp_path / "new.jsonl",
+        write("shuffled.csv", rows[59::-1]),
+        write("some more.csv", [*rows[:60], *rows[60:64]]),
+    ]
+    for place in places:
+        result = cli("evaluate", "tiny@1", "--data", place, "--json")
+        assert measured(result)["n"] == len(data.test), place
+        assert "rows of tiny@1" in result.err and "warning" not in result.err
+        assert json.loads(result.out)["trained_on"] == 0
+    val = cli("evaluate", "tiny@1", "--data", places[3], "--part", "val", "--json", "--threshold", "0.5")
+    assert measured(val)["n"] == len(data.validation)
+    auto = cli("evaluate", "tiny@1", "--data", places[3], "--threshold", "auto:f1", "--json")
+    assert measured(auto)["n"] == len(data.test)
+
+
+def test_grown_data_is_measured_as_a_whole_with_a_warning(cli, grown):
+    write, rows, data = grown
+    after = write("after.csv", rows)
+    result = cli("evaluate", "tiny@1", "--data", after, "--json")
+    assert measured(result)["n"] == 90 and measured(result)["trained_on"] == len(data.train)
+    assert f"tiny@1 was trained on {len(data.train)} of these 90 texts" in result.err
+    assert "--only-new" in result.err
+    new = cli("evaluate", "tiny@1", "--data", after, "--only-new", "--json")
+    assert measured(new)["n"] == 90 - len(data.train) and measured(new)["trained_on"] == 0
+    assert sum(measured(new)["left_out"].values()) == len(data.train)
+    assert "warning" not in new.err
+    # also rows that are written differently, and with all of them in the training part
+    known = [f"  {row.text.upper()}, {row.label}" for row in data.train]
+    only = write("only.csv", known)
+    assert f"trained on {len(known)} of these {len(known)}" in cli("evaluate", "--data", only).err
+    nothing = cli("evaluate", "--data", only, "--only-new")
+    assert nothing.code == 65 and "was trained on all" in nothing.err
+
+
+def test_models_are_compared_on_rows_that_both_held_out(cli, grown, tmp_path):
+    write, rows, data = grown
+    texts = {part: [row.text for row in getattr(data, part)] for part in ("train", "validation", "test")}
+    texts["test"], texts["train"] = texts["test"][1:], [*texts["train"], texts["test"][0]]
+    counts = {part: len(part_texts) for part, part_texts in texts.items()}
+    register_toy(tmp_path / "home", "other", data_sha256="1" * 64, rows=counts, digests=RowDigests.of(texts))
+    place = write("new.csv", rows[:60])
+    result = cli("evaluate", "tiny@1", "other@1", "--data", place, "--json")
+    assert result.code == 0, result.err
+    answers = [json.loads(line) for line in result.lines]
+    assert [answer["n"] for answer in answers] == [len(data.test) - 1] * 3
+    assert "rows of tiny@1 and other@1" in result.err and "warning" not in result.err
+
+
+def test_only_new_needs_to_know(cli, grown, tmp_path):
+    write, rows, _ = grown
+    register_toy(tmp_path / "home", "old")
+    result = cli("evaluate", "old", "--data", write("after.csv", rows), "--only-new")
+    assert result.code == 2 and "is not known" in result.err
+    assert cli("evaluate", "tiny", "--only-new").code == 2
+
+
+def test_labels_are_read_as_in_training(cli, tmp_path, labelled):
+    data = DataConfig(source=str(labelled), rename_label=(("1", "pos"),), merge_labels=True)
+    register_toy(tmp_path / "home", data=data)
+    other = tmp_path / "other.csv"
+    other.write_text("text,label\ngood,1\ngood,POS\nbad,Neg\nbad,neg\n")
+    assert measured(cli("evaluate", "--data", other, "--json"))["metrics"]["accuracy"]["value"] == 1
+
+
+def test_unknown_labels_are_dropped_and_counted(cli, tmp_path):
+    register_toy(tmp_path / "home")
+    stars = tmp_path / "stars.csv"
+    stars.write_text("text,label\ngood,5\nbad,neg\nbad,4\n")
+    stopped = cli("evaluate", "--data", stars)
+    assert stopped.code == 65 and "--unknown-labels drop" in stopped.err
+    result = cli("evaluate", "--data", stars, "--unknown-labels", "drop", "--json")
+    assert measured(result)["n"] == 1 and sum(measured(result)["left_out"].values()) == 2
+    assert 'left out: 2 rows with labels that the model does not know: "5" (1), "4" (1)' in result.err
+    stars.write_text("text,label\ngood,5\n")
+    nothing = cli("evaluate", "--data", stars, "--unknown-labels", "drop")
+    assert nothing.code == 65 and "no row of" in nothing.err
+
+
+def test_absent_labels_as_in_sklearn(cli, tmp_path):
+    register_toy(tmp_path / "home")
+    path = tmp_path / "positive.csv"
+    path.write_text("text,label\ngood,pos\nbad,pos\ngood film,pos\n")
+    metrics = measured(cli("evaluate", "--data", path, "--json"))["metrics"]
+    truth, predicted = ["pos"] * 3, ["pos", "neg", "pos"]
+    assert metrics["f1_macro"]["value"] == pytest.approx(f1_score(truth, predicted, average="macro", zero_division=0))
+    assert "auc" not in metrics
+
+
+def test_bad_rows(cli, tmp_path, labelled):
+    register_toy(tmp_path / "home")
+    labelled.write_text(labelled.read_text() + "x,pos,more\nno label,\n")
+    stopped = cli("evaluate", "--data", labelled)
+    assert stopped.code == 65 and "--bad-rows skip" in stopped.err
+    for more in ([], ["--by", "label"]):
+        result = cli("evaluate", "--data", labelled, "--bad-rows", "skip", "--json", *more)
+        assert measured(result)["n"] == len(ROWS) and sum(measured(result)["left_out"].values()) == 2
+        assert "skipped 2 bad rows" in result.err and f"{labelled.name}:22: this row has 3 fields" in result.err
+    plot = cli("plot", "--kind", "confusion", "--data", labelled)
+    assert plot.code == 65 and "--bad-rows" not in plot.err, "plot has no such option"

@@ -228,3 +228,21 @@ def test_exit_codes_in_a_shell(model, tmp_path, command, code, silent):
     assert returned == code, err
     assert b"Traceback" not in err
     assert (err == b"") == silent, err
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+@pytest.mark.parametrize("output", [False, True])
+def test_bad_rows_are_skipped_and_counted(cli, tmp_path, jobs, output):
+    register_toy(tmp_path / "home")
+    path, target = tmp_path / "ragged.csv", tmp_path / "answers.jsonl"
+    path.write_text("text,label\n" + "".join(f"good {n},pos{',x' if n % 10 == 5 else ''}\n" for n in range(60)))
+    command = ["predict", "-i", path, "--json", "-j", jobs, *(["-o", target] if output else [])]
+    stopped = cli(*command[:6])
+    assert stopped.code == 65 and "--bad-rows skip" in stopped.err
+    done = cli(*command, "--bad-rows", "skip")
+    assert done.code == 0, done.err
+    rows = [json.loads(line)["row"] for line in (target.read_text() if output else done.out).splitlines()]
+    assert rows == [n + 2 for n in range(60) if n % 10 != 5]
+    assert "skipped 6 bad rows" in done.err and "ragged.csv:7: this row has 3 fields" in done.err
+    piped = cli("predict", "-", "--bad-rows", "skip", input=b"good\nb\xe9d\nbad\n")
+    assert piped.code == 0 and len(piped.lines) == 2 and "skipped 1 bad row: standard input:2: " in piped.err

@@ -279,7 +279,7 @@ def test_second_concurrent_run_is_busy(cli, reviews, tmp_path):
         (["-i", "{folder}", "-o", "no/such/scored"], 73, "mkdir -p"),
         (["-i", "{folder}", "-o", "scored", "--explain"], 2, "one file at a time"),
         (["-i", "{folder}", "-o", "scored", "a text"], 2, "both texts and --input"),
-        (["-i", "{folder}/a.jsonl", "--bad-rows", "skip"], 2, "predictions in a folder"),
+        (["-i", "{folder}/a.jsonl", "--answers", "jsonl"], 2, "predictions in a folder"),
         (["-i", "{folder}", "-o", "scored", "--ray-address", "auto"], 2, "--engine ray"),
         (["-i", "-", "-o", "scored", "--engine", "ray"], 2, "standard input"),
         (["-i", "{folder}", "-o", "scored", "--text-column", "body"], 65, "--text-column"),

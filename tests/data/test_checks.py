@@ -109,3 +109,39 @@ def test_plain_text():
 @pytest.mark.parametrize("option", ["--max-len", "--vocab-size"])
 def test_sizes_below_one(cli, option):
     assert cli("data", "check", option, 0).code == 2
+
+
+def test_bad_rows_and_doubtful_labels_are_listed(cli, tmp_path):
+    """All of them, and the other checks go on."""
+    path = tmp_path / "messy.csv"
+    rows = [f"text {n},{'pos' if n % 2 else 'neg'}{',x' if n % 9 == 4 else ''}" for n in range(90)]
+    path.write_text(
+        "text,label\n" + "\n".join([*rows, "text,Pos", "caf\udce9,pos", "lone,rare", ",pos", "b,"]),
+        errors="surrogateescape",
+    )
+    done = cli("data", "check", "--data", path, "--json")
+    assert done.code == 0, done.err
+    found = json.loads(done.out)
+    assert [row["row"] for row in found["bad_rows"]] == [*range(6, 92, 9), 93, 96]
+    assert len({row["kind"] for row in found["bad_rows"]}) == 3
+    assert found["spellings"] == [{"pos": 41, "Pos": 1}] and set(found["rare_labels"]) == {"Pos", "rare"}
+    assert sum(found["rows"].values()) + len(found["bad_rows"]) == 95
+    assert len(found["empty"]) == 1
+    table = [line.split("\t") for line in cli("data", "check", "--data", path, "--format", "tsv").lines]
+    assert sum(row[0] == "bad_row" for row in table) == 12 and len({len(row) for row in table}) == 1
+    screen = cli("data", "check", "--data", path, terminal=True)
+    assert (
+        "bad rows: 12" in screen.out
+        and "  10  this row has … fields" in screen.out
+        and max(map(len, screen.lines)) <= 80
+    )
+    strict = cli("data", "check", "--data", path, "--strict")
+    assert strict.code == 1 and "12 rows of messy.csv cannot be read, 3 labels are doubtful" in strict.err
+
+
+@pytest.mark.parametrize("content", ["text,label\nx\ny\n", "text,label\nx,a\ny,a\n", "text,label\nx,a\n"])
+def test_hopeless_files_are_checked_too(cli, tmp_path, content):
+    (tmp_path / "x.csv").write_text(content)
+    for view in (["--json"], ["--format", "tsv"], ["--format", "table"]):
+        done = cli("data", "check", "--data", tmp_path / "x.csv", *view)
+        assert done.code == 0, done.err

@@ -5,10 +5,14 @@ import json
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from lstmctl.config import DataConfig
-from lstmctl.data.columns import Example
+from lstmctl.data.bad_rows import BadRows
+from lstmctl.data.columns import ColumnNames, Example
 from lstmctl.data.datasets import Dataset, load, read_all
+from lstmctl.data.formats import read_rows
 from lstmctl.errors import BadData, LstmctlError, NotFound, UsageError
 
 
@@ -163,10 +167,24 @@ def test_missing_part_is_rejected() -> None:
         load(DataConfig(source=str(Path("films").absolute())), home=HOME)
 
 
-def test_part_without_a_label_is_rejected() -> None:
-    for brought in (table("one.csv", labels="a"), table("three.csv", labels="abc")):
-        with pytest.raises(BadData, match="every label must be in every part"):
-            load(DataConfig(source=table(), test_source=brought), home=HOME)
+def test_given_parts_are_measured_on_what_they_have() -> None:
+    data = load(DataConfig(source=table(), test_source=table("one.csv", labels="a")), home=HOME)
+    assert {row.label for row in data.test} == {"a"}
+    assert data.notes == ('the test part has no rows with the label "b"',)
+    data = load(DataConfig(source=table(), test_source=table("three.csv", rows=30, labels="abc")), home=HOME)
+    assert len(data.test) == 20 and data.labels == ("a", "b")
+    assert data.left_out == {'the label "c" in the test part, which no training row has': 10}
+    assert data.warnings[0].text.startswith("left out of the test part: 10 rows")
+    with pytest.raises(BadData, match="no row of the test part") as caught:
+        load(DataConfig(source=table(), test_source=table("other.csv", labels="cA")), home=HOME)
+    assert caught.value.hint == "--rename-label 'c=LABEL', where LABEL is a or b"
+    for label, hint in (("B", "--merge-labels"), ("bb", "--rename-label 'bb=b', if that is what it means")):
+        with pytest.raises(BadData) as caught:
+            load(DataConfig(source=table(), test_source=table("other.csv", labels=[label])), home=HOME)  # type: ignore[arg-type]
+        assert caught.value.hint == hint
+
+
+def test_rare_labels_stop() -> None:
     with pytest.raises(BadData, match='"b" has 1 in train, 1 in validation, 0 in test') as caught:
         load(DataConfig(source=table("small.csv", rows=4)), home=HOME)
     assert "3 different texts or more" in (caught.value.hint or "")
@@ -230,3 +248,124 @@ def test_read_all() -> None:
     examples, _ = read_all(DataConfig(source=folder(train=3, test=2)), home=HOME)
     assert [example.text for example in examples] == ["test neg 0", "test neg 1", "test pos 0", "test pos 1"]
     assert [example.row for example in examples] == [7, 8, 9, 10]
+
+
+# --- bad rows, and labels that are one or too rare -------------------------------------------------------------------
+
+
+def messy(name: str = "messy.csv", *, rows: int = 60) -> str:
+    """Every 7th row has a field too many, every 11th no label; two rows have a label of their own."""
+    lines = ["text,label"]
+    for number in range(rows):
+        label = f"rare{number}" if number in (1, 2) else "ab"[number % 2]
+        lines.append(f"text {number},{'' if number % 11 == 10 else label}{',more' if number % 7 == 6 else ''}")
+    path = Path(name).absolute()
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return str(path)
+
+
+def test_bad_rows_stop_or_are_counted_by_kind() -> None:
+    source = messy()
+    with pytest.raises(BadData, match=r"messy.csv:8: this row has 3 fields"):
+        load(DataConfig(source=source, rare_labels="drop"), home=HOME)
+    data = load(DataConfig(source=source, bad_rows="skip", rare_labels="drop"), home=HOME)
+    assert data.bad_rows.kinds == {"this row has … fields, the header …": 8, "the label is empty": 5}
+    assert data.bad_rows.first["the label is empty"] == "messy.csv:12: the label is empty"
+    assert data.warnings[0].text.startswith(
+        "skipped 13 bad rows: messy.csv:8: this row has 3 fields, the header 2 (and 7"
+    )
+
+
+@pytest.mark.parametrize("rare_labels", ["drop", "merge"])
+@pytest.mark.parametrize("limit", [None, 4])
+@pytest.mark.parametrize("given", [False, True])
+def test_every_row_is_used_or_named_as_skipped(rare_labels: str, limit: int | None, given: bool) -> None:
+    rows, test = 60, None
+    source = messy()
+    if given:
+        rows, test = rows + 30, table("test.csv", rows=30, labels="abc")
+    elif rare_labels == "merge":  # two rows are too few for "other"
+        with pytest.raises(BadData, match="every label must be in every part"):
+            load(DataConfig(source=source, bad_rows="skip", rare_labels="merge"), home=HOME)
+        Path(source).write_text(Path(source).read_text(encoding="utf-8") + "x,rare3\n", encoding="utf-8")
+        rows += 1
+    config = DataConfig(source=source, test_source=test, bad_rows="skip", rare_labels=rare_labels, limit=limit)  # type: ignore[arg-type]
+    data = load(config, home=HOME)
+    assert sum(sizes(data)) + sum(data.skipped.values()) == rows
+    assert data.bad_rows.count == 13
+    again = load(data.config, home=HOME)
+    assert (again.train, again.validation, again.test, again.sha256) == (
+        data.train,
+        data.validation,
+        data.test,
+        data.sha256,
+    )
+
+
+def test_all_rows_bad() -> None:
+    Path("bad.csv").write_text("text,label\nx\ny\n", encoding="utf-8")
+    with pytest.raises(BadData, match="bad.csv has no row that can be used: skipped 2 bad rows"):
+        load(DataConfig(source=str(Path("bad.csv").absolute()), bad_rows="skip"), home=HOME)
+
+
+def test_bad_documents_of_a_folder() -> None:
+    source = folder(train=20)
+    Path(source, "train", "pos", "x.txt").write_bytes(b"caf\xe9")
+    Path(source, "train", "pos", "y.txt").write_bytes(b"word " * 300_000)
+    with pytest.raises(BadData, match="not valid UTF-8"):
+        load(DataConfig(source=source), home=HOME)
+    data = load(DataConfig(source=source, bad_rows="skip"), home=HOME)
+    assert sum(sizes(data)) == 40 and data.bad_rows.count == 2
+
+
+def test_merged_labels_are_renamed_in_the_configuration() -> None:
+    source = table(rows=90, labels=["Pos", "pos", "POS", "neg", "pos", "neg"])  # type: ignore[arg-type]
+    noticed = load(DataConfig(source=source), home=HOME)
+    assert noticed.labels == ("POS", "Pos", "neg", "pos")
+    assert noticed.warnings[0].text == 'labels that may be one: "pos" (30) = "POS" (15) = "Pos" (15)'
+    assert (noticed.warnings[0].hint or "").startswith("--merge-labels")
+    data = load(DataConfig(source=source, merge_labels=True, rename_label=(("neg", "Neg"),)), home=HOME)
+    assert data.labels == ("Neg", "pos") and data.warnings == ()
+    assert data.config.rename_label == (("POS", "pos"), ("Pos", "pos"), ("neg", "Neg"))
+    assert load(data.config, home=HOME).train == data.train
+
+
+def test_other_is_a_label_of_the_data() -> None:
+    source = table(rows=60, labels=["Other", "a", "b"])  # type: ignore[arg-type]
+    Path(source).write_text(Path(source).read_text(encoding="utf-8") + "x,rare\n", encoding="utf-8")
+    data = load(DataConfig(source=source, rare_labels="merge"), home=HOME)
+    assert data.labels == ("Other", "a", "b")
+    assert data.config.rename_label == (("rare", "Other"),)
+
+
+LABELS = st.sampled_from(["a", "a", "a", "A", "b", "b", "1", "1.0", "nan", "rare", ""])
+FAULTS = st.sampled_from(["", "", "", "", ",more", "\n", ',"open'])
+
+
+@given(
+    rows=st.lists(st.tuples(st.integers(0, 30), LABELS, FAULTS), max_size=60),
+    rare_labels=st.sampled_from(["stop", "drop", "merge"]),
+    merge_labels=st.booleans(),
+    given_test=st.booleans(),
+)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_row_is_lost(
+    rows: list[tuple[int, str, str]], rare_labels: str, merge_labels: bool, given_test: bool
+) -> None:
+    """Whatever the file: each of its rows is in one part, or counted as left out; or it is an error that says why."""
+    lines = [f"text {number},{label}{fault}" for number, label, fault in rows]
+    Path("any.csv").write_text("text,label\n" + "\n".join(lines) + "\n", encoding="utf-8")
+    test = table("test.csv", rows=12, labels="abc") if given_test else None
+    options = {"bad_rows": "skip", "rare_labels": rare_labels, "merge_labels": merge_labels, "test_source": test}
+    config = DataConfig(source=str(Path("any.csv").absolute()), **options)  # type: ignore[arg-type]
+    counted = BadRows(keep=True)
+    columns = ColumnNames()
+    try:
+        good = sum(1 for _ in read_rows(Path("any.csv"), columns, skip_bad_row=counted))
+        data = load(config, home=HOME)
+    except LstmctlError as error:
+        assert error.exit_code in (65, 2) and error.hint
+        return
+    assert data.bad_rows.count == counted.count
+    assert sum(sizes(data)) + sum(data.skipped.values()) == good + counted.count + (12 if given_test else 0)
+    assert load(data.config, home=HOME).train == data.train

@@ -8,8 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lstmctl.data.columns import Example
-from lstmctl.data.splits import Parts, Proportions, limit_rows, require_labels, split_blocks, split_units
-from lstmctl.errors import BadData
+from lstmctl.data.splits import (
+    Parts,
+    Proportions,
+    limit_rows,
+    missing_labels,
+    rare_labels_error,
+    split_blocks,
+    split_units,
+)
 
 USUAL = Proportions(test=0.1, validation=0.2)
 
@@ -152,11 +159,12 @@ def test_larger_limit_is_a_superset() -> None:
 
 def test_missing_label_is_named() -> None:
     parts = split_units(rows_of(a=30, rare=2), USUAL, seed=0)
-    with pytest.raises(BadData) as caught:
-        require_labels(parts._asdict(), ["a", "rare"], name="reviews.csv", unit="different texts")
-    assert caught.value.message == (
+    missing = missing_labels(parts._asdict(), ["a", "rare"])
+    assert missing == {"rare": {"train": 1, "validation": 1, "test": 0}}
+    error = rare_labels_error(missing, name="reviews.csv", unit="different texts")
+    assert error.message == (
         "reviews.csv: every label must be in every part, but of the rows "
         '"rare" has 1 in train, 1 in validation, 0 in test'
     )
-    assert "3 different texts or more" in (caught.value.hint or "")
-    assert "--rename-label 'rare=…'" in (caught.value.hint or "")
+    assert "3 different texts or more" in (error.hint or "")
+    assert "--rare-labels drop" in (error.hint or "") and "--rare-labels merge" in (error.hint or "")

@@ -7,7 +7,9 @@ import tarfile
 import time
 
 import pytest
+from toy import toy_files
 
+from lstmctl.data.digests import RowDigests
 from lstmctl.errors import LstmctlError, NotFound, Rejected
 from lstmctl.interchange import model_files
 from lstmctl.interchange.model_files import pack_archive, read_archive
@@ -114,6 +116,20 @@ def test_mutants_are_rejected(tmp_path, exported, count):
             continue
         with pytest.raises(Rejected):
             read(tmp_path, bytes(mutant))
+
+
+def test_archive_with_digests(tmp_path, home):
+    texts = {"train": map(str, range(80)), "validation": map(str, range(20)), "test": map(str, range(10))}
+    files = toy_files(digests=RowDigests.of(texts))
+    exported = pack_archive(files)
+    assert read(tmp_path, exported) == files
+    assert Registry(home).resolve(Registry(home).register("it", files)).digests() is not None
+    for start in range(0, len(exported), 512):  # without one of its blocks
+        with pytest.raises(Rejected):
+            read(tmp_path, exported[:start] + exported[start + 512 :])
+    without = pack_archive({name: data for name, data in files.items() if name != "digests.bin"})
+    with pytest.raises(Rejected):
+        read(tmp_path, without)
 
 
 def test_missing_file(tmp_path):

@@ -11,6 +11,7 @@ import pytest
 from toy import CONFIG, WORDS, toy_files, toy_history, toy_weights
 
 from lstmctl.config import DataConfig, ModelConfig, TrainConfig
+from lstmctl.data.digests import RowDigests
 from lstmctl.errors import NotFound, Rejected
 from lstmctl.evaluation.report import measure
 from lstmctl.model.text import MAX_WORD_LENGTH, Vocabulary
@@ -387,3 +388,49 @@ assert "safetensors" not in sys.modules
 """
     done = subprocess.run([sys.executable, "-c", program, model_path], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+# --- digests ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def with_digests(tmp_path):
+    """The path of a model folder with digests."""
+    path = tmp_path / "with-digests"
+    path.mkdir()
+    texts = {"train": map(str, range(80)), "validation": map(str, range(80, 100)), "test": map(str, range(100, 110))}
+    for name, data in toy_files(digests=RowDigests.of(texts)).items():
+        (path / name).write_bytes(data)
+    return path
+
+
+def test_digests_are_a_file_of_the_model(with_digests, model_path):
+    folder = ModelFolder(with_digests, "tiny@1")
+    folder.verify()
+    assert folder.digests().find(["105", "x"])["test"].tolist() == [True, False]
+    assert "digests.bin" in folder.files() and folder.size == sum(map(len, folder.files().values()))
+    done = subprocess.run(["sha256sum", "-c", "SHA256SUMS"], cwd=with_digests, capture_output=True, check=False)
+    assert done.returncode == 0 and done.stdout.count(b": OK\n") == 6
+    old = ModelFolder(model_path, "tiny@1")
+    assert old.digests() is None and "digests.bin" not in old.files()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [lambda data: data[:-8], lambda data: data + bytes(8), lambda data: bytes(len(data)), lambda data: b"", None],
+)
+def test_damaged_digests(with_digests, damage):
+    file = with_digests / "digests.bin"
+    changed = None if damage is None else damage(file.read_bytes())
+    if changed is None:
+        file.unlink()
+    else:
+        file.write_bytes(changed)
+        names = [name for name in (*FILES, "digests.bin") if name != "SHA256SUMS"]
+        sums = artifact.format_sums({name: (with_digests / name).read_bytes() for name in names})
+        (with_digests / "SHA256SUMS").write_bytes(sums)
+    folder = ModelFolder(with_digests, "tiny@1")
+    for read in (folder.digests, folder.verify, folder.files):
+        with pytest.raises(Rejected, match="digests.bin"):
+            read()
+    folder.classifier()  # predictions do not need them

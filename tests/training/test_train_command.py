@@ -299,3 +299,28 @@ def test_unwritable_home(cli, small, tmp_path):
     result = cli("train", "--data", small, *QUICK, "--home", tmp_path / "file")
     assert result.code == 73
     assert "--home" in result.err
+
+
+def test_messy_data_is_counted_and_found_again(cli, tmp_path):
+    """Bad rows, two spellings and rare labels: the card counts what is left out, and `evaluate` finds the test rows of
+    data that has moved."""
+    rows = [
+        (f"{'good' if n % 2 else 'bad'} film {n}", ("Pos", "pos")[n % 4 > 1] if n % 2 else "neg") for n in range(90)
+    ]
+    data = write_csv(tmp_path / "messy.csv", [*rows, ("a field", "too", "many"), ("no label", ""), ("lone", "rare")])
+    options = ["--bad-rows", "skip", "--merge-labels", "--rare-labels", "drop"]
+    assert "--bad-rows skip" in cli("train", "--data", data).err
+    trained = cli("train", "--data", data, *QUICK, "--epochs", 1, "--recipe", "classic", *options)
+    assert trained.code == 0, trained.err
+    assert 'merged labels: "Pos" (23) = "pos" (22)' in trained.err and "skipped 2 bad rows" in trained.err
+    summary = json.loads(cli("summary", "--json").out)
+    assert summary["config"]["labels"] == ["neg", "Pos"] or summary["config"]["labels"] == ["Pos", "neg"]
+    assert sum(summary["rows"].values()) + sum(summary["skipped"].values()) == len(rows) + 3
+    own = cli("evaluate", "--json")
+    assert json.loads(own.out)["n"] == summary["rows"]["test"], own.err
+    moved = data.rename(tmp_path / "moved.csv")
+    assert cli("evaluate").code == 66
+    assert cli("evaluate", "--data", moved).code == 65
+    found = cli("evaluate", "--data", moved, "--bad-rows", "skip", "--json")
+    assert {**json.loads(found.out), "data": 0, "left_out": 0} == {**json.loads(own.out), "data": 0, "left_out": 0}
+    assert "test part" in found.err

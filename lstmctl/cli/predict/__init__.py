@@ -42,7 +42,7 @@ _EXPLAIN_HELP = (
 _UNITS_HELP = "With --explain: gates, cell and hidden state of every unit, in JSON or TSV."
 _EXPECT_HELP = "Exit with 0 if any text gets LABEL, else with 1, like grep."
 _ENCODING_HELP = "Invalid UTF-8: strict stops, replace reads it as U+FFFD."
-_BAD_ROWS_HELP = "Stop at a bad row, or skip it and list it in bad-rows/."
+_BAD_ROWS_HELP = "Stop at a row that cannot be read, or skip and count it; with -o DIR it is listed in bad-rows/."
 
 
 def command(
@@ -67,12 +67,12 @@ def command(
     jobs: Jobs = None,
     encoding_errors: Annotated[str, option("--encoding-errors HOW", _ENCODING_HELP)] = "strict",
     max_line_bytes: Annotated[int | None, option("--max-line-bytes N", "Reject longer rows.", default="1 MiB")] = None,
+    bad_rows: Annotated[
+        Literal["stop", "skip"],
+        option("--bad-rows stop|skip", _BAD_ROWS_HELP),
+    ] = "stop",
     engine: Engine = "local",
     ray_address: RayAddress = None,
-    bad_rows: Annotated[
-        Literal["stop", "skip"] | None,
-        option("--bad-rows stop|skip", _BAD_ROWS_HELP, default="stop", panel=FOLDER),
-    ] = None,
     answers: Annotated[
         Literal["jsonl", "parquet"] | None,
         option("--answers jsonl|parquet", "Format of the predictions.", default="jsonl", panel=FOLDER),
@@ -80,11 +80,12 @@ def command(
 ) -> int:
     """Predict the labels of texts.
 
-    Prints one row for each input row, in order.
+    Prints one row for each input row, in order; none for a row that --bad-rows skip leaves out.
     """
     from lstmctl.cli.predict.folder import predict_to_folder
     from lstmctl.cli.predict.writers import ExplanationWriter, PredictionWriter
     from lstmctl.config import MAX_LINE_BYTES
+    from lstmctl.data.bad_rows import BadRows, skip_offered
     from lstmctl.scoring import open_pool
     from lstmctl.scoring.pool import worker_count
     from lstmctl.scoring.stream import PredictionRequest, open_rows, predict_rows
@@ -107,9 +108,9 @@ def command(
         pool = open_pool(engine, address=ray_address, jobs=jobs)
         predict_to_folder(request, model, pool=pool, kind=answers or "jsonl", skip_bad_rows=bad_rows == "skip")
         return int(ExitCode.DONE)
-    if engine == "ray" or ray_address or bad_rows or answers:
+    if engine == "ray" or ray_address or answers:
         raise UsageError(
-            "--engine ray, --ray-address, --bad-rows and --answers are for predictions in a folder",
+            "--engine ray, --ray-address and --answers are for predictions in a folder",
             hint="lstmctl predict -i FOLDER -o SCORED, or -i 'reviews/*.csv', or -i FILE --engine ray",
         )
     if explain and (top_k is not None or labels_only or keep_columns):
@@ -118,7 +119,8 @@ def command(
     if all_units and not explain:
         raise UsageError("--all-units needs --explain")
     console = Console.open()
-    inputs = open_rows(request)
+    skipped = BadRows()
+    inputs = open_rows(request, skip_bad_row=skipped if bad_rows == "skip" else None)
     folder = open_model(model)
     labels = folder.card.config.labels
     request.check_labels(labels)
@@ -133,7 +135,12 @@ def command(
         console.note((f"model {folder.reference}", "dim"))
     _hint_at_names(console, texts or [])
     predict_pool = _make_pool(folder, workers=workers, threshold=threshold, explain=explain)
-    predict_rows(inputs, predict_pool, writer.write_all, flush=console.flush)
+    try:
+        with skip_offered():
+            predict_rows(inputs, predict_pool, writer.write_all, flush=console.flush)
+    finally:
+        if skipped.count:
+            console.warn(skipped.describe())
     return int(ExitCode.DONE if expect is None or expect in writer.labels_given else ExitCode.NO)
 
 

@@ -21,13 +21,24 @@ if TYPE_CHECKING:
 
 
 class PlanScreen(Watcher):
-    """Shows a spinner while a plan is made."""
+    """Shows what was read, and a spinner while a plan is made."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
 
     def waiting(self, activity: str) -> AbstractContextManager[None]:
         return self.console.waiting(activity)
+
+    def warning(self, text: str, *, hint: str | None = None) -> None:
+        self.console.warn(text, hint=hint)
+
+    def data(self, data: "Dataset", *, unlabelled: int) -> None:
+        parts = [("train", data.train), ("validation", data.validation), ("test", data.test)]
+        counts = " · ".join(f"{len(part):,} {name}" for name, part in parts if part)
+        more = f" · {unlabelled:,} unlabelled" if unlabelled else ""
+        self.console.note_facts("data", f"{data.name} · {counts} texts{more}")
+        for note in data.notes:
+            self.console.note_facts("", note)
 
 
 class TrainingScreen(PlanScreen):
@@ -42,17 +53,6 @@ class TrainingScreen(PlanScreen):
         self._history: list[EpochRecord] = []
 
     # --- before training ------------------------------------------------------------------------------------------
-
-    def warning(self, text: str) -> None:
-        self.console.warn(text)
-
-    def data(self, data: "Dataset", *, unlabelled: int) -> None:
-        parts = [("train", data.train), ("validation", data.validation), ("test", data.test)]
-        counts = " · ".join(f"{len(part):,} {name}" for name, part in parts if part)
-        more = f" · {unlabelled:,} unlabelled" if unlabelled else ""
-        self._facts("data", f"{data.name} · {counts} texts{more}")
-        for note in data.notes:
-            self._facts("", note)
 
     def plan(self, plan: "Plan", *, reference: str, origins: Mapping[str, str]) -> None:
         self._plan, model, baselines = plan, plan.model, plan.baselines
