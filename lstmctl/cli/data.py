@@ -72,7 +72,7 @@ def list_command() -> None:
 
 @app.command("check", cls=Command, epilog=CHECK_EXAMPLES)
 def check_command(
-    source: Annotated[str, data_option("Labelled texts.")] = "imdb",
+    source: Annotated[list[str] | None, data_option("Labelled texts; may be repeated.", default="imdb")] = None,
     text_column: TextColumn = "text",
     label_column: LabelColumn = "label",
     group_column: GroupColumn = None,
@@ -96,8 +96,10 @@ def check_command(
         if value < 1:
             raise UsageError(f"{name} must be 1 or more, not {value}")
     console = Console.open()
+    sources = [resolve_source(name) for name in source or ["imdb"]]
     config = DataConfig(
-        source=resolve_source(source),
+        source=sources[0],
+        more_sources=tuple(sources[1:]),
         text_column=text_column,
         label_column=label_column,
         group_column=group_column,
@@ -107,6 +109,9 @@ def check_command(
     )
     with console.waiting("checking the texts"):
         findings = check_data(config, vocab_size=vocab_size, home=open_registry().home)
+    if console.format != "table":  # which shows them itself
+        for note in findings.data.notes:
+            console.note(visible(note))
     console.answer(findings_answer(findings, max_len=max_len))
     if strict and findings.problems:
         console.error(f"{findings.problems:,} rows of {findings.data.name} are duplicates or empty")

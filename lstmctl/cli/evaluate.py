@@ -68,7 +68,8 @@ def command(
     references: Models = None,
     model: Model = None,
     source: Annotated[
-        str | None, data_option("Other labelled texts.", default="the test part of the model's own data")
+        list[str] | None,
+        data_option("Other labelled texts; may be repeated.", default="the test part of the model's own data"),
     ] = None,
     part: Annotated[Literal["test", "val"], option("--part test|val", _PART_HELP, panel=DATA)] = "test",
     text_column: TextColumn = "text",
@@ -90,8 +91,15 @@ def command(
         raise UsageError(f"--worst must be 0 or more, not {worst}")
     renames = parse_renames(rename_label)
     data = None
-    if source is not None:
-        data = DataConfig(source=source, text_column=text_column, label_column=label_column, rename_label=renames)
+    if source:
+        more = tuple(source[1:])
+        data = DataConfig(
+            source=source[0],
+            more_sources=more,
+            text_column=text_column,
+            label_column=label_column,
+            rename_label=renames,
+        )
     request = EvaluationRequest(data=data, part=part, threshold=parse_threshold(threshold), by=by, worst=worst)
     console = Console.open()
     home = open_registry().home
@@ -100,6 +108,8 @@ def command(
     pool = open_pool(engine, address=ray_address, jobs=jobs)  # entered when the texts have been read
     with console.waiting(label):
         result = evaluate_models(folders, request, pool=pool, home=home)
+    for note in result.notes:
+        console.note(visible(note))
     for evaluated in result.models:
         if evaluated.trained_on:
             reference, n = evaluated.reference, evaluated.evaluation.n

@@ -135,7 +135,9 @@ def _show(folder: "ModelFolder", console: Console) -> None:
     else:
         epoch = f"epoch {card.epoch} of {card.training.epochs}"
         console.show_facts("trained", f"{created} UTC · {card.seconds:.0f} s · {epoch}")
-        console.show_facts("data", f"{visible(card.data.source)} · {card.rows.get('train', 0):,} training texts")
+        console.show_facts(
+            "data", f"{visible(', '.join(card.data.sources))} · {card.rows.get('train', 0):,} training texts"
+        )
     console.show_facts("labels", f"{', '.join(map(visible, config.labels))}{positive}")
     start, rest = clip_at(config.max_len + 1, config.max_len, config.cut)
     ends = [f"the {name} {count:,}" for name, count in (("first", start), ("last", config.max_len + 1 - rest)) if count]

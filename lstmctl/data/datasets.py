@@ -2,15 +2,17 @@
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from lstmctl.config import MAX_LABELS, DataConfig
 from lstmctl.data.columns import ColumnNames, Example, clean_label
 from lstmctl.data.formats import read_rows
 from lstmctl.data.named import NAMES
-from lstmctl.data.sources import WHOLE, Source, open_source
+from lstmctl.data.parts import WHOLE
+from lstmctl.data.sources import Source, open_source
 from lstmctl.data.splits import Parts, Proportions, limit_rows, require_labels, split_blocks, split_units
 from lstmctl.errors import BadData, UsageError, closest_names
 
@@ -29,6 +31,14 @@ class Dataset:
     notes: tuple[str, ...] = ()  # for the user, about how it was read
 
 
+class AllRows(NamedTuple):
+    """The labelled texts of a source, undivided."""
+
+    examples: list[Example]
+    sha256: str
+    notes: tuple[str, ...]  # for the user, about how they were read
+
+
 def load(config: DataConfig, *, home: Path) -> Dataset:
     """Read all data of `config` and divide it; `home` is the folder where `keras-imdb` is kept.
 
@@ -39,7 +49,8 @@ def load(config: DataConfig, *, home: Path) -> Dataset:
         NotFound: no such data. UsageError: an unknown format, settings that do not apply to the data.
     """
     columns = ColumnNames(config.text_column, config.label_column, config.group_column)
-    main = open_source(config.source, columns, home=home)
+    named = [source for source in (config.val_source, config.test_source) if source is not None]
+    main = open_source(config.sources, columns, home=home, excluded=named)
     if config.group_column is not None and not main.has_columns:
         raise UsageError(f"--group-column needs a table; {main.name} has no columns")
     named_parts = {"validation": config.val_source, "test": config.test_source}
@@ -54,26 +65,31 @@ def load(config: DataConfig, *, home: Path) -> Dataset:
             for row in _rows_of_part(open_source(source, columns._replace(group=None), home=home), part):
                 rows.add(part, row)
     rows.check_renames(name=main.name)
-    labels = _sorted_labels(rows.parts, config.source, columns, home=home, name=main.name)
+    labels = _sorted_labels(rows.parts, config.sources, columns, home=home, name=main.name)
     train, validation, test = map(tuple, _divide(rows.parts, config, labels, name=main.name))
     notes = [f"the {part} part of {main.name} is not used: another was given" for part in sorted(replaced)]
+    if main.documents:
+        config = replace(config, documents=True)
     return Dataset(main.name, config, rows.hash.hexdigest(), labels, train, validation, test, (*main.notes, *notes))
 
 
-def read_all(config: DataConfig, *, home: Path) -> tuple[list[Example], str]:
-    """All labelled texts of `config.source`, undivided, and their hash: for evaluating a model on other data.
+def read_all(config: DataConfig, *, home: Path) -> AllRows:
+    """All labelled texts of `config.sources`, undivided, and their hash: for evaluating a model on other data.
 
-    If the source has its own test part, only that part. Labels are renamed; the caller checks whether the model knows
-    them. The settings of splits, groups and limits are ignored. Raises as `load`, except that any number of labels is
-    allowed, and labels to rename may be missing.
+    If they have a test part, only that part, and sources without parts. Labels are renamed; the caller checks whether
+    the model knows them. The settings of splits, groups and limits are ignored. Raises as `load`, except that any
+    number of labels is allowed, and labels to rename may be missing.
     """
-    source = open_source(config.source, ColumnNames(config.text_column, config.label_column), home=home)
+    source = open_source(config.sources, ColumnNames(config.text_column, config.label_column), home=home)
     all_rows, rows = list(source.rows), _Rows(config)
     has_test_part = any(part == "test" for part, _ in all_rows)
     for part, row in all_rows:
-        if part == "test" or not has_test_part:
+        if part in ("test", WHOLE) or not has_test_part:
             rows.add(part, row)
-    return [row for part in rows.parts.values() for row in part], rows.hash.hexdigest()
+    examples = [row for part in rows.parts.values() for row in part]
+    left_out = len(all_rows) - len(examples)
+    notes = (f"the test part: {len(examples):,} texts; {left_out:,} others are not used",) if left_out else ()
+    return AllRows(examples, rows.hash.hexdigest(), (*source.notes, *notes))
 
 
 def read_unlabelled(config: DataConfig) -> list[str]:
@@ -127,7 +143,7 @@ def _rows_of_part(source: Source, part: str) -> Iterator[Example]:
 
 
 def _sorted_labels(
-    parts: Mapping[str, list[Example]], source: str, columns: ColumnNames, *, home: Path, name: str
+    parts: Mapping[str, list[Example]], source: Sequence[str], columns: ColumnNames, *, home: Path, name: str
 ) -> tuple[str, ...]:
     """All labels, at least two."""
     counts = Counter(row.label for rows in parts.values() for row in rows)
@@ -156,7 +172,7 @@ def _divide(parts: Mapping[str, list[Example]], config: DataConfig, labels: tupl
         raise BadData(message, hint="--test-data is for a test part; name training texts with --data")
     validation, test = parts.get("validation", []), parts.get("test", [])
     proportions = Proportions(0 if test else config.test_split, 0 if validation else config.val_split)
-    named = NAMES.get(config.source)
+    named = NAMES.get(config.source) if not config.more_sources else None
     split = split_blocks if named is not None and named.related_neighbours else split_units
     taken = split(rows, proportions, seed=config.split_seed)
     divided = Parts(taken.train, validation or taken.validation, test or taken.test)

@@ -1,5 +1,6 @@
 """What `evaluate` does: choose texts that a model was not trained on, predict their labels, measure the predictions."""
 
+import shlex
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -41,8 +42,9 @@ class LabelledTexts(NamedTuple):
 
     examples: Sequence[Example]
     description: str
-    config: DataConfig  # its `source` is where these texts come from
+    config: DataConfig  # its `sources` are where these texts come from
     part: Part | None  # of the models' own data; None: other data
+    notes: tuple[str, ...] = ()  # for the user, about how they were read
 
 
 def select_texts(
@@ -58,10 +60,11 @@ def select_texts(
     """
     texts, first = None, folders[0]
     if data is not None:
-        config = replace(data, source=resolve_source(data.source))
-        examples, sha256 = read_all(config, home=home)
+        source, *more = map(resolve_source, data.sources)
+        config = replace(data, source=source, more_sources=tuple(more))
+        examples, sha256, notes = read_all(config, home=home)
         if sha256 != first.card.data_sha256:
-            texts = LabelledTexts(examples, data.source, config, None)
+            texts = LabelledTexts(examples, ", ".join(data.sources), config, None, notes)
     if texts is None:
         own = first.card.data, first.card.data_sha256
         if other := next((folder for folder in folders if (folder.card.data, folder.card.data_sha256) != own), None):
@@ -84,8 +87,9 @@ def _read_part(folder: ModelFolder, part: Part, *, home: Path) -> LabelledTexts:
     except NotFound as error:
         raise NotFound(f"the data of {folder.reference} is gone: {error.message}", hint=hint) from error
     if dataset.sha256 != card.data_sha256:
-        message = f"{card.data.source} has changed since {folder.reference} was trained on it"
-        hint = f"lstmctl evaluate {folder.reference} --data {card.data.source} measures it as other data"
+        message = f"{', '.join(card.data.sources)} has changed since {folder.reference} was trained on it"
+        command = shlex.join(["lstmctl", "evaluate", folder.reference, *card.data.source_options])
+        hint = f"{command} measures it as other data"
         raise BadData(message, hint=hint)
     examples, source = dataset.test, card.data.test_source
     if part == "val":
@@ -93,14 +97,16 @@ def _read_part(folder: ModelFolder, part: Part, *, home: Path) -> LabelledTexts:
     if not examples:
         raise BadData(f"the data of {folder.reference} has no {_PART_NAMES[part]} part", hint="name texts with --data")
     description = f"the {_PART_NAMES[part]} part of {dataset.name}"
-    return LabelledTexts(examples, description, replace(card.data, source=source or card.data.source), part)
+    config = card.data if source is None else replace(card.data, source=source, more_sources=())
+    return LabelledTexts(examples, description, config, part)
 
 
 def check_labels(examples: Sequence[Example], labels: tuple[str, ...], *, model: str) -> None:
     """Raise BadData if the label of an example is not one of the model's `labels`."""
     if unknown := sorted({example.label for example in examples} - set(labels)):
-        row = next(example.row for example in examples if example.label == unknown[0])
-        message = f'row {row}: {model} does not know the label "{unknown[0]}"; it knows {", ".join(labels)}'
+        first = next(example for example in examples if example.label == unknown[0])
+        place = f"{first.file}, row {first.row}" if first.file else f"row {first.row}"
+        message = f'{place}: {model} does not know the label "{unknown[0]}"; it knows {", ".join(labels)}'
         raise BadData(message, hint=" ".join(f"--rename-label '{label}=…'" for label in unknown[:3]))
 
 
@@ -180,6 +186,7 @@ class EvaluationResult(NamedTuple):
     description: str  # of the texts
     models: list[ModelEvaluation]
     comparisons: list[tuple[str, str, Comparison]]
+    notes: tuple[str, ...] = ()  # for the user, about how the texts were read
 
 
 def evaluate_models(
@@ -198,7 +205,7 @@ def evaluate_models(
         (first.reference, second.reference, compare_models(first.correct, second.correct))
         for first, second in combinations(models, 2)
     ]
-    return EvaluationResult(texts.description, models, comparisons)
+    return EvaluationResult(texts.description, models, comparisons, texts.notes)
 
 
 def _evaluate_model(
@@ -297,7 +304,7 @@ def _slice_texts(
         names = [next(name for name, most in _UNKNOWN.items() if proportion <= most) for proportion in proportions]
         return _group("unknown words: ", names, list(_UNKNOWN))
     values = _read_column(by, texts.config, home=home)
-    names = [values.get((example.row, example.text), "") for example in texts.examples]
+    names = [values.get((example.file, example.row, example.text), "") for example in texts.examples]
     frequent = [value for value, _ in Counter(names).most_common(_MOST_VALUES)]
     names = [name if name in frequent else _OTHERS for name in names]
     return _group(f"{by}=", names, [*sorted(frequent), _OTHERS])
@@ -319,10 +326,10 @@ def _group(prefix: str, names: Sequence[str], order: Sequence[str]) -> dict[str,
     return {prefix + name: indices for name, indices in groups.items() if indices}
 
 
-def _read_column(name: str, config: DataConfig, *, home: Path) -> dict[tuple[int, str], str]:
-    """The value of another column, by row number and text: rows of several files can share a number."""
+def _read_column(name: str, config: DataConfig, *, home: Path) -> dict[tuple[str, int, str], str]:
+    """The value of another column, by file, row number and text."""
     columns = ColumnNames(config.text_column, config.label_column, keep=True)
-    source = open_source(config.source, columns, home=home)
+    source = open_source(config.sources, columns, home=home)
     if not source.has_columns:
         raise UsageError(f"--by {name}: {source.name} has no columns", hint="--by length or --by unknown")
     values = {}
@@ -330,5 +337,5 @@ def _read_column(name: str, config: DataConfig, *, home: Path) -> dict[tuple[int
         fields = row.columns or {}
         if name not in fields:
             raise UsageError(f"--by {name}: no such column", hint=f"the columns are {', '.join(fields)}")
-        values[row.row, row.text] = column_text(fields[name])
+        values[row.file, row.row, row.text] = column_text(fields[name])
     return values

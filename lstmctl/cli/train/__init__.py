@@ -28,7 +28,7 @@ Examples:
 """
 MODEL, TRAINING, RUN = "Model", "Training", "Run"  # sections of the help
 # Options whose values are written differently from those in a recipe.
-_TYPES: dict[str, Any] = {"rename_label": list[str], "time_limit": str}
+_TYPES: dict[str, Any] = {"source": list[str], "rename_label": list[str], "time_limit": str}
 
 
 def with_settings(command: Callable[..., None]) -> Callable[..., None]:
@@ -108,6 +108,7 @@ def command(
     if resume and dry_run:
         raise UsageError("--dry-run cannot be combined with --resume", hint="lstmctl models list --runs lists the runs")
     options |= {"recipe": recipe, "name": name, "positive": positive}
+    options["source"] = options["source"] or None
     options["rename_label"] = parse_renames(options["rename_label"]) or None
     options["time_limit"] = _parse_duration(options["time_limit"])
     given = {name: value for name, value in options.items() if value is not None}

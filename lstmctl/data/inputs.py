@@ -1,0 +1,115 @@
+"""The files that `predict` reads: how each is read, as tables, as lines, or as documents, each a text of its own.
+
+The name of a data file says how it is read. Other files are documents where the model was trained on documents, and in
+a folder without data files and without .txt files. Else a .txt file has a text in each line.
+"""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from lstmctl.data.formats import FORMATS, SUFFIX_HINT, find_format, formats_of_name
+from lstmctl.data.layout import DOCUMENT, is_about, is_table_name, is_text_name
+from lstmctl.data.opening import check_file, display
+from lstmctl.data.parts import list_files
+from lstmctl.data.patterns import folder_of, is_folder_or_pattern, matching
+from lstmctl.data.tree import list_tree
+from lstmctl.errors import BadData, NotFound, UsageError
+
+_LINES = "each line of a .txt file is a text; --input-format document reads each file as one text"
+_DOCUMENTS = "each file is one text"
+
+
+class Inputs(NamedTuple):
+    """Absolute paths in the order of their names, without duplicates, with their formats; what is not read; and where
+    their names start."""
+
+    files: dict[Path, str]  # DOCUMENT or a name in FORMATS
+    ignored: list[Path]
+    root: Path | None  # of the folder or the pattern
+    notes: tuple[str, ...] = ()  # what was decided
+
+    @property
+    def documents(self) -> bool:
+        """Whether every file is one text."""
+        return all(format == DOCUMENT for format in self.files.values())
+
+
+def input_format(path: Path, *, documents: bool) -> str:
+    """How one file is read for predictions; `documents`: by a model that was trained on documents.
+
+    Raises UsageError if its name says nothing.
+    """
+    if documents and not is_table_name(path):
+        return DOCUMENT
+    try:
+        return find_format(path, labelled=False)
+    except UsageError as error:
+        error.hint = f"--input-format {DOCUMENT} reads the file as one text; or {'|'.join(FORMATS)}"
+        raise
+
+
+def find_inputs(name: str, *, format: str | None, documents: bool = False) -> Inputs:
+    """The file of that name; or all files but hidden ones in a folder and its folders, or that match a pattern.
+
+    `format` holds for all of them; in a folder, files about the data, such as README.md, are left out nevertheless.
+    `documents`: for a model that was trained on documents.
+
+    Raises:
+        NotFound: the file does not exist. UsageError: a file of unknown format. BadData: a folder of both data files
+        and documents, or a pipe in it. PermissionDenied, StorageError.
+    """
+    if name == "-":
+        raise UsageError("standard input cannot be split into chunks", hint="write it to a file and name that")
+    path = Path(name)
+    if not is_folder_or_pattern(name):
+        check_file(path)
+        chosen = format or input_format(path, documents=documents)
+        notes = (_DOCUMENTS,) if chosen == DOCUMENT else ()
+        return Inputs({Path(os.path.abspath(path)): chosen}, [], None, notes)
+    if not os.path.isdir(name):
+        paths = matching(name)
+        if not paths:
+            raise NotFound(f"there is no file {name}", hint=f"check the pattern: ls {name}")
+        formats = {path: format or input_format(path, documents=documents) for path in paths}
+        return _inputs(formats, [], folder_of(name))
+    return _find_in_folder(path, format=format, documents=documents)
+
+
+def _find_in_folder(folder: Path, *, format: str | None, documents: bool) -> Inputs:
+    tree = list_tree(folder)
+    if special := next((path for path in tree.special if format or documents or formats_of_name(path)), None):
+        raise BadData(f"{display(special)} is neither a file nor a link to one", hint="move it away")
+    about = [path for path in tree.files if path.parent == folder and is_about(path)]
+    paths = sorted(set(tree.files).difference(about))
+    tables = [path for path in paths if is_table_name(path)]
+    texts = [path for path in paths if is_text_name(path)]
+    skipped = [*about, *tree.links, *tree.special]
+    if format is not None:
+        formats = dict.fromkeys(paths, format)
+    elif documents and tables and len(tables) < len(paths):
+        other = next(path for path in paths if path not in set(tables))
+        message = f"{display(folder)} has data files ({display(tables[0])}) and documents ({display(other)})"
+        hint = f"-i '{folder}/**/*{tables[0].suffix}' names the data files, -i '{folder}/**/*{other.suffix}' the others"
+        raise BadData(message, hint=hint)
+    elif documents or not (tables or texts):
+        formats = {path: input_format(path, documents=True) for path in paths}
+    else:
+        formats = {path: find_format(path, labelled=False) for path in sorted([*tables, *texts])}
+        skipped += [path for path in paths if path not in formats]
+    if not formats:
+        raise NotFound(f"the folder {display(folder)} has no files to read", hint=SUFFIX_HINT)
+    return _inputs(formats, skipped, folder)
+
+
+def _inputs(formats: dict[Path, str], skipped: Sequence[Path], root: Path) -> Inputs:
+    kinds = set(formats.values())
+    notes = ()
+    if DOCUMENT in kinds:
+        whole = [path for path, format in formats.items() if format == DOCUMENT]
+        notes = (_DOCUMENTS if kinds == {DOCUMENT} else f"{_DOCUMENTS}: {list_files(whole, root)}",)
+    elif "lines" in kinds and any(is_text_name(path) for path in formats):
+        notes = (_LINES,)
+    files = {Path(os.path.abspath(path)): format for path, format in formats.items()}
+    return Inputs(files, [*skipped], Path(os.path.abspath(root)), notes)
