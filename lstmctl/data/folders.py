@@ -5,13 +5,14 @@ inside them, and links to folders that contain the link. `lstmctl.data.layout` d
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from lstmctl.config import MAX_LINE_BYTES
 from lstmctl.data.columns import Example, clean_label
 from lstmctl.data.lines import Lines, format_size
-from lstmctl.data.opening import display, open_lines
+from lstmctl.data.opening import ByteLines, display, open_lines
 from lstmctl.data.parts import PARTS, WHOLE, part_of, relative_name
 from lstmctl.data.tree import is_file, is_folder, list_entries
 from lstmctl.errors import BadData, BadRow
@@ -40,21 +41,38 @@ def read_folder(root: Path) -> tuple[Iterator[tuple[str, Example]], tuple[str, .
 
 
 def read_documents(
-    paths: Sequence[Path], root: Path | None, *, first: int = 1, strict: bool = True, max_bytes: int = MAX_LINE_BYTES
+    paths: Sequence[Path],
+    root: Path | None,
+    *,
+    first: int = 1,
+    skip_bad_row: Callable[[Path, BadRow], None] | None = None,
+    **options: Any,
 ) -> Iterator[Example]:
-    """Files as one text each, numbered from `first`, with their names below `root`. Raises as `read_document`."""
+    """Files as one text each, numbered from `first`, with their names below `root`.
+
+    `skip_bad_row` is called with each file that cannot be used; without it, the error is raised. `options` are those of
+    `read_document`, which tells what is raised.
+    """
     for number, path in enumerate(paths, start=first):
-        text = read_document(path, strict=strict, max_bytes=max_bytes, labelled=False)
-        yield Example(number, text, file=relative_name(path, root))
+        try:
+            text = read_document(path, labelled=False, **options)
+        except BadRow as error:
+            if skip_bad_row is None:
+                raise
+            skip_bad_row(path, error)
+        else:
+            yield Example(number, text, file=relative_name(path, root))
 
 
-def read_document(path: Path, *, strict: bool = True, max_bytes: int = MAX_LINE_BYTES, labelled: bool = True) -> str:
-    """A whole file as one text, without its last line feed; decompressed if it is packed.
+def read_document(
+    source: Path | ByteLines, *, strict: bool = True, max_bytes: int = MAX_LINE_BYTES, labelled: bool = True
+) -> str:
+    """A whole file or stream as one text, without its last line feed; a packed file is decompressed.
 
     Raises NotFound, PermissionDenied, StorageError; BadRow: it is larger than `max_bytes` or not UTF-8.
     """
-    name = display(path)
-    with open_lines(path) as (stream, _):
+    name = relative_name(source, None) if isinstance(source, Path) else "standard input"
+    with open_lines(source) as (stream, _):
         lines = Lines(stream, name, labelled=labelled, strict=strict, max_line_bytes=max_bytes)
         text, size = [], 0
         for line in lines:

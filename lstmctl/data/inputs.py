@@ -12,11 +12,12 @@ from typing import NamedTuple
 from lstmctl.data.formats import FORMATS, SUFFIX_HINT, find_format, formats_of_name
 from lstmctl.data.layout import DOCUMENT, is_about, is_table_name, is_text_name
 from lstmctl.data.opening import check_file, display
-from lstmctl.data.parts import list_files
+from lstmctl.data.parts import list_files, relative_name
 from lstmctl.data.patterns import folder_of, is_folder_or_pattern, matching
 from lstmctl.data.tree import list_tree
 from lstmctl.errors import BadData, NotFound, UsageError
 
+KINDS = (*FORMATS, DOCUMENT)  # values of --input-format
 _LINES = "each line of a .txt file is a text; --input-format document reads each file as one text"
 _DOCUMENTS = "each file is one text"
 
@@ -34,6 +35,15 @@ class Inputs(NamedTuple):
     def documents(self) -> bool:
         """Whether every file is one text."""
         return all(format == DOCUMENT for format in self.files.values())
+
+    @property
+    def all_notes(self) -> tuple[str, ...]:
+        """What was decided, and which files are not read."""
+        if not self.ignored:
+            return self.notes
+        number, example = len(self.ignored), relative_name(self.ignored[0], None)
+        count = f"{number:,} file" + ("s" if number != 1 else "")
+        return (*self.notes, f"ignored, because the name has no known suffix: {count}, such as {example}")
 
 
 def input_format(path: Path, *, documents: bool) -> str:
@@ -105,7 +115,7 @@ def _find_in_folder(folder: Path, *, format: str | None, documents: bool) -> Inp
 
 def _inputs(formats: dict[Path, str], skipped: Sequence[Path], root: Path) -> Inputs:
     kinds = set(formats.values())
-    notes = ()
+    notes: tuple[str, ...] = ()
     if DOCUMENT in kinds:
         whole = [path for path, format in formats.items() if format == DOCUMENT]
         notes = (_DOCUMENTS if kinds == {DOCUMENT} else f"{_DOCUMENTS}: {list_files(whole, root)}",)

@@ -1,7 +1,7 @@
 """Parts by name: which files and folders are the training, validation and test part of a data set.
 
 A name is that of a part if it is `train`, `dev`, `val`, `valid`, `validation` or `test`, in any case, alone or before
-the number of a shard: `train.csv`, `test.0.jsonl`, `train-00000-of-00002.parquet`, or a folder `train/` around the file.
+the number of a shard: `train.csv`, `test.0.jsonl`, `train-00000-of-00002.parquet`, or a folder `train/` around it.
 Where one file is named so after train and another after test or validation, names with more words count too:
 `reviews_train.csv`, `test-labelled.csv`.
 """
