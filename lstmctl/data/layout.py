@@ -6,13 +6,15 @@ an error that names both.
 """
 
 import re
+import shlex
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from lstmctl.data.folders import UNLABELLED, class_parts, ignored_notes
-from lstmctl.data.formats import FORMATS, formats_of_name
+from lstmctl.data.formats import formats_of_name
 from lstmctl.data.opening import display, open_lines, without_packing
 from lstmctl.data.parts import WHOLE, divide_files, part_word
 from lstmctl.data.tree import Tree, is_folder, list_entries, list_tree
@@ -55,7 +57,7 @@ def find_layout(folder: Path, *, excluded: Sequence[Path] = ()) -> DataFiles | C
     tree = list_tree(folder)
     if not tree.files and not tree.special:
         raise BadData(f"{display(folder)} has no files", hint="is this the right folder?")
-    tables = _data_files(tree)
+    tables = data_files(tree)
     root, notes = folder, list[str]()
     if not tables:
         while (inner := _only_folder(root)) is not None:
@@ -103,31 +105,44 @@ def is_table_name(path: Path) -> bool:
     >>> [is_table_name(Path(name)) for name in ("a.csv.gz", "b.parquet", "c.txt", "10001")]
     [True, True, False, False]
     """
-    return any(FORMATS[name].has_columns for name in formats_of_name(path)) or formats_of_name(path) == ["fasttext"]
+    return _kind_of_suffix(_suffix(path.name)) == "table"
 
 
 def is_text_name(path: Path) -> bool:
     """Whether the name ends in .txt, packed or not."""
-    return without_packing(path).suffix.lower() == ".txt"
+    return _kind_of_suffix(_suffix(path.name)) == "text"
 
 
-def _data_files(tree: Tree) -> list[Path]:
-    """The data files, sorted by path."""
+def _suffix(name: str) -> str:
+    """The part of a name that says how the file is read: the last two suffixes."""
+    return "." + ".".join(name.lower().split(".")[1:][-2:])
+
+
+@lru_cache(maxsize=1024)  # a folder of 100,000 documents has few suffixes
+def _kind_of_suffix(suffix: str) -> Literal["table", "text", ""]:
+    path = Path("name" + suffix)
+    formats = formats_of_name(path)
+    if formats and without_packing(path).suffix != ".txt":
+        return "table"
+    return "text" if formats else ""
+
+
+def data_files(tree: Tree) -> list[Path]:
+    """The data files of a folder, sorted by path. Of its .txt files, the first of each folder are looked into."""
     tables, texts = [], dict[Path, list[Path]]()
     for path in tree.files:
-        if is_about(path):
-            continue
-        if is_table_name(path):
+        kind = _kind_of_suffix(_suffix(path.name))
+        if kind == "table" and not is_about(path):
             tables.append(path)
-        elif is_text_name(path):
+        elif kind == "text":
             texts.setdefault(path.parent, []).append(path)
     for files in texts.values():
-        sniffed = [path for path in files[:_SNIFFED] if _is_fasttext(path)]
+        sniffed = [path for path in files[:_SNIFFED] if not is_about(path) and is_fasttext(path)]
         tables += files if len(sniffed) == _SNIFFED else sniffed
     return sorted(tables)
 
 
-def _is_fasttext(path: Path) -> bool:
+def is_fasttext(path: Path) -> bool:
     """Whether the first line that is not blank starts as fastText does. A file that cannot be read is not."""
     with suppress(LstmctlError, OSError, EOFError, ValueError), open_lines(path) as (stream, _):
         for _ in range(3):
@@ -156,7 +171,8 @@ def _refuse_documents_beside(folder: Path, tables: Sequence[Path], tree: Tree) -
     if len({parent.name for parent in classes}) > 1:
         first, second = display(tables[0]), display(in_folders[classes[0]])
         message = f"{display(folder)} has data files ({first}) and folders of documents ({second}): which is the data?"
-        raise BadData(message, hint=f"--data {first} names the data file; move it away to read the documents")
+        hint = f"--data {shlex.quote(first)} names the data file; move it away to read the documents"
+        raise BadData(message, hint=hint)
 
 
 def _only_folder(folder: Path) -> Path | None:

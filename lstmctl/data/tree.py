@@ -24,6 +24,7 @@ class Tree(NamedTuple):
     special: list[Path]  # pipes, sockets, devices, and links that lead nowhere
     links: list[Path]  # to folders, not followed
     hidden: int
+    top: int = 0  # how many of the files, which come first, are in `root` itself
 
 
 def list_entries(folder: Path) -> "list[os.DirEntry[str]]":
@@ -77,6 +78,8 @@ def list_tree(root: Path) -> Tree:
                 tree.files.append(path)
             else:
                 tree.special.append(path)
+        if level == 0:
+            tree = tree._replace(top=len(tree.files))
         if len(tree.files) > _MOST_FILES:
             raise BadData(
                 f"{root} has more than {_MOST_FILES:,} files", hint="put the texts into one table, such as CSV"
