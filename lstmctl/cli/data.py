@@ -26,7 +26,7 @@ from lstmctl.errors import ExitCode, UsageError
 from lstmctl.plots.text import Span, bar, visible
 
 if TYPE_CHECKING:
-    from lstmctl.data.checks import Findings, Pair
+    from lstmctl.data.checks import Findings, Pair, RowRef
 
 app = typer.Typer(name="data", help="List and check data sets.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -43,6 +43,7 @@ Examples:
   lstmctl data check --data train.csv --json | jq .leaks
 """
 COLUMNS = ("finding", "part", "row", "label", "earlier_part", "earlier_row", "earlier_label", "exact")
+FILE_COLUMNS = ("file", "earlier_file")  # where the data has several files
 QUANTILES = (0.0, 0.25, 0.5, 0.75, 0.95, 1.0)
 _ROWS_SHOWN = 3  # of each finding on a terminal; TSV and JSON have all
 _SIGNS_SHOWN = 6
@@ -134,23 +135,28 @@ def findings_answer(findings: "Findings", *, max_len: int) -> Answer:
                 "cut": sum(length > max_len for length in findings.lengths),
             },
             "unknown": findings.unknown,
-            "empty": [row._asdict() for row in findings.empty],
+            "empty": [row.to_dict() for row in findings.empty],
             **{f"{kind}s": [_pair_object(pair) for pair in pairs] for kind, pairs in findings.pairs.items()},
-            "suspicious": {kind: [row._asdict() for row in rows] for kind, rows in findings.suspicious.items()},
+            "suspicious": {kind: [row.to_dict() for row in rows] for kind, rows in findings.suspicious.items()},
         }
 
     def rows() -> Iterator[tuple[object, ...]]:
-        yield COLUMNS
+        from lstmctl.data.checks import parts_of
+
+        several = any(example.file for part in parts_of(findings.data).values() for example in part)
+        yield COLUMNS + (FILE_COLUMNS if several else ())
         for kind, pairs in findings.pairs.items():
-            yield from ((kind, *pair.later, *pair.earlier, "yes" if pair.exact else "no") for pair in pairs)
+            for later, earlier, exact in pairs:
+                files = (later.file, earlier.file) if several else ()
+                yield kind, *later[:3], *earlier[:3], "yes" if exact else "no", *files
         for kind, rows in {"empty": findings.empty, **findings.suspicious}.items():
-            yield from ((kind, *row, "", "", "", "") for row in rows)
+            yield from ((kind, *row[:3], "", "", "", "", *((row.file, "") if several else ())) for row in rows)
 
     return Answer(objects=objects(), rows=rows(), screen=partial(_show_findings, findings, max_len=max_len))
 
 
 def _pair_object(pair: "Pair") -> dict[str, Any]:
-    return {**pair.later._asdict(), "earlier": pair.earlier._asdict(), "exact": pair.exact}
+    return {**pair.later.to_dict(), "earlier": pair.earlier.to_dict(), "exact": pair.exact}
 
 
 def quantiles(lengths: Sequence[int]) -> list[int]:
@@ -178,20 +184,26 @@ def _show_findings(findings: "Findings", console: Console, *, max_len: int) -> N
     _show_lengths(console, findings.lengths, max_len=max_len)
     console.show()
     texts = {
-        (part, example.row): example.text for part, examples in parts_of(findings.data).items() for example in examples
+        (part, example.row, example.file): example.text
+        for part, examples in parts_of(findings.data).items()
+        for example in examples
     }
     for kind, meaning in PAIR_KINDS.items():
         title = kind.replace("_", " ") + "s"
         rows = [
-            (f"{pair.later} = {pair.earlier}{_different_labels(pair)}", texts[pair.later[:2]])
+            (f"{pair.later} = {pair.earlier}{_different_labels(pair)}", texts[_key(pair.later)])
             for pair in findings.pairs[kind]
         ]
         _show_rows(console, title, rows, meaning)
-    _show_rows(console, "empty texts", [(str(row), texts[row[:2]]) for row in findings.empty], "no words")
+    _show_rows(console, "empty texts", [(str(row), texts[_key(row)]) for row in findings.empty], "no words")
     for kind, refs in list(findings.suspicious.items())[:_SIGNS_SHOWN]:
         _show_rows(console, kind, [(str(row), "") for row in refs])
     if not findings.problems and not findings.suspicious:
         console.show("no problems found")
+
+
+def _key(row: "RowRef") -> tuple[str, int, str]:
+    return row.part, row.row, row.file
 
 
 def _different_labels(pair: "Pair") -> str:

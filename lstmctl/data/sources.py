@@ -72,9 +72,7 @@ def open_source(
     sources = [source] if isinstance(source, str) else [*source]
     files = [Path(name) for name in sources if name not in NAMES and not is_folder_or_pattern(name)]
     others = [name for name in sources if name in NAMES or is_folder_or_pattern(name)]
-    for name in set(others):
-        if others.count(name) > 1:
-            raise UsageError(f"--data names {name} twice", hint="name everything once")
+    _refuse_nested(others)
     _refuse_repeated(files)
     left_out = [Path(name) for name in excluded if name not in NAMES]
     opened = [_open_one(name, columns, left_out, home=home) for name in others]
@@ -86,7 +84,7 @@ def open_source(
         return opened[0].source
     return Source(
         name=_several_names([Path(one.source.name) for one in opened]),
-        rows=chain.from_iterable(one.source.rows for one in opened),
+        rows=chain.from_iterable(map(_with_whole_names, opened)),
         notes=tuple(f"{one.source.name}: {note}" for one in opened for note in one.source.notes),
         has_columns=all(one.source.has_columns for one in opened),
         documents=all(one.source.documents for one in opened),
@@ -98,6 +96,17 @@ class _Opened(NamedTuple):
 
     source: Source
     paths: tuple[Path, ...] = ()
+    folder: Path | None = None  # where the names of its rows' files start
+
+
+def _with_whole_names(opened: _Opened) -> Iterator[tuple[str, Example]]:
+    """The rows of one source of several, each with a file name that tells it from the files of the others."""
+    for part, row in opened.source.rows:
+        if row.file and opened.folder is not None:
+            name = relative_name(opened.folder / row.file, None)
+        else:
+            name = row.file or (relative_name(opened.paths[0], None) if opened.paths else opened.source.name)
+        yield part, row._replace(file=name)
 
 
 def _open_one(name: str, columns: ColumnNames, excluded: Sequence[Path], *, home: Path) -> _Opened:
@@ -114,7 +123,7 @@ def _open_one(name: str, columns: ColumnNames, excluded: Sequence[Path], *, home
     layout = find_layout(path, excluded=excluded)
     if isinstance(layout, ClassFolders):
         rows, notes = read_folder(layout.root)
-        return _Opened(Source(path.name, rows, (*layout.notes, *notes), documents=True))
+        return _Opened(Source(path.name, rows, (*layout.notes, *notes), documents=True), folder=layout.root)
     return _open_files(layout.parts, path, columns, path.name, layout.notes)
 
 
@@ -133,7 +142,19 @@ def _open_files(
                 yield part, row._replace(file=shown) if several else row
 
     has_columns = all(FORMATS[format].has_columns for format in formats.values())
-    return _Opened(Source(name, rows(), tuple(notes), has_columns), tuple(parts))
+    return _Opened(Source(name, rows(), tuple(notes), has_columns), tuple(parts), root)
+
+
+def _refuse_nested(names: Sequence[str]) -> None:
+    """Raise UsageError for a data set, folder or pattern that is named twice, or a folder inside another."""
+    for name in names:
+        if names.count(name) > 1:
+            raise UsageError(f"--data names {name} twice", hint="name everything once")
+    folders = {name: Path(name).resolve() for name in names if name not in NAMES and os.path.isdir(name)}
+    for name, path in folders.items():
+        for other, around in folders.items():
+            if name != other and path.is_relative_to(around):
+                raise UsageError(f"--data names {name}, which is inside {other}", hint="name one of them")
 
 
 def _refuse_repeated(paths: Sequence[Path]) -> None:

@@ -165,6 +165,7 @@ class Mistake(NamedTuple):
     predicted: str
     probability: float  # of the predicted label
     text: str
+    file: str = ""  # where there are several
 
 
 class ModelEvaluation(NamedTuple):
@@ -226,7 +227,7 @@ def _evaluate_model(
     baselines, trained_on = task.result()
     pairs = list(zip(examples, predictions, strict=True))
     mistakes = [
-        Mistake(example.row, example.label, prediction.label, prediction.probability, example.text)
+        Mistake(example.row, example.label, prediction.label, prediction.probability, example.text, example.file)
         for example, prediction in pairs
         if prediction.label != example.label
     ]

@@ -174,14 +174,16 @@ class ExplanationWriter:
             if self.all_units
         }
         if self._first:
-            yield *COLUMNS, *(f"{name}.{unit}" for name, values in units.items() for unit in range(values.shape[1]))
+            header = *COLUMNS, *(f"{name}.{unit}" for name, values in units.items() for unit in range(values.shape[1]))
+            yield (*header, "file") if example.file else header
         numbers: list[Any] = [explanation.probability, explanation.effect]
         numbers += [explanation.mean(name) for name in ("cell_change", *GATES)]
         for index, word in enumerate(explanation.words):
             known = "yes" if explanation.known[index] else "no"
             values = [column[index] for column in numbers]
             values += [value for matrix in units.values() for value in matrix[index].tolist()]
-            yield example.row, index + 1, word, known, *(f"{value:.6f}" for value in values)
+            row = example.row, index + 1, word, known, *(f"{value:.6f}" for value in values)
+            yield (*row, example.file) if example.file else row
 
     def _show(self, example: "Example", explanation: "Explanation", console: Console) -> None:
         if not self._first:
