@@ -59,7 +59,8 @@ def divide_files(files: Sequence[Path], *, root: Path | None = None, name: str, 
     """The parts of data files by their names, and by those of the folders between them and `root`.
 
     Without part names, all files are one table. With a train part and another one, files without part names are left
-    out and named. `explicit` files were named one by one: none is left out, and one alone is the whole data.
+    out and named. `explicit` files were named one by one: one alone is the whole data, and beside a test or validation
+    part those without part names are training data.
 
     Raises:
         BadData: names that fit two readings: two words for one part, a part in the folder of another, or files in a
@@ -83,12 +84,13 @@ def divide_files(files: Sequence[Path], *, root: Path | None = None, name: str, 
         return Divided(dict.fromkeys(files, WHOLE), [], pooled)
     if others and not explicit and not ("train" in by_part and len(by_part) > 2):
         raise _some_named(by_part, name=name)
-    used = (WHOLE, *PARTS) if explicit else PARTS
-    listed = [f"{part or 'no part'}: {list_files(by_part[part], root)}" for part in used if part in by_part]
+    if explicit:  # the others are what is left: training data
+        by_part["train"] = [*others, *by_part.get("train", [])]
+    listed = [f"{part}: {list_files(by_part[part], root)}" for part in PARTS if by_part.get(part)]
     notes = [f"parts by name · {' · '.join(listed)}"]
     if others and not explicit:
         notes.append(f"ignored, not named as a part: {list_files(others, root)}")
-    parts = {file: part for part in used for file in by_part.get(part, ())}
+    parts = {file: part for part in PARTS for file in by_part.get(part, ())}
     return Divided(parts, [] if explicit else others, notes)
 
 
