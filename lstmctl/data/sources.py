@@ -45,7 +45,7 @@ def resolve_source(name_or_path: str, *, cwd: Path | None = None) -> str:
     if name_or_path.startswith("~"):
         name_or_path = os.path.join(".", os.path.expanduser(name_or_path))
     if name_or_path == "-":
-        raise UsageError("labelled data cannot come from standard input", hint="write it to a file and name that")
+        raise UsageError("only train --data - reads standard input", hint="write it to a file and name that")
     if "/" in name_or_path or PurePath(name_or_path).suffix or name_or_path in (".", ".."):
         return os.path.normpath(cwd / name_or_path)
     if name_or_path and os.path.lexists(cwd / name_or_path):
