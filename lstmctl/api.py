@@ -63,7 +63,7 @@ def evaluate(model: Classifier, texts: Sequence[str], labels: Sequence[str]) -> 
 
 
 def train(
-    data: str | Path = "imdb",
+    data: str | Path | Sequence[str | Path] = "imdb",
     *,
     name: str | None = None,
     recipe: str = recipes.DEFAULT,
@@ -73,7 +73,7 @@ def train(
 ) -> str:
     """Train a model and register it; returns its reference. Prints nothing.
 
-    data      the name of a data set, or a file or folder with labelled texts.
+    data      the name of a data set, or a file or folder with labelled texts; or several of them.
     settings  fields of `DataConfig` and `TrainConfig`: epochs=3, text_column="review", unlabelled="more.jsonl".
 
     Raises:
@@ -82,7 +82,7 @@ def train(
     from lstmctl.training.job import Watcher, run_training
     from lstmctl.training.request import new_request
 
-    request = new_request(recipe=recipe, name=name, positive=positive, **{"source": str(data), **settings})
+    request = new_request(recipe=recipe, name=name, positive=positive, **{"source": data, **settings})
     return run_training(request, _registry(home), watcher=Watcher()).reference
 
 

@@ -12,7 +12,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from lstmctl.settings import Config, setting
+from lstmctl.settings import Config, Setting, setting
 
 # Ids that every vocabulary reserves; words follow from FIRST_WORD on.
 PADDING, UNKNOWN, FIRST_WORD = 0, 1, 2
@@ -172,7 +172,7 @@ class DataConfig(Config):
 
     # The name of a data set, or the absolute path of a file or folder.
     source: str = setting(
-        "imdb", "Data set (see lstmctl data list), file, quoted pattern, or folder.", "--data", "NAME|FILE|DIR"
+        "imdb", "Data set (lstmctl data list), file, 'pattern' or folder; may be repeated.", "--data", "NAME|FILE|DIR"
     )
     text_column: str = setting("text", "Column with the text.", "--text-column", "NAME")
     label_column: str = setting("label", "Column with the label.", "--label-column", "NAME")
@@ -204,6 +204,21 @@ class DataConfig(Config):
     bad_rows: Literal["stop", "skip"] = setting(
         "stop", "Stop at a row that cannot be read, or skip and count it.", "--bad-rows", "stop|skip"
     )
+    more_sources: tuple[str, ...] = setting((), "Further data, from --data given again.")
+    # A record of what was found, for `predict`, and no part of what the data is.
+    documents: bool = dataclasses.field(
+        default=False, compare=False, metadata={"setting": Setting(False, "Whether each file was one text.")}
+    )
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """All sources, in the order in which they are read."""
+        return (self.source, *self.more_sources)
+
+    @property
+    def source_options(self) -> tuple[str, ...]:
+        """The sources as options: ("--data", "a.csv", "--data", "b.csv")."""
+        return tuple(word for source in self.sources for word in ("--data", source))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -26,7 +26,7 @@ from lstmctl.errors import BadRow, ExitCode, LstmctlError, UsageError
 from lstmctl.plots.text import Span, bar, visible
 
 if TYPE_CHECKING:
-    from lstmctl.data.checks import Findings, Pair
+    from lstmctl.data.checks import Findings, Pair, RowRef
 
 app = typer.Typer(name="data", help="List and check data sets.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -43,6 +43,7 @@ Examples:
   lstmctl data check --data train.csv --json | jq .leaks
 """
 COLUMNS = ("finding", "part", "row", "label", "earlier_part", "earlier_row", "earlier_label", "exact", "detail")
+FILE_COLUMNS = ("file", "earlier_file")  # where the data has several files
 QUANTILES = (0.0, 0.25, 0.5, 0.75, 0.95, 1.0)
 _STRICT_HELP = "Exit with 1 if there are bad rows, doubtful labels, leaks, duplicates or empty texts."
 _KINDS_SHOWN = 8
@@ -74,7 +75,7 @@ def list_command() -> None:
 
 @app.command("check", cls=Command, epilog=CHECK_EXAMPLES)
 def check_command(
-    source: Annotated[str, data_option("Labelled texts.")] = "imdb",
+    source: Annotated[list[str] | None, data_option("Labelled texts; may be repeated.", default="imdb")] = None,
     text_column: TextColumn = "text",
     label_column: LabelColumn = "label",
     group_column: GroupColumn = None,
@@ -101,8 +102,10 @@ def check_command(
         if value < 1:
             raise UsageError(f"{name} must be 1 or more, not {value}")
     console = Console.open()
+    sources = [resolve_source(name) for name in source or ["imdb"]]
     config = DataConfig(
-        source=resolve_source(source),
+        source=sources[0],
+        more_sources=tuple(sources[1:]),
         text_column=text_column,
         label_column=label_column,
         group_column=group_column,
@@ -118,6 +121,9 @@ def check_command(
         if bad_rows.count:  # before a fault after which nothing more can be read
             console.warn(bad_rows.describe())
         raise
+    if console.format != "table":  # which shows them itself
+        for note in findings.data.notes:
+            console.note(visible(note))
     console.answer(findings_answer(findings, max_len=max_len))
     if strict and (faults := _faults(findings)):
         console.error(faults)
@@ -147,9 +153,9 @@ def findings_answer(findings: "Findings", *, max_len: int) -> Answer:
                 "cut": sum(length > max_len for length in findings.lengths),
             },
             "unknown": findings.unknown,
-            "empty": [row._asdict() for row in findings.empty],
+            "empty": [row.to_dict() for row in findings.empty],
             **{f"{kind}s": [_pair_object(pair) for pair in pairs] for kind, pairs in findings.pairs.items()},
-            "suspicious": {kind: [row._asdict() for row in rows] for kind, rows in findings.suspicious.items()},
+            "suspicious": {kind: [row.to_dict() for row in rows] for kind, rows in findings.suspicious.items()},
             "bad_rows": [bad_row_object(error) for error in findings.data.bad_rows.errors],
             "spellings": [dict(group.counts) for group in findings.data.spellings],
             "rare_labels": findings.data.rare,
@@ -157,25 +163,32 @@ def findings_answer(findings: "Findings", *, max_len: int) -> Answer:
         }
 
     def rows() -> Iterator[tuple[object, ...]]:
-        yield COLUMNS
+        from lstmctl.data.checks import parts_of
+
+        several = any(example.file for part in parts_of(findings.data).values() for example in part)
+        yield COLUMNS + (FILE_COLUMNS if several else ())
         for kind, pairs in findings.pairs.items():
-            yield from ((kind, *pair.later, *pair.earlier, "yes" if pair.exact else "no", "") for pair in pairs)
+            for later, earlier, exact in pairs:
+                files = (later.file, earlier.file) if several else ()
+                yield kind, *later[:3], *earlier[:3], "yes" if exact else "no", "", *files
+        nothing = ("", "") if several else ()
         for kind, rows in {"empty": findings.empty, **findings.suspicious}.items():
-            yield from ((kind, *row, "", "", "", "", "") for row in rows)
+            yield from ((kind, *row[:3], "", "", "", "", "", *((row.file, "") if several else ())) for row in rows)
         for error in findings.data.bad_rows.errors:
-            yield "bad_row", "", error.number, "", "", "", "", "", error.message
+            yield "bad_row", "", error.number, "", "", "", "", "", error.message, *nothing
         for group in findings.data.spellings:
-            yield from (("spelling", "", "", label, "", "", "", "", f"{count} rows") for label, count in group.counts)
+            for label, count in group.counts:
+                yield "spelling", "", "", label, "", "", "", "", f"{count} rows", *nothing
         for label, counts in findings.data.rare.items():
-            yield "rare_label", "", "", label, "", "", "", "", _counts_by_part(counts)
+            yield "rare_label", "", "", label, "", "", "", "", _counts_by_part(counts), *nothing
         for reason, count in findings.data.left_out.items():
-            yield "left_out", "", "", "", "", "", "", "", f"{count} rows: {reason}"
+            yield "left_out", "", "", "", "", "", "", "", f"{count} rows: {reason}", *nothing
 
     return Answer(objects=objects(), rows=rows(), screen=partial(_show_findings, findings, max_len=max_len))
 
 
 def _pair_object(pair: "Pair") -> dict[str, Any]:
-    return {**pair.later._asdict(), "earlier": pair.earlier._asdict(), "exact": pair.exact}
+    return {**pair.later.to_dict(), "earlier": pair.earlier.to_dict(), "exact": pair.exact}
 
 
 def bad_row_object(error: BadRow) -> dict[str, Any]:
@@ -219,16 +232,18 @@ def _show_findings(findings: "Findings", console: Console, *, max_len: int) -> N
     _show_lengths(console, findings.lengths, max_len=max_len)
     console.show()
     texts = {
-        (part, example.row): example.text for part, examples in parts_of(findings.data).items() for example in examples
+        (part, example.row, example.file): example.text
+        for part, examples in parts_of(findings.data).items()
+        for example in examples
     }
     for kind, meaning in PAIR_KINDS.items():
         title = kind.replace("_", " ") + "s"
         rows = [
-            (f"{pair.later} = {pair.earlier}{_different_labels(pair)}", texts[pair.later[:2]])
+            (f"{pair.later} = {pair.earlier}{_different_labels(pair)}", texts[_key(pair.later)])
             for pair in findings.pairs[kind]
         ]
         _show_rows(console, title, rows, meaning)
-    _show_rows(console, "empty texts", [(str(row), texts[row[:2]]) for row in findings.empty], "no words")
+    _show_rows(console, "empty texts", [(str(row), texts[_key(row)]) for row in findings.empty], "no words")
     for kind, refs in list(findings.suspicious.items())[:_SIGNS_SHOWN]:
         _show_rows(console, kind, [(str(row), "") for row in refs])
     if not _faults(findings) and not findings.suspicious:
@@ -264,6 +279,10 @@ def _show_doubtful_labels(console: Console, findings: "Findings") -> None:
         console.show(name, ("   too rare; train --rare-labels drop or merge", "dim"))
     for reason, count in list(data.left_out.items())[:_LABELS_SHOWN]:
         console.show(f"  {count:,} rows left out: {visible(reason)}")
+
+
+def _key(row: "RowRef") -> tuple[str, int, str]:
+    return row.part, row.row, row.file
 
 
 def _different_labels(pair: "Pair") -> str:

@@ -73,7 +73,8 @@ def command(
     references: Models = None,
     model: Model = None,
     source: Annotated[
-        str | None, data_option("Other labelled texts.", default="the test part of the model's own data")
+        list[str] | None,
+        data_option("Other labelled texts; may be repeated.", default="the test part of the model's own data"),
     ] = None,
     part: Annotated[Literal["test", "val"], option("--part test|val", _PART_HELP, panel=DATA)] = "test",
     text_column: TextColumn = "text",
@@ -100,9 +101,10 @@ def command(
         raise UsageError(f"--worst must be 0 or more, not {worst}")
     renames = parse_renames(rename_label)
     data = None
-    if source is not None:
+    if source:
         data = DataConfig(
-            source=source,
+            source=source[0],
+            more_sources=tuple(source[1:]),
             text_column=text_column,
             label_column=label_column,
             rename_label=renames,
@@ -231,7 +233,7 @@ def _objects(result: "EvaluationResult") -> Iterator[dict[str, Any]]:
         if model.slices:
             fields["slices"] = {name: evaluation.to_dict() for name, evaluation in model.slices.items()}
         if model.worst:
-            fields["worst"] = [mistake._asdict() for mistake in model.worst]
+            fields["worst"] = [_without_empty_file(mistake) for mistake in model.worst]
         yield fields
     for first, second, comparison in result.comparisons:
         names = {"data": result.description, "first": first, "second": second}
@@ -260,11 +262,23 @@ def _numbers(*values: float | None) -> list[str | None]:
 
 
 def _mistake_rows(result: "EvaluationResult") -> Iterator[Sequence[object]]:
-    yield "model", "row", "label", "predicted", "probability", "text"
+    several = any(mistake.file for model in result.models for mistake in model.worst)
+    yield "model", "row", "label", "predicted", "probability", "text", *(["file"] if several else [])
     for model in result.models:
         for mistake in model.worst:
             labels = mistake.label, mistake.predicted
-            yield model.reference, mistake.row, *labels, f"{mistake.probability:.4f}", mistake.text
+            yield (
+                model.reference,
+                mistake.row,
+                *labels,
+                f"{mistake.probability:.4f}",
+                mistake.text,
+                *([mistake.file] if several else []),
+            )
+
+
+def _without_empty_file(mistake: "Mistake") -> dict[str, Any]:
+    return {name: value for name, value in mistake._asdict().items() if name != "file" or value}
 
 
 def _show(result: "EvaluationResult", console: Console) -> None:
@@ -334,7 +348,8 @@ def _show_mistakes(console: Console, mistakes: "Sequence[Mistake]") -> None:
     console.show(("the most confident mistakes", "bold"))
     for mistake in mistakes:
         labels = f"predicted {visible(mistake.predicted)} {mistake.probability:.2f}, labelled {visible(mistake.label)}"
-        console.show((f"row {mistake.row}: ", "dim"), labels)
+        place = f"row {mistake.row}" + (f", {mistake.file}" if mistake.file else "")
+        console.show((f"{visible(place)}: ", "dim"), labels)
         console.show("  ", console.as_shown(mistake.text, max(20, console.out.width - 4)))
 
 

@@ -80,6 +80,8 @@ def _store(context: typer.Context, parameter: Any, value: Any) -> None:
     source = context.get_parameter_source(parameter.name)
     if source is not None and source.name == "COMMANDLINE":
         name, stored = ("format", "json") if parameter.name == "json" else (parameter.name, value)
+        if name == "output":  # the shell leaves --output=~/… as it is
+            stored = os.path.expanduser(stored)
         setattr(settings, name, stored)
 
 

@@ -136,7 +136,8 @@ def _show(folder: "ModelFolder", console: Console) -> None:
     else:
         epoch = f"epoch {card.epoch} of {card.training.epochs}"
         console.show_facts("trained", f"{created} UTC · {card.seconds:.0f} s · {epoch}")
-        console.show_facts("data", f"{visible(card.data.source)} · {card.rows.get('train', 0):,} training texts")
+        data = f"{visible(', '.join(card.data.sources))} · {card.rows.get('train', 0):,} training texts"
+        console.show_facts("data", data)
     if card.skipped:
         reasons = " · ".join(f"{count:,} {visible(reason)}" for reason, count in list(card.skipped.items())[:5])
         console.show_facts("left out", f"{sum(card.skipped.values()):,} rows: {reasons}")

@@ -13,7 +13,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from lstmctl.config import DataConfig
 from lstmctl.data.bad_rows import BadRows
@@ -35,14 +35,19 @@ _MOJIBAKE = re.compile("[\u00c2\u00c3][\u0080-\u00bf]|\u00e2\u20ac[\u0080-\u00bf
 
 
 class RowRef(NamedTuple):
-    """A row and its part."""
+    """A row, its part, and where the data has several files, its file."""
 
     part: str
     row: int
     label: str
+    file: str = ""
 
     def __str__(self) -> str:
-        return f"row {self.row} ({self.part})"
+        return f"row {self.row}{', ' * bool(self.file)}{self.file} ({self.part})"
+
+    def to_dict(self) -> dict[str, Any]:
+        """The row for JSON: without `file` where there is one file."""
+        return {name: value for name, value in self._asdict().items() if name != "file" or value}
 
 
 class Pair(NamedTuple):
@@ -94,7 +99,7 @@ def check_data(config: DataConfig, *, vocab_size: int, home: Path, bad_rows: Bad
         findings.labels[part] = dict(sorted(Counter(example.label for example in examples).items()))
         counts[part] = Counter()
         for example in examples:
-            row = RowRef(part, example.row, example.label)
+            row = RowRef(part, example.row, example.label, example.file)
             words = tokenize(plain_text(example.text), "words-1")
             findings.lengths.append(len(words))
             counts[part].update(words)

@@ -25,6 +25,7 @@ class Example(NamedTuple):
     label: str = ""  # empty where texts are read without labels
     group: str = ""  # rows of one group are never split; empty: the row has no group
     columns: dict[str, Any] | None = None  # all columns by name: strings, or the values of a typed format
+    file: str = ""  # where a source has several files, and of documents: the file, below the source's folder
 
 
 class ColumnNames(NamedTuple):

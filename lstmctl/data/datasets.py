@@ -5,10 +5,11 @@ What happens to labels and rows that do not fit the others is decided in `data/d
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from lstmctl.config import MAX_LABELS, DataConfig
 from lstmctl.data.bad_rows import BadRows
@@ -16,10 +17,12 @@ from lstmctl.data.columns import ColumnNames, Example, clean_label
 from lstmctl.data.dividing import Notice, Remarks, divide
 from lstmctl.data.formats import read_rows
 from lstmctl.data.labels import Spellings, describe_spellings, find_spellings, merged_spellings
-from lstmctl.data.sources import WHOLE, Source, open_source
+from lstmctl.data.parts import WHOLE
+from lstmctl.data.sources import Source, open_source
 from lstmctl.data.splits import Parts, limit_rows
 from lstmctl.errors import BadData, UsageError, closest_names
 
+OpenRows = Callable[..., Source]  # `open_source`, with the home and what becomes of bad rows
 _REASONS, _REASON_LETTERS = 100, 300  # for which rows are left out, as stored with a model
 
 
@@ -54,6 +57,14 @@ class Dataset:
         return dict(counts)
 
 
+class AllRows(NamedTuple):
+    """The labelled texts of a source, undivided."""
+
+    examples: list[Example]
+    sha256: str
+    notes: tuple[str, ...]  # for the user, about how they were read
+
+
 def load(config: DataConfig, *, home: Path) -> Dataset:
     """Read all data of `config` and divide it; `home` is the folder where `keras-imdb` is kept.
 
@@ -76,7 +87,8 @@ def load_leniently(config: DataConfig, *, home: Path, bad_rows: BadRows) -> Data
 def _load(config: DataConfig, *, home: Path, lenient: bool, bad_rows: BadRows) -> Dataset:
     columns, remarks = ColumnNames(config.text_column, config.label_column, config.group_column), Remarks()
     open_rows = partial(open_source, home=home, skip_bad_row=_skipper(config, bad_rows, lenient=lenient))
-    main = open_rows(config.source, columns)
+    named = [source for source in (config.val_source, config.test_source) if source is not None]
+    main = open_rows(config.sources, columns, excluded=named)
     if config.group_column is not None and not main.has_columns:
         raise UsageError(f"--group-column needs a table; {main.name} has no columns")
     rows = _read_parts(main, config, columns, remarks, open_rows=open_rows)
@@ -90,14 +102,14 @@ def _load(config: DataConfig, *, home: Path, lenient: bool, bad_rows: BadRows) -
         remarks.notes += [f"merged labels: {group}" for group in spellings if len(group.counts) > 1]
         spellings = tuple(group for group in spellings if len(group.counts) == 1)
     if not lenient:
-        _check_labels(rows.parts, config.source, columns, open_rows=open_rows, name=main.name)
+        _check_labels(rows.parts, config.sources, columns, open_rows=open_rows, name=main.name)
     parts, labels, rare = divide(rows, config, remarks, name=main.name, lenient=lenient)
     if config.limit is not None:
         parts = _limit(parts, config.limit, labels, remarks, seed=config.split_seed)
     warnings = [Notice(bad_rows.describe()), Notice(*describe_spellings(spellings)), *remarks.warnings]
     return Dataset(
         name=main.name,
-        config=replace(config, rename_label=rows.renames()),
+        config=replace(config, rename_label=rows.renames(), documents=main.documents or config.documents),
         sha256=rows.hash.hexdigest(),
         labels=labels,
         train=tuple(parts.train),
@@ -118,7 +130,7 @@ def _read_parts(
     columns: ColumnNames,
     remarks: Remarks,
     *,
-    open_rows: Callable[[str, ColumnNames], Source],
+    open_rows: OpenRows,
 ) -> "_Rows":
     """The rows of the main source, and those of the parts that the user names, in place of its own."""
     named_parts = {"validation": config.val_source, "test": config.test_source}
@@ -165,23 +177,27 @@ def _require_usable(rows: "_Rows", bad_rows: BadRows, *, name: str) -> None:
         )
 
 
-def read_all(config: DataConfig, *, home: Path, bad_rows: BadRows | None = None) -> tuple[list[Example], str]:
-    """All labelled texts of `config.source`, undivided, and their hash: for evaluating a model on other data.
+def read_all(config: DataConfig, *, home: Path, bad_rows: BadRows | None = None) -> AllRows:
+    """All labelled texts of `config.sources`, undivided, and their hash: for evaluating a model on other data.
 
-    If the source has its own test part, only that part. Labels are renamed; the caller checks whether the model knows
-    them. The settings of splits, groups and limits are ignored. `bad_rows` counts the rows that `config.bad_rows` lets
-    skip. Raises as `load`, except that any number of labels is allowed, and labels to rename may be missing.
+    If they have a test part, only that part, and sources without parts. Labels are renamed; the caller checks whether
+    the model knows them. The settings of splits, groups and limits are ignored. `bad_rows` counts the rows that
+    `config.bad_rows` lets skip. Raises as `load`, except that any number of labels is allowed, and labels to rename may
+    be missing.
     """
     bad_rows = BadRows() if bad_rows is None else bad_rows
     columns = ColumnNames(config.text_column, config.label_column)
-    source = open_source(config.source, columns, home=home, skip_bad_row=_skipper(config, bad_rows))
+    source = open_source(config.sources, columns, home=home, skip_bad_row=_skipper(config, bad_rows))
     all_rows, rows = list(source.rows), _Rows(config)
     has_test_part = any(part == "test" for part, _ in all_rows)
     for part, row in all_rows:
-        if part == "test" or not has_test_part:
+        if part in ("test", WHOLE) or not has_test_part:
             rows.add(part, row)
     _require_usable(rows, bad_rows, name=source.name)
-    return [row for part in rows.parts.values() for row in part], rows.hash.hexdigest()
+    examples = [row for part in rows.parts.values() for row in part]
+    left_out = len(all_rows) - len(examples)
+    notes = (f"the test part: {len(examples):,} texts; {left_out:,} others are not used",) if left_out else ()
+    return AllRows(examples, rows.hash.hexdigest(), (*source.notes, *notes))
 
 
 def read_unlabelled(config: DataConfig, *, bad_rows: BadRows | None = None) -> list[str]:
@@ -263,10 +279,10 @@ def _rows_of_part(source: Source, part: str, others: Counter[str]) -> Iterator[E
 
 def _check_labels(
     parts: Mapping[str, list[Example]],
-    source: str,
+    sources: Sequence[str],
     columns: ColumnNames,
     *,
-    open_rows: Callable[[str, ColumnNames], Source],
+    open_rows: OpenRows,
     name: str,
 ) -> None:
     """Raise BadData if there are fewer than two labels, or too many."""
@@ -278,7 +294,7 @@ def _check_labels(
     else:
         label = "".join(f', "{label}", on {count:,} rows' for label, count in counts.items())
         message = f"{name} has only one label{label}; two or more are needed"
-    main = open_rows(source, columns._replace(keep=True))  # for the names of the other columns
+    main = open_rows(sources, columns._replace(keep=True))  # for the names of the other columns
     if not main.has_columns:
         hint = "each label needs its own folder, or rows with that label"
     elif others := [name for name in next(main.rows)[1].columns or () if name not in columns.used]:

@@ -14,10 +14,10 @@ from lstmctl.config import DataConfig
 from lstmctl.data.columns import Example
 from lstmctl.data.labels import OTHER, closest_label, label_key
 from lstmctl.data.named import NAMES
+from lstmctl.data.parts import WHOLE
 from lstmctl.data.splits import Parts, Proportions, missing_labels, rare_labels_error, split_blocks, split_units
 from lstmctl.errors import BadData, closest_names
 
-WHOLE = ""  # as in `sources`
 LABEL_REASON = "the label "  # how the reasons start for which rows are left out because of their label
 _SHOWN = 5  # labels in a message
 
@@ -109,7 +109,7 @@ def training_rows(rows: Rows) -> list[Example]:
 
 
 def _split(rows: list[Example], proportions: Proportions, config: DataConfig) -> Parts:
-    named = NAMES.get(config.source)
+    named = NAMES.get(config.source) if not config.more_sources else None
     split = split_blocks if named is not None and named.related_neighbours else split_units
     return split(rows, proportions, seed=config.split_seed)
 

@@ -1,28 +1,30 @@
 """A folder with a folder for each label, one text a file: `pos/1.txt`. It may have parts: `train/pos/1.txt`, `test/…`.
 
 Ignored, with a note: folders of unlabelled texts (`unsup`), hidden files, files next to the class folders, folders
-inside them, and links to folders that contain the link.
+inside them, and links to folders that contain the link. `lstmctl.data.layout` decides whether a folder is one of these.
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from lstmctl.config import MAX_LINE_BYTES
 from lstmctl.data.columns import Example, clean_label
 from lstmctl.data.lines import Lines, format_size
-from lstmctl.data.opening import display, open_bytes, reading_error
+from lstmctl.data.opening import ByteLines, display, open_lines
+from lstmctl.data.parts import PARTS, WHOLE, part_of, relative_name
+from lstmctl.data.tree import is_file, is_folder, list_entries
 from lstmctl.errors import BadData, BadRow
 
 UNLABELLED = "unsup"
-_PARTS = {"train": "train", "val": "validation", "validation": "validation", "test": "test"}
-_ORDER = ("", "train", "validation", "test")
 
 
 def read_folder(
     root: Path, *, skip_bad_row: Callable[[BadRow], None] | None = None
 ) -> tuple[Iterator[tuple[str, Example]], tuple[str, ...]]:
-    """Texts, each with its part ("" where the folder has no parts), and notes about ignored files.
+    """Texts, each with its part (WHOLE where the folder has no parts) and the file it is from, and notes: what the
+    folder was read as, and which files are ignored.
 
     The texts are numbered from 1 in the order of their file names. All files are listed first, then read one by one.
     `skip_bad_row` is called with the error of each file that cannot be used; without it, the error is raised.
@@ -30,26 +32,81 @@ def read_folder(
     """
     ignored: list[Path] = []
     parts = _find_parts(root, ignored)
-    classes = [(part, *_list_class(folder, ignored)) for part in _ORDER for folder in parts.get(part, ())]
+    classes = [(part, *_list_class(folder, ignored)) for part in (WHOLE, *PARTS) for folder in parts.get(part, ())]
     if not classes:
         hint = "put each text into a file in the folder of its label: pos/1.txt"
         raise BadData(f"{display(root)} has no class folders", hint=hint)
-    return _examples(classes, skip_bad_row), _notes(root, ignored)
+    labels = sorted({label for _, label, _ in classes})
+    shown = ", ".join(labels) if len(labels) <= 6 else f"{', '.join(labels[:5])} … ({len(labels):,} labels)"
+    divided = " with the parts " + ", ".join(part for part in PARTS if part in parts) if WHOLE not in parts else ""
+    what = f"a folder for each label{divided}, each file one text: {shown}"
+    return _examples(root, classes, skip_bad_row), (what, *ignored_notes(root, ignored))
+
+
+def read_documents(
+    paths: Sequence[Path],
+    root: Path | None,
+    *,
+    first: int = 1,
+    skip_bad_row: Callable[[Path, BadRow], None] | None = None,
+    **options: Any,
+) -> Iterator[Example]:
+    """Files as one text each, numbered from `first`, with their names below `root`.
+
+    `skip_bad_row` is called with each file that cannot be used; without it, the error is raised. `options` are those of
+    `read_document`, which tells what is raised.
+    """
+    for number, path in enumerate(paths, start=first):
+        try:
+            text = read_document(path, labelled=False, **options)
+        except BadRow as error:
+            if skip_bad_row is None:
+                raise
+            skip_bad_row(path, error)
+        else:
+            yield Example(number, text, file=relative_name(path, root))
+
+
+def read_document(
+    source: Path | ByteLines, *, strict: bool = True, max_bytes: int = MAX_LINE_BYTES, labelled: bool = True
+) -> str:
+    """A whole file or stream as one text, without its last line feed; a packed file is decompressed.
+
+    Raises NotFound, PermissionDenied, StorageError; BadRow: it is larger than `max_bytes` or not UTF-8.
+    """
+    name = relative_name(source, None) if isinstance(source, Path) else "standard input"
+    with open_lines(source) as (stream, _):
+        lines = Lines(stream, name, labelled=labelled, strict=strict, max_line_bytes=max_bytes)
+        text, size = [], 0
+        for line in lines:
+            text.append(line)
+            size += len(line) if line.isascii() else len(line.encode())
+            if size > max_bytes:
+                hint = "is it one text?" + ("" if labelled else " --max-line-bytes allows longer ones")
+                raise BadRow(f"{name} is larger than {format_size(max_bytes)}", hint=hint, number=1, last=1)
+    return "".join(text).removesuffix("\n")
+
+
+def class_parts(root: Path) -> dict[str, list[Path]]:
+    """The class folders of each part. Raises as `read_folder`."""
+    return _find_parts(root, [])
 
 
 def _find_parts(root: Path, ignored: list[Path]) -> dict[str, list[Path]]:
     """The class folders of each part."""
-    top, parts = _class_folders(root, ignored), dict[str, list[Path]]()
+    top, parts, words = _class_folders(root, ignored), dict[str, list[Path]](), dict[str, str]()
     ignored_in_parts: list[Path] = []
     for folder in top:
-        part = _PARTS.get(folder.name)
+        part = part_of(folder.name.casefold())
         if part is not None and (classes := _class_folders(folder, ignored_in_parts)):
             if part in parts:
-                raise BadData(f"{display(root)} has a folder val and a folder validation", hint="remove one of them")
-            parts[part] = classes
+                message = f"{display(root)} has a folder {words[part]} and a folder {folder.name}, the same part"
+                raise BadData(message, hint="remove one of them")
+            parts[part], words[part] = classes, folder.name
     if "train" not in parts and "test" not in parts:
-        return {"": top} if top else {}
-    ignored += [*ignored_in_parts, *(folder for folder in top if _PARTS.get(folder.name) not in parts)]
+        return {WHOLE: top} if top else {}
+    others = [folder for folder in top if folder.name not in words.values()]
+    ignored += [*ignored_in_parts, *others]
     return parts
 
 
@@ -58,7 +115,7 @@ def _class_folders(folder: Path, ignored: list[Path]) -> list[Path]:
     folders = []
     for entry in list_entries(folder):
         path = Path(entry)
-        usable = entry.is_dir() and not entry.name.startswith(".") and entry.name != UNLABELLED
+        usable = is_folder(entry) and not entry.name.startswith(".") and entry.name != UNLABELLED
         if usable and not (entry.is_symlink() and folder.resolve().is_relative_to(path.resolve())):
             folders.append(path)
         else:
@@ -70,9 +127,9 @@ def _list_class(folder: Path, ignored: list[Path]) -> tuple[str, list[Path]]:
     """The label of a class folder, and its files."""
     files = []
     for entry in list_entries(folder):
-        if entry.name.startswith(".") or entry.is_dir():
+        if entry.name.startswith(".") or is_folder(entry):
             ignored.append(Path(entry))
-        elif entry.is_file():
+        elif is_file(entry):
             files.append(Path(entry))
         else:
             raise BadData(f"{display(Path(entry))} is neither a file nor a link to one", hint="move it away")
@@ -90,45 +147,29 @@ def _list_class(folder: Path, ignored: list[Path]) -> tuple[str, list[Path]]:
     return label, files
 
 
-def list_entries(folder: Path) -> "list[os.DirEntry[str]]":
-    """The entries of a folder by name. Raises PermissionDenied, StorageError."""
-    try:
-        with os.scandir(folder) as entries:
-            return sorted(entries, key=lambda entry: entry.name)
-    except OSError as error:
-        raise reading_error(error, folder) from error
-
-
 def _examples(
-    classes: list[tuple[str, str, list[Path]]], skip_bad_row: Callable[[BadRow], None] | None
+    root: Path, classes: list[tuple[str, str, list[Path]]], skip_bad_row: Callable[[BadRow], None] | None
 ) -> Iterator[tuple[str, Example]]:
     paths = ((part, label, path) for part, label, files in classes for path in files)
     for number, (part, label, path) in enumerate(paths, start=1):
         try:
-            text = _read_document(path)
+            text = read_document(path)
         except BadRow as error:
             if skip_bad_row is None:
                 raise
             skip_bad_row(error)
         else:
-            yield part, Example(number, text, label)
+            yield part, Example(number, text, label, file=relative_name(path, root))
 
 
-def _read_document(path: Path) -> str:
-    with open_bytes(path) as file:
-        if os.fstat(file.fileno()).st_size > MAX_LINE_BYTES:
-            message = f"{display(path)} is larger than {format_size(MAX_LINE_BYTES)}"
-            raise BadRow(message, hint="is it one text?", number=1, last=1)
-        return "".join(Lines(file, display(path), labelled=True)).removesuffix("\n")
-
-
-def _notes(root: Path, ignored: list[Path]) -> tuple[str, ...]:
+def ignored_notes(root: Path, ignored: Sequence[Path], why: str = "without labels") -> tuple[str, ...]:
+    """Notes that name the files that are not read, and count the hidden ones."""
     hidden = sum(path.name.startswith(".") for path in ignored)
-    names = [str(path.relative_to(root)) for path in ignored if not path.name.startswith(".")]
+    names = [relative_name(path, root) for path in ignored if not path.name.startswith(".")]
     notes = []
     if names:
         more = f" and {len(names) - 6:,} more" if len(names) > 6 else ""
-        notes.append(f"ignored, without labels: {', '.join(names[:6])}{more}")
+        notes.append(f"ignored, {why}: {', '.join(names[:6])}{more}")
     if hidden:
         notes.append(f"ignored: {hidden:,} hidden file" + ("s" if hidden > 1 else ""))
     return tuple(notes)

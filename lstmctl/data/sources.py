@@ -1,23 +1,25 @@
 """What the name or path of data stands for: a named data set, a file, a folder or a pattern (`*`, `?`, `[…]`).
 
-`open_source` opens labelled rows; `find_inputs` lists the files of a folder or a pattern.
+`open_source` opens labelled rows, of one source or of several together. `lstmctl.data.layout` says what a folder is.
 """
 
-import glob
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path, PurePath
 from typing import NamedTuple
 
 from lstmctl.data.columns import ColumnNames, Example
-from lstmctl.data.folders import list_entries, read_folder
-from lstmctl.data.formats import FORMATS, SUFFIX_HINT, find_format, formats_of_name, read_rows
+from lstmctl.data.folders import read_folder
+from lstmctl.data.formats import FORMATS, find_format, read_rows
+from lstmctl.data.layout import ClassFolders, find_layout, leave_out
 from lstmctl.data.named import NAMES, read_named
-from lstmctl.data.opening import check_file, display, reading_error
+from lstmctl.data.opening import check_file
+from lstmctl.data.parts import divide_files, relative_name
+from lstmctl.data.patterns import folder_of, is_folder_or_pattern, matching
 from lstmctl.errors import BadRow, NotFound, UsageError, closest_names
 
-WHOLE = ""  # the part of rows that are not divided into parts
-_NOTES = 3  # ignored files that are named
+SkipBadRow = Callable[[BadRow], None] | None  # as in `read_rows`
 
 
 class Source(NamedTuple):
@@ -27,6 +29,7 @@ class Source(NamedTuple):
     rows: Iterator[tuple[str, Example]]
     notes: tuple[str, ...] = ()
     has_columns: bool = False
+    documents: bool = False  # each file is one text
 
 
 def resolve_source(name_or_path: str, *, cwd: Path | None = None) -> str:
@@ -41,8 +44,10 @@ def resolve_source(name_or_path: str, *, cwd: Path | None = None) -> str:
     cwd = cwd or Path.cwd()
     if name_or_path in NAMES:
         return name_or_path
+    if name_or_path.startswith("~"):
+        name_or_path = os.path.join(".", os.path.expanduser(name_or_path))
     if name_or_path == "-":
-        raise UsageError("labelled data cannot come from standard input", hint="write it to a file and name that")
+        raise UsageError("only train --data - reads standard input", hint="write it to a file and name that")
     if "/" in name_or_path or PurePath(name_or_path).suffix or name_or_path in (".", ".."):
         return os.path.normpath(cwd / name_or_path)
     if name_or_path and os.path.lexists(cwd / name_or_path):
@@ -55,80 +60,132 @@ def resolve_source(name_or_path: str, *, cwd: Path | None = None) -> str:
 
 
 def open_source(
-    source: str, columns: ColumnNames, *, home: Path, skip_bad_row: Callable[[BadRow], None] | None = None
+    source: str | Sequence[str],
+    columns: ColumnNames,
+    *,
+    home: Path,
+    excluded: Sequence[str] = (),
+    skip_bad_row: SkipBadRow = None,
 ) -> Source:
-    """The rows of a `DataConfig.source`. `skip_bad_row` is as in `read_rows`.
+    """The rows of a `DataConfig.source`, or of several, one after the other.
+
+    Files that are named one by one are divided into parts together, by their names; each folder and each pattern by
+    itself. `excluded` are sources that are read as another part: a file of those is left out of a folder or a pattern.
+    `skip_bad_row` is as in `read_rows`.
 
     Raises:
-        NotFound: the data does not exist. UsageError: a file of unknown format. Reading the rows raises as `read_rows`.
+        NotFound: the data does not exist. UsageError: a file of unknown format, or named twice. BadData: a folder that
+        fits two readings. Reading the rows raises as `read_rows`.
     """
-    if source in NAMES:
-        return Source(source, read_named(source, home=home))
-    path = Path(source)
-    if os.path.isdir(path) and not _is_folder_of_tables(path):
-        return Source(path.name, *read_folder(path, skip_bad_row=skip_bad_row))
-    inputs = find_inputs(source, format=None, labelled=True)
-    rows = ((WHOLE, row) for file in inputs.files for row in read_rows(file, columns, skip_bad_row=skip_bad_row))
-    notes = tuple(f"{display(file)} is ignored: unknown file format" for file in inputs.ignored[:_NOTES])
-    has_columns = all(FORMATS[format].has_columns for format in inputs.files.values())
-    return Source(path.name, rows, notes, has_columns)
+    sources = [source] if isinstance(source, str) else [*source]
+    files = [Path(name) for name in sources if name not in NAMES and not is_folder_or_pattern(name)]
+    others = [name for name in sources if name in NAMES or is_folder_or_pattern(name)]
+    _refuse_nested(others)
+    _refuse_repeated(files)
+    left_out = [Path(name) for name in excluded if name not in NAMES]
+    opened = [_open_one(name, columns, left_out, home=home, skip_bad_row=skip_bad_row) for name in others]
+    if files:
+        divided = divide_files(files, name="--data", explicit=True)
+        opened.insert(
+            0,
+            _open_files(divided.parts, None, columns, _several_names(files), divided.notes, skip_bad_row=skip_bad_row),
+        )
+    _refuse_repeated([path for one in opened for path in one.paths])
+    if len(opened) == 1:
+        return opened[0].source
+    return Source(
+        name=_several_names([Path(one.source.name) for one in opened]),
+        rows=chain.from_iterable(map(_with_whole_names, opened)),
+        notes=tuple(f"{one.source.name}: {note}" for one in opened for note in one.source.notes),
+        has_columns=all(one.source.has_columns for one in opened),
+        documents=all(one.source.documents for one in opened),
+    )
 
 
-def _is_folder_of_tables(folder: Path) -> bool:
-    """Whether it has files with labelled rows, and no folders that could be classes. A .txt file may be anything."""
-    entries = [entry for entry in list_entries(folder) if not entry.name.startswith(".")]
-    has_tables = any(len(formats_of_name(Path(entry))) == 1 for entry in entries)
-    return has_tables and not any(entry.is_dir() for entry in entries)
+class _Opened(NamedTuple):
+    """A source and the data files that it reads."""
+
+    source: Source
+    paths: tuple[Path, ...] = ()
+    folder: Path | None = None  # where the names of its rows' files start
 
 
-class Inputs(NamedTuple):
-    """Absolute paths in the order of their names, without duplicates, with their formats; and ignored files."""
-
-    files: dict[Path, str]
-    ignored: list[Path]
-
-
-def is_folder_or_pattern(name: str) -> bool:
-    """Whether this names a folder or a pattern, rather than one file."""
-    return not os.path.isfile(name) and (os.path.isdir(name) or glob.has_magic(name))
-
-
-def find_inputs(name: str, *, format: str | None, labelled: bool = False) -> Inputs:
-    """The file of that name; or all files but hidden ones in a folder and its folders, or that match a pattern.
-
-    In a folder, files of unknown format are ignored, unless `format` is given.
-
-    Raises:
-        NotFound: the file does not exist. UsageError: a file of unknown format. PermissionDenied, StorageError.
-    """
-    if name == "-":
-        raise UsageError("standard input cannot be split into chunks", hint="write it to a file and name that")
-    path, is_folder = Path(name), os.path.isdir(name)
-    if not is_folder_or_pattern(name):
-        check_file(path)
-        paths = [path]
-    elif is_folder:
-        paths = sorted(_list_files(path))
-    else:
-        paths = sorted(Path(match) for match in glob.glob(name, recursive=True) if os.path.isfile(match))
-    files: dict[Path, str] = {}
-    ignored = []
-    for file in paths:
-        if is_folder and format is None and not formats_of_name(file):
-            ignored.append(file)
+def _with_whole_names(opened: _Opened) -> Iterator[tuple[str, Example]]:
+    """The rows of one source of several, each with a file name that tells it from the files of the others."""
+    for part, row in opened.source.rows:
+        if row.file and opened.folder is not None:
+            name = relative_name(opened.folder / row.file, None)
         else:
-            files[Path(os.path.abspath(file))] = format or find_format(file, labelled=labelled)
-    if not files:
-        if is_folder:
-            raise NotFound(f"the folder {display(path)} has no files of a known format", hint=SUFFIX_HINT)
-        raise NotFound(f"there is no file {name}", hint=f"check the pattern: ls {name}")
-    return Inputs(files, ignored)
+            name = row.file or (relative_name(opened.paths[0], None) if opened.paths else opened.source.name)
+        yield part, row._replace(file=name)
 
 
-def _list_files(folder: Path) -> Iterator[Path]:
-    def raise_error(error: OSError) -> None:
-        raise reading_error(error, Path(error.filename or folder))
+def _open_one(
+    name: str, columns: ColumnNames, excluded: Sequence[Path], *, home: Path, skip_bad_row: SkipBadRow
+) -> _Opened:
+    """A data set, a folder, or the files that match a pattern."""
+    if name in NAMES:
+        return _Opened(Source(name, read_named(name, home=home)))
+    path = Path(name)
+    if not os.path.isdir(path):
+        files, left_out = leave_out(matching(name), excluded, root=folder_of(name))
+        if not files:
+            raise NotFound(f"there is no file {name}", hint=f"check the pattern: ls {name}")
+        divided = divide_files(files, root=folder_of(name), name=path.name, explicit=len(files) == 1)
+        notes = [*left_out, *divided.notes]
+        return _open_files(divided.parts, folder_of(name), columns, path.name, notes, skip_bad_row=skip_bad_row)
+    layout = find_layout(path, excluded=excluded)
+    if isinstance(layout, ClassFolders):
+        rows, more = read_folder(layout.root, skip_bad_row=skip_bad_row)
+        return _Opened(Source(path.name, rows, (*layout.notes, *more), documents=True), folder=layout.root)
+    return _open_files(layout.parts, path, columns, path.name, layout.notes, skip_bad_row=skip_bad_row)
 
-    for parent, folders, names in os.walk(folder, onerror=raise_error):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        yield from (path for name in names if not name.startswith(".") and (path := Path(parent, name)).is_file())
+
+def _open_files(
+    parts: Mapping[Path, str],
+    root: Path | None,
+    columns: ColumnNames,
+    name: str,
+    notes: Sequence[str],
+    *,
+    skip_bad_row: SkipBadRow,
+) -> _Opened:
+    for file in parts:
+        check_file(file)
+    formats = {file: find_format(file, labelled=True) for file in parts}
+    several = len(parts) > 1
+
+    def rows() -> Iterator[tuple[str, Example]]:
+        for file, part in parts.items():
+            shown = relative_name(file, root)
+            for row in read_rows(file, columns, skip_bad_row=skip_bad_row):
+                yield part, row._replace(file=shown) if several else row
+
+    has_columns = all(FORMATS[format].has_columns for format in formats.values())
+    return _Opened(Source(name, rows(), tuple(notes), has_columns), tuple(parts), root)
+
+
+def _refuse_nested(names: Sequence[str]) -> None:
+    """Raise UsageError for a data set, folder or pattern that is named twice, or a folder inside another."""
+    for name in names:
+        if names.count(name) > 1:
+            raise UsageError(f"--data names {name} twice", hint="name everything once")
+    folders = {name: Path(name).resolve() for name in names if name not in NAMES and os.path.isdir(name)}
+    for name, path in folders.items():
+        for other, around in folders.items():
+            if name != other and path.is_relative_to(around):
+                raise UsageError(f"--data names {name}, which is inside {other}", hint="name one of them")
+
+
+def _refuse_repeated(paths: Sequence[Path]) -> None:
+    """Raise UsageError for a file that would be read twice, by whatever name."""
+    seen = dict[Path, Path]()
+    for path in paths if len(paths) > 1 else ():
+        if (first := seen.setdefault(path.resolve(), path)) is not path:
+            also = "" if first == path else f", also as {relative_name(path, None)}"
+            raise UsageError(f"--data names {relative_name(first, None)} twice{also}", hint="name every file once")
+
+
+def _several_names(paths: Sequence[Path]) -> str:
+    names = [path.name for path in paths]
+    return ", ".join(names) if len(names) <= 3 else f"{names[0]} and {len(names) - 1:,} more"

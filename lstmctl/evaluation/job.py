@@ -107,6 +107,7 @@ class Mistake(NamedTuple):
     predicted: str
     probability: float  # of the predicted label
     text: str
+    file: str = ""  # where there are several
 
 
 class ModelEvaluation(NamedTuple):
@@ -177,7 +178,7 @@ def _evaluate_model(
     baselines, trained_on = task.result()
     pairs = list(zip(examples, predictions, strict=True))
     mistakes = [
-        Mistake(example.row, example.label, prediction.label, prediction.probability, example.text)
+        Mistake(example.row, example.label, prediction.label, prediction.probability, example.text, example.file)
         for example, prediction in pairs
         if prediction.label != example.label
     ]
@@ -252,7 +253,7 @@ def _slice_texts(
         names = [next(name for name, most in _UNKNOWN.items() if proportion <= most) for proportion in proportions]
         return _group("unknown words: ", names, list(_UNKNOWN))
     values = _read_column(by, texts.config, home=home)
-    names = [values.get((example.row, example.text), "") for example in texts.examples]
+    names = [values.get((example.file, example.row, example.text), "") for example in texts.examples]
     frequent = [value for value, _ in Counter(names).most_common(_MOST_VALUES)]
     names = [name if name in frequent else _OTHERS for name in names]
     return _group(f"{by}=", names, [*sorted(frequent), _OTHERS])
@@ -274,11 +275,11 @@ def _group(prefix: str, names: Sequence[str], order: Sequence[str]) -> dict[str,
     return {prefix + name: indices for name, indices in groups.items() if indices}
 
 
-def _read_column(name: str, config: DataConfig, *, home: Path) -> dict[tuple[int, str], str]:
-    """The value of another column, by row number and text: rows of several files can share a number."""
+def _read_column(name: str, config: DataConfig, *, home: Path) -> dict[tuple[str, int, str], str]:
+    """The value of another column, by file, row number and text."""
     columns = ColumnNames(config.text_column, config.label_column, keep=True)
     skip = BadRows() if config.bad_rows == "skip" else None  # they were counted when the texts were chosen
-    source = open_source(config.source, columns, home=home, skip_bad_row=skip)
+    source = open_source(config.sources, columns, home=home, skip_bad_row=skip)
     if not source.has_columns:
         raise UsageError(f"--by {name}: {source.name} has no columns", hint="--by length or --by unknown")
     values = {}
@@ -286,5 +287,5 @@ def _read_column(name: str, config: DataConfig, *, home: Path) -> dict[tuple[int
         fields = row.columns or {}
         if name not in fields:
             raise UsageError(f"--by {name}: no such column", hint=f"the columns are {', '.join(fields)}")
-        values[row.row, row.text] = column_text(fields[name])
+        values[row.file, row.row, row.text] = column_text(fields[name])
     return values

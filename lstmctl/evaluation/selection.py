@@ -50,10 +50,10 @@ class LabelledTexts(NamedTuple):
 
     examples: Sequence[Example]
     description: str
-    config: DataConfig  # its `source` is where these texts come from
+    config: DataConfig  # its `sources` are where these texts come from
     part: Part | None  # all texts of this part of the models' own data; None: other texts
     own: bool = False  # whether all of them are from such a part
-    notes: tuple[str, ...] = ()  # for the user, about how they were chosen
+    notes: tuple[str, ...] = ()  # for the user, about how they were read and chosen
     left_out: Mapping[str, int] = MappingProxyType({})  # reason → number of rows
     bad_rows: BadRows | None = None  # of the data that the user names
 
@@ -81,9 +81,10 @@ def _other(folders: Sequence[ModelFolder], choice: Choice, *, home: Path) -> Lab
     """The texts of data that the user names."""
     assert choice.data is not None  # noqa: S101
     first, data, bad_rows = folders[0], choice.data, BadRows()
-    config = replace(data, source=resolve_source(data.source))
-    examples, sha256 = read_all(config, home=home, bad_rows=bad_rows)
-    texts = LabelledTexts(examples, data.source, config, None)
+    source, *more = map(resolve_source, data.sources)
+    config = replace(data, source=source, more_sources=tuple(more))
+    examples, sha256, read_notes = read_all(config, home=home, bad_rows=bad_rows)
+    texts = LabelledTexts(examples, ", ".join(data.sources), config, None)
     digests = [kept for folder in folders if (kept := folder.digests()) is not None]
     all_keep, same_rows = len(digests) == len(folders), _other_data(folders) is None
     if choice.only_new:
@@ -92,7 +93,7 @@ def _other(folders: Sequence[ModelFolder], choice: Choice, *, home: Path) -> Lab
         texts = _own_part(folders, choice.part, home=home, place=config)
     elif all_keep:
         texts = _own_rows(texts, folders, digests, choice.part)
-    return texts._replace(bad_rows=bad_rows)
+    return texts._replace(bad_rows=bad_rows, notes=(*read_notes, *texts.notes))
 
 
 def _other_data(folders: Sequence[ModelFolder]) -> ModelFolder | None:
@@ -106,7 +107,7 @@ def _is_divided_alike(card: ModelCard, config: DataConfig) -> bool:
     a named data set, which can have its own way."""
     if card.data is None:
         return False
-    return card.data.source == config.source or not {card.data.source, config.source} & set(NAMES)
+    return card.data.sources == config.sources or not {*card.data.sources, *config.sources} & set(NAMES)
 
 
 # --- the model's own data -------------------------------------------------------------------------------------------
@@ -130,8 +131,8 @@ def _read_part(folder: ModelFolder, part: Part, *, home: Path, place: DataConfig
         message = f"{folder.reference} was imported; its training data is unknown"
         raise NotFound(message, hint=f"{command} --data FILE measures it on other texts")
     config, notes = card.data, tuple[str, ...]()
-    if place is not None and place.source != card.data.source:
-        names = ("source", "text_column", "label_column", "bad_rows")
+    if place is not None and place.sources != card.data.sources:
+        names = ("source", "more_sources", "text_column", "label_column", "bad_rows")
         config = replace(card.data, **{name: getattr(place, name) for name in names})
         notes = (f"these are the rows of {folder.reference}, at a new place: measured on its {PART_NAMES[part]} part",)
     try:
@@ -141,8 +142,8 @@ def _read_part(folder: ModelFolder, part: Part, *, home: Path, place: DataConfig
         hint = f"{command} --data NEWPLACE{chosen} finds its {PART_NAMES[part]} rows where the data is now"
         raise NotFound(f"the data of {folder.reference} is gone: {error.message}", hint=hint) from error
     if dataset.sha256 != card.data_sha256:
-        message = f"{config.source} has changed since {folder.reference} was trained on it"
-        hint = f"{command} --data {shlex.quote(config.source)} measures it as other data"
+        message = f"{', '.join(config.sources)} has changed since {folder.reference} was trained on it"
+        hint = f"{command} {shlex.join(config.source_options)} measures it as other data"
         if folder.digests() is not None:
             hint += ", or on its own rows if they are most of it"
         raise BadData(message, hint=hint)
@@ -152,7 +153,8 @@ def _read_part(folder: ModelFolder, part: Part, *, home: Path, place: DataConfig
     if not examples:
         raise BadData(f"the data of {folder.reference} has no {PART_NAMES[part]} part", hint="name texts with --data")
     description = f"the {PART_NAMES[part]} part of {dataset.name}"
-    config = replace(config, source=source or config.source)
+    if source is not None:
+        config = replace(config, source=source, more_sources=())
     return LabelledTexts(examples, description, config, part, True, notes)
 
 
@@ -181,7 +183,7 @@ def _own_rows(
     own_part = part if all(number == folder.card.rows.get(name) for folder in folders) else None
     return texts._replace(
         examples=examples,
-        description=f"the {name} rows of {models} in {os.path.basename(texts.config.source)}",
+        description=f"the {name} rows of {models} in {', '.join(map(os.path.basename, texts.config.sources))}",
         part=own_part,
         own=True,
         notes=(note,),
@@ -281,8 +283,9 @@ def as_model_labels(examples: Sequence[Example], card: ModelCard) -> Sequence[Ex
 def check_labels(examples: Sequence[Example], labels: tuple[str, ...], *, model: str) -> None:
     """Raise BadData if the label of an example is not one of the model's `labels`."""
     if unknown := sorted({example.label for example in examples} - set(labels)):
-        row = next(example.row for example in examples if example.label == unknown[0])
-        message = f'row {row}: {model} does not know the label "{unknown[0]}"; it knows {", ".join(labels)}'
+        first = next(example for example in examples if example.label == unknown[0])
+        place = f"{first.file}, row {first.row}" if first.file else f"row {first.row}"
+        message = f'{place}: {model} does not know the label "{unknown[0]}"; it knows {", ".join(labels)}'
         hint = " ".join(f"--rename-label '{label}=…'" for label in unknown[:3])
         raise BadData(message, hint=f"{hint}; or --unknown-labels drop leaves these rows out")
 

@@ -121,7 +121,7 @@ class ModelFolder:
             "schema": "lstmctl.model/1",
             "model": self.reference,
             "tags": list(tags),
-            "data": card.data.source if card.data is not None else None,
+            "data": ", ".join(card.data.sources) if card.data is not None else None,
             "accuracy": accuracy.get("value"),
             **{name: accuracy.get(name) for name in ("low", "high", "n")},
             "epoch": card.epoch,

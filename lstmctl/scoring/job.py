@@ -16,7 +16,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -29,7 +29,9 @@ from lstmctl.data import parquet as parquets
 from lstmctl.data.bad_rows import offer_skip
 from lstmctl.data.chunks import CHUNK_BYTES, split_file
 from lstmctl.data.columns import Example
+from lstmctl.data.layout import DOCUMENT
 from lstmctl.data.opening import Chunk, display
+from lstmctl.data.parts import relative_name
 from lstmctl.errors import BadRow, CannotCreate, Interrupted, LstmctlError, Signalled
 from lstmctl.model.classifier import Classifier, Prediction
 from lstmctl.process import signal_number
@@ -45,6 +47,7 @@ _LOCK = ".lock"
 _SCORED = re.compile(r".*-([0-9a-f]{16})-\d{6,}\.(?:jsonl|parquet)")
 _TEMPORARY = re.compile(r"\.lstmctl-[0-9a-f]+\.tmp")
 _MAX_STEM_BYTES = 150  # of an input's name, in the names of its files of predictions
+_MOST_DOCUMENTS = 4_096  # of one file of predictions
 _MAX_SCORING_FILE_BYTES = 2**20
 _ROW_GROUP, _ROW_GROUP_CHARACTERS = 4_096, 2**23  # texts of a Parquet row group: whichever is reached first
 _IN_MEMORY = 2**22  # bytes of predictions, before they go to a temporary file
@@ -53,12 +56,15 @@ Objects = list[dict[str, Any]]
 
 
 class Task(NamedTuple):
-    """One chunk of one input file, and the name of its file of predictions without the suffix."""
+    """One chunk of one input file, or some documents, and the name of the file of predictions without the suffix."""
 
     path: str
     format: str
     chunk: Chunk
     name: str
+    file: str = ""  # what the predictions call the input file
+    documents: tuple[str, ...] = ()
+    root: str = ""  # where the names of the documents start; empty: where the program runs
 
 
 class ChunkResult(NamedTuple):
@@ -133,13 +139,12 @@ class Scoring:
             SpooledTemporaryFile(_IN_MEMORY) as bad_rows,
         ):
 
-            def skip(error: BadRow) -> None:
+            def skip(path: str | Path, error: BadRow) -> None:
                 nonlocal bad
                 bad += 1
-                bad_rows.write(_json_line(_bad_row_object(task.path, error)))
+                bad_rows.write(_json_line(_bad_row_object(str(path), error)))
 
-            options = {"chunk": task.chunk, "skip_bad_row": skip if self.skip_bad_rows else None}
-            rows = request.read(Path(task.path), format=task.format, name=task.path, **options)
+            rows = self._rows(task, skip if self.skip_bad_rows else None)
             predict = partial(self.classifier.predict, threshold=request.threshold)
             pool = WorkerPool[Example, Prediction](predict, jobs=1)
             with _open_writer(self.kind, predictions, labels) as write_objects:
@@ -156,17 +161,30 @@ class Scoring:
             write_file(folder / f"{task.name}.{self.kind}", predictions, force=True)
         return ChunkResult(count, bad, task.chunk.bytes)
 
+    def _rows(self, task: Task, skip: Callable[[str | Path, BadRow], None] | None) -> Iterator[Example]:
+        """The rows of a task, each with the name of its file."""
+        if task.documents:
+            root = Path(task.root) if task.root else None
+            paths, first = list(map(Path, task.documents)), task.chunk.before + 1
+            return self.request.read_documents(paths, root, first=first, skip_bad_row=skip)
+        skip_row = partial(skip, task.path) if skip is not None else None
+        options = {"name": task.path, "chunk": task.chunk, "skip_bad_row": skip_row}
+        rows = self.request.read(Path(task.path), format=task.format, **options)
+        return (row._replace(file=task.file) for row in rows)
+
 
 def score_to_folder(
     scoring: Scoring,
     files: Mapping[Path, str],
     *,
     pool: ParallelMapContext,
+    root: Path | None = None,
     force: bool = False,
     report: Callable[[Progress], None] = lambda progress: None,
 ) -> Progress:
     """Predict the rows of all files (path → format) that have no predictions in the folder yet.
 
+    Predictions have the names of their files, which start at the folder `root`, or without it where the program runs.
     `pool` is of `open_pool`, and is entered only if there is anything to do. `force` removes the predictions that the
     folder has. `report` is called after every chunk.
 
@@ -179,9 +197,12 @@ def score_to_folder(
         parquets.import_pyarrow()  # report a missing package here, not on a worker
     progress = Progress()
     try:
-        keys = {path: _file_key(path) for path in files}
-        with _claim_folder(scoring, set(keys.values()), force=force) as names:
-            tasks = _tasks(scoring, files, keys, names, progress)
+        tables = {path: format for path, format in files.items() if format != DOCUMENT}
+        keys = {path: _file_key(path) for path in tables}
+        documents = list(_document_tasks([path for path in files if path not in tables], root))
+        document_keys = {task.name.rsplit("-", 2)[1] for task in documents}
+        with _claim_folder(scoring, {*keys.values(), *document_keys}, force=force) as names:
+            tasks = _undone(scoring, chain(documents, _tasks(scoring, tables, keys, root)), names, progress)
             if (first := next(tasks, None)) is not None:
                 with pool as run:
                     for result in run(scoring, chain([first], tasks)):
@@ -193,26 +214,59 @@ def score_to_folder(
     return progress
 
 
-def _tasks(
-    scoring: Scoring, files: Mapping[Path, str], keys: Mapping[Path, str], names: set[str], progress: Progress
-) -> Iterator[Task]:
-    """The chunks without predictions, found one by one; the others are counted. `names` are the folder's files."""
+def _undone(scoring: Scoring, tasks: Iterable[Task], names: set[str], progress: Progress) -> Iterator[Task]:
+    """The tasks without predictions; the others are counted. `names` are the folder's files."""
+    for task in tasks:
+        if f"{task.name}.{scoring.kind}" in names:
+            progress.chunks_before += 1
+            progress.bytes_before += task.chunk.bytes
+        else:
+            yield task
+
+
+def _tasks(scoring: Scoring, files: Mapping[Path, str], keys: Mapping[Path, str], root: Path | None) -> Iterator[Task]:
+    """The chunks of all files, found one by one."""
     for path, format in files.items():
-        stem = path.name.encode()[:_MAX_STEM_BYTES].decode("utf-8", "ignore").lstrip(".")
         for chunk in split_file(path, format=format, text_column=scoring.request.text_column, size=CHUNK_BYTES):
-            name = f"{stem}-{keys[path]}-{chunk.number:06d}"
-            if f"{name}.{scoring.kind}" in names:
-                progress.chunks_before += 1
-                progress.bytes_before += chunk.bytes
-            else:
-                yield Task(str(path), format, chunk, name)
+            name = f"{_stem(path)}-{keys[path]}-{chunk.number:06d}"
+            yield Task(str(path), format, chunk, name, relative_name(path, root))
+
+
+def _document_tasks(paths: Sequence[Path], root: Path | None) -> Iterator[Task]:
+    """Documents in groups of about the size of a chunk. A group is done again if a document in it has changed."""
+    stem, done = _stem(root if root is not None and len(paths) > 1 else paths[0]) if paths else "", 0
+    number = 0
+    while done < len(paths):
+        group, size, changes = list[str](), 0, hashlib.blake2b(b"documents", digest_size=8)
+        while done + len(group) < len(paths) and len(group) < _MOST_DOCUMENTS and (not group or size < CHUNK_BYTES):
+            path = paths[done + len(group)]
+            size += _add_change(changes, path)
+            group.append(str(path))
+        chunk = Chunk(number, before=done, bytes=size)
+        name = f"{stem}-{changes.hexdigest()}-{number:06d}"
+        yield Task(group[0], DOCUMENT, chunk, name, documents=tuple(group), root=str(root) if root else "")
+        number, done = number + 1, done + len(group)
+
+
+def _stem(path: Path) -> str:
+    """The start of the names of the predictions of a file or a folder."""
+    name = os.fsencode(path.name)[:_MAX_STEM_BYTES].decode("utf-8", "ignore").lstrip(".")
+    return name or "texts"
 
 
 def _file_key(path: Path) -> str:
     """Sixteen hexadecimal digits that differ from those of other files, and of this one after any change."""
+    changes = hashlib.blake2b(digest_size=8)
+    _add_change(changes, path)
+    return changes.hexdigest()
+
+
+def _add_change(changes: "hashlib.blake2b", path: Path) -> int:
+    """Add to a hash what changes with a file. The file's size in bytes."""
     with os_errors(f"read {display(path)}"):
         status = os.stat(path)
-    return hashlib.blake2b(f"{path}\0{status.st_size}\0{status.st_mtime_ns}".encode(), digest_size=8).hexdigest()
+    changes.update(os.fsencode(path) + f"\0{status.st_size}\0{status.st_mtime_ns}".encode())
+    return status.st_size
 
 
 # --- the folder -------------------------------------------------------------------------------------------------
@@ -320,6 +374,7 @@ def _parquet_schema(pyarrow: Any, labels: tuple[str, ...]) -> Any:
     real, text, integer = pyarrow.float64(), pyarrow.string(), pyarrow.int64()
     return pyarrow.schema(
         {
+            "file": text,
             "row": integer,
             "text": text,
             "label": text,

@@ -39,10 +39,10 @@ class PredictionRequest:
         if self.source is not None and self.texts:
             raise UsageError("both texts and --input were given", hint="leave out one of them")
         if self.input_format is not None:
-            from lstmctl.data.formats import FORMATS
+            from lstmctl.data.inputs import KINDS
 
-            if self.input_format not in FORMATS:
-                raise UsageError(f"--input-format must be one of {', '.join(FORMATS)}, not {self.input_format}")
+            if self.input_format not in KINDS:
+                raise UsageError(f"--input-format must be one of {', '.join(KINDS)}, not {self.input_format}")
         if self.encoding_errors not in ("strict", "replace"):
             raise UsageError(f"--encoding-errors must be strict or replace, not {self.encoding_errors}")
         if not 1 <= self.max_line_bytes <= _LARGEST_LINE_LIMIT:
@@ -66,19 +66,45 @@ class PredictionRequest:
         options |= {"encoding_errors": self.encoding_errors, "max_line_bytes": self.max_line_bytes}
         return read_rows(source, columns, format=format, **options)
 
+    def read_documents(
+        self, source: "Sequence[Path] | StdinLines", root: Path | None, **options: Any
+    ) -> Iterator[Example]:
+        """Files as one text each, or all of standard input as one. `options` are those of `read_documents`."""
+        from lstmctl.data.folders import read_document, read_documents
+
+        options |= {"strict": self.encoding_errors == "strict", "max_bytes": self.max_line_bytes}
+        if isinstance(source, Sequence):
+            yield from read_documents(source, root, **options)
+            return
+        skip_bad_row = options.pop("skip_bad_row", None)
+        try:
+            text = read_document(source, labelled=False, **options)
+        except BadRow as error:
+            if skip_bad_row is None:
+                raise
+            skip_bad_row(None, error)
+        else:
+            yield Example(1, text)
+
 
 class InputRows(NamedTuple):
     """Rows to predict. `stdin` is their stream if they come from standard input, which can make the reader wait."""
 
     rows: Iterator[Example]
     stdin: "StdinLines | None" = None
+    notes: tuple[str, ...] = ()  # for the user, about how they are read
 
 
-def open_rows(request: PredictionRequest, *, skip_bad_row: Callable[[BadRow], None] | None = None) -> InputRows:
-    """The rows of a valid request: its texts, its file, or standard input. `skip_bad_row` is as in `read_rows`.
+def open_rows(
+    request: PredictionRequest, *, documents: bool = False, skip_bad_row: Callable[[BadRow], None] | None = None
+) -> InputRows:
+    """The rows of a valid request: its texts, its file, its folder of documents, or standard input.
+
+    `documents`: for a model that was trained on documents. `skip_bad_row` is as in `read_rows`.
 
     Raises:
-        UsageError: there is no input, or an option does not apply to it. NotFound: no such file, or stdin is closed.
+        UsageError: there is no input, it is a folder of tables, or an option does not apply to it. NotFound: no such
+        file, or stdin is closed. BadData: a folder that can be read in two ways.
         While the rows are read, what `read_rows` raises.
     """
     texts, source = list(request.texts), request.source
@@ -89,22 +115,47 @@ def open_rows(request: PredictionRequest, *, skip_bad_row: Callable[[BadRow], No
     if source is None and not texts and sys.stdin is not None and sys.stdin.isatty():
         hint = 'lstmctl predict "great movie" · … | lstmctl predict - · predict -i FILE'
         raise UsageError("no text given", hint=hint)
-    from lstmctl.data.formats import FORMATS, find_format
-    from lstmctl.data.opening import StdinLines
+    from lstmctl.data.inputs import find_inputs
+    from lstmctl.data.inputs import input_format as format_of
+    from lstmctl.data.layout import DOCUMENT
+    from lstmctl.data.opening import StdinLines, display
+    from lstmctl.data.patterns import is_folder_or_pattern
 
+    skip_bad_file = None if skip_bad_row is None else lambda _, error: skip_bad_row(error)
     stream: Path | StdinLines
+    notes: tuple[str, ...] = ()
+    if source is not None and source != "-" and is_folder_or_pattern(source):
+        inputs = find_inputs(source, format=request.input_format, documents=documents)
+        if not inputs.documents:
+            raise UsageError("predictions for several files need a folder", hint="-o DIR, such as -o scored/")
+        _refuse_columns(request, DOCUMENT)
+        rows = request.read_documents([*inputs.files], inputs.root, skip_bad_row=skip_bad_file)
+        return InputRows(rows, notes=inputs.all_notes)
     if source is not None and source != "-":
         stream = Path(source)
-        format = request.input_format or find_format(stream, labelled=False)
+        format = request.input_format or format_of(stream, documents=documents)
     elif sys.stdin is not None:
         stream = StdinLines(sys.stdin.buffer)
         format = request.input_format or "lines"
     else:
         raise NotFound("cannot read standard input: it is closed", hint="-i FILE reads a file")
-    if request.keep_columns and not FORMATS[format].has_columns:
+    _refuse_columns(request, format)
+    stdin = stream if isinstance(stream, StdinLines) else None
+    if format != DOCUMENT:
+        return InputRows(request.read(stream, format=format, skip_bad_row=skip_bad_row), stdin)
+    rows = request.read_documents(
+        stream if isinstance(stream, StdinLines) else [stream], None, skip_bad_row=skip_bad_file
+    )
+    if documents and request.input_format is None and isinstance(stream, Path):
+        notes = (f"{display(stream)} is read as one text, as in training; --input-format lines reads each line as one",)
+    return InputRows(rows, stdin, notes)
+
+
+def _refuse_columns(request: PredictionRequest, format: str) -> None:  # noqa: A002
+    from lstmctl.data.formats import FORMATS
+
+    if request.keep_columns and not (format in FORMATS and FORMATS[format].has_columns):
         raise UsageError(f"--keep-columns is for tables; {format} has no columns", hint="--input-format csv")
-    rows = request.read(stream, format=format, skip_bad_row=skip_bad_row)
-    return InputRows(rows, stream if isinstance(stream, StdinLines) else None)
 
 
 def predict_rows(
@@ -160,6 +211,7 @@ def prediction_object(
     """The prediction for a row as a JSON object. `labels` and `reference` are the model's."""
     fields: dict[str, Any] = {
         "schema": "lstmctl.prediction/1",
+        **({"file": example.file} if example.file else {}),
         "row": example.row,
         "text": example.text,
         "label": prediction.label,

@@ -52,7 +52,10 @@ class RunSettings(Config):
             ours["rename_label"] = settings.get("rename_label")  # the run's has the merged labels too
         different = [name for name, value in settings.items() if ours[name] != value]
         if different:
-            values = "; ".join(f"{option_name(name)} is {ours[name]}, not {settings[name]}" for name in different)
+            option_of = {"more_sources": "the further --data"}
+            values = "; ".join(
+                f"{option_of.get(name, option_name(name))} is {ours[name]}, not {settings[name]}" for name in different
+            )
             hint = "omit these options to resume the run, or omit --resume to start a new one"
             raise UsageError(f"in this run {values}", hint=hint)
 
@@ -189,5 +192,12 @@ def _split(settings: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]
     data, training = (
         {name: settings[name] for name in config.settings() if name in settings} for config in (DataConfig, TrainConfig)
     )
+    sources = data.get("source")
+    if isinstance(sources, list | tuple):  # --data given several times
+        if not sources:
+            raise UsageError("there is no data", hint="name a file, a folder or a data set")
+        data |= {"source": sources[0], "more_sources": sources[1:]}
     data |= {name: resolve_source(os.fspath(data[name])) for name in _SOURCES if data.get(name) is not None}
+    if "source" in data:
+        data["more_sources"] = tuple(resolve_source(os.fspath(name)) for name in data.get("more_sources", ()))
     return data, training

@@ -184,7 +184,7 @@ def main() -> None:
     arguments = parser.parse_args()
     home = default_home(None, os.environ)
     folder = Registry(home).resolve(None)
-    examples, _ = read_all(DataConfig(source="imdb"), home=home)
+    examples, *_ = read_all(DataConfig(source="imdb"), home=home)
     texts = [examples[number % len(examples)].text for number in range(arguments.texts)]
     words = sum(min(len(tokenize(text)), folder.card.config.max_len) for text in texts) / len(texts)
     print(f"{folder.reference}, {len(texts):,} reviews, {words:.0f} words read per review, {cores()} cores")

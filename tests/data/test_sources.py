@@ -1,5 +1,7 @@
 """Names: what a user may write after --data, and the model name that follows from it."""
 
+import gzip
+import io
 import re
 from pathlib import Path
 
@@ -8,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lstmctl.data.sources import resolve_source
-from lstmctl.errors import NotFound, UsageError
+from lstmctl.data.spool import spool
+from lstmctl.errors import BadData, NotFound, UsageError
 from lstmctl.registry.names import default_model_name
 
 MODEL_NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?")
@@ -39,9 +42,31 @@ def test_unknown_names(tmp_path: Path) -> None:
     assert caught.value.hint == "write ./reviews for the folder of that name"
 
 
+def test_home_directory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/me")
+    assert resolve_source("~/reviews") == "/home/me/reviews"
+    assert resolve_source("~") == "/home/me"
+    assert resolve_source("~nobody-has-this-name/x", cwd=Path("/work")) == "/work/~nobody-has-this-name/x"
+
+
 def test_stdin_is_rejected() -> None:
     with pytest.raises(UsageError, match="standard input"):
         resolve_source("-")
+
+
+def test_spooled_stdin(tmp_path: Path) -> None:
+    """Equal input is one file, whose name says the format."""
+    table = b"text,label\n" + b"a b c,pos\n" * 300_000
+    path = spool(io.BytesIO(table), tmp_path)
+    assert path.read_bytes() == table and path.suffix == ".csv"
+    assert spool(io.BytesIO(table), tmp_path) == path and list(path.parent.iterdir()) == [path]
+    assert spool(io.BytesIO(gzip.compress(b'{"text": "a"}\n')), tmp_path).name.endswith(".jsonl.gz")
+    with pytest.raises(BadData, match="is empty"):
+        spool(io.BytesIO(), tmp_path)
+    with pytest.raises(BadData, match="damaged"):
+        spool(io.BytesIO(b"\x1f\x8bnothing"), tmp_path)
+    with pytest.raises(NotFound, match="closed"):
+        spool(None, tmp_path)
 
 
 @pytest.mark.parametrize(

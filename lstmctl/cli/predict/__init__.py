@@ -29,7 +29,7 @@ Examples:
 """
 
 
-_FORMAT_HELP = "lines, tsv, csv, jsonl, parquet or fasttext."
+_FORMAT_HELP = "lines, tsv, csv, jsonl, parquet, fasttext, or document (a file is a text)."
 _THRESHOLD_HELP = (
     "Predict the positive label at probability >= P (two labels only). The probability shown is that of the predicted "
     "label, so it can be below 0.5."
@@ -93,7 +93,7 @@ def command(
     workers = worker_count(jobs)
     request = PredictionRequest(
         texts=texts or [],
-        source=input,
+        source=None if input is None else os.path.expanduser(input),  # the shell leaves --input=~/… as it is
         input_format=input_format,
         text_column=text_column,
         keep_columns=keep_columns,
@@ -102,7 +102,7 @@ def command(
         threshold=threshold,
         top_k=top_k,
     ).validate()
-    if input is not None and (engine == "ray" or _is_several(input) or _is_folder(settings.output)):
+    if input is not None and (engine == "ray" or _is_folder(settings.output, input)):
         if explain or all_units or labels_only or expect is not None:
             raise UsageError("--explain, --all-units, --labels-only and --expect are for one file at a time")
         pool = open_pool(engine, address=ray_address, jobs=jobs)
@@ -119,9 +119,15 @@ def command(
     if all_units and not explain:
         raise UsageError("--all-units needs --explain")
     console = Console.open()
-    skipped = BadRows()
-    inputs = open_rows(request, skip_bad_row=skipped if bad_rows == "skip" else None)
     folder = open_model(model)
+    skipped = BadRows()
+    inputs = open_rows(
+        request,
+        documents=folder.card.data is not None and folder.card.data.documents,
+        skip_bad_row=skipped if bad_rows == "skip" else None,
+    )
+    for note in inputs.notes:
+        console.note((note, "dim"))
     labels = folder.card.config.labels
     request.check_labels(labels)
     if expect is not None and expect not in labels:
@@ -144,14 +150,15 @@ def command(
     return int(ExitCode.DONE if expect is None or expect in writer.labels_given else ExitCode.NO)
 
 
-def _is_folder(output: str | None) -> bool:
-    return output is not None and (output.endswith("/") or os.path.isdir(output))
+def _is_folder(output: str | None, source: str) -> bool:
+    """Whether -o names a folder of predictions: for several files, if its name does not end as that of a file."""
+    from lstmctl.data.formats import is_data_name
+    from lstmctl.data.patterns import is_folder_or_pattern
 
-
-def _is_several(source: str) -> bool:
-    from lstmctl.data.sources import is_folder_or_pattern
-
-    return source != "-" and is_folder_or_pattern(source)
+    if output is None or os.path.isfile(output):
+        return False
+    several = source != "-" and is_folder_or_pattern(os.path.expanduser(source)) and not is_data_name(output)
+    return several or output.endswith("/") or os.path.isdir(output)
 
 
 def _make_pool(

@@ -36,14 +36,13 @@ def predict_to_folder(
     console = Console.open(to_file=False)  # -o is a folder
     if model is None and console.err.on_terminal:
         console.note((f"model {folder.reference}", "dim"))
-    from lstmctl.data.opening import display
-    from lstmctl.data.sources import find_inputs
+    from lstmctl.data.inputs import find_inputs
     from lstmctl.scoring.job import BAD_ROWS, Scoring, score_to_folder
 
-    inputs = find_inputs(request.source or "", format=request.input_format)
-    if inputs.ignored:
-        number, example = len(inputs.ignored), display(inputs.ignored[0])
-        console.note(f"ignored, because the name has no known suffix: {_counted(number, 'file')}, such as {example}")
+    documents = folder.card.data is not None and folder.card.data.documents
+    inputs = find_inputs(request.source or "", format=request.input_format, documents=documents)
+    for note in inputs.all_notes:
+        console.note(note)
     scoring = Scoring(
         classifier=folder.classifier(),
         reference=folder.reference,
@@ -54,7 +53,9 @@ def predict_to_folder(
         skip_bad_rows=skip_bad_rows,
     )
     with ProgressDisplay(console, total=sum(path.stat().st_size for path in inputs.files)) as shown:
-        progress = score_to_folder(scoring, inputs.files, pool=pool, force=settings.force, report=shown.update)
+        progress = score_to_folder(
+            scoring, inputs.files, root=inputs.root, pool=pool, force=settings.force, report=shown.update
+        )
     if progress.bad_rows:
         console.warn(f"skipped {_counted(progress.bad_rows, 'bad row')}, listed in {os.path.join(target, BAD_ROWS)}")
     console.note(shown.summary(progress, files=len(inputs.files)))

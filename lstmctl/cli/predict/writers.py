@@ -55,6 +55,7 @@ class PredictionWriter:
             fields = []
             for label, probability in self._ranked(prediction):
                 fields += [label] if self.labels_only else [label, f"{probability:.4f}"]
+            fields += [example.file] if example.file else []
             yield [*fields, *self._other_columns(example)] if self.request.keep_columns else fields
 
     def _show(self, predicted: "Predicted", console: Console) -> None:
@@ -62,7 +63,8 @@ class PredictionWriter:
         for example, prediction in predicted:
             for label, probability in self._ranked(prediction):
                 shown = None if self.labels_only else probability
-                line = prediction_line(console, example.text, prediction, label=label, probability=shown, width=width)
+                text = f"{example.file}  {example.text}" if example.file else example.text
+                line = prediction_line(console, text, prediction, label=label, probability=shown, width=width)
                 console.show(*line)
 
     def _ranked(self, prediction: "Prediction") -> list[tuple[str, float]]:
@@ -149,6 +151,7 @@ class ExplanationWriter:
                 }
         yield {
             "schema": "lstmctl.explanation/1",
+            **({"file": example.file} if example.file else {}),
             "row": example.row,
             "text": example.text,
             "label": prediction.label,
@@ -171,14 +174,16 @@ class ExplanationWriter:
             if self.all_units
         }
         if self._first:
-            yield *COLUMNS, *(f"{name}.{unit}" for name, values in units.items() for unit in range(values.shape[1]))
+            header = *COLUMNS, *(f"{name}.{unit}" for name, values in units.items() for unit in range(values.shape[1]))
+            yield (*header, "file") if example.file else header
         numbers: list[Any] = [explanation.probability, explanation.effect]
         numbers += [explanation.mean(name) for name in ("cell_change", *GATES)]
         for index, word in enumerate(explanation.words):
             known = "yes" if explanation.known[index] else "no"
             values = [column[index] for column in numbers]
             values += [value for matrix in units.values() for value in matrix[index].tolist()]
-            yield example.row, index + 1, word, known, *(f"{value:.6f}" for value in values)
+            row = example.row, index + 1, word, known, *(f"{value:.6f}" for value in values)
+            yield (*row, example.file) if example.file else row
 
     def _show(self, example: "Example", explanation: "Explanation", console: Console) -> None:
         if not self._first:

@@ -20,6 +20,7 @@ EXAMPLES = """
 Examples:
   lstmctl train --epochs 3
   lstmctl train --data reviews.csv --text-column review --label-column stars
+  zcat reviews.csv.gz | lstmctl train --data -
   lstmctl train --recipe accurate --unlabelled more.jsonl.gz
   lstmctl train --recipe classic
   lstmctl train --dry-run > mine.toml && lstmctl train --recipe mine.toml
@@ -28,7 +29,7 @@ Examples:
 """
 MODEL, TRAINING, RUN = "Model", "Training", "Run"  # sections of the help
 # Options whose values are written differently from those in a recipe.
-_TYPES: dict[str, Any] = {"rename_label": list[str], "time_limit": str}
+_TYPES: dict[str, Any] = {"source": list[str], "rename_label": list[str], "time_limit": str}
 
 
 def with_settings(command: Callable[..., None]) -> Callable[..., None]:
@@ -108,6 +109,10 @@ def command(
         raise UsageError("--run needs --resume", hint=f"lstmctl train --resume --run {run}")
     if resume and dry_run:
         raise UsageError("--dry-run cannot be combined with --resume", hint="lstmctl models list --runs lists the runs")
+    options["source"] = options["source"] or None
+    name = name or ("stdin" if options["source"] == ["-"] and not resume else None)
+    if "-" in (options["source"] or ()):
+        options["source"] = _spool_stdin(options["source"])
     options |= {"recipe": recipe, "name": name, "positive": positive}
     options["rename_label"] = parse_renames(options["rename_label"]) or None
     options["time_limit"] = _parse_duration(options["time_limit"])
@@ -126,6 +131,18 @@ def command(
     screen.result(trained)
     references = [trained.reference]
     console.answer(Answer(objects=(open_model(reference).describe() for reference in references), rows=[references]))
+
+
+def _spool_stdin(sources: list[str]) -> list[str]:
+    """The sources, with standard input as a file in the home."""
+    from lstmctl.data.spool import STDIN, spool
+
+    if sources.count(STDIN) > 1:
+        raise UsageError("--data names standard input twice", hint="name everything once")
+    registry = open_registry()
+    registry.prepare_for_writing()
+    path = str(spool(sys.stdin.buffer if sys.stdin is not None else None, registry.home))
+    return [path if source == STDIN else source for source in sources]
 
 
 def _parse_duration(text: str | None) -> float | None:

@@ -88,9 +88,9 @@ class TrainingScreen(PlanScreen):
             (empty, len(plan.train), "training texts have no words"),
         ]
         data = plan.data.config
-        columns = {"--data": data.source, "--text-column": data.text_column, "--label-column": data.label_column}
+        columns = {"--text-column": data.text_column, "--label-column": data.label_column}
         given = [word for name, value in columns.items() if value not in ("text", "label") for word in (name, value)]
-        hint = f"{shlex.join(['lstmctl', 'data', 'check', *given])} lists them"
+        hint = f"{shlex.join(['lstmctl', 'data', 'check', *data.source_options, *given])} lists them"
         for count, total, text in counts:
             if count > 0.01 * total:
                 self.console.warn(f"{count:,} {text} ({count / total:.1%})", hint=hint)
