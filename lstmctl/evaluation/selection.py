@@ -192,17 +192,16 @@ def _own_rows(
 # --- rows that a model was trained on ---------------------------------------------------------------------------------
 
 
-def trained_rows(folder: ModelFolder, examples: Sequence[Example], *, home: Path) -> Mask | None:
+def trained_rows(folder: ModelFolder, examples: Sequence[Example], *, data: Dataset | None) -> Mask | None:
     """(examples,): which texts the model was trained on, which includes its validation texts if it has n-grams.
 
-    Models of earlier versions have no digests: then from their data, if it still exists unchanged; otherwise None.
+    Models of earlier versions have no digests: then by `data`, from `training_data`; None if there is neither.
     """
     digests = folder.digests()
     if digests is None:
-        dataset = training_data(folder, home=home)
-        if dataset is None:
+        if data is None:
             return None
-        parts = {"train": dataset.train, "validation": dataset.validation}
+        parts = {"train": data.train, "validation": data.validation}
         digests = RowDigests.of({part: (row.text for row in rows) for part, rows in parts.items()})
     found = digests.find(example.text for example in examples)
     return any_of(found, ("train", "validation") if folder.card.config.ngram_order else ("train",))
@@ -221,7 +220,8 @@ def _only_new(texts: LabelledTexts, folders: Sequence[ModelFolder], *, home: Pat
     """The texts that none of the models was trained on."""
     trained = np.zeros(len(texts.examples), np.bool_)
     for folder in folders:
-        known = trained_rows(folder, texts.examples, home=home)
+        data = None if folder.digests() is not None else training_data(folder, home=home)
+        known = trained_rows(folder, texts.examples, data=data)
         if known is None:
             message = f"--only-new: which rows {folder.reference} was trained on is not known"
             raise UsageError(message, hint="leave out --only-new: it keeps no digests of them, and its data is gone")
