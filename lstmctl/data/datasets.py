@@ -165,14 +165,17 @@ def _require_usable(rows: "_Rows", bad_rows: BadRows, *, name: str) -> None:
         )
 
 
-def read_all(config: DataConfig, *, home: Path, bad_rows: BadRows | None = None) -> tuple[list[Example], str]:
+def read_all(
+    config: DataConfig, *, home: Path, bad_rows: BadRows | None = None, unused: Counter[str] | None = None
+) -> tuple[list[Example], str]:
     """All labelled texts of `config.source`, undivided, and their hash: for evaluating a model on other data.
 
-    If the source has its own test part, only that part. Labels are renamed; the caller checks whether the model knows
-    them. The settings of splits, groups and limits are ignored. `bad_rows` counts the rows that `config.bad_rows` lets
-    skip. Raises as `load`, except that any number of labels is allowed, and labels to rename may be missing.
+    If the source has its own test part, only that part; `unused` counts the rows of its other parts. Labels are
+    renamed; the caller checks whether the model knows them. The settings of splits, groups and limits are ignored.
+    `bad_rows` counts the rows that `config.bad_rows` lets skip. Raises as `load`, except that any number of labels is
+    allowed, and labels to rename may be missing.
     """
-    bad_rows = BadRows() if bad_rows is None else bad_rows
+    bad_rows, unused = BadRows() if bad_rows is None else bad_rows, Counter() if unused is None else unused
     columns = ColumnNames(config.text_column, config.label_column)
     source = open_source(config.source, columns, home=home, skip_bad_row=_skipper(config, bad_rows))
     all_rows, rows = list(source.rows), _Rows(config)
@@ -180,6 +183,8 @@ def read_all(config: DataConfig, *, home: Path, bad_rows: BadRows | None = None)
     for part, row in all_rows:
         if part == "test" or not has_test_part:
             rows.add(part, row)
+        else:
+            unused[part or "undivided"] += 1
     _require_usable(rows, bad_rows, name=source.name)
     return [row for part in rows.parts.values() for row in part], rows.hash.hexdigest()
 

@@ -80,9 +80,9 @@ def select_texts(folders: Sequence[ModelFolder], choice: Choice, *, home: Path) 
 def _other(folders: Sequence[ModelFolder], choice: Choice, *, home: Path) -> LabelledTexts:
     """The texts of data that the user names."""
     assert choice.data is not None  # noqa: S101
-    first, data, bad_rows = folders[0], choice.data, BadRows()
+    first, data, bad_rows, unused = folders[0], choice.data, BadRows(), Counter[str]()
     config = replace(data, source=resolve_source(data.source))
-    examples, sha256 = read_all(config, home=home, bad_rows=bad_rows)
+    examples, sha256 = read_all(config, home=home, bad_rows=bad_rows, unused=unused)
     texts = LabelledTexts(examples, data.source, config, None)
     digests = [kept for folder in folders if (kept := folder.digests()) is not None]
     all_keep, same_rows = len(digests) == len(folders), _other_data(folders) is None
@@ -92,7 +92,11 @@ def _other(folders: Sequence[ModelFolder], choice: Choice, *, home: Path) -> Lab
         texts = _own_part(folders, choice.part, home=home, place=config)
     elif all_keep:
         texts = _own_rows(texts, folders, digests, choice.part)
-    return texts._replace(bad_rows=bad_rows)
+    notes, left_out = list(texts.notes), dict(texts.left_out)
+    for part, count in unused.items():
+        notes.append(f"not used: {count:,} {part} rows, because the data has a test part")
+        left_out[f"not in the test part, but in its {part} part"] = count
+    return texts._replace(bad_rows=bad_rows, notes=tuple(notes), left_out=left_out)
 
 
 def _other_data(folders: Sequence[ModelFolder]) -> ModelFolder | None:
