@@ -10,7 +10,7 @@ No NumPy here: `summary` and `models list` read these configurations and start f
 import dataclasses
 import math
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from lstmctl.settings import Config, Setting, setting
 
@@ -219,6 +219,15 @@ class DataConfig(Config):
     def source_options(self) -> tuple[str, ...]:
         """The sources as options: ("--data", "a.csv", "--data", "b.csv")."""
         return tuple(word for source in self.sources for word in ("--data", source))
+
+    def problem(self) -> tuple[str, str] | None:
+        """As in the base class; also for the settings that are one of a few words."""
+        if problem := super().problem():
+            return problem
+        for name in ("rare_labels", "bad_rows"):
+            if (value := getattr(self, name)) not in (allowed := get_args(self.types()[name])):
+                return name, f"must be one of {', '.join(allowed)}, not {value!r:.60}"
+        return None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -142,7 +142,9 @@ def _say(result: "EvaluationResult", console: Console, request: "EvaluationReque
     if result.bad_rows is not None and result.bad_rows.count:
         console.warn(result.bad_rows.describe())
     for evaluated in result.models:
-        if evaluated.trained_on:
+        if evaluated.trained_on is None:
+            console.note(f"not known: which of these texts {evaluated.reference} was trained on")
+        elif evaluated.trained_on:
             reference, n = shlex.quote(evaluated.reference), evaluated.evaluation.n
             message = f"{evaluated.reference} was trained on {evaluated.trained_on:,} of these {n:,} texts"
             hint = f"lstmctl evaluate {reference} measures it on held-out texts"

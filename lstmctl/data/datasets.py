@@ -177,15 +177,17 @@ def _require_usable(rows: "_Rows", bad_rows: BadRows, *, name: str) -> None:
         )
 
 
-def read_all(config: DataConfig, *, home: Path, bad_rows: BadRows | None = None) -> AllRows:
+def read_all(
+    config: DataConfig, *, home: Path, bad_rows: BadRows | None = None, unused: Counter[str] | None = None
+) -> AllRows:
     """All labelled texts of `config.sources`, undivided, and their hash: for evaluating a model on other data.
 
-    If they have a test part, only that part, and sources without parts. Labels are renamed; the caller checks whether
-    the model knows them. The settings of splits, groups and limits are ignored. `bad_rows` counts the rows that
-    `config.bad_rows` lets skip. Raises as `load`, except that any number of labels is allowed, and labels to rename may
-    be missing.
+    If they have a test part, only that part, and sources without parts; `unused` counts the rows of the other parts.
+    Labels are renamed; the caller checks whether the model knows them. The settings of splits, groups and limits are
+    ignored. `bad_rows` counts the rows that `config.bad_rows` lets skip. Raises as `load`, except that any number of
+    labels is allowed, and labels to rename may be missing.
     """
-    bad_rows = BadRows() if bad_rows is None else bad_rows
+    bad_rows, unused = BadRows() if bad_rows is None else bad_rows, Counter() if unused is None else unused
     columns = ColumnNames(config.text_column, config.label_column)
     source = open_source(config.sources, columns, home=home, skip_bad_row=_skipper(config, bad_rows))
     all_rows, rows = list(source.rows), _Rows(config)
@@ -193,11 +195,11 @@ def read_all(config: DataConfig, *, home: Path, bad_rows: BadRows | None = None)
     for part, row in all_rows:
         if part in ("test", WHOLE) or not has_test_part:
             rows.add(part, row)
+        else:
+            unused[part or "undivided"] += 1
     _require_usable(rows, bad_rows, name=source.name)
     examples = [row for part in rows.parts.values() for row in part]
-    left_out = len(all_rows) - len(examples)
-    notes = (f"the test part: {len(examples):,} texts; {left_out:,} others are not used",) if left_out else ()
-    return AllRows(examples, rows.hash.hexdigest(), (*source.notes, *notes))
+    return AllRows(examples, rows.hash.hexdigest(), source.notes)
 
 
 def read_unlabelled(config: DataConfig, *, bad_rows: BadRows | None = None) -> list[str]:

@@ -118,7 +118,7 @@ class ModelEvaluation(NamedTuple):
     correct: NDArray[np.bool_]  # (texts,)
     threshold: float | None
     baselines: dict[str, float]  # accuracies by name, as in `baselines.TITLES`, of those that are known
-    trained_on: int  # texts that the model was trained on, which inflate its score
+    trained_on: int | None  # texts that the model was trained on, which inflate its score; None: not known
     slices: dict[str, Evaluation]
     worst: list[Mistake]  # the most confident first
 
@@ -199,7 +199,7 @@ def _evaluate_model(
 
 def _baselines_and_overlap(
     folder: ModelFolder, classifier: Classifier, texts: LabelledTexts, *, home: Path
-) -> tuple[dict[str, float], int]:
+) -> tuple[dict[str, float], int | None]:
     """The accuracies of the baselines on the texts, and how many of them the model was trained on, which includes the
     validation texts if it has n-grams.
 
@@ -213,9 +213,10 @@ def _baselines_and_overlap(
         known = len(texts.examples) if part == "validation" and card.config.ngram_order else 0
         return {name: measured[name][part] for name in TITLES if part in measured.get(name, {})}, known
     baselines = _ngrams_alone(classifier, texts.examples)
-    trained = trained_rows(folder, texts.examples, home=home)
-    overlap = 0 if trained is None else int(trained.sum())
-    if (dataset := training_data(folder, home=home)) is None:
+    dataset = training_data(folder, home=home)
+    trained = trained_rows(folder, texts.examples, data=dataset)
+    overlap = None if trained is None else int(trained.sum())
+    if dataset is None:
         return baselines, overlap
     labels, tokenizer = card.config.labels, card.config.tokenizer
     bayes = naive_bayes_accuracy(dataset.train, texts.examples, labels=labels, tokenizer=tokenizer)

@@ -80,10 +80,10 @@ def select_texts(folders: Sequence[ModelFolder], choice: Choice, *, home: Path) 
 def _other(folders: Sequence[ModelFolder], choice: Choice, *, home: Path) -> LabelledTexts:
     """The texts of data that the user names."""
     assert choice.data is not None  # noqa: S101
-    first, data, bad_rows = folders[0], choice.data, BadRows()
+    first, data, bad_rows, unused = folders[0], choice.data, BadRows(), Counter[str]()
     source, *more = map(resolve_source, data.sources)
     config = replace(data, source=source, more_sources=tuple(more))
-    examples, sha256, read_notes = read_all(config, home=home, bad_rows=bad_rows)
+    examples, sha256, read_notes = read_all(config, home=home, bad_rows=bad_rows, unused=unused)
     texts = LabelledTexts(examples, ", ".join(data.sources), config, None)
     digests = [kept for folder in folders if (kept := folder.digests()) is not None]
     all_keep, same_rows = len(digests) == len(folders), _other_data(folders) is None
@@ -93,7 +93,11 @@ def _other(folders: Sequence[ModelFolder], choice: Choice, *, home: Path) -> Lab
         texts = _own_part(folders, choice.part, home=home, place=config)
     elif all_keep:
         texts = _own_rows(texts, folders, digests, choice.part)
-    return texts._replace(bad_rows=bad_rows, notes=(*read_notes, *texts.notes))
+    notes, left_out = [*read_notes, *texts.notes], dict(texts.left_out)
+    for part, count in unused.items():
+        notes.append(f"not used: {count:,} {part} rows, because the data has a test part")
+        left_out[f"not in the test part, but in its {part} part"] = count
+    return texts._replace(bad_rows=bad_rows, notes=tuple(notes), left_out=left_out)
 
 
 def _other_data(folders: Sequence[ModelFolder]) -> ModelFolder | None:
@@ -194,17 +198,16 @@ def _own_rows(
 # --- rows that a model was trained on ---------------------------------------------------------------------------------
 
 
-def trained_rows(folder: ModelFolder, examples: Sequence[Example], *, home: Path) -> Mask | None:
+def trained_rows(folder: ModelFolder, examples: Sequence[Example], *, data: Dataset | None) -> Mask | None:
     """(examples,): which texts the model was trained on, which includes its validation texts if it has n-grams.
 
-    Models of earlier versions have no digests: then from their data, if it still exists unchanged; otherwise None.
+    Models of earlier versions have no digests: then by `data`, from `training_data`; None if there is neither.
     """
     digests = folder.digests()
     if digests is None:
-        dataset = training_data(folder, home=home)
-        if dataset is None:
+        if data is None:
             return None
-        parts = {"train": dataset.train, "validation": dataset.validation}
+        parts = {"train": data.train, "validation": data.validation}
         digests = RowDigests.of({part: (row.text for row in rows) for part, rows in parts.items()})
     found = digests.find(example.text for example in examples)
     return any_of(found, ("train", "validation") if folder.card.config.ngram_order else ("train",))
@@ -223,7 +226,8 @@ def _only_new(texts: LabelledTexts, folders: Sequence[ModelFolder], *, home: Pat
     """The texts that none of the models was trained on."""
     trained = np.zeros(len(texts.examples), np.bool_)
     for folder in folders:
-        known = trained_rows(folder, texts.examples, home=home)
+        data = None if folder.digests() is not None else training_data(folder, home=home)
+        known = trained_rows(folder, texts.examples, data=data)
         if known is None:
             message = f"--only-new: which rows {folder.reference} was trained on is not known"
             raise UsageError(message, hint="leave out --only-new: it keeps no digests of them, and its data is gone")

@@ -161,7 +161,7 @@ def table(tmp_path):
 def test_fail_under(cli, tmp_path, table):
     register_toy(tmp_path / "home")
     passed = cli("evaluate", "--data", table, "--fail-under", "accuracy=0.8", "--fail-under", "auc=0.5")
-    assert (passed.code, passed.err) == (0, "")
+    assert (passed.code, passed.err) == (0, "not known: which of these texts tiny@1 was trained on\n")
     missed = cli("evaluate", "--data", table, "--fail-under", "accuracy=0.8,low", "--fail-under", "recall.neg=0.9")
     assert missed.code == 1 and missed.out == passed.out
     assert "tiny@1: accuracy, lower end of the interval, is 0.6822, below 0.8" in missed.err

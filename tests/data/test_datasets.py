@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -248,6 +249,12 @@ def test_read_all() -> None:
     examples, *_ = read_all(DataConfig(source=folder(train=3, test=2)), home=HOME)
     assert [example.text for example in examples] == ["test neg 0", "test neg 1", "test pos 0", "test pos 1"]
     assert [example.row for example in examples] == [7, 8, 9, 10]
+
+
+def test_read_all_counts_other_parts() -> None:
+    unused = Counter[str]()
+    rows, _ = read_all(DataConfig(source=folder(train=20, test=5)), home=HOME, unused=unused)
+    assert len(rows) == 10 and unused == {"train": 40}
 
 
 # --- bad rows, and labels that are one or too rare -------------------------------------------------------------------
