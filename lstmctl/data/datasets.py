@@ -54,7 +54,7 @@ def load(config: DataConfig, *, home: Path) -> Dataset:
     if config.group_column is not None and not main.has_columns:
         raise UsageError(f"--group-column needs a table; {main.name} has no columns")
     named_parts = {"validation": config.val_source, "test": config.test_source}
-    rows, replaced = _Rows(config), set()
+    rows, replaced, notes = _Rows(config), set(), list[str]()
     for part, row in main.rows:
         if named_parts.get(part) is None:
             rows.add(part, row)
@@ -62,12 +62,14 @@ def load(config: DataConfig, *, home: Path) -> Dataset:
             replaced.add(part)
     for part, source in named_parts.items():
         if source is not None:
-            for row in _rows_of_part(open_source(source, columns._replace(group=None), home=home), part):
+            own = open_source(source, columns._replace(group=None), home=home)
+            notes += [f"{part}, {own.name}: {note}" for note in own.notes]
+            for row in _rows_of_part(own, part):
                 rows.add(part, row)
     rows.check_renames(name=main.name)
     labels = _sorted_labels(rows.parts, config.sources, columns, home=home, name=main.name)
     train, validation, test = map(tuple, _divide(rows.parts, config, labels, name=main.name))
-    notes = [f"the {part} part of {main.name} is not used: another was given" for part in sorted(replaced)]
+    notes += [f"the {part} part of {main.name} is not used: another was given" for part in sorted(replaced)]
     if main.documents:
         config = replace(config, documents=True)
     return Dataset(main.name, config, rows.hash.hexdigest(), labels, train, validation, test, (*main.notes, *notes))

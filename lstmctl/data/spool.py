@@ -40,7 +40,10 @@ def spool(stream: BinaryIO | None, home: Path) -> Path:
     except OSError as error:
         raise from_os_error(error, f"create {folder}") from error
     digest = hashlib.sha256()
-    with os_errors(f"keep standard input in {folder}"), SpooledTemporaryFile(max_size=_IN_MEMORY, dir=str(folder)) as copy:
+    with (
+        os_errors(f"keep standard input in {folder}"),
+        SpooledTemporaryFile(max_size=_IN_MEMORY, dir=str(folder)) as copy,
+    ):
         head = b""
         while block := stream.read(_READ_BYTES):
             head = head or block
