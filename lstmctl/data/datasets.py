@@ -147,6 +147,7 @@ def _read_parts(
         if path is None:
             continue
         source, others = open_rows(path, columns._replace(group=None)), Counter[str]()
+        remarks.notes += [f"{part}, {source.name}: {note}" for note in source.notes]
         for row in _rows_of_part(source, part, others):
             rows.add(part, row)
         if part not in rows.parts:

@@ -13,7 +13,7 @@ from lstmctl.config import MAX_LINE_BYTES
 from lstmctl.data.columns import Example, clean_label
 from lstmctl.data.lines import Lines, format_size
 from lstmctl.data.opening import ByteLines, display, open_lines
-from lstmctl.data.parts import PARTS, WHOLE, part_of, relative_name
+from lstmctl.data.parts import PARTS, WHOLE, part_of, relative_name, word_among
 from lstmctl.data.tree import is_file, is_folder, list_entries
 from lstmctl.errors import BadData, BadRow
 
@@ -96,8 +96,10 @@ def _find_parts(root: Path, ignored: list[Path]) -> dict[str, list[Path]]:
     """The class folders of each part."""
     top, parts, words = _class_folders(root, ignored), dict[str, list[Path]](), dict[str, str]()
     ignored_in_parts: list[Path] = []
-    for folder in top:
-        part = part_of(folder.name.casefold())
+    own = {folder: part_of(folder.name.casefold()) for folder in top}
+    longer = {folder: part or part_of(word_among(folder.name)) for folder, part in own.items()}
+    named = {part for folder, part in longer.items() if part and _class_folders(folder, [])}
+    for folder, part in (longer if "train" in named and len(named) > 1 else own).items():
         if part is not None and (classes := _class_folders(folder, ignored_in_parts)):
             if part in parts:
                 message = f"{display(root)} has a folder {words[part]} and a folder {folder.name}, the same part"

@@ -3,7 +3,7 @@
 A name is that of a part if it is `train`, `dev`, `val`, `valid`, `validation` or `test`, in any case, alone or before
 the number of a shard: `train.csv`, `test.0.jsonl`, `train-00000-of-00002.parquet`, or a folder `train/` around it.
 Where one file is named so after train and another after test or validation, names with more words count too:
-`reviews_train.csv`, `test-labelled.csv`.
+`reviews_train.csv`, `20news-bydate-test/`.
 """
 
 import re
@@ -70,7 +70,7 @@ def divide_files(files: Sequence[Path], *, root: Path | None = None, name: str, 
         return Divided(dict.fromkeys(files, WHOLE), [], [])
     words = {file: _word(file, root) for file in files}
     if any(word is None for word in words.values()):
-        every = {file: word or _word_among(file) for file, word in words.items()}
+        every = {file: word or _word_among(file, root) for file, word in words.items()}
         found = {part_of(word) for word in every.values()} - {None}
         if "train" in found and len(found) > 1:
             words = every
@@ -128,10 +128,20 @@ def _word(file: Path, root: Path | None) -> str | None:
     return own
 
 
-def _word_among(file: Path) -> str | None:
-    """The part word among several words of a file's name, if they are of one part: "train" of `reviews_train.csv`."""
-    words = [word for token in re.split(r"[-_. ]+", _stem(file)) if (word := part_word(token))]
+def word_among(name: str) -> str | None:
+    """The part word among several words of a name, if they are of one part.
+
+    >>> word_among("reviews_train"), word_among("train-test")
+    ('train', None)
+    """
+    words = [word for token in re.split(r"[-_. ]+", name) if (word := part_word(token))]
     return words[0] if len({part_of(word) for word in words}) == 1 else None
+
+
+def _word_among(file: Path, root: Path | None) -> str | None:
+    """The part word among several words of the name of a file, or of a folder around it."""
+    folders = file.relative_to(root).parts[:-1] if root is not None and file.is_relative_to(root) else ()
+    return next((word for name in (_stem(file), *folders) if (word := word_among(name))), None)
 
 
 def _check_words(words: Mapping[Path, str | None], *, name: str) -> None:

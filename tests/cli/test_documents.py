@@ -165,7 +165,7 @@ def test_evaluate_uses_the_test_part(cli, lines_model):
     done = cli("evaluate", "--data", "./parts", "--json")
     assert json.loads(done.out)["n"] == 3
     assert "parts by name · train: train.csv · test: test.csv" in done.err
-    assert "the test part: 3 texts; 2 others are not used" in done.err
+    assert "not used: 2 train rows, because the data has a test part" in done.err
 
 
 def test_several_files(cli, lines_model):

@@ -71,6 +71,16 @@ def test_labels_named_train_and_test() -> None:
     assert [label for *_, label in listed(tree("train/1.txt", "test/1.txt", "bus/1.txt"))] == ["bus", "test", "train"]
 
 
+def test_longer_names_of_parts() -> None:
+    """The folders of the 20 newsgroups. A folder of texts is a class, whatever its name."""
+    root = tree("20news-bydate-train/alt.atheism/1", "20news-bydate-test/alt.atheism/2", "test-drives/3")
+    assert [(part, label) for part, _, _, label in listed(root)] == [("train", "alt.atheism"), ("test", "alt.atheism")]
+    assert [label for *_, label in listed(tree("train-rides/1", "test-drives/2", root="cars"))] == [
+        "test-drives",
+        "train-rides",
+    ]
+
+
 def test_two_validation_folders() -> None:
     with pytest.raises(BadData, match="data has a folder val and a folder validation"):
         read_folder(tree("train/a/1", "val/a/1", "validation/a/1"))

@@ -46,6 +46,7 @@ def divided(*names: str, explicit: bool = False) -> dict[str, str]:
         (("train.ft.txt.gz", "test.ft.txt.gz"), {"train.ft.txt.gz": "train", "test.ft.txt.gz": "test"}),
         # Longer names count only where there is a train part and another one.
         (("x_train.csv", "x_test.csv"), {"x_train.csv": "train", "x_test.csv": "test"}),
+        (("x-train/0.csv", "x-test/0.csv"), {"x-train/0.csv": "train", "x-test/0.csv": "test"}),
         (("train_data.csv", "test.csv"), {"train_data.csv": "train", "test.csv": "test"}),
         (("a.csv", "test_results.csv"), {"a.csv": WHOLE, "test_results.csv": WHOLE}),
         (("train.csv", "test.csv", "unsupervised.csv"), {"train.csv": "train", "test.csv": "test"}),
