@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lstmctl.cli.console import Answer, Console
+from lstmctl.cli.console import Answer, Console, show_readings
 from lstmctl.cli.options import (
     Command,
+    Delimiter,
+    Encoding,
     GroupColumn,
     LabelColumn,
+    NoHeader,
     RenameLabel,
     TestData,
     TextColumn,
@@ -20,6 +23,7 @@ from lstmctl.cli.options import (
     open_registry,
     option,
     parse_renames,
+    reading_settings,
 )
 from lstmctl.config import DataConfig
 from lstmctl.errors import ExitCode, UsageError
@@ -73,8 +77,11 @@ def list_command() -> None:
 @app.command("check", cls=Command, epilog=CHECK_EXAMPLES)
 def check_command(
     source: Annotated[str, data_option("Labelled texts.")] = "imdb",
-    text_column: TextColumn = "text",
-    label_column: LabelColumn = "label",
+    text_column: TextColumn = None,
+    label_column: LabelColumn = None,
+    delimiter: Delimiter = None,
+    encoding: Encoding = None,
+    no_header: NoHeader = False,
     group_column: GroupColumn = None,
     val_source: ValData = None,
     test_source: TestData = None,
@@ -98,8 +105,8 @@ def check_command(
     console = Console.open()
     config = DataConfig(
         source=resolve_source(source),
-        text_column=text_column,
         label_column=label_column,
+        **reading_settings(text_column, delimiter, encoding, no_header),
         group_column=group_column,
         val_source=resolve_source(val_source) if val_source is not None else None,
         test_source=resolve_source(test_source) if test_source is not None else None,
@@ -107,6 +114,7 @@ def check_command(
     )
     with console.waiting("checking the texts"):
         findings = check_data(config, vocab_size=vocab_size, home=open_registry().home)
+    show_readings(console, findings.data.readings)
     console.answer(findings_answer(findings, max_len=max_len))
     if strict and findings.problems:
         console.error(f"{findings.problems:,} rows of {findings.data.name} are duplicates or empty")

@@ -4,14 +4,17 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
-from lstmctl.cli.console import Answer, Console
+from lstmctl.cli.console import Answer, Console, show_readings
 from lstmctl.cli.options import (
     DATA,
+    Delimiter,
+    Encoding,
     Engine,
     Jobs,
     LabelColumn,
     Model,
     Models,
+    NoHeader,
     RayAddress,
     RenameLabel,
     TextColumn,
@@ -21,6 +24,7 @@ from lstmctl.cli.options import (
     open_registry,
     option,
     parse_renames,
+    reading_settings,
 )
 from lstmctl.config import DataConfig
 from lstmctl.errors import ExitCode, UsageError
@@ -71,8 +75,11 @@ def command(
         str | None, data_option("Other labelled texts.", default="the test part of the model's own data")
     ] = None,
     part: Annotated[Literal["test", "val"], option("--part test|val", _PART_HELP, panel=DATA)] = "test",
-    text_column: TextColumn = "text",
-    label_column: LabelColumn = "label",
+    text_column: TextColumn = None,
+    label_column: LabelColumn = None,
+    delimiter: Delimiter = None,
+    encoding: Encoding = None,
+    no_header: NoHeader = False,
     rename_label: RenameLabel = None,
     threshold: Annotated[str | None, option("--threshold P|auto:f1", _THRESHOLD_HELP)] = None,
     by: Annotated[str | None, option("--by length|unknown|COLUMN", "Also measure slices of the texts.")] = None,
@@ -83,6 +90,7 @@ def command(
     ray_address: RayAddress = None,
 ) -> int:
     """Measure models on unseen texts, or compare them."""
+    from lstmctl.data.sources import readings_of
     from lstmctl.evaluation.job import EvaluationRequest, evaluate_models
 
     limits = [parse_limit(text) for text in fail_under or []]
@@ -91,10 +99,13 @@ def command(
     renames = parse_renames(rename_label)
     data = None
     if source is not None:
-        data = DataConfig(source=source, text_column=text_column, label_column=label_column, rename_label=renames)
+        written = reading_settings(text_column, delimiter, encoding, no_header)
+        data = DataConfig(source=source, label_column=label_column, rename_label=renames, **written)
     request = EvaluationRequest(data=data, part=part, threshold=parse_threshold(threshold), by=by, worst=worst)
     console = Console.open()
     home = open_registry().home
+    if data is not None:
+        show_readings(console, readings_of(data))
     folders = [open_model(name) for name in named_models(references, model)]
     label = f"evaluating {', '.join(folder.reference for folder in folders)}"
     pool = open_pool(engine, address=ray_address, jobs=jobs)  # entered when the texts have been read

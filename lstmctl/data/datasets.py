@@ -3,7 +3,7 @@
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lstmctl.config import MAX_LABELS, DataConfig
@@ -27,6 +27,7 @@ class Dataset:
     validation: tuple[Example, ...]
     test: tuple[Example, ...]
     notes: tuple[str, ...] = ()  # for the user, about how it was read
+    readings: tuple[str, ...] = ()  # how files were recognised, where that is not as usual
 
 
 def load(config: DataConfig, *, home: Path) -> Dataset:
@@ -38,12 +39,12 @@ def load(config: DataConfig, *, home: Path) -> Dataset:
         BadData: a row that cannot be used, no rows, fewer than two labels or too many, a part without some label.
         NotFound: no such data. UsageError: an unknown format, settings that do not apply to the data.
     """
-    columns = ColumnNames(config.text_column, config.label_column, config.group_column)
+    columns = ColumnNames.of(config, group=config.group_column)
     main = open_source(config.source, columns, home=home)
     if config.group_column is not None and not main.has_columns:
         raise UsageError(f"--group-column needs a table; {main.name} has no columns")
     named_parts = {"validation": config.val_source, "test": config.test_source}
-    rows, replaced = _Rows(config), set()
+    rows, replaced, readings, same_columns = _Rows(config), set(), [*main.readings], True
     for part, row in main.rows:
         if named_parts.get(part) is None:
             rows.add(part, row)
@@ -51,13 +52,28 @@ def load(config: DataConfig, *, home: Path) -> Dataset:
             replaced.add(part)
     for part, source in named_parts.items():
         if source is not None:
-            for row in _rows_of_part(open_source(source, columns._replace(group=None), home=home), part):
+            opened = open_source(source, columns._replace(group=None), home=home)
+            readings += [reading for reading in opened.readings if reading not in readings]
+            same_columns &= opened.columns[:2] == main.columns[:2]
+            for row in _rows_of_part(opened, part):
                 rows.add(part, row)
     rows.check_renames(name=main.name)
     labels = _sorted_labels(rows.parts, config.source, columns, home=home, name=main.name)
+    if same_columns and not main.columns.usual:  # what the names were found to be is remembered
+        config = replace(config, text_column=main.columns.text, label_column=main.columns.label)
     train, validation, test = map(tuple, _divide(rows.parts, config, labels, name=main.name))
     notes = [f"the {part} part of {main.name} is not used: another was given" for part in sorted(replaced)]
-    return Dataset(main.name, config, rows.hash.hexdigest(), labels, train, validation, test, (*main.notes, *notes))
+    return Dataset(
+        main.name,
+        config,
+        rows.hash.hexdigest(),
+        labels,
+        train,
+        validation,
+        test,
+        notes=(*main.notes, *notes),
+        readings=tuple(readings),
+    )
 
 
 def read_all(config: DataConfig, *, home: Path) -> tuple[list[Example], str]:
@@ -67,7 +83,7 @@ def read_all(config: DataConfig, *, home: Path) -> tuple[list[Example], str]:
     them. The settings of splits, groups and limits are ignored. Raises as `load`, except that any number of labels is
     allowed, and labels to rename may be missing.
     """
-    source = open_source(config.source, ColumnNames(config.text_column, config.label_column), home=home)
+    source = open_source(config.source, ColumnNames.of(config), home=home)
     all_rows, rows = list(source.rows), _Rows(config)
     has_test_part = any(part == "test" for part, _ in all_rows)
     for part, row in all_rows:
@@ -80,7 +96,7 @@ def read_unlabelled(config: DataConfig) -> list[str]:
     """The texts of the file `config.unlabelled`, from the same text column as labelled ones; [] if there is none."""
     if config.unlabelled is None:
         return []
-    return [row.text for row in read_rows(Path(config.unlabelled), ColumnNames(config.text_column, label=None))]
+    return [row.text for row in read_rows(Path(config.unlabelled), ColumnNames.of(config)._replace(label=None))]
 
 
 class _Rows:
@@ -141,7 +157,7 @@ def _sorted_labels(
     main = open_source(source, columns._replace(keep=True), home=home)  # for the names of the other columns
     if not main.has_columns:
         hint = "each label needs its own folder, or rows with that label"
-    elif others := [name for name in next(main.rows)[1].columns or () if name not in columns.used]:
+    elif others := [name for name in next(main.rows)[1].columns or () if name not in main.columns.used]:
         hint = f"--label-column names another column: {', '.join(others[:10])}"
     else:
         hint = "add rows with another label"

@@ -5,15 +5,17 @@
 
 import glob
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePath
 from typing import NamedTuple
 
+from lstmctl.config import DataConfig
 from lstmctl.data.columns import ColumnNames, Example
 from lstmctl.data.folders import list_entries, read_folder
-from lstmctl.data.formats import FORMATS, SUFFIX_HINT, find_format, formats_of_name, read_rows
+from lstmctl.data.formats import FORMATS, SUFFIX_HINT, find_format, formats_of_name, open_rows, read_rows
 from lstmctl.data.named import NAMES, read_named
-from lstmctl.data.opening import check_file, display, reading_error
+from lstmctl.data.opening import check_file, check_not_url, display, reading_error
+from lstmctl.data.reading import Reading
 from lstmctl.errors import NotFound, UsageError, closest_names
 
 WHOLE = ""  # the part of rows that are not divided into parts
@@ -27,6 +29,8 @@ class Source(NamedTuple):
     rows: Iterator[tuple[str, Example]]
     notes: tuple[str, ...] = ()
     has_columns: bool = False
+    columns: ColumnNames = ColumnNames()  # as its files have them; with `usual`, they have different ones
+    readings: tuple[str, ...] = ()  # how files were recognised, where that is not as usual
 
 
 def resolve_source(name_or_path: str, *, cwd: Path | None = None) -> str:
@@ -43,6 +47,7 @@ def resolve_source(name_or_path: str, *, cwd: Path | None = None) -> str:
         return name_or_path
     if name_or_path == "-":
         raise UsageError("labelled data cannot come from standard input", hint="write it to a file and name that")
+    check_not_url(name_or_path)
     if "/" in name_or_path or PurePath(name_or_path).suffix or name_or_path in (".", ".."):
         return os.path.normpath(cwd / name_or_path)
     if name_or_path and os.path.lexists(cwd / name_or_path):
@@ -66,10 +71,45 @@ def open_source(source: str, columns: ColumnNames, *, home: Path) -> Source:
     if os.path.isdir(path) and not _is_folder_of_tables(path):
         return Source(path.name, *read_folder(path))
     inputs = find_inputs(source, format=None, labelled=True)
-    rows = ((WHOLE, row) for file in inputs.files for row in read_rows(file, columns))
+    opened = open_files(inputs.files, columns)
+    rows = ((WHOLE, row) for file, reading in opened.items() for row in read_rows(file, columns, reading=reading))
     notes = tuple(f"{display(file)} is ignored: unknown file format" for file in inputs.ignored[:_NOTES])
     has_columns = all(FORMATS[format].has_columns for format in inputs.files.values())
-    return Source(path.name, rows, notes, has_columns)
+    return Source(path.name, rows, notes, has_columns, common_columns(opened, columns), list_readings(opened))
+
+
+def open_files(files: Mapping[Path, str], columns: ColumnNames) -> dict[Path, Reading]:
+    """How each file (path → format) is read. Raises as `open_rows`."""
+    return {file: open_rows(file, columns, format=format).reading for file, format in files.items()}
+
+
+def readings_of(config: DataConfig) -> tuple[str, ...]:
+    """How the files of `config.source` are recognised, where that is not as usual. Raises as `open_source`."""
+    source = resolve_source(config.source)
+    if source in NAMES or (os.path.isdir(source) and not _is_folder_of_tables(Path(source))):
+        return ()
+    return list_readings(open_files(find_inputs(source, format=None, labelled=True).files, ColumnNames.of(config)))
+
+
+def common_columns(opened: Mapping[Path, Reading], columns: ColumnNames) -> ColumnNames:
+    """The columns that all files have; `columns` if they differ, with `usual` set."""
+    found = {reading.columns[:3]: reading.columns for reading in opened.values()}
+    return next(iter(found.values())) if len(found) == 1 else columns._replace(usual=len(found) > 1)
+
+
+def list_readings(opened: Mapping[Path, Reading]) -> tuple[str, ...]:
+    """The different notes on how files are read, each with its file if there are several."""
+    by_note: dict[str, list[Path]] = {}
+    for file, reading in opened.items():
+        by_note.setdefault(reading.note, []).append(file)
+    by_note.pop("", None)
+    if len(opened) == 1 or not by_note:
+        return tuple(by_note)
+    lines = [
+        f"{note} ({display(files[0])}{f' and {len(files) - 1:,} more' if len(files) > 1 else ''})"
+        for note, files in by_note.items()
+    ]
+    return (*lines[:_NOTES], *([f"and {len(lines) - _NOTES:,} other ways"] if len(lines) > _NOTES else []))
 
 
 def _is_folder_of_tables(folder: Path) -> bool:
@@ -101,6 +141,7 @@ def find_inputs(name: str, *, format: str | None, labelled: bool = False) -> Inp
     """
     if name == "-":
         raise UsageError("standard input cannot be split into chunks", hint="write it to a file and name that")
+    check_not_url(name)
     path, is_folder = Path(name), os.path.isdir(name)
     if not is_folder_or_pattern(name):
         check_file(path)

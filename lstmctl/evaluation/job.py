@@ -321,7 +321,7 @@ def _group(prefix: str, names: Sequence[str], order: Sequence[str]) -> dict[str,
 
 def _read_column(name: str, config: DataConfig, *, home: Path) -> dict[tuple[int, str], str]:
     """The value of another column, by row number and text: rows of several files can share a number."""
-    columns = ColumnNames(config.text_column, config.label_column, keep=True)
+    columns = ColumnNames.of(config, keep=True)
     source = open_source(config.source, columns, home=home)
     if not source.has_columns:
         raise UsageError(f"--by {name}: {source.name} has no columns", hint="--by length or --by unknown")

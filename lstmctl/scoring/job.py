@@ -18,7 +18,7 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -29,6 +29,7 @@ from lstmctl.data import parquet as parquets
 from lstmctl.data.chunks import CHUNK_BYTES, split_file
 from lstmctl.data.columns import Example
 from lstmctl.data.opening import Chunk, display
+from lstmctl.data.reading import Reading
 from lstmctl.errors import BadRow, CannotCreate, Interrupted, LstmctlError, Signalled
 from lstmctl.model.classifier import Classifier, Prediction
 from lstmctl.process import signal_number
@@ -40,6 +41,7 @@ from lstmctl.storage.locks import lock
 BAD_ROWS = "bad-rows"
 BAD_ROW_SCHEMA = "lstmctl.bad-row/1"
 SCORING_FILE, SCORING_SCHEMA = "scoring.json", "lstmctl.scoring/1"
+_LAYOUT = ("delimiter", "encoding", "no_header")  # options that scoring.json has only if they were given
 _LOCK = ".lock"
 _SCORED = re.compile(r".*-([0-9a-f]{16})-\d{6,}\.(?:jsonl|parquet)")
 _TEMPORARY = re.compile(r"\.lstmctl-[0-9a-f]+\.tmp")
@@ -55,7 +57,7 @@ class Task(NamedTuple):
     """One chunk of one input file, and the name of its file of predictions without the suffix."""
 
     path: str
-    format: str
+    reading: Reading
     chunk: Chunk
     name: str
 
@@ -107,12 +109,17 @@ class Scoring:
 
     def settings(self) -> dict[str, Any]:
         """What the predictions depend on besides the input: the content of scoring.json."""
-        options = ("text_column", "keep_columns", "threshold", "top_k", "encoding_errors", "max_line_bytes")
+        options = ("keep_columns", "threshold", "top_k", "encoding_errors", "max_line_bytes")
+        text = self.request.text_column or "text"
+        layout = {"delimiter": self.request.delimiter, "encoding": self.request.encoding}
         return {
             "schema": SCORING_SCHEMA,
             "model": self.reference,
             "model_sha256": self.model_sha256,
             "kind": self.kind,
+            "text_column": list(text) if isinstance(text, tuple) else text,
+            **{name: value for name, value in layout.items() if value is not None},
+            **({"no_header": True} if self.request.no_header else {}),
             **{option: getattr(self.request, option) for option in options},
             "chunk_bytes": CHUNK_BYTES,
         }
@@ -139,7 +146,9 @@ class Scoring:
                 bad_rows.write(_json_line(_bad_row_object(task.path, error)))
 
             options = {"chunk": task.chunk, "skip_bad_row": skip if self.skip_bad_rows else None}
-            rows = request.read(Path(task.path), format=task.format, name=task.path, **options)
+            path, reading = Path(task.path), task.reading
+            request = replace(request, text_column=reading.columns.text)  # as the file has it
+            rows = request.read(path, format=reading.format, name=task.path, reading=reading, **options).rows
             predict = partial(self.classifier.predict, threshold=request.threshold)
             pool = WorkerPool[Example, Prediction](predict, jobs=1)
             with _open_writer(self.kind, predictions, labels) as write_objects:
@@ -164,11 +173,12 @@ def score_to_folder(
     pool: ParallelMapContext,
     force: bool = False,
     report: Callable[[Progress], None] = lambda progress: None,
+    note: Callable[[str], None] = lambda text: None,
 ) -> Progress:
     """Predict the rows of all files (path → format) that have no predictions in the folder yet.
 
     `pool` is of `open_pool`, and is entered only if there is anything to do. `force` removes the predictions that the
-    folder has. `report` is called after every chunk.
+    folder has. `report` is called after every chunk, `note` with how a file was recognised if that is not as usual.
 
     Raises:
         CannotCreate: the folder has other files in it, or predictions made with other options, or for files that are
@@ -181,7 +191,7 @@ def score_to_folder(
     try:
         keys = {path: _file_key(path) for path in files}
         with _claim_folder(scoring, set(keys.values()), force=force) as names:
-            tasks = _tasks(scoring, files, keys, names, progress)
+            tasks = _tasks(scoring, files, keys, names, progress, note)
             if (first := next(tasks, None)) is not None:
                 with pool as run:
                     for result in run(scoring, chain([first], tasks)):
@@ -194,18 +204,27 @@ def score_to_folder(
 
 
 def _tasks(
-    scoring: Scoring, files: Mapping[Path, str], keys: Mapping[Path, str], names: set[str], progress: Progress
+    scoring: Scoring,
+    files: Mapping[Path, str],
+    keys: Mapping[Path, str],
+    names: set[str],
+    progress: Progress,
+    note: Callable[[str], None],
 ) -> Iterator[Task]:
     """The chunks without predictions, found one by one; the others are counted. `names` are the folder's files."""
     for path, format in files.items():
         stem = path.name.encode()[:_MAX_STEM_BYTES].decode("utf-8", "ignore").lstrip(".")
-        for chunk in split_file(path, format=format, text_column=scoring.request.text_column, size=CHUNK_BYTES):
+        reading = scoring.request.reading_of(path, format)
+        if reading.note:
+            note(f"{display(path)}: {reading.note}")
+        reading = reading._replace(items=None)  # workers read them
+        for chunk in split_file(path, reading, size=CHUNK_BYTES):
             name = f"{stem}-{keys[path]}-{chunk.number:06d}"
             if f"{name}.{scoring.kind}" in names:
                 progress.chunks_before += 1
                 progress.bytes_before += chunk.bytes
             else:
-                yield Task(str(path), format, chunk, name)
+                yield Task(str(path), reading, chunk, name)
 
 
 def _file_key(path: Path) -> str:
@@ -256,8 +275,9 @@ def _claim(folder: Directory, settings: dict[str, Any], keys: set[str], *, force
     hint = "-o names another folder; --force removes those predictions"
     if scored and not force:
         previous = _read_scoring_file(folder)
-        if other := next((key for key in settings if previous.get(key) != settings[key]), None):
-            was, now = json.dumps(previous.get(other)), json.dumps(settings[other])
+        keys = dict.fromkeys([*settings, *(key for key in _LAYOUT if key in previous)])
+        if other := next((key for key in keys if previous.get(key) != settings.get(key)), None):
+            was, now = json.dumps(previous.get(other)), json.dumps(settings.get(other))
             message = f"{shown} has predictions made with other options: {other} was {was}, is {now}"
             raise CannotCreate(message, hint=hint)
         for name in scored:

@@ -2,13 +2,28 @@
 
 import os
 import shlex
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from lstmctl.cli.console import Console
-from lstmctl.cli.options import Engine, Jobs, Model, RayAddress, TextColumn, open_model, open_registry, option, settings
+from lstmctl.cli.console import Console, show_readings
+from lstmctl.cli.options import (
+    Delimiter,
+    Encoding,
+    Engine,
+    Jobs,
+    Model,
+    NoHeader,
+    RayAddress,
+    TextColumn,
+    open_model,
+    open_registry,
+    option,
+    reading_settings,
+    settings,
+)
 from lstmctl.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -56,7 +71,10 @@ def command(
     input_format: Annotated[
         str | None, option("--input-format KIND", _FORMAT_HELP, default="by the file's name, else lines")
     ] = None,
-    text_column: TextColumn = "text",
+    text_column: TextColumn = None,
+    delimiter: Delimiter = None,
+    encoding: Encoding = None,
+    no_header: NoHeader = False,
     top_k: Annotated[int | None, option("-k --top-k N", "Show the N most probable labels.")] = None,
     threshold: Annotated[float | None, option("--threshold P", _THRESHOLD_HELP)] = None,
     labels_only: Annotated[bool, option("--labels-only", "Print labels without probabilities.")] = False,
@@ -94,7 +112,7 @@ def command(
         texts=texts or [],
         source=input,
         input_format=input_format,
-        text_column=text_column,
+        **reading_settings(text_column, delimiter, encoding, no_header),
         keep_columns=keep_columns,
         encoding_errors=encoding_errors,
         max_line_bytes=MAX_LINE_BYTES if max_line_bytes is None else max_line_bytes,
@@ -119,6 +137,9 @@ def command(
         raise UsageError("--all-units needs --explain")
     console = Console.open()
     inputs = open_rows(request)
+    show_readings(console, [inputs.reading])
+    if inputs.texts:
+        request = replace(request, text_column=inputs.texts)  # as the file has them
     folder = open_model(model)
     labels = folder.card.config.labels
     request.check_labels(labels)

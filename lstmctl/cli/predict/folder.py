@@ -53,8 +53,14 @@ def predict_to_folder(
         kind=kind,
         skip_bad_rows=skip_bad_rows,
     )
+
+    def note(reading: str) -> None:
+        console.note_facts("reading", reading)
+
     with ProgressDisplay(console, total=sum(path.stat().st_size for path in inputs.files)) as shown:
-        progress = score_to_folder(scoring, inputs.files, pool=pool, force=settings.force, report=shown.update)
+        progress = score_to_folder(
+            scoring, inputs.files, pool=pool, force=settings.force, report=shown.update, note=note
+        )
     if progress.bad_rows:
         console.warn(f"skipped {_counted(progress.bad_rows, 'bad row')}, listed in {os.path.join(target, BAD_ROWS)}")
     console.note(shown.summary(progress, files=len(inputs.files)))

@@ -51,6 +51,8 @@ class TrainingScreen(PlanScreen):
         counts = " · ".join(f"{len(part):,} {name}" for name, part in parts if part)
         more = f" · {unlabelled:,} unlabelled" if unlabelled else ""
         self._facts("data", f"{data.name} · {counts} texts{more}")
+        for note in data.readings:
+            self._facts("reading", note)
         for note in data.notes:
             self._facts("", note)
 
@@ -88,8 +90,7 @@ class TrainingScreen(PlanScreen):
             (empty, len(plan.train), "training texts have no words"),
         ]
         data = plan.data.config
-        columns = {"--data": data.source, "--text-column": data.text_column, "--label-column": data.label_column}
-        given = [word for name, value in columns.items() if value not in ("text", "label") for word in (name, value)]
+        given = ["--data", data.source, *data.reading_options()]
         hint = f"{shlex.join(['lstmctl', 'data', 'check', *given])} lists them"
         for count, total, text in counts:
             if count > 0.01 * total:

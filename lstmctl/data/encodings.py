@@ -1,0 +1,125 @@
+"""Encodings of text files: which one a file has, as far as its first bytes tell, and others as UTF-8."""
+
+import codecs
+import io
+
+from lstmctl.data.opening import ByteLines
+
+_MARKS = (  # byte order marks; a longer one comes first
+    (b"\xff\xfe\0\0", "utf-32"),
+    (b"\0\0\xfe\xff", "utf-32"),
+    (b"\xff\xfe", "utf-16"),
+    (b"\xfe\xff", "utf-16"),
+)
+_ASCII_SAMPLE = '\n\r\t,;|"\\a1 '
+_UNUSED_1252 = b"\x81\x8d\x8f\x90\x9d"
+_TYPOGRAPHY = frozenset(range(0x80, 0xC0))  # in windows-1252: quotes, dashes, currencies
+_LETTERS = frozenset(range(0xC0, 0x100))
+_READ_BYTES = 2**16
+
+
+def marked_encoding(head: bytes) -> str | None:
+    """The encoding that a byte order mark at the start tells, apart from UTF-8."""
+    return next((name for mark, name in _MARKS if head.startswith(mark)), None)
+
+
+def looks_like_windows_1252(head: bytes) -> bool:
+    """Whether bytes that are not UTF-8 are likely to be windows-1252: valid in it, none of them UTF-8, and most of the
+    others typographic signs or letters next to those of ASCII, as in Western European languages."""
+    if any(byte in head for byte in _UNUSED_1252) or _control_characters(head) > len(head) / 1000:
+        return False
+    high = typical = 0
+    for place, byte in enumerate(head):
+        if byte < 0x80:
+            continue
+        high += 1
+        before = head[place - 1 : place]
+        if byte in _LETTERS:
+            typical += before.isalpha() or head[place + 1 : place + 2].isalpha()
+        elif before and before[0] in _LETTERS and _is_utf8_pair(head[place - 1 : place + 1]):
+            return False
+        else:
+            typical += byte in _TYPOGRAPHY
+    return typical > high / 2
+
+
+def guess_encoding(head: bytes) -> str:
+    """An encoding in which these bytes, which are not UTF-8, can be read: the most likely one."""
+    if (marked := marked_encoding(head)) is not None:
+        return marked
+    if looks_like_windows_1252(head):
+        return "windows-1252"
+    from charset_normalizer import from_bytes
+
+    best = from_bytes(head[:_READ_BYTES]).best()
+    for name in (best.encoding if best is not None else "cp1252", "cp1252"):
+        try:
+            head.decode(name)
+        except UnicodeDecodeError:
+            continue
+        if name not in ("utf_8", "ascii"):
+            return {"cp1252": "windows-1252", "cp1251": "windows-1251"}.get(name, name.replace("_", "-"))
+    return "iso-8859-1"
+
+
+def guess_utf16(head: bytes) -> str | None:
+    """The form of UTF-16 without a byte order mark that bytes with many zeros are likely to be in."""
+    half = max(1, len(head) // 2)
+    zeros = head[0::2].count(0) / half, head[1::2].count(0) / half
+    if max(zeros) < 0.4 or min(zeros) > 0.1:
+        return None
+    return "utf-16-be" if zeros[0] > zeros[1] else "utf-16-le"
+
+
+def keeps_ascii(encoding: str) -> bool:
+    """Whether its lines can be found without decoding: ASCII characters are the bytes they are in ASCII."""
+    try:
+        return _ASCII_SAMPLE.encode(encoding) == _ASCII_SAMPLE.encode()
+    except UnicodeEncodeError:
+        return False
+
+
+def is_utf8(encoding: str) -> bool:
+    """Whether this is a name of UTF-8.
+
+    >>> is_utf8("UTF8"), is_utf8("utf-8-sig"), is_utf8("latin-1")
+    (True, True, False)
+    """
+    return codecs.lookup(encoding).name in ("utf-8", "utf-8-sig", "ascii")
+
+
+def as_utf8(stream: ByteLines, encoding: str, *, strict: bool) -> ByteLines:
+    """The lines of a stream in an encoding such as UTF-16, as UTF-8. Raises UnicodeError while reading if `strict`."""
+    return io.BufferedReader(_Transcoded(stream, encoding, strict=strict), _READ_BYTES)
+
+
+class _Transcoded(io.RawIOBase):
+    def __init__(self, stream: ByteLines, encoding: str, *, strict: bool) -> None:
+        self._stream = stream
+        self._decode = codecs.getincrementaldecoder(encoding)("strict" if strict else "replace").decode
+        self._ready, self._ended = b"", False
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer) -> int:  # type: ignore[no-untyped-def]  # any writable buffer
+        while not self._ready and not self._ended:
+            raw = self._stream.readline(_READ_BYTES)
+            self._ended = not raw
+            self._ready = self._decode(raw, not raw).encode("utf-8", "replace")
+        size = min(len(buffer), len(self._ready))
+        buffer[:size] = self._ready[:size]
+        self._ready = self._ready[size:]
+        return size
+
+
+def _is_utf8_pair(pair: bytes) -> bool:
+    try:
+        pair.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _control_characters(head: bytes) -> int:
+    return len(head) - len(head.translate(None, bytes(range(9)) + bytes(range(14, 32))))
