@@ -96,20 +96,19 @@ def value_text(value: Any) -> str | None:
     """
     if isinstance(value, str):
         return value
-    if value is None:
+    if value is None or (isinstance(value, float | Decimal) and math.isnan(value)):
         return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float | Decimal):
-        if value != value:
-            return ""
-        number = float(value)
-        return str(int(number)) if abs(number) <= _LARGEST_WHOLE and number.is_integer() else str(value)
     if isinstance(value, int):
         return json.dumps(value)
-    if isinstance(value, date | time):
-        return str(value)
-    return None
+    if isinstance(value, float | Decimal):
+        return _number_text(value)
+    return str(value) if isinstance(value, date | time) else None
+
+
+def _number_text(value: float | Decimal) -> str:
+    if abs(value) <= _LARGEST_WHOLE and value == int(value):
+        return str(int(value))
+    return format(value.normalize(), "f") if isinstance(value, Decimal) and value.is_finite() else str(value)
 
 
 def column_text(value: Any) -> str:

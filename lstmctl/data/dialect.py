@@ -113,22 +113,24 @@ def _has_quoted_fields(lines: Sequence[str], *, complete: bool) -> bool:
     """
     if not any(line.startswith('"') or '\t"' in line for line in lines):
         return False
-    if (records := _strictly_quoted(lines, complete=complete)) is None:
-        return False
+    records = _strictly_quoted(lines, complete=complete)
     if not records or any(len(record) != len(records[0]) for record in records):
         return False
     plain = [line.rstrip("\r").split("\t") for line in lines[:_RECORDS] if line.strip("\r\n")]
-    if any(len(fields) != len(plain[0]) for fields in plain):
-        return True
-    fields = [field for row in plain for field in row]
+    return any(len(fields) != len(plain[0]) for fields in plain) or _quotes_have_a_reason(plain)
+
+
+def _quotes_have_a_reason(rows: list[list[str]]) -> bool:
+    """Whether the quotes around fields are there for what is in them, or around all fields of a column or a row."""
+    fields = [field for row in rows for field in row]
     inside = [field[1:-1] for field in fields if _is_quoted(field)]
     if any('""' in field for field in inside):
         return True
     if any("," in field for field in inside) and not any("," in field for field in fields if not _is_quoted(field)):
         return True
-    quoted = [[_is_quoted(field) for field in row] for row in plain]
+    quoted = [[_is_quoted(field) for field in row] for row in rows]
     whole_columns = len(quoted) > 2 and any(map(all, zip(*quoted[1:], strict=True)))
-    return whole_columns or (len(plain[0]) > 1 and any(map(all, quoted)))
+    return whole_columns or (len(rows[0]) > 1 and any(map(all, quoted)))
 
 
 def _strictly_quoted(lines: Sequence[str], *, complete: bool) -> list[list[str]] | None:

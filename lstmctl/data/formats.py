@@ -169,13 +169,11 @@ def _open_text(
     chunk: Chunk = WHOLE_FILE,
 ) -> Iterator[Lines]:
     with open_lines(source, chunk) as (stream, max_bytes):
-        encoding = reading.encoding
-        if not reading.has_lines:
-            stream, encoding = as_utf8(stream, encoding, strict=strict), "utf-8"
+        decoded = stream if reading.has_lines else as_utf8(stream, reading.encoding, strict=strict)
         lines = Lines(
-            stream,
+            decoded,
             name,
-            encoding=encoding,
+            encoding=reading.encoding if reading.has_lines else "utf-8",
             strict=strict,
             labelled=reading.columns.label is not None,
             max_line_bytes=max(max_line_bytes, MAX_JSON_BYTES) if reading.format == "json" else max_line_bytes,

@@ -19,7 +19,10 @@ _SHAPES = 'expected an array of objects, such as [{"text": "what a film", "label
 def read_json(
     lines: Lines, columns: ColumnNames, *, objects: Sequence[Any] | None, max_row_bytes: int
 ) -> Iterator[Example]:
-    """Rows of a JSON file, numbered from 1; `objects` are those of `find_objects`, if it has been read before. After a BadRow, reading again continues with the next row."""
+    """Rows of a JSON file, numbered from 1; `objects` are those of `find_objects`, if it has been read before.
+
+    After a BadRow, reading again continues with the next row.
+    """
     if lines.items is None:
         objects = objects if objects is not None else find_objects(read_whole(lines), lines.source)
         lines.items = enumerate(objects, start=1)

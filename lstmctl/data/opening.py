@@ -93,9 +93,10 @@ def read_head(path: Path, size: int) -> tuple[bytes, bool]:
     if not stat.S_ISREG(path.stat().st_mode):
         return b"", False
     with open_lines(path) as (stream, _):
-        parts, left = [], size
+        parts, left = list[bytes](), size
+        read = getattr(stream, "read", stream.readline)
         try:
-            while left and (part := stream.readline(left)):
+            while left and (part := read(left)):
                 parts.append(part)
                 left -= len(part)
         except unpack_errors():

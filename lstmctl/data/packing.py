@@ -50,7 +50,8 @@ def unpack(file: IO[bytes], path: Path, name: str) -> Iterator[IO[bytes]]:
     """The unpacked bytes of an open file; `name` is what errors call it.
 
     Raises:
-        BadData: a .zip file that is damaged, encrypted, or has no file or several. MissingExtra: .zst without zstandard.
+        BadData: a .zip file that is damaged, encrypted, or has no file or several.
+        MissingExtra: .zst without zstandard.
         While reading: one of `unpack_errors`.
     """
     suffix = path.suffix.lower()

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from lstmctl.data.column_choice import choose_columns, missing_column
 from lstmctl.data.columns import ColumnNames, shorten, value_text
-from lstmctl.data.dialect import DELIMITERS, decide_dialect
+from lstmctl.data.dialect import decide_dialect
 from lstmctl.data.encodings import guess_utf16, is_utf8, keeps_ascii, looks_like_windows_1252, marked_encoding
 from lstmctl.data.opening import display, read_head
 from lstmctl.data.strangers import recognise
@@ -118,8 +118,7 @@ def _table_reading(text: str, reading: Reading, separator: str, *, complete: boo
     told = told or (dialect.quoted and dialect.delimiter == "\t")
     kind = "TSV" if dialect.delimiter == "\t" else "CSV"
     if dialect.delimiter not in ",\t":
-        shown = DELIMITERS.get(dialect.delimiter, "")
-        kind += f", {shown or repr(dialect.delimiter)} between columns"
+        kind += f", {dialect.delimiter!r} between columns"
     if dialect.quoted and dialect.delimiter == "\t":
         kind += ", quoted fields"
     header = "no header" if no_header else "header"

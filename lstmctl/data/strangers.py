@@ -8,8 +8,8 @@ from pathlib import Path
 
 from lstmctl.data.packing import repaired_path
 
-# First bytes, what the file is, and a program that makes text of it (or None). A longer prefix comes first.
-_BINARY: tuple[tuple[bytes, str, str | None], ...] = (
+# First bytes, what the file is, and a program that makes text of it. A longer prefix comes first.
+_BINARY = (
     (b"\xff\xfe\0\0", "UTF-32", "iconv -f UTF-32 -t UTF-8"),
     (b"\xff\xfe", "UTF-16", "iconv -f UTF-16 -t UTF-8"),
     (b"\xfe\xff", "UTF-16", "iconv -f UTF-16 -t UTF-8"),
@@ -34,10 +34,6 @@ _OTHERS = (
     (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive", "7z e -so {file} > {out}.csv"),
     (b"Rar!\x1a\x07", "a RAR archive", "unrar p -inul {file} > {out}.csv"),
 )
-_LATEX = re.compile(rb"\s*(?:%[^\n]*\n\s*)*\\(?:documentclass|begin\{document\}|input\{|section\{|usepackage)")
-_HTML = re.compile(rb"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b", re.I | re.S)
-_XML = re.compile(rb"\s*<\?xml\b")
-_ARFF = re.compile(rb"\s*(?:%[^\n]*\n\s*)*@relation\s", re.I)
 _LFS = b"version https://git-lfs.github.com/spec/"
 _SUFFIXES = {  # of files that are not read, and what to do
     ".arff": "grep -v '^[@%]' {file} > {out}.csv; then --no-header",
@@ -60,6 +56,20 @@ _SUFFIXES = {  # of files that are not read, and what to do
     ".7z": "7z e -so {file} > {out}.csv",
     ".rar": "unrar p -inul {file} > {out}.csv",
 }
+_TEXT = (
+    (re.compile(rb"\s*(?:%[^\n]*\n\s*)*@relation\s", re.IGNORECASE), "ARFF, the format of Weka", _SUFFIXES[".arff"]),
+    (
+        re.compile(rb"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b", re.I | re.S),
+        "a web page, not data",
+        "download the file itself: on GitHub behind Raw, on Kaggle after signing in",
+    ),
+    (
+        re.compile(rb"\s*(?:%[^\n]*\n\s*)*\\(?:documentclass|begin\{document\}|input\{|section\{|usepackage)"),
+        "LaTeX, not a table",
+        _SUFFIXES[".tex"],
+    ),
+    (re.compile(rb"\s*<\?xml\b"), "XML, not a table", _SUFFIXES[".xml"]),
+)
 
 
 def recognise(head: bytes, name: str, *, text: bool = True) -> tuple[str, str] | None:
@@ -67,32 +77,23 @@ def recognise(head: bytes, name: str, *, text: bool = True) -> tuple[str, str] |
 
     `text` is whether to look for text of other kinds too: a web page, LaTeX, ARFF.
     """
-    for prefix, kind, program in _BINARY:
-        if head.startswith(prefix):
-            return f"{kind}; UTF-8 text is expected", repair_command(str(program), name)
-    for prefix, kind, suffix in _AS_SUFFIX:
-        if head.startswith(prefix):
-            return f"{kind} under another name", _copy_command(name, suffix)
-    if head.startswith(b"PK\x03\x04"):
-        if b"xl/" in head or b"[Content_Types].xml" in head:
-            return "a zip archive, as .xlsx is one: a spreadsheet under another name", _copy_command(name, ".xlsx")
-        return "a zip archive, as .xlsx is one, under another name", _copy_command(name, ".zip", keep=True)
-    for prefix, kind, hint in _OTHERS:
-        if head.startswith(prefix):
-            return kind, _filled(hint, name)
     if head.startswith(_LFS):
         folder = os.path.dirname(name)
         inside = f"-C {shlex.quote(folder)} " if folder else ""
         return "a Git LFS pointer, not the data itself", f"git {inside}lfs pull"
-    if text and _ARFF.match(head):
-        return "ARFF, the format of Weka", _filled(_SUFFIXES[".arff"], name)
-    if text and _HTML.match(head):
-        return "a web page, not data", "download the file itself: on GitHub behind Raw, on Kaggle after signing in"
-    if text and _LATEX.match(head):
-        return "LaTeX, not a table", _SUFFIXES[".tex"]
-    if text and _XML.match(head):
-        return "XML, not a table", _SUFFIXES[".xml"]
-    return None
+    if head.startswith(b"PK\x03\x04"):
+        is_sheet = b"xl/" in head or b"[Content_Types].xml" in head
+        kind = "a zip archive, as .xlsx is one" + (": a spreadsheet under another name" if is_sheet else "")
+        return kind, _copy_command(name, ".xlsx" if is_sheet else ".zip", keep=not is_sheet)
+    found = [(kind, hint) for prefix, kind, hint in _OTHERS if head.startswith(prefix)]
+    for prefix, kind, program in _BINARY:
+        if head.startswith(prefix):
+            found.append((f"{kind}; UTF-8 text is expected", repair_command(program, name)))
+    for prefix, kind, suffix in _AS_SUFFIX:
+        if head.startswith(prefix):
+            found.append((f"{kind} under another name", _copy_command(name, suffix)))
+    found += [(kind, hint) for pattern, kind, hint in _TEXT if text and pattern.match(head)]
+    return (found[0][0], _filled(found[0][1], name)) if found else None
 
 
 def suffix_hint(path: Path) -> str | None:

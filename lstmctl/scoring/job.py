@@ -191,7 +191,7 @@ def score_to_folder(
     try:
         keys = {path: _file_key(path) for path in files}
         with _claim_folder(scoring, set(keys.values()), force=force) as names:
-            tasks = _tasks(scoring, files, keys, names, progress, note)
+            tasks = _tasks(scoring, files, keys, names, progress=progress, note=note)
             if (first := next(tasks, None)) is not None:
                 with pool as run:
                     for result in run(scoring, chain([first], tasks)):
@@ -208,6 +208,7 @@ def _tasks(
     files: Mapping[Path, str],
     keys: Mapping[Path, str],
     names: set[str],
+    *,
     progress: Progress,
     note: Callable[[str], None],
 ) -> Iterator[Task]:
@@ -275,8 +276,8 @@ def _claim(folder: Directory, settings: dict[str, Any], keys: set[str], *, force
     hint = "-o names another folder; --force removes those predictions"
     if scored and not force:
         previous = _read_scoring_file(folder)
-        keys = dict.fromkeys([*settings, *(key for key in _LAYOUT if key in previous)])
-        if other := next((key for key in keys if previous.get(key) != settings.get(key)), None):
+        compared = dict.fromkeys([*settings, *(key for key in _LAYOUT if key in previous)])
+        if other := next((key for key in compared if previous.get(key) != settings.get(key)), None):
             was, now = json.dumps(previous.get(other)), json.dumps(settings.get(other))
             message = f"{shown} has predictions made with other options: {other} was {was}, is {now}"
             raise CannotCreate(message, hint=hint)
