@@ -208,7 +208,7 @@ class DataConfig(Config):
     encoding: str | None = setting(
         None, "Encoding of text files, such as windows-1252.", "--encoding", "NAME", unset="recognised"
     )
-    no_header: bool = setting(False, "Tables have no header line; the columns are 1, 2, …", "--no-header", "")
+    no_header: bool = setting(False, "Tables have no header line: the columns are 1, 2 and so on.", "--no-header", "")
     group_column: str | None = setting(
         None, "Keep rows with the same value here in the same part.", "--group-column", "NAME"
     )

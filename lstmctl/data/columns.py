@@ -106,8 +106,9 @@ def value_text(value: Any) -> str | None:
 
 
 def _number_text(value: float | Decimal) -> str:
-    if abs(value) <= _LARGEST_WHOLE and value == int(value):
-        return str(int(value))
+    number = float(value)
+    if abs(number) <= _LARGEST_WHOLE and number.is_integer() and number == value:
+        return str(int(number))
     return format(value.normalize(), "f") if isinstance(value, Decimal) and value.is_finite() else str(value)
 
 

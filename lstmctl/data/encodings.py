@@ -2,6 +2,7 @@
 
 import codecs
 import io
+import re
 
 from lstmctl.data.opening import ByteLines
 
@@ -16,6 +17,8 @@ _UNUSED_1252 = b"\x81\x8d\x8f\x90\x9d"
 _TYPOGRAPHY = frozenset(range(0x80, 0xC0))  # in windows-1252: quotes, dashes, currencies
 _LETTERS = frozenset(range(0xC0, 0x100))
 _READ_BYTES = 2**16
+_ASCII = bytes(range(0x80))
+_ENOUGH = 20  # bytes that are not ASCII, to guess by how often each is used
 
 
 def marked_encoding(head: bytes) -> str | None:
@@ -36,7 +39,7 @@ def looks_like_windows_1252(head: bytes) -> bool:
         before = head[place - 1 : place]
         if byte in _LETTERS:
             typical += before.isalpha() or head[place + 1 : place + 2].isalpha()
-        elif before and before[0] in _LETTERS and _is_utf8_pair(head[place - 1 : place + 1]):
+        elif before and before[0] in _LETTERS and _can_decode(head[place - 1 : place + 1], "utf-8"):
             return False
         else:
             typical += byte in _TYPOGRAPHY
@@ -49,17 +52,13 @@ def guess_encoding(head: bytes) -> str:
         return marked
     if looks_like_windows_1252(head):
         return "windows-1252"
-    from charset_normalizer import from_bytes
+    names = ["windows-1252", "iso-8859-1"]  # the latter has a character for every byte
+    if len(head.translate(None, _ASCII)) >= _ENOUGH:
+        from charset_normalizer import from_bytes
 
-    best = from_bytes(head[:_READ_BYTES]).best()
-    for name in (best.encoding if best is not None else "cp1252", "cp1252"):
-        try:
-            head.decode(name)
-        except UnicodeDecodeError:
-            continue
-        if name not in ("utf_8", "ascii"):
-            return {"cp1252": "windows-1252", "cp1251": "windows-1251"}.get(name, name.replace("_", "-"))
-    return "iso-8859-1"
+        if (best := from_bytes(head[:_READ_BYTES]).best()) is not None and best.encoding not in ("utf_8", "ascii"):
+            names.insert(0, re.sub(r"^cp(125\d)$", r"windows-\1", best.encoding).replace("_", "-"))
+    return next(name for name in names if keeps_ascii(name) and _can_decode(head, name))
 
 
 def guess_utf16(head: bytes) -> str | None:
@@ -113,9 +112,9 @@ class _Transcoded(io.RawIOBase):
         return size
 
 
-def _is_utf8_pair(pair: bytes) -> bool:
+def _can_decode(data: bytes, encoding: str) -> bool:
     try:
-        pair.decode("utf-8")
+        data.decode(encoding)
     except UnicodeDecodeError:
         return False
     return True

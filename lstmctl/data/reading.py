@@ -163,6 +163,8 @@ def is_json_lines(text: str, columns: ColumnNames, *, complete: bool) -> bool:
         return not first.rstrip().endswith(("{", "[", ",")) or _is_object(second)
     if second or not complete:
         return True
+    if not any(isinstance(item, dict | list) for item in value.values()):
+        return True
     choice = choose_columns(columns, list(value))
     return choice is not None and not any(isinstance(value[name], dict | list) for name in choice.columns.used)
 

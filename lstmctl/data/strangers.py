@@ -34,6 +34,7 @@ _OTHERS = (
     (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive", "7z e -so {file} > {out}.csv"),
     (b"Rar!\x1a\x07", "a RAR archive", "unrar p -inul {file} > {out}.csv"),
 )
+_HEAD_BYTES = 2**13
 _LFS = b"version https://git-lfs.github.com/spec/"
 _SUFFIXES = {  # of files that are not read, and what to do
     ".arff": "grep -v '^[@%]' {file} > {out}.csv; then --no-header",
@@ -59,7 +60,9 @@ _SUFFIXES = {  # of files that are not read, and what to do
 _TEXT = (
     (re.compile(rb"\s*(?:%[^\n]*\n\s*)*@relation\s", re.IGNORECASE), "ARFF, the format of Weka", _SUFFIXES[".arff"]),
     (
-        re.compile(rb"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b", re.I | re.S),
+        re.compile(
+            rb"\s*(?:<\?xml[^>]*>\s*)?(?:<!--(?:(?!-->).)*-->\s*)*<(?:!doctype\s+html|html|head|body)\b", re.I | re.S
+        ),
         "a web page, not data",
         "download the file itself: on GitHub behind Raw, on Kaggle after signing in",
     ),
@@ -77,6 +80,7 @@ def recognise(head: bytes, name: str, *, text: bool = True) -> tuple[str, str] |
 
     `text` is whether to look for text of other kinds too: a web page, LaTeX, ARFF.
     """
+    head = head[:_HEAD_BYTES]
     if head.startswith(_LFS):
         folder = os.path.dirname(name)
         inside = f"-C {shlex.quote(folder)} " if folder else ""

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -56,7 +57,8 @@ def sizes(data: Dataset) -> tuple[int, int, int]:
 def test_load_file() -> None:
     config = DataConfig(source=table(rows=200))
     data = load(config, home=HOME)
-    assert (data.name, data.labels, data.notes, data.config) == ("reviews.csv", ("a", "b"), (), config)
+    assert (data.name, data.labels, data.notes, data.readings) == ("reviews.csv", ("a", "b"), (), ())
+    assert data.config == replace(config, text_column="text", label_column="label")
     assert sizes(data) == (144, 36, 20)
     everything = sorted((*data.train, *data.validation, *data.test), key=lambda example: example.row)
     assert everything == [Example(number + 2, f"text {number}", "ab"[number % 2]) for number in range(200)]
