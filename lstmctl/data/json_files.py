@@ -29,13 +29,14 @@ def read_json(
         if columns.usual and objects and isinstance(objects[0], dict):  # of a stream, whose first row decides
             choice = choose_columns(columns, list(objects[0]))
             columns = choice.columns if choice is not None else columns
-    builder = ExampleBuilder(lines.source, columns)
+    builder, used = ExampleBuilder(lines.source, columns), set(columns.used)
     for number, values in lines.items:
         lines.number = number
         if not isinstance(values, dict):
             raise bad_row(lines.source, number, "expected a JSON object", hint=_SHAPES)
-        if missing := missing_in(values, columns):
-            raise bad_row(lines.source, number, missing[0], hint=missing[1])
+        if not values.keys() >= used:
+            message, hint = missing_in(values, columns)
+            raise bad_row(lines.source, number, message, hint=hint)
         names = values if columns.keep else columns.used
         example = builder.from_values({name: clean_surrogates(values[name], lines) for name in names}, number)
         check_length(example, lines.source, max_row_bytes)

@@ -31,7 +31,7 @@ class ExampleBuilder:
     """Makes the examples of one source. Each different label is cleaned once."""
 
     def __init__(self, source: str, columns: ColumnNames) -> None:
-        self._source, self._columns = source, columns
+        self._source, self._columns, self._texts = source, columns, columns.texts
         self._cleaned: dict[str, str] = {}
 
     def clean_label(self, raw: str, row: int) -> str:
@@ -48,19 +48,22 @@ class ExampleBuilder:
 
     def from_values(self, values: dict[str, Any], row: int) -> Example:
         """The example of a row of typed values. Raises BadRow for a text, label or group that is not one value."""
-        columns = self._columns
-        texts = [self._value_text(values[name], name, "--text-column", row) for name in columns.texts]
-        text = texts[0] if len(texts) == 1 else join_texts(texts)
+        columns, text = self._columns, values[self._texts[0]]
         label = group = ""
+        if len(self._texts) > 1:
+            text = join_texts([self._value_text(values[name], name, "--text-column", row) for name in self._texts])
+        elif not isinstance(text, str):
+            text = self._value_text(text, self._texts[0], "--text-column", row)
         if columns.label is not None:
-            label = self.clean_label(self._value_text(values[columns.label], columns.label, "--label-column", row), row)
+            label = values[columns.label]
+            if not isinstance(label, str):
+                label = self._value_text(label, columns.label, "--label-column", row)
+            label = self._cleaned.get(label) or self.clean_label(label, row)
         if columns.group is not None:
             group = self._value_text(values[columns.group], columns.group, "--group-column", row)
         return Example(row, text, label, group, values if columns.keep else None)
 
     def _value_text(self, value: Any, name: str, option: str, row: int) -> str:
-        if isinstance(value, str):
-            return value
         if (text := value_text(value)) is not None:
             return text
         message = f'"{name}" must be a text, a number or a boolean, not {short_repr(value)}'
@@ -249,28 +252,27 @@ def read_fasttext(lines: Lines, columns: ColumnNames) -> Iterator[Example]:
 
 def read_jsonl(lines: Lines, columns: ColumnNames) -> Iterator[Example]:
     """One JSON object a line. Blank lines are skipped."""
-    builder = ExampleBuilder(lines.source, columns)
+    builder, used = ExampleBuilder(lines.source, columns), set(columns.used)
     for line in lines:
         if not line.strip(" \t\r\n"):
             continue
         values = _parse_object(line, lines)
-        if columns.usual or columns.used != list(filter(values.__contains__, columns.used)):
-            choice = choose_columns(columns, list(values))  # `usual`: of a stream, whose first object decides
-            if choice is not None and columns.usual:
-                columns = choice.columns
-                builder = ExampleBuilder(lines.source, columns)
-            elif missing := missing_in(values, columns):
-                raise lines.error(missing[0], hint=missing[1])
+        if not values.keys() >= used:
+            choice = choose_columns(columns, list(values))
+            if choice is None or not columns.usual:
+                message, hint = missing_in(values, columns)
+                raise lines.error(message, hint=hint)
+            columns = choice.columns  # of a stream, whose first object decides
+            builder, used = ExampleBuilder(lines.source, columns), set(columns.used)
+        columns = columns._replace(usual=False) if columns.usual else columns
         if _ESCAPED_SURROGATE.search(line):
             names = values if columns.keep else columns.used
             values = {name: clean_surrogates(values[name], lines) for name in names}
         yield builder.from_values(values, lines.number)
 
 
-def missing_in(values: dict[str, Any], columns: ColumnNames) -> tuple[str, str] | None:
-    """Message and hint if an object lacks a column, or None."""
-    if all(name in values for name in columns.used):
-        return None
+def missing_in(values: dict[str, Any], columns: ColumnNames) -> tuple[str, str]:
+    """Message and hint for an object that lacks a column."""
     exact = columns._replace(usual=False)
     names = [name for name in values if name in columns.used or name.strip().casefold() not in _casefolded(columns)]
     return missing_column(exact, names)
@@ -295,7 +297,7 @@ def parse_json(text: str, source: str, *, start: int = 0) -> tuple[Any, int]:
 
 def _parse_object(line: str, lines: Lines) -> dict[str, Any]:
     try:
-        value = json.loads(line, object_pairs_hook=_dict_of_unique_keys)
+        value = _DECODER.decode(line)
     except RecursionError as error:
         raise lines.error("the JSON is nested too deeply", hint=_JSONL_EXAMPLE) from error
     except json.JSONDecodeError as error:

@@ -148,47 +148,35 @@ def json_columns(reading: Reading, objects: Sequence[Any], name: str) -> Reading
 def is_json_lines(text: str, columns: ColumnNames, *, complete: bool) -> bool:
     """Whether a file that begins with this text has one JSON object on each line, rather than one value in all."""
     text = text.lstrip("\ufeff \t\r\n")
-    if text.startswith("["):
-        return False
     if not text.startswith("{"):
-        return True
+        return not text.startswith("[")
     first, line_end, rest = text.partition("\n")
     second = rest.lstrip().partition("\n")[0]
-    try:
-        value = json.loads(first)
-    except (ValueError, RecursionError):
-        if not line_end and not complete:
-            start = first.partition(":")[2].lstrip()
-            return not start.startswith(("[", "{"))
-        return not first.rstrip().endswith(("{", "[", ",")) or _is_object(second)
-    if second or not complete:
-        return True
-    if not any(isinstance(item, dict | list) for item in value.values()):
+    if (value := _object(first)) is None:
+        if line_end or complete:
+            return not first.rstrip().endswith(("{", "[", ",")) or _object(second) is not None
+        return not first.partition(":")[2].lstrip().startswith(("[", "{"))
+    if second or not complete or not any(isinstance(item, dict | list) for item in value.values()):
         return True
     choice = choose_columns(columns, list(value))
     return choice is not None and not any(isinstance(value[name], dict | list) for name in choice.columns.used)
 
 
-def _is_object(line: str) -> bool:
+def _object(line: str) -> dict[str, Any] | None:
+    """The JSON object in a line, or None."""
     try:
-        return isinstance(json.loads(line), dict)
+        value = json.loads(line)
     except (ValueError, RecursionError):
-        return False
+        return None
+    return value if isinstance(value, dict) else None
 
 
 def _objects_of_lines(text: str, *, complete: bool) -> list[dict[str, Any]]:
     lines = text.split("\n")
     if not complete:
         lines.pop()
-    objects = []
-    for line in lines[:_SAMPLE_ROWS]:
-        try:
-            value = json.loads(line)
-        except (ValueError, RecursionError):
-            continue
-        if isinstance(value, dict):
-            objects.append(value)
-    return objects
+    objects = map(_object, lines[:_SAMPLE_ROWS])
+    return [value for value in objects if value is not None]
 
 
 def _sample_objects(objects: Sequence[dict[str, Any]]) -> tuple[list[str], list[list[str]]]:

@@ -219,7 +219,7 @@ TROUBLE = [
     ),
     (
         "a.jsonl",
-        b'{"text": "a", "text": "b"}\n',
+        b'{"text": "a", "text": "b", "label": "c"}\n',
         "a.jsonl:1: invalid JSON: duplicate key 'text'",
         "a line reads: {",
     ),
