@@ -33,7 +33,7 @@ class Setting(NamedTuple):
     @property
     def shown_default(self) -> str:
         """The default as help texts show it; empty if there is none to show."""
-        return self.unset or ("" if self.default in (None, ()) else str(self.default))
+        return self.unset or ("" if self.default in (None, ()) or self.default is False else str(self.default))
 
     def option_name(self, name: str) -> str:
         """The command-line option of this setting, whose field is called `name`."""

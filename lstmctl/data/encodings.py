@@ -18,6 +18,7 @@ _TYPOGRAPHY = frozenset(range(0x80, 0xC0))  # in windows-1252: quotes, dashes, c
 _LETTERS = frozenset(range(0xC0, 0x100))
 _READ_BYTES = 2**16
 _ASCII = bytes(range(0x80))
+_GUESSED_LINES = 50
 _ENOUGH = 20  # bytes that are not ASCII, to guess by how often each is used
 
 
@@ -56,9 +57,29 @@ def guess_encoding(head: bytes) -> str:
     if len(head.translate(None, _ASCII)) >= _ENOUGH:
         from charset_normalizer import from_bytes
 
-        if (best := from_bytes(head[:_READ_BYTES]).best()) is not None and best.encoding not in ("utf_8", "ascii"):
+        if (best := from_bytes(head).best()) is not None and best.encoding not in ("utf_8", "ascii"):
             names.insert(0, re.sub(r"^cp(125\d)$", r"windows-\1", best.encoding).replace("_", "-"))
     return next(name for name in names if keeps_ascii(name) and _can_decode(head, name))
+
+
+def is_all_utf8(head: bytes) -> bool:
+    """Whether the first bytes of a file, which may end inside a character, are UTF-8."""
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(head)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def suspect_encoding(head: bytes) -> str:
+    """The encoding that a file seems to be in whose first bytes are for the most part not UTF-8; "" if they are."""
+    if b"\0" in head or is_all_utf8(head):
+        return ""
+    other = b"\n".join([line for line in head.split(b"\n")[:-1] if not line.isascii()][:_GUESSED_LINES])
+    text = other.decode("utf-8", "replace")
+    bad = text.count("\ufffd")
+    good = sum(not letter.isascii() for letter in text) - bad
+    return guess_encoding(other) if bad > good / 4 else ""
 
 
 def guess_utf16(head: bytes) -> str | None:

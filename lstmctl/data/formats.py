@@ -174,6 +174,7 @@ def _open_text(
             decoded,
             name,
             encoding=reading.encoding if reading.has_lines else "utf-8",
+            suspected=reading.suspected,
             strict=strict,
             labelled=reading.columns.label is not None,
             max_line_bytes=max(max_line_bytes, MAX_JSON_BYTES) if reading.format == "json" else max_line_bytes,

@@ -2,6 +2,9 @@
 pandas writes, or objects one after another over several lines. The whole file is read into memory."""
 
 import json
+import os
+import shlex
+import tempfile
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -47,7 +50,7 @@ def read_whole(lines: Lines) -> str:
     """The whole text. Raises BadData if it is too long, or not text."""
     parts, size = [], 0
     too_long = f"{lines.source}: a JSON file that is not JSON Lines may have at most {format_size(MAX_JSON_BYTES)}"
-    hint = "jq -c '.[]' makes JSON Lines of an array, which may have any size"
+    hint = jq_command(".[]", lines.source)
     try:
         for line in lines:
             parts.append(line)
@@ -79,6 +82,12 @@ def find_objects(text: str, source: str) -> Sequence[Any]:
     raise BadData(f"{source}: the JSON is not an array of objects", hint=_SHAPES)
 
 
+def jq_command(program: str, source: str) -> str:
+    """The command that makes JSON Lines of the objects in a JSON file."""
+    out = os.path.join(tempfile.gettempdir(), os.path.splitext(os.path.basename(source))[0] + ".jsonl")
+    return f"jq -c {shlex.quote(program)} {shlex.quote(source)} > {shlex.quote(out)}"
+
+
 def _from_array(items: list[Any]) -> list[Any]:
     """Lists in a list are rows whose columns are numbered."""
     if items and all(isinstance(item, list) for item in items):
@@ -96,7 +105,7 @@ def _from_object(value: dict[str, Any], source: str) -> list[Any]:
         return list(value[lists[0]])
     if lists:
         shown = ", ".join(shorten(key) for key in lists[:6])
-        hint = f"jq -c '.{json.dumps(lists[0])}[]' takes one of them"
+        hint = jq_command(f".{json.dumps(lists[0])}[]", source)
         raise BadData(f"{source}: several keys have a list of objects: {shown}", hint=hint)
     values = list(value.values())
     if values and all(isinstance(item, list) for item in values) and len({len(item) for item in values}) == 1:

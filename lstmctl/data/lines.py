@@ -34,6 +34,7 @@ class Lines:
     source: str  # names the stream in errors
     _: KW_ONLY
     encoding: str = "utf-8"  # or one in which ASCII characters are the bytes they are in ASCII
+    suspected: str = ""  # another encoding that the whole file seems to be in, for hints
     strict: bool = True  # otherwise bytes that are not in the encoding are read as U+FFFD
     labelled: bool = False  # chooses the hint: where labels are read, there is no --encoding-errors
     max_line_bytes: int = MAX_LINE_BYTES
@@ -126,7 +127,9 @@ class Lines:
         except UnicodeDecodeError as error:
             position, name = error.start + skipped + 1, "UTF-8" if self.encoding == "utf-8" else self.encoding
             message = f"byte {position} of the line is 0x{raw[error.start]:02x}, which is not valid {name}"
-            hint = f"--encoding {guess_encoding(raw)}" if self.labelled else "--encoding-errors replace"
+            hint = f"--encoding {self.suspected or guess_encoding(raw)}"
+            if not self.labelled and not self.suspected:
+                hint = "--encoding-errors replace"
             raise self.error(message, hint=hint) from error
 
     def _length_error(self, raw: bytes) -> BadData:

@@ -94,7 +94,7 @@ def read_head(path: Path, size: int) -> tuple[bytes, bool]:
         return b"", False
     with open_lines(path) as (stream, _):
         parts, left = list[bytes](), size
-        read = getattr(stream, "read", stream.readline)
+        read = getattr(stream, "read1", stream.readline)  # which loses nothing before damaged data
         try:
             while left and (part := read(left)):
                 parts.append(part)

@@ -12,7 +12,15 @@ from typing import Any, NamedTuple
 from lstmctl.data.column_choice import choose_columns, missing_column
 from lstmctl.data.columns import ColumnNames, shorten, value_text
 from lstmctl.data.dialect import decide_dialect
-from lstmctl.data.encodings import guess_utf16, is_utf8, keeps_ascii, looks_like_windows_1252, marked_encoding
+from lstmctl.data.encodings import (
+    guess_utf16,
+    is_all_utf8,
+    is_utf8,
+    keeps_ascii,
+    looks_like_windows_1252,
+    marked_encoding,
+    suspect_encoding,
+)
 from lstmctl.data.opening import display, read_head
 from lstmctl.data.strangers import recognise
 from lstmctl.errors import BadData
@@ -33,6 +41,7 @@ class Reading(NamedTuple):
     quoted: bool = True  # whether the fields of a table may be quoted
     names: tuple[str, ...] | None = None  # of all columns of a table, where no header line has them
     note: str = ""  # for the user; "" where everything is as usual
+    suspected: str = ""  # an encoding that the file may be in, if it is not UTF-8
     items: Any = None  # the rows of a JSON file or spreadsheet, which had to be read as a whole
 
     @property
@@ -73,7 +82,8 @@ def find_reading(
     labelled = columns.label is not None
     if strict and encoding == "utf-8" and (stranger := recognise(head, name, text=labelled or format != "lines")):
         raise BadData(f"{name}: this is {stranger[0]}", hint=stranger[1])
-    reading = usual_reading(format, columns, separator)._replace(encoding=encoding)
+    suspected = suspect_encoding(head) if encoding == "utf-8" and columns.layout.encoding is None else ""
+    reading = usual_reading(format, columns, separator)._replace(encoding=encoding, suspected=suspected)
     text = head.removeprefix(_BOM).decode(encoding, "replace") if head else ""
     if separator is not None and head:
         reading = _table_reading(text, reading, separator, complete=complete, name=name)
@@ -91,11 +101,9 @@ def _decide_encoding(head: bytes, given: str | None, *, strict: bool) -> str:
         return marked
     if not strict:
         return "utf-8"
-    try:
-        head[: max(0, len(head) - 4) if len(head) == HEAD_BYTES else None].decode("utf-8")
-    except UnicodeDecodeError:
-        return "windows-1252" if b"\0" not in head and looks_like_windows_1252(head) else "utf-8"
-    return guess_utf16(head[:4096]) or "utf-8" if b"\0" in head[:4096] else "utf-8"
+    if b"\0" in head:
+        return guess_utf16(head[:4096]) or "utf-8"
+    return "windows-1252" if not is_all_utf8(head) and looks_like_windows_1252(head) else "utf-8"
 
 
 def _table_reading(text: str, reading: Reading, separator: str, *, complete: bool, name: str) -> Reading:

@@ -37,7 +37,7 @@ _OTHERS = (
 _HEAD_BYTES = 2**13
 _LFS = b"version https://git-lfs.github.com/spec/"
 _SUFFIXES = {  # of files that are not read, and what to do
-    ".arff": "grep -v '^[@%]' {file} > {out}.csv; then --no-header",
+    ".arff": "grep -v '^[@%]' {file} > {out}.csv && lstmctl data check --no-header --data {out}.csv",
     ".pdf": "pdftotext {file} {out}.txt",
     ".tex": "write the texts as CSV, with a column of labels",
     ".doc": "write the texts as CSV, with a column of labels",
