@@ -1,16 +1,18 @@
 """Packed files: the bytes of a .gz, .bz2, .xz, .zst or .zip file, of which a .zip file has exactly one member."""
 
 import bz2
+import errno
 import gzip
 import io
 import lzma
 import os
 import shlex
+import struct
 import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -19,6 +21,7 @@ from lstmctl.errors import BadData, MissingExtra
 PACKED = {".gz": "gzip", ".xz": "xz", ".bz2": "bzip2", ".zst": "zstd", ".zip": "zip"}  # suffix → program
 _ZSTD_INPUT = 1024  # bytes at a time: they may unpack to tens of megabytes
 _MAX_ZSTD_WINDOW = 2**27
+_ZIP_ERRORS = (zipfile.BadZipFile, ValueError, OverflowError, RuntimeError, EOFError, struct.error)
 _IGNORED = ("__MACOSX/", ".DS_Store")
 
 
@@ -67,16 +70,25 @@ def unpack(file: IO[bytes], path: Path, name: str) -> Iterator[IO[bytes]]:
     elif suffix == ".zst":
         yield io.BufferedReader(_Zstd(file))
     else:
+        with _open_member(file, name) as member:
+            yield member
+
+
+@contextmanager
+def _open_member(file: IO[bytes], name: str) -> Iterator[IO[bytes]]:
+    """The only file of a .zip archive."""
+    with ExitStack() as opened:
         try:
-            with zipfile.ZipFile(file) as archive, archive.open(_only_member(archive, name)) as member:
-                yield cast(IO[bytes], io.BufferedReader(cast(Any, member), 2**16))
-        except (zipfile.BadZipFile, ValueError, OverflowError) as error:
-            if isinstance(error, UnicodeError):
-                raise
-            raise BadData(f"{name}: the zip archive is damaged", hint="copy or pack the file again") from error
+            archive = opened.enter_context(zipfile.ZipFile(file))
+            member = opened.enter_context(archive.open(_only_member(archive, name)))
         except NotImplementedError as error:
             message = f"{name}: the zip archive is packed in a way that is not supported"
             raise BadData(message, hint=f"{unpack_command(name)} > {repaired_path(name)}") from error
+        except (*_ZIP_ERRORS, OSError) as error:
+            if isinstance(error, OSError) and error.errno != errno.EINVAL:  # a position that cannot be right
+                raise
+            raise BadData(f"{name}: the zip archive is damaged", hint="copy or pack the file again") from error
+        yield cast(IO[bytes], io.BufferedReader(cast(Any, member), 2**16))
 
 
 def member_name(path: Path) -> str:
@@ -84,7 +96,7 @@ def member_name(path: Path) -> str:
     try:
         with path.open("rb") as file, zipfile.ZipFile(file) as archive:
             return _only_member(archive, path.name).filename
-    except (OSError, ValueError, OverflowError, NotImplementedError, zipfile.BadZipFile, BadData):
+    except (*_ZIP_ERRORS, OSError, NotImplementedError, BadData):
         return ""
 
 
