@@ -18,6 +18,7 @@ _TYPOGRAPHY = frozenset(range(0x80, 0xC0))  # in windows-1252: quotes, dashes, c
 _LETTERS = frozenset(range(0xC0, 0x100))
 _READ_BYTES = 2**16
 _ASCII = bytes(range(0x80))
+_LEAST_UTF16 = 16  # bytes
 _GUESSED_LINES = 50
 _ENOUGH = 20  # bytes that are not ASCII, to guess by how often each is used
 
@@ -84,7 +85,9 @@ def suspect_encoding(head: bytes) -> str:
 
 def guess_utf16(head: bytes) -> str | None:
     """The form of UTF-16 without a byte order mark that bytes with many zeros are likely to be in."""
-    half = max(1, len(head) // 2)
+    if len(head) < _LEAST_UTF16:
+        return None
+    half = len(head) // 2
     zeros = head[0::2].count(0) / half, head[1::2].count(0) / half
     if max(zeros) < 0.4 or min(zeros) > 0.1:
         return None

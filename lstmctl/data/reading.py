@@ -80,7 +80,8 @@ def find_reading(
     head, complete = read_head(path, HEAD_BYTES)
     encoding = _decide_encoding(head, columns.layout.encoding, strict=strict)
     labelled = columns.label is not None
-    if strict and encoding == "utf-8" and (stranger := recognise(head, name, text=labelled or format != "lines")):
+    told = columns.layout.encoding is not None or marked_encoding(head) is not None
+    if strict and not told and (stranger := recognise(head, name, text=labelled or format != "lines")):
         raise BadData(f"{name}: this is {stranger[0]}", hint=stranger[1])
     suspected = suspect_encoding(head) if encoding == "utf-8" and columns.layout.encoding is None else ""
     reading = usual_reading(format, columns, separator)._replace(encoding=encoding, suspected=suspected)
