@@ -14,12 +14,12 @@ from pathlib import Path
 
 import pytest
 
-WORDS = "good great film plot scene actor music story night city".split()
+WORDS = ["good", "great", "film", "plot", "scene", "actor", "music", "story", "night", "city"]
 ROWS = [(" ".join(random.Random(number).choices(WORDS, k=7)), "ab"[number % 2]) for number in range(30)]
 SNIPPETS = [
-    b"\0", b'"', b'""', b"\t", b";", b"|", b",", b"\n", b"\r", b"\r\n", b"\\", b"\xff", b"\xfe", b"\xef\xbb\xbf", b"\xc3",
+    b"\0", b'"', b'""', b"\t", b";", b"|", b",", b"\n", b"\r", b"\r\n", b"\\", b"\xff", b"\xfe", b"\xef\xbb\xbf",
     b"{", b"}", b"[", b"]", b"null", b"NaN", b"1e999", b"__label__", b"\\ud83d", b"text", b"label", b"[[[[[[[[[[[[[[[",
-    b'{"a":' * 50, b"9" * 5_000, b"sep=;\n", b"\x1f\x8b", b"PK\x03\x04", b"@relation x\n", b"<html>", b"%PDF-",
+    b"\xc3", b'{"a":' * 50, b"9" * 5_000, b"sep=;\n", b"\x1f\x8b", b"PK\x03\x04", b"@relation x\n", b"<html>", b"%PDF-",
 ]  # fmt: skip
 OPTIONS = [
     [],

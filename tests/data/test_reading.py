@@ -18,8 +18,8 @@ from lstmctl.data.formats import open_rows, read_rows
 from lstmctl.errors import BadData, MissingExtra, NotFound, UsageError
 
 USUAL = ColumnNames.of(DataConfig())
-WORDS = "good great film plot scene actor music story night city".split()
-TEXTS = [" ".join(WORDS[(number * step) % 10] for step in range(1, 8)) + f" number {number}" for number in range(40)]
+WORDS = ["good", "great", "film", "plot", "scene", "actor", "music", "story", "night", "city"]
+TEXTS = [" ".join(WORDS[number * step % 10] for step in range(1, 8)) + f" number {number}" for number in range(40)]
 ROWS = [(text, "pos" if number % 2 else "neg") for number, text in enumerate(TEXTS)]
 
 
