@@ -63,7 +63,13 @@ class ColumnSample(NamedTuple):
     def is_text(self) -> bool:
         """Whether the values look like texts: several words, most of them different."""
         different = len(set(self.values)) / max(1, len(self.values))
-        return self.words >= 2.5 and different > 0.4 and not all(map(is_number, self.values))
+        return self.words >= 2.5 and different > 0.4 and self._letters > 0.6
+
+    @property
+    def _letters(self) -> float:
+        """Proportion of letters: low in dates, numbers and addresses."""
+        text = "".join("".join(value.split()) for value in self.values[:100])
+        return sum(map(str.isalpha, text)) / max(1, len(text))
 
     @property
     def is_label(self) -> bool:
@@ -213,7 +219,11 @@ def _guess_label(wanted: str, samples: Sequence[ColumnSample]) -> str | None:
     if any(sample.values for sample in samples) and looks:
         named = _by_name(wanted, looks, _USUAL_LABELS)
         return named if named is not None else min(looks, key=lambda sample: len(set(sample.values))).name
-    return _by_name(wanted, samples, _USUAL_LABELS)
+    if (named := _by_name(wanted, samples, _USUAL_LABELS)) is not None:
+        return named
+    # A file that is sorted by label has one value in its first rows.
+    constant = [sample for sample in samples if len(set(sample.values)) == 1 and len(sample.values) > 1]
+    return min(constant, key=lambda sample: not is_number(sample.values[0])).name if constant else None
 
 
 def _by_name(wanted: str, samples: Sequence[ColumnSample], usual: Sequence[str]) -> str | None:

@@ -45,7 +45,7 @@ FORMATS = {  # a suffix of two formats stands for the first, or for the first wi
     "json": Format((), read_json, chunk_end="file"),  # a file of a suffix of JSON Lines that is one JSON value
     "fasttext": Format((".ft", ".fasttext", ".txt"), read_fasttext, has_columns=False),
     "parquet": Format((".parquet", ".pq"), read_parquet, chunk_end="row group", binary=True),
-    "excel": Format((".xlsx", ".xls", ".xlsb", ".ods"), read_excel, chunk_end="file", binary=True),
+    "excel": Format((".xlsx", ".xls"), read_excel, chunk_end="file", binary=True),
 }
 _SUFFIXES = dict.fromkeys(suffix for entry in FORMATS.values() for suffix in entry.suffixes)
 SUFFIX_HINT = f"known suffixes: {' '.join(_SUFFIXES)}; text formats also with {' '.join(PACKED)}"

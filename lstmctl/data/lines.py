@@ -6,6 +6,7 @@ lack its end. The encoding is UTF-8, of which a byte order mark at the start is 
 
 import gzip
 import os
+import shlex
 from collections.abc import Iterator
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Any
@@ -14,7 +15,7 @@ from lstmctl.config import MAX_LINE_BYTES
 from lstmctl.data.columns import bad_row
 from lstmctl.data.encodings import guess_encoding, guess_utf16
 from lstmctl.data.opening import ByteLines
-from lstmctl.data.packing import PACKED, unpack_command, unpack_errors
+from lstmctl.data.packing import PACKED, repaired_path, unpack_command, unpack_errors
 from lstmctl.data.strangers import recognise, repair_command
 from lstmctl.errors import BadData, BadRow, from_os_error
 
@@ -80,7 +81,8 @@ class Lines:
         suffix = os.path.splitext(self.source)[1].lower()
         hint = repair_command(r"tr '\r' '\n'", self.source)
         if suffix in PACKED:
-            hint = f"{unpack_command(self.source)} | {repair_command('', self.source.removesuffix(suffix)).lstrip()}"
+            target = shlex.quote(repaired_path(self.source[: -len(suffix)]))
+            hint = f"{unpack_command(self.source)} | tr '\\r' '\\n' > {target}"
         return self.fatal("the lines end with carriage returns instead of line feeds", hint=hint)
 
     def _read(self) -> bytes:

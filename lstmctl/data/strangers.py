@@ -41,6 +41,8 @@ _SUFFIXES = {  # of files that are not read, and what to do
     ".pdf": "pdftotext {file} {out}.txt",
     ".tex": "write the texts as CSV, with a column of labels",
     ".doc": "write the texts as CSV, with a column of labels",
+    ".xlsb": "save the sheet as .xlsx or CSV",
+    ".ods": "save the sheet as .xlsx or CSV",
     ".docx": "write the texts as CSV, with a column of labels",
     ".html": "write the texts as CSV, with a column of labels",
     ".htm": "write the texts as CSV, with a column of labels",
