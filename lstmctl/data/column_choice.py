@@ -32,7 +32,7 @@ USUAL_PAIRS = (
         "content/label content/sentiment content/category content/class content/rating content/score "
         "tweet/label tweet/class tweet/target tweet/category tweet_text/label tweet_text/sentiment "
         "clean_text/category clean_text/sentiment clean_text/label selected_text/sentiment "
-        "comment/label comment/sentiment comment/class comment_text/label comment_text/target comment_text/toxic "
+        "comment/label comment/sentiment comment/class comment_text/label comment_text/target "
         "phrase/sentiment headline/category headline/label headline/is_sarcastic title/label title/category "
         "body/label body/class body/category description/category description/label document/label "
         "question/label question/category question/intent question_text/target utterance/intent query/intent "

@@ -395,3 +395,26 @@ def test_long_lines_take_linear_time():
     Path("a.ft").write_text("__label__a " * 90_000 + "text\n")
     with pytest.raises(BadData, match="it has 90000"):
         list(read_rows(Path("a.ft"), USUAL))
+
+
+def test_commands_say_how_a_file_is_read(cli, model_path):
+    table("a.csv", header=("review", "sentiment"), delimiter=";")
+    line = "reading   CSV, ';' between columns, header, text: \"review\""
+    assert f'{line}, label: "sentiment"\n' in cli("data", "check", "--data", "./a.csv").err
+    assert f'{line}, label: "sentiment"\n' in cli("evaluate", model_path, "--data", "./a.csv").err
+    assert cli("data", "check", "--data", "./a.csv", "-q").err == ""
+    predicted = cli("predict", "-m", model_path, "-i", "a.csv", "--keep-columns")
+    assert predicted.err == f"{line}\n"
+    assert [row.split("\t")[2:] for row in predicted.lines] == [[label] for _, label in ROWS]
+    scored = cli("predict", "-m", model_path, "-i", "a.csv", "--keep-columns", "-o", "scored/")
+    assert line.replace("CSV", "a.csv: CSV") in scored.err
+    written = [json.loads(row) for path in Path("scored").glob("a.csv*") for row in path.read_text().splitlines()]
+    assert [(row["text"], row["columns"]) for row in written] == [(text, {"sentiment": label}) for text, label in ROWS]
+
+
+def test_standard_input_is_read_as_the_options_say(cli, model_path):
+    data = table("a.csv", delimiter=";", encoding="utf-16").read_bytes()
+    given = ("predict", "-m", model_path, "-i", "-", "--input-format", "csv")
+    assert len(cli(*given, "--delimiter", ";", "--encoding", "utf-16", input=data).lines) == len(ROWS)
+    refused = cli(*given, input=data.decode("utf-16").encode())
+    assert refused.code == 65 and "hint: --delimiter ';'" in refused.err
