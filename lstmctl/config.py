@@ -7,6 +7,7 @@ of `lstmctl train`, `--dry-run` and docs/reference/recipes.md take default and h
 No NumPy here: `summary` and `models list` read these configurations and start fast.
 """
 
+import codecs
 import dataclasses
 import math
 from dataclasses import dataclass, replace
@@ -167,6 +168,16 @@ class ModelConfig(NetworkConfig):
         return None
 
 
+# Codecs of Python that are not for the text of files.
+_NO_ENCODINGS = (
+    "idna",
+    "punycode",
+    "undefined",
+    "unicode_escape",
+    "raw_unicode_escape",
+    "unicode-escape",
+    "raw-unicode-escape",
+)
 DELIMITER_NAMES = {"\\t": "\t", "tab": "\t", "comma": ",", "semicolon": ";", "bar": "|"}
 
 
@@ -180,9 +191,10 @@ def layout_problem(delimiter: str | None, encoding: str | None) -> tuple[str, st
         return "delimiter", f"must be one character such as ',' ';' '|' or tab, not {delimiter!r:.20}"
     if encoding is not None:
         try:
-            "".encode(encoding)
-            b"".decode(encoding)
-        except (LookupError, ValueError, UnicodeError):
+            possible = "".encode(encoding) is not None and codecs.lookup(encoding).name not in _NO_ENCODINGS
+        except (LookupError, ValueError):
+            possible = False
+        if not possible:
             return "encoding", f"must be an encoding such as utf-8, utf-16 or windows-1252, not {encoding:.40}"
     return None
 

@@ -210,7 +210,16 @@ def test_utf8_with_a_damaged_row_is_not_another_encoding():
 
 
 @pytest.mark.parametrize(
-    "settings", [{"delimiter": ";;"}, {"delimiter": '"'}, {"encoding": "klingon"}, {"encoding": "hex"}]
+    "settings",
+    [
+        {"delimiter": ";;"},
+        {"delimiter": '"'},
+        {"encoding": "klingon"},
+        {"encoding": "hex"},
+        {"encoding": "idna"},
+        {"encoding": "unicode_escape"},
+        {"encoding": "a\0"},
+    ],
 )
 def test_impossible_settings(settings):
     with pytest.raises(UsageError, match="^--"):
