@@ -7,6 +7,7 @@ of `lstmctl train`, `--dry-run` and docs/reference/recipes.md take default and h
 No NumPy here: `summary` and `models list` read these configurations and start fast.
 """
 
+import codecs
 import dataclasses
 import math
 from dataclasses import dataclass, replace
@@ -27,6 +28,7 @@ FEW_TEXTS = 3_000  # training texts; with fewer, word vectors are not trained
 MANY_TEXTS = 10_000  # training texts; with fewer, two LSTMs are averaged
 VECTORS_RATE = 0.2
 WORDS_READ = 15_000_000  # in all epochs of a training run
+_USUAL_TEXT = "text, or a usual name"
 VECTORS = ("none", "own", "reviews", "words")
 
 _COUNT, _EPOCHS, _SEED, _RATE, _PART = (1, 10**9), (1, 10_000), (0, 2**31 - 1), (0.0, 0.95), (0.0, 0.9)  # bounds
@@ -166,6 +168,37 @@ class ModelConfig(NetworkConfig):
         return None
 
 
+# Codecs of Python that are not for the text of files.
+_NO_ENCODINGS = (
+    "idna",
+    "punycode",
+    "undefined",
+    "unicode_escape",
+    "raw_unicode_escape",
+    "unicode-escape",
+    "raw-unicode-escape",
+)
+DELIMITER_NAMES = {"\\t": "\t", "tab": "\t", "comma": ",", "semicolon": ";", "bar": "|"}
+
+
+def layout_problem(delimiter: str | None, encoding: str | None) -> tuple[str, str] | None:
+    """The first setting of how a table is written that is not possible and what is wrong with it, or None.
+
+    >>> layout_problem(";;", None)
+    ('delimiter', "must be one character such as ',' ';' '|' or tab, not ';;'")
+    """
+    if delimiter is not None and (len(delimiter) != 1 or delimiter in '"\r\n\0\ufeff'):
+        return "delimiter", f"must be one character such as ',' ';' '|' or tab, not {delimiter!r:.20}"
+    if encoding is not None:
+        try:
+            possible = "".encode(encoding) is not None and codecs.lookup(encoding).name not in _NO_ENCODINGS
+        except (LookupError, ValueError):
+            possible = False
+        if not possible:
+            return "encoding", f"must be an encoding such as utf-8, utf-16 or windows-1252, not {encoding:.40}"
+    return None
+
+
 @dataclass(frozen=True, kw_only=True)
 class DataConfig(Config):
     """Which rows, and how they are split into training, validation and test parts: enough to find the parts again."""
@@ -174,8 +207,20 @@ class DataConfig(Config):
     source: str = setting(
         "imdb", "Data set (lstmctl data list), file, 'pattern' or folder; may be repeated.", "--data", "NAME|FILE|DIR"
     )
-    text_column: str = setting("text", "Column with the text.", "--text-column", "NAME")
-    label_column: str = setting("label", "Column with the label.", "--label-column", "NAME")
+    # None: `text` and `label`, or a pair of names that is usual. Several columns of text are joined.
+    text_column: str | tuple[str, ...] | None = setting(
+        None, "Column with the text; repeat it to join several.", "--text-column", "NAME", unset=_USUAL_TEXT
+    )
+    label_column: str | None = setting(
+        None, "Column with the label.", "--label-column", "NAME", unset="label, or a usual name"
+    )
+    delimiter: str | None = setting(
+        None, "Character between the columns of a table.", "--delimiter", "CHAR", unset="recognised"
+    )
+    encoding: str | None = setting(
+        None, "Encoding of text files, such as windows-1252.", "--encoding", "NAME", unset="recognised"
+    )
+    no_header: bool = setting(False, "Tables have no header line: the columns are 1, 2 and so on.", "--no-header", "")
     group_column: str | None = setting(
         None, "Keep rows with the same value here in the same part.", "--group-column", "NAME"
     )
@@ -221,13 +266,30 @@ class DataConfig(Config):
         return tuple(word for source in self.sources for word in ("--data", source))
 
     def problem(self) -> tuple[str, str] | None:
-        """As in the base class; also for the settings that are one of a few words."""
+        """As in the base class; also for the delimiter, the encoding, and settings that are one of a few words."""
         if problem := super().problem():
             return problem
         for name in ("rare_labels", "bad_rows"):
             if (value := getattr(self, name)) not in (allowed := get_args(self.types()[name])):
                 return name, f"must be one of {', '.join(allowed)}, not {value!r:.60}"
-        return None
+        return layout_problem(self.delimiter, self.encoding)
+
+    def __post_init__(self) -> None:
+        """One text column as a string, several as a tuple, none as None; a delimiter written as `\\t` as a tab."""
+        names = self.text_column
+        if names is not None and not isinstance(names, str):
+            object.__setattr__(self, "text_column", tuple(names) if len(names) > 1 else names[0] if names else None)
+        if self.delimiter in DELIMITER_NAMES:
+            object.__setattr__(self, "delimiter", DELIMITER_NAMES[self.delimiter])
+
+    def reading_options(self) -> list[str]:
+        """The words of a command line that read the data in the same way, for hints."""
+        names = (self.text_column,) if isinstance(self.text_column, str) else self.text_column or ()
+        words = [word for name in names if names != ("text",) for word in ("--text-column", name)]
+        words += ["--label-column", self.label_column] if self.label_column not in (None, "label") else []
+        words += ["--delimiter", self.delimiter] if self.delimiter is not None else []
+        words += ["--encoding", self.encoding] if self.encoding is not None else []
+        return words + ["--no-header"] * self.no_header
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -33,7 +33,7 @@ class Setting(NamedTuple):
     @property
     def shown_default(self) -> str:
         """The default as help texts show it; empty if there is none to show."""
-        return self.unset or ("" if self.default in (None, ()) else str(self.default))
+        return self.unset or ("" if self.default in (None, ()) or self.default is False else str(self.default))
 
     def option_name(self, name: str) -> str:
         """The command-line option of this setting, whose field is called `name`."""
@@ -123,7 +123,9 @@ def _typed(name: str, value: Any, kind: Any) -> Any:
     """`value` as the annotated type `kind`, or ValueError naming the field. Strings and bools never become numbers."""
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin in (types.UnionType, typing.Union):  # the latter where one of them is a Literal
-        return None if value is None else _typed(name, value, arguments[0])
+        several = next((each for each in arguments if typing.get_origin(each) is tuple), None)
+        kind = several if several is not None and isinstance(value, list) else arguments[0]
+        return None if value is None else _typed(name, value, kind)
     if origin is Literal:
         if value not in arguments or type(value) is not type(arguments[0]):
             raise ValueError(f"field {name!r} must be one of {', '.join(map(str, arguments))}, not {value!r:.60}")

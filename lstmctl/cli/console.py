@@ -317,3 +317,10 @@ class Console:
             raise PipeClosed from None
         except OSError as error:
             raise from_os_error(error, "write to standard output") from None
+
+
+def show_readings(console: Console, readings: Iterable[str]) -> None:
+    """Say on stderr how files were recognised: one line for each different way."""
+    for reading in readings:
+        if reading:
+            console.note_facts("reading", reading)

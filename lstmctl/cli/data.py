@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lstmctl.cli.console import Answer, Console
+from lstmctl.cli.console import Answer, Console, show_readings
 from lstmctl.cli.options import (
     Command,
+    Delimiter,
+    Encoding,
     GroupColumn,
     LabelColumn,
+    NoHeader,
     RenameLabel,
     TestData,
     TextColumn,
@@ -20,6 +23,7 @@ from lstmctl.cli.options import (
     open_registry,
     option,
     parse_renames,
+    reading_settings,
 )
 from lstmctl.config import DataConfig
 from lstmctl.errors import BadRow, ExitCode, LstmctlError, UsageError
@@ -76,8 +80,11 @@ def list_command() -> None:
 @app.command("check", cls=Command, epilog=CHECK_EXAMPLES)
 def check_command(
     source: Annotated[list[str] | None, data_option("Labelled texts; may be repeated.", default="imdb")] = None,
-    text_column: TextColumn = "text",
-    label_column: LabelColumn = "label",
+    text_column: TextColumn = None,
+    label_column: LabelColumn = None,
+    delimiter: Delimiter = None,
+    encoding: Encoding = None,
+    no_header: NoHeader = False,
     group_column: GroupColumn = None,
     val_source: ValData = None,
     test_source: TestData = None,
@@ -106,8 +113,8 @@ def check_command(
     config = DataConfig(
         source=sources[0],
         more_sources=tuple(sources[1:]),
-        text_column=text_column,
         label_column=label_column,
+        **reading_settings(text_column, delimiter, encoding, no_header),
         group_column=group_column,
         val_source=resolve_source(val_source) if val_source is not None else None,
         test_source=resolve_source(test_source) if test_source is not None else None,
@@ -121,6 +128,7 @@ def check_command(
         if bad_rows.count:  # before a fault after which nothing more can be read
             console.warn(bad_rows.describe())
         raise
+    show_readings(console, findings.data.readings)
     if console.format != "table":  # which shows them itself
         for note in findings.data.notes:
             console.note(visible(note))

@@ -5,15 +5,18 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
-from lstmctl.cli.console import Answer, Console
+from lstmctl.cli.console import Answer, Console, show_readings
 from lstmctl.cli.options import (
     DATA,
     BadRowsOption,
+    Delimiter,
+    Encoding,
     Engine,
     Jobs,
     LabelColumn,
     Model,
     Models,
+    NoHeader,
     RayAddress,
     RenameLabel,
     TextColumn,
@@ -23,6 +26,7 @@ from lstmctl.cli.options import (
     open_registry,
     option,
     parse_renames,
+    reading_settings,
 )
 from lstmctl.config import DataConfig
 from lstmctl.errors import ExitCode, UsageError
@@ -77,8 +81,11 @@ def command(
         data_option("Other labelled texts; may be repeated.", default="the test part of the model's own data"),
     ] = None,
     part: Annotated[Literal["test", "val"], option("--part test|val", _PART_HELP, panel=DATA)] = "test",
-    text_column: TextColumn = "text",
-    label_column: LabelColumn = "label",
+    text_column: TextColumn = None,
+    label_column: LabelColumn = None,
+    delimiter: Delimiter = None,
+    encoding: Encoding = None,
+    no_header: NoHeader = False,
     rename_label: RenameLabel = None,
     bad_rows: BadRowsOption = "stop",
     unknown_labels: Annotated[
@@ -105,10 +112,10 @@ def command(
         data = DataConfig(
             source=source[0],
             more_sources=tuple(source[1:]),
-            text_column=text_column,
             label_column=label_column,
             rename_label=renames,
             bad_rows=bad_rows,
+            **reading_settings(text_column, delimiter, encoding, no_header),
         )
     request = EvaluationRequest(
         data=data,
@@ -137,6 +144,7 @@ def command(
 
 def _say(result: "EvaluationResult", console: Console, request: "EvaluationRequest") -> None:
     """How the texts were chosen, and what is wrong with them."""
+    show_readings(console, result.readings)
     for note in result.notes:
         console.note(visible(note))
     if result.bad_rows is not None and result.bad_rows.count:

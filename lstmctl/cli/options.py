@@ -170,8 +170,11 @@ def complete_data(incomplete: str) -> list[tuple[str, str]]:
 
 
 _SETTINGS = DataConfig.settings()
-TextColumn = Annotated[str, setting_option(_SETTINGS["text_column"])]
-LabelColumn = Annotated[str, setting_option(_SETTINGS["label_column"])]
+TextColumn = Annotated[list[str] | None, setting_option(_SETTINGS["text_column"])]
+LabelColumn = Annotated[str | None, setting_option(_SETTINGS["label_column"])]
+Delimiter = Annotated[str | None, setting_option(_SETTINGS["delimiter"])]
+Encoding = Annotated[str | None, setting_option(_SETTINGS["encoding"])]
+NoHeader = Annotated[bool, setting_option(_SETTINGS["no_header"])]
 GroupColumn = Annotated[str | None, setting_option(_SETTINGS["group_column"])]
 ValData = Annotated[str | None, setting_option(_SETTINGS["val_source"])]
 TestData = Annotated[str | None, setting_option(_SETTINGS["test_source"])]
@@ -189,6 +192,15 @@ RayAddress = Annotated[
     str | None,
     option("--ray-address ADDRESS", _RAY_ADDRESS, default="RAY_ADDRESS, else a new local cluster", panel=CLUSTER),
 ]
+
+
+def reading_settings(
+    text_column: list[str] | None, delimiter: str | None, encoding: str | None, no_header: bool | None
+) -> dict[str, Any]:
+    """The options that say how tables are written, as the settings of the same names."""
+    config = DataConfig(text_column=text_column, delimiter=delimiter, encoding=encoding, no_header=bool(no_header))  # type: ignore[arg-type]  # which normalizes it
+    config.validate()
+    return {name: getattr(config, name) for name in ("text_column", "delimiter", "encoding", "no_header")}
 
 
 def parse_renames(pairs: list[str] | None) -> tuple[tuple[str, str], ...]:

@@ -7,15 +7,19 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from lstmctl.cli.console import Answer, Console
 from lstmctl.cli.options import (
+    Delimiter,
+    Encoding,
     LabelColumn,
     Model,
     Models,
+    NoHeader,
     TextColumn,
     data_option,
     named_models,
     open_model,
     open_registry,
     option,
+    reading_settings,
 )
 from lstmctl.config import DataConfig
 from lstmctl.errors import BadData, UsageError
@@ -74,8 +78,11 @@ def command(
     ] = "curves",
     text: Annotated[str | None, option("--text TEXT", "For gates: the text to read.")] = None,
     source: Annotated[str | None, data_option(_DATA_HELP, default="the model's own test part")] = None,
-    text_column: TextColumn = "text",
-    label_column: LabelColumn = "label",
+    text_column: TextColumn = None,
+    label_column: LabelColumn = None,
+    delimiter: Delimiter = None,
+    encoding: Encoding = None,
+    no_header: NoHeader = False,
     show: Annotated[str | None, option("--show WHAT", _SHOW_HELP, default="cell", complete=complete_show)] = None,
     lstm: Annotated[str | None, option("--lstm NAME", _LSTM_HELP, default="the last layer's, forward")] = None,
 ) -> None:
@@ -100,7 +107,8 @@ def command(
     elif kind == "gates":
         answer = answer_gates(folders[0], text or "", show=show or "cell", lstm=lstm)
     else:
-        data = DataConfig(source=source, text_column=text_column, label_column=label_column) if source else None
+        written = reading_settings(text_column, delimiter, encoding, no_header)
+        data = DataConfig(source=source, label_column=label_column, **written) if source else None
         with console.waiting("predicting"):
             answer = answer_predictions(folders, kind=kind, data=data)
     console.answer(answer)

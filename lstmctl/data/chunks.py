@@ -13,44 +13,47 @@ from contextlib import suppress
 from io import BufferedReader
 from pathlib import Path
 
-from lstmctl.data.columns import ColumnNames
-from lstmctl.data.formats import FORMATS, Format
+from lstmctl.data.formats import FORMATS
 from lstmctl.data.lines import Lines
-from lstmctl.data.opening import PACKED, Chunk, check_file, display, open_bytes
+from lstmctl.data.opening import Chunk, check_file, display, open_bytes
+from lstmctl.data.packing import PACKED
 from lstmctl.data.parsers import record_ends
+from lstmctl.data.reading import Reading
 from lstmctl.errors import BadRow
 
 CHUNK_BYTES = 2**23  # about 6,000 film reviews: a second or two of work
 _READ_BYTES = 2**20
 
 
-def split_file(path: Path, *, format: str, text_column: str, size: int = CHUNK_BYTES) -> Iterator[Chunk]:
-    """The chunks of a file, each as soon as it is found.
+def split_file(path: Path, reading: Reading, *, size: int = CHUNK_BYTES) -> Iterator[Chunk]:
+    """The chunks of a file, each as soon as it is found. `reading` is how the file is read.
 
     Raises:
         NotFound, UsageError, PermissionDenied, StorageError: it cannot be read. MissingExtra: Parquet without pyarrow.
         BadData: it is not Parquet, or a table whose header cannot be used.
     """
     check_file(path)
-    entry = FORMATS[format]
-    if entry.binary:
+    entry = FORMATS[reading.format]
+    if entry.chunk_end == "row group":
         return _split_row_groups(path, size)
     status = path.stat()
-    if path.suffix.lower() in PACKED or not stat.S_ISREG(status.st_mode):
+    one = entry.chunk_end == "file" or path.suffix.lower() in PACKED or not reading.has_lines
+    if one or not stat.S_ISREG(status.st_mode):
         return iter((Chunk(bytes=status.st_size),))
-    return _split_text(path, entry, ColumnNames(text_column, label=None), size)
+    return _split_text(path, reading, size)
 
 
-def _split_text(path: Path, entry: Format, columns: ColumnNames, size: int) -> Iterator[Chunk]:
+def _split_text(path: Path, reading: Reading, size: int) -> Iterator[Chunk]:
+    is_table = FORMATS[reading.format].separator is not None
     with open_bytes(path) as file:
         file_size = os.fstat(file.fileno()).st_size
-        lines, ends = Lines(file, display(path)), None
-        if entry.separator is not None:
-            ends = record_ends(lines, columns, separator=entry.separator)
+        lines, ends = Lines(file, display(path), encoding=reading.encoding, header=reading.names), None
+        if is_table:
+            ends = record_ends(lines, reading.columns, separator=reading.delimiter, quoted=reading.quoted)
             next(ends)  # of the header
         chunk = Chunk(start=file.tell(), before=lines.number, header=lines.header)
         while True:
-            if entry.chunk_end == "record" and ends is not None:
+            if ends is not None and reading.quoted:
                 stop = _find_record_end(ends, file, chunk.start + size)
             else:
                 stop = _find_line_end(file, lines, chunk.start + size)

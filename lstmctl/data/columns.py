@@ -1,26 +1,22 @@
-"""`Example`, the row that every reader yields, and the columns that it is made of."""
+"""`Example`, the row that every reader yields, the columns that it is made of, and the one rule for typed values."""
 
 import json
 import math
-import shlex
 import unicodedata
-from collections.abc import Collection
-from typing import Any, NamedTuple
+from datetime import date, time
+from decimal import Decimal
+from typing import Any, NamedTuple, Self
 
-from lstmctl.config import MAX_LABEL_LENGTH
-from lstmctl.errors import BadRow, closest_names
+from lstmctl.config import MAX_LABEL_LENGTH, DataConfig
+from lstmctl.errors import BadRow
 
-_USUAL_NAMES = {  # for the hint when the column of that option is missing; in the order of `ColumnNames`
-    "--text-column": "review content body sentence message comment description tweet document",
-    "--label-column": "sentiment class category target rating polarity stars y tag",
-    "--group-column": "group id product title user author",
-}
+_LARGEST_WHOLE = 2**53  # from here on, not every whole number is a float
 
 
 class Example(NamedTuple):
     """One text with its label, as read from a source."""
 
-    row: int  # from 1: the line where it starts; in Parquet the row; in a folder the file
+    row: int  # from 1: the line where it starts; in Parquet, JSON and Excel the row; in a folder the file
     text: str
     label: str = ""  # empty where texts are read without labels
     group: str = ""  # rows of one group are never split; empty: the row has no group
@@ -28,39 +24,40 @@ class Example(NamedTuple):
     file: str = ""  # where a source has several files, and of documents: the file, below the source's folder
 
 
-class ColumnNames(NamedTuple):
-    """The names of the columns that an example is made of."""
+class Layout(NamedTuple):
+    """How tables are written, as far as the user says. None: recognised from the content."""
 
-    text: str = "text"
+    delimiter: str | None = None
+    encoding: str | None = None
+    no_header: bool = False
+
+
+class ColumnNames(NamedTuple):
+    """The names of the columns that an example is made of, and how the user says that they are written."""
+
+    text: str | tuple[str, ...] = "text"  # several are joined with a space between them
     label: str | None = "label"  # None: texts without labels
     group: str | None = None
     keep: bool = False  # whether to fill `Example.columns`
+    usual: bool = False  # whether a usual pair of names will do, because the user named none
+    layout: Layout = Layout()
+
+    @classmethod
+    def of(cls, config: DataConfig, *, group: str | None = None, keep: bool = False) -> Self:
+        """The columns of labelled texts that a configuration names."""
+        usual = config.text_column is None and config.label_column is None
+        layout = Layout(config.delimiter, config.encoding, config.no_header)
+        return cls(config.text_column or "text", config.label_column or "label", group, keep, usual, layout)
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The names of the text columns."""
+        return (self.text,) if isinstance(self.text, str) else self.text
 
     @property
     def used(self) -> list[str]:
         """The names without duplicates."""
-        return list(dict.fromkeys(name for name in self[:3] if name is not None))
-
-    def missing_from(self, names: Collection[str]) -> tuple[str, str] | None:
-        """Message and hint for the first column that is not among `names`, or None."""
-        for option, name in zip(_USUAL_NAMES, self[:3], strict=True):
-            if name is not None and name not in names:
-                return _missing_column(option, name, [other for other in names if other not in self[:3]], names)
-        return None
-
-
-def _missing_column(option: str, name: str, unused: list[str], names: Collection[str]) -> tuple[str, str]:
-    by_usual_name = {other.casefold(): other for other in unused}
-    usual = [by_usual_name[other] for other in _USUAL_NAMES[option].split() if other in by_usual_name]
-    guesses = closest_names(name, unused, 1) or usual
-    guess = guesses[0] if guesses else unused[0] if len(unused) == 1 else None
-    listed = ", ".join(_shorten(other) for other in list(names)[:20]) + (", …" if len(names) > 20 else "")
-    message = f'there is no column "{_shorten(name)}"; the columns are: {listed}'
-    return message, f"{option} {shlex.quote(guess)}" if guess else f"name one of them with {option}"
-
-
-def _shorten(name: str) -> str:
-    return name if len(name) <= 40 else name[:39] + "…"
+        return list(dict.fromkeys(name for name in (*self.texts, self.label, self.group) if name is not None))
 
 
 def bad_row(source: str, number: int, message: str, *, hint: str | None = None, last: int | None = None) -> BadRow:
@@ -84,6 +81,38 @@ def clean_label(label: str) -> str:
     return label
 
 
+def join_texts(parts: list[str]) -> str:
+    """The texts of several columns as one: with a space between them, empty ones left out."""
+    return " ".join(part for part in parts if part)
+
+
+def value_text(value: Any) -> str | None:
+    """A value of JSON, Parquet or Excel as the text that a CSV file would have for it; None for a list, an object or
+    bytes, which are not one value.
+
+    Null and NaN are empty. Numbers are as short as possible, whole ones without a point.
+
+    >>> [value_text(value) for value in ("a", 5, 5.0, 0.5, True, None, math.nan)]
+    ['a', '5', '5', '0.5', 'true', '', '']
+    """
+    if isinstance(value, str):
+        return value
+    if value is None or (isinstance(value, float | Decimal) and math.isnan(value)):
+        return ""
+    if isinstance(value, int):
+        return json.dumps(value)
+    if isinstance(value, float | Decimal):
+        return _number_text(value)
+    return str(value) if isinstance(value, date | time) else None
+
+
+def _number_text(value: float | Decimal) -> str:
+    number = float(value)
+    if abs(number) <= _LARGEST_WHOLE and number.is_integer() and number == value:
+        return str(int(number))
+    return format(value.normalize(), "f") if isinstance(value, Decimal) and value.is_finite() else str(value)
+
+
 def column_text(value: Any) -> str:
     """Any value of a typed format as text: strings as they are, null as "", everything else as JSON."""
     if isinstance(value, str):
@@ -102,6 +131,11 @@ def column_json(value: Any) -> Any:
     return value if value is None or isinstance(value, str | int | float) else str(value)
 
 
+def shorten(name: str) -> str:
+    """A name of the user's data, short enough for a message."""
+    return name if len(name) <= 40 else name[:39] + "…"
+
+
 def short_repr(value: Any) -> str:
     """A value of the user's data, short enough for a message."""
-    return _shorten(repr(value))
+    return shorten(repr(value))

@@ -41,6 +41,7 @@ class Dataset:
     validation: tuple[Example, ...]
     test: tuple[Example, ...]
     notes: tuple[str, ...] = ()  # for the user, about how it was read
+    readings: tuple[str, ...] = ()  # how files were recognised, where that is not as usual
     warnings: tuple[Notice, ...] = ()
     bad_rows: BadRows = field(default_factory=BadRows)
     left_out: Mapping[str, int] = field(default_factory=dict)  # reason → number of rows
@@ -63,6 +64,7 @@ class AllRows(NamedTuple):
     examples: list[Example]
     sha256: str
     notes: tuple[str, ...]  # for the user, about how they were read
+    readings: tuple[str, ...]
 
 
 def load(config: DataConfig, *, home: Path) -> Dataset:
@@ -85,13 +87,16 @@ def load_leniently(config: DataConfig, *, home: Path, bad_rows: BadRows) -> Data
 
 
 def _load(config: DataConfig, *, home: Path, lenient: bool, bad_rows: BadRows) -> Dataset:
-    columns, remarks = ColumnNames(config.text_column, config.label_column, config.group_column), Remarks()
+    columns, remarks = ColumnNames.of(config, group=config.group_column), Remarks()
     open_rows = partial(open_source, home=home, skip_bad_row=_skipper(config, bad_rows, lenient=lenient))
     named = [source for source in (config.val_source, config.test_source) if source is not None]
     main = open_rows(config.sources, columns, excluded=named)
     if config.group_column is not None and not main.has_columns:
         raise UsageError(f"--group-column needs a table; {main.name} has no columns")
+    remarks.readings += main.readings
     rows = _read_parts(main, config, columns, remarks, open_rows=open_rows)
+    if remarks.same_columns and not main.columns.usual:  # what the names were found to be is remembered
+        config = replace(config, text_column=main.columns.text, label_column=main.columns.label)
     if lenient and not rows.parts:
         return Dataset(main.name, config, rows.hash.hexdigest(), (), (), (), (), main.notes, bad_rows=bad_rows)
     _require_usable(rows, bad_rows, name=main.name)
@@ -116,6 +121,7 @@ def _load(config: DataConfig, *, home: Path, lenient: bool, bad_rows: BadRows) -
         validation=tuple(parts.validation),
         test=tuple(parts.test),
         notes=(*main.notes, *remarks.notes),
+        readings=tuple(remarks.readings),
         warnings=tuple(warning for warning in warnings if warning.text),
         bad_rows=bad_rows,
         left_out=remarks.left_out,
@@ -148,6 +154,8 @@ def _read_parts(
             continue
         source, others = open_rows(path, columns._replace(group=None)), Counter[str]()
         remarks.notes += [f"{part}, {source.name}: {note}" for note in source.notes]
+        remarks.readings += [reading for reading in source.readings if reading not in remarks.readings]
+        remarks.same_columns &= source.columns[:2] == main.columns[:2]
         for row in _rows_of_part(source, part, others):
             rows.add(part, row)
         if part not in rows.parts:
@@ -189,7 +197,7 @@ def read_all(
     labels is allowed, and labels to rename may be missing.
     """
     bad_rows, unused = BadRows() if bad_rows is None else bad_rows, Counter() if unused is None else unused
-    columns = ColumnNames(config.text_column, config.label_column)
+    columns = ColumnNames.of(config)
     source = open_source(config.sources, columns, home=home, skip_bad_row=_skipper(config, bad_rows))
     all_rows, rows = list(source.rows), _Rows(config)
     has_test_part = any(part == "test" for part, _ in all_rows)
@@ -200,7 +208,7 @@ def read_all(
             unused[part or "undivided"] += 1
     _require_usable(rows, bad_rows, name=source.name)
     examples = [row for part in rows.parts.values() for row in part]
-    return AllRows(examples, rows.hash.hexdigest(), source.notes)
+    return AllRows(examples, rows.hash.hexdigest(), source.notes, source.readings)
 
 
 def read_unlabelled(config: DataConfig, *, bad_rows: BadRows | None = None) -> list[str]:
@@ -209,7 +217,7 @@ def read_unlabelled(config: DataConfig, *, bad_rows: BadRows | None = None) -> l
     if config.unlabelled is None:
         return []
     skip = _skipper(config, BadRows() if bad_rows is None else bad_rows)
-    columns = ColumnNames(config.text_column, label=None)
+    columns = ColumnNames.of(config)._replace(label=None)
     return [row.text for row in read_rows(Path(config.unlabelled), columns, skip_bad_row=skip)]
 
 
@@ -300,7 +308,7 @@ def _check_labels(
     main = open_rows(sources, columns._replace(keep=True))  # for the names of the other columns
     if not main.has_columns:
         hint = "each label needs its own folder, or rows with that label"
-    elif others := [name for name in next(main.rows)[1].columns or () if name not in columns.used]:
+    elif others := [name for name in next(main.rows)[1].columns or () if name not in main.columns.used]:
         hint = f"--label-column names another column: {', '.join(others[:10])}"
     else:
         hint = "add rows with another label"

@@ -36,6 +36,8 @@ class Remarks:
     notes: list[str] = field(default_factory=list)
     warnings: list[Notice] = field(default_factory=list)
     left_out: dict[str, int] = field(default_factory=dict)
+    readings: list[str] = field(default_factory=list)  # how files were recognised, where that is not as usual
+    same_columns: bool = True  # whether all parts have the same columns
 
 
 class Rows(Protocol):

@@ -1,34 +1,26 @@
 """The lines of a file or a pipe: of limited length, decoded and counted, for any input.
 
 A line ends with a line feed (byte 10) only: the other line breaks of Unicode are ordinary characters. The last line may
-lack its end. UTF-8 is the only encoding; a byte order mark at the start is dropped.
+lack its end. The encoding is UTF-8, of which a byte order mark at the start is dropped, or another that keeps ASCII.
 """
 
 import gzip
-import lzma
 import os
 import shlex
-import zlib
 from collections.abc import Iterator
 from dataclasses import KW_ONLY, dataclass, field
+from typing import Any
 
 from lstmctl.config import MAX_LINE_BYTES
 from lstmctl.data.columns import bad_row
-from lstmctl.data.opening import PACKED, ByteLines
+from lstmctl.data.encodings import guess_encoding, guess_utf16
+from lstmctl.data.opening import ByteLines
+from lstmctl.data.packing import PACKED, repaired_path, unpack_command, unpack_errors
+from lstmctl.data.strangers import recognise, repair_command
 from lstmctl.errors import BadData, BadRow, from_os_error
 
 _BOM = b"\xef\xbb\xbf"
 _REPLACEMENT = "\ufffd".encode()
-# First bytes of files often mistaken for text, and a program that converts them. A longer prefix comes first.
-_NOT_TEXT = (
-    (b"\xff\xfe\0\0", "UTF-32", "iconv -f UTF-32 -t UTF-8"),
-    (b"\xff\xfe", "UTF-16", "iconv -f UTF-16 -t UTF-8"),
-    (b"\xfe\xff", "UTF-16", "iconv -f UTF-16 -t UTF-8"),
-    (b"\x1f\x8b", "gzip data", "gunzip"),
-    (b"\xfd7zXZ\0", "xz data", "xz -d"),
-    (b"\x28\xb5\x2f\xfd", "zstd data", "zstd -d"),
-    (b"PK\x03\x04", "a zip archive, as .xlsx is one", None),
-)
 
 
 @dataclass
@@ -42,12 +34,15 @@ class Lines:
     stream: ByteLines
     source: str  # names the stream in errors
     _: KW_ONLY
-    strict: bool = True  # otherwise bytes that are not UTF-8 are read as U+FFFD
+    encoding: str = "utf-8"  # or one in which ASCII characters are the bytes they are in ASCII
+    suspected: str = ""  # another encoding that the whole file seems to be in, for hints
+    strict: bool = True  # otherwise bytes that are not in the encoding are read as U+FFFD
     labelled: bool = False  # chooses the hint: where labels are read, there is no --encoding-errors
     max_line_bytes: int = MAX_LINE_BYTES
     max_bytes: int | None = None  # of the whole stream
     number: int = 0  # of the line read last, from 1; a later chunk of a file starts with another number
     header: tuple[str, ...] | None = None  # the column names of a table, once they are known
+    items: Any = None  # of a format whose rows are not lines: the rows that are left
     _total: int = field(default=0, init=False)  # bytes read
     _skipping: bool = field(default=False, init=False)  # whether the rest of a line that is too long comes next
 
@@ -69,7 +64,7 @@ class Lines:
                 continue
             if self.number > 1:
                 yield self._decode(raw)
-            elif raw != _BOM:  # a file of nothing else is empty
+            elif raw != _BOM or self.encoding != "utf-8":  # a file of nothing else is empty
                 yield self._decode_first(raw)
 
     def error(self, message: str, *, hint: str | None = None, number: int | None = None) -> BadRow:
@@ -83,16 +78,26 @@ class Lines:
 
     def carriage_returns(self) -> BadData:
         """The error in line 1 of a file whose lines end with carriage returns, as on old Macs."""
-        hint = _repair_command(r"tr '\r' '\n'", self.source)
+        suffix = os.path.splitext(self.source)[1].lower()
+        hint = repair_command(r"tr '\r' '\n'", self.source)
+        if suffix in PACKED:
+            target = shlex.quote(repaired_path(self.source[: -len(suffix)]))
+            hint = f"{unpack_command(self.source)} | tr '\\r' '\\n' > {target}"
         return self.fatal("the lines end with carriage returns instead of line feeds", hint=hint)
 
     def _read(self) -> bytes:
         try:
             return self.stream.readline(self.max_line_bytes + 1)
-        except (EOFError, zlib.error, gzip.BadGzipFile, lzma.LZMAError) as error:
+        except unpack_errors() as error:
             self.number += 1
             raise self.fatal(self._packing_error(error), hint="copy or pack the file again") from error
+        except UnicodeError as error:  # of a stream in an encoding such as UTF-16
+            self.number += 1
+            raise self.fatal(f"this is not valid in the encoding: {error}", hint="--encoding names another") from error
         except OSError as error:
+            if error.errno is None and os.path.splitext(self.source)[1].lower() in PACKED:  # of bzip2
+                self.number += 1
+                raise self.fatal(self._packing_error(error), hint="copy or pack the file again") from error
             raise from_os_error(error, f"read {self.source}") from error
 
     def _packing_error(self, error: Exception) -> str:
@@ -100,30 +105,34 @@ class Lines:
         packing = PACKED.get(suffix.lower(), "packed")
         if isinstance(error, EOFError):
             return f"the {packing} data ends too early; was the file copied completely?"
-        if self.number == 1 and (isinstance(error, gzip.BadGzipFile) or "format not supported" in str(error)):
+        unknown = ("format not supported", "Invalid data stream", "Unknown frame descriptor")
+        if self.number == 1 and (isinstance(error, gzip.BadGzipFile) or any(text in str(error) for text in unknown)):
             return f"this is not {packing} data, though the name ends in {suffix}"
         return f"the {packing} data is damaged"
 
     def _decode_first(self, raw: bytes) -> str:
-        if self.strict:
-            for prefix, kind, program in _NOT_TEXT:
-                if raw.startswith(prefix):
-                    hint = _repair_command(program, self.source) if program else "save it as CSV, in UTF-8"
-                    raise self.fatal(f"this is {kind}; UTF-8 text is expected", hint=hint)
+        if self.strict and self.encoding == "utf-8" and (stranger := recognise(raw, self.source, text=False)):
+            raise self.fatal(f"this is {stranger[0]}", hint=stranger[1])
+        if self.encoding != "utf-8":
+            return self._decode(raw)
         return self._decode(raw.removeprefix(_BOM), skipped=len(_BOM) if raw.startswith(_BOM) else 0)
 
     def _decode(self, raw: bytes, *, skipped: int = 0) -> str:
         if b"\0" in raw:
             if self.strict:
-                position = raw.index(0) + skipped + 1
-                raise self.error(f"byte {position} of the line is NUL", hint="is this UTF-16, or not text at all?")
-            raw = raw.replace(b"\0", _REPLACEMENT)
+                position, utf16 = raw.index(0) + skipped + 1, guess_utf16(raw)
+                hint = f"--encoding {utf16}" if utf16 is not None else "is this not text at all?"
+                raise self.error(f"byte {position} of the line is NUL", hint=hint)
+            raw = raw.replace(b"\0", _REPLACEMENT if self.encoding == "utf-8" else b"?")
         try:
-            return raw.decode("utf-8", "strict" if self.strict else "replace")
+            return raw.decode(self.encoding, "strict" if self.strict else "replace")
         except UnicodeDecodeError as error:
-            position = error.start + skipped + 1
-            message = f"byte {position} of the line is 0x{raw[error.start]:02x}, which is not valid UTF-8"
-            raise self.error(message, hint=encoding_hint(self.source, labelled=self.labelled)) from error
+            position, name = error.start + skipped + 1, "UTF-8" if self.encoding == "utf-8" else self.encoding
+            message = f"byte {position} of the line is 0x{raw[error.start]:02x}, which is not valid {name}"
+            hint = f"--encoding {self.suspected or guess_encoding(raw)}"
+            if not self.labelled and not self.suspected:
+                hint = "--encoding-errors replace"
+            raise self.error(message, hint=hint) from error
 
     def _length_error(self, raw: bytes) -> BadData:
         if self.number == 1 and b"\r" in raw:
@@ -148,23 +157,3 @@ def format_size(size: int) -> str:
     '1 MiB'
     """
     return f"{size / 1024**2:g} MiB" if size >= 1024**2 else f"{size:,} bytes"
-
-
-def encoding_hint(source: str, *, labelled: bool) -> str:
-    """What to do about bytes that are not UTF-8. Only reading unlabelled texts has --encoding-errors."""
-    if not labelled:
-        return "--encoding-errors replace"
-    return _repair_command("iconv -f WINDOWS-1252 -t UTF-8", source)
-
-
-def _repair_command(program: str, source: str) -> str:
-    """A command that converts the file `source` with a program."""
-    stem, suffix = os.path.splitext(source)
-    if suffix.lower() in PACKED:
-        program = f"{PACKED[suffix.lower()]} -dc < {shlex.quote(source)} | {program}"
-        stem, suffix = os.path.splitext(stem)
-    elif suffix:
-        program = f"{program} < {shlex.quote(source)}"
-    else:  # a pipe
-        return f"pipe it through: {program}"
-    return f"{program} > {shlex.quote(f'{stem}.repaired{suffix}')}"

@@ -4,9 +4,8 @@ The error for a file that cannot be opened names the file and says what to do in
 """
 
 import errno
-import gzip
-import lzma
 import os
+import re
 import select
 import shlex
 import stat
@@ -16,14 +15,15 @@ from io import BufferedReader
 from pathlib import Path
 from typing import IO, BinaryIO, NamedTuple, Protocol
 
+from lstmctl.data.packing import PACKED, unpack, unpack_errors
 from lstmctl.errors import LstmctlError, NotFound, UsageError, closest_names, from_os_error
 
-PACKED = {".gz": "gzip", ".xz": "xz"}  # suffix of a packed file → program
 MAX_UNPACKED_BYTES = 16 * 1024**3
 # Text seldom packs better than 20 to 1; a file made to exhaust memory, 1,000 to 1. Small files may have any ratio.
 MAX_RATIO = 200
 MAX_UNPACKED_BYTES_AT_ANY_RATIO = 1024**3
 _READ_BYTES = 1 << 16
+_URL = re.compile(r"(?:^|.*/)((?:https?|ftp|s3|gs|hf|hdfs|file):)/+(.*)", re.DOTALL)
 
 
 class ByteLines(Protocol):
@@ -63,19 +63,18 @@ class _Head:
 def open_lines(source: Path | ByteLines, chunk: Chunk = WHOLE_FILE) -> Iterator[tuple[ByteLines, int | None]]:
     """The bytes of a source, and the most bytes it may have (None: any number).
 
-    A file is decompressed if its name ends in .gz or .xz. `chunk` is a part of a file that is not packed. A stream is
-    returned unchanged.
+    A file is decompressed if its name ends in .gz or the like. `chunk` is a part of a file that is not packed. A stream
+    is returned unchanged.
 
     Raises:
-        NotFound: the file does not exist; the hint has similar names in its folder.
+        NotFound: the file does not exist; the hint has similar names in its folder. As `unpack`.
         UsageError: it is a folder. PermissionDenied, StorageError: from the operating system.
     """
     if not isinstance(source, Path):
         yield source, None
         return
     with open_bytes(source) as file:
-        packing = PACKED.get(source.suffix.lower())
-        if packing is None:
+        if source.suffix.lower() not in PACKED:
             if chunk.start:  # a pipe cannot be positioned
                 file.seek(chunk.start)
             yield file if chunk.stop is None else _Head(file, chunk.stop - chunk.start), None
@@ -84,8 +83,29 @@ def open_lines(source: Path | ByteLines, chunk: Chunk = WHOLE_FILE) -> Iterator[
         limit = MAX_UNPACKED_BYTES
         if stat.S_ISREG(status.st_mode):
             limit = min(limit, max(MAX_UNPACKED_BYTES_AT_ANY_RATIO, MAX_RATIO * status.st_size))
-        with gzip.GzipFile(fileobj=file) if packing == "gzip" else lzma.LZMAFile(file) as unpacked:
+        with unpack(file, source, display(source)) as unpacked:
             yield unpacked, limit
+
+
+def read_head(path: Path, size: int) -> tuple[bytes, bool]:
+    """The first bytes of a file, unpacked, at most `size`, and whether that is all of it. Nothing of a pipe, which
+    cannot be read twice; of damaged packed data, what can be read. Raises as `open_lines`."""
+    if not stat.S_ISREG(path.stat().st_mode):
+        return b"", False
+    with open_lines(path) as (stream, _):
+        parts, left = list[bytes](), size
+        read = getattr(stream, "read1", stream.readline)  # which loses nothing before damaged data
+        try:
+            while left and (part := read(left)):
+                parts.append(part)
+                left -= len(part)
+        except unpack_errors():
+            return b"".join(parts), False
+        except OSError as error:
+            if error.errno is not None:
+                raise reading_error(error, path) from error
+            return b"".join(parts), False
+    return b"".join(parts), left > 0
 
 
 def open_bytes(path: Path) -> BufferedReader:
@@ -108,6 +128,7 @@ def check_file(path: Path) -> None:
 def reading_error(error: OSError, path: Path) -> LstmctlError:
     """The error of a file that cannot be opened."""
     name = display(path)
+    check_not_url(str(path))
     if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP):
         return NotFound(f"there is no file {name}", hint=_similar_names(path))
     if error.errno == errno.EISDIR:
@@ -115,8 +136,19 @@ def reading_error(error: OSError, path: Path) -> LstmctlError:
     return from_os_error(error, f"read {name}")
 
 
+def check_not_url(name: str) -> None:
+    """Raise NotFound, with the command that downloads it, if a path is a URL."""
+    if match := _URL.fullmatch(name):
+        url = f"{match[1]}//{match[2]}"
+        file = match[2].partition("?")[0].rstrip("/").rpartition("/")[2] or "data"
+        hint = f"curl -L -o {shlex.quote(file)} {shlex.quote(url)}"
+        if not match[1].startswith(("http", "ftp")):
+            hint = "copy it to this machine, and name the file"
+        raise NotFound(f"{url} is a URL; data is read from files", hint=hint)
+
+
 def without_packing(path: Path) -> Path:
-    """The name without .gz or .xz.
+    """The name without .gz or the like.
 
     >>> without_packing(Path("a.csv.gz"))
     PosixPath('a.csv')

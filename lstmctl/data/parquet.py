@@ -1,13 +1,14 @@
 """Parser of Parquet files, which reads about a thousand rows at a time. Needs pyarrow, from the extra `parquet`."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
 from lstmctl.data.columns import ColumnNames, Example, bad_row
-from lstmctl.data.lines import encoding_hint, format_size
-from lstmctl.data.opening import PACKED, Chunk, open_bytes
-from lstmctl.data.parsers import ExampleBuilder
+from lstmctl.data.opening import Chunk, open_bytes
+from lstmctl.data.packing import PACKED, repaired_path, unpack_command
+from lstmctl.data.parsers import ExampleBuilder, check_length
 from lstmctl.errors import BadData, BadRow, LstmctlError, MissingExtra, UsageError, from_os_error
 
 BATCH_ROWS = 1024
@@ -33,11 +34,39 @@ def open_parquet(file: IO[bytes], source: str) -> Any:
         raise _damage_error(error, source) from error
 
 
+def column_names(path: Path, source: str) -> list[str]:
+    """The names of all columns, checked to be different. Raises as `read_parquet`."""
+    if path.suffix.lower() in PACKED:
+        message = f"{source}: Parquet is compressed already and not read from {path.suffix} files"
+        hint = f"{unpack_command(source)} > {repaired_path(source[: -len(path.suffix)])}"
+        raise UsageError(message, hint=hint)
+    with open_bytes(path) as file:
+        names: list[str] = list(open_parquet(file, source).schema_arrow.names)
+    if repeated := [name for name, count in Counter(names).items() if count > 1]:
+        raise BadData(f'{source}: two columns have the name "{repeated[0]}"', hint="rename one of them")
+    return names
+
+
+def first_rows(path: Path, source: str, count: int) -> list[list[Any]]:
+    """The first rows, at most `count`. Raises as `read_parquet`."""
+    with open_bytes(path) as file:
+        pyarrow, _ = import_pyarrow()
+        try:
+            batch = next(open_parquet(file, source).iter_batches(batch_size=count), None)
+        except (pyarrow.ArrowException, OSError) as error:
+            raise _damage_error(error, source) from error
+    if batch is None:
+        return []
+    read = [_read_column(column, source, 1, ColumnNames(label=None), strict=False) for column in batch.columns]
+    return [list(values) for values in zip(*read, strict=True)]
+
+
 def read_parquet(
     path: Path,
     source: str,
     columns: ColumnNames,
     *,
+    items: None,
     strict: bool,
     max_line_bytes: int,
     chunk: Chunk,
@@ -49,18 +78,10 @@ def read_parquet(
         MissingExtra: pyarrow is not installed. UsageError: the name ends in .gz or .xz.
         BadData: not Parquet, damaged, or a row that cannot be used. StorageError: from the operating system.
     """
-    if packing := PACKED.get(path.suffix.lower()):
-        message = f"{source}: Parquet is compressed already and not read from {path.suffix} files"
-        raise UsageError(message, hint=f"{packing} -d {source}")
     builder = ExampleBuilder(source, columns)
     with open_bytes(path) as file:
         table, (pyarrow, _) = open_parquet(file, source), import_pyarrow()
         names = list(table.schema_arrow.names)
-        if repeated := [name for name in names if names.count(name) > 1]:
-            raise BadData(f'{source}: two columns have the name "{repeated[0]}"', hint="rename one of them")
-        if missing := columns.missing_from(names):
-            message, hint = missing
-            raise BadData(f"{source}: {message}", hint=hint)
         read_names = names if columns.keep else columns.used
         groups = list(range(chunk.start, table.num_row_groups if chunk.stop is None else chunk.stop))
         batches = table.iter_batches(batch_size=BATCH_ROWS, row_groups=groups, columns=read_names)
@@ -78,7 +99,7 @@ def read_parquet(
                     if undecoded := next((value for value in values if isinstance(value, BadRow)), None):
                         raise undecoded
                     example = builder.from_values(dict(zip(read_names, values, strict=True)), number)
-                    _check_length(example, source, max_line_bytes)
+                    check_length(example, source, max_line_bytes)
                     yield example
                 except BadRow as error:
                     if skip_bad_row is None:
@@ -108,13 +129,6 @@ def _read_column(column: Any, source: str, first: int, columns: ColumnNames, *, 
                 values.append(raw and raw.decode("utf-8", "strict" if strict else "replace"))
             except UnicodeDecodeError as error:
                 message = f"byte {error.start + 1} of a text is 0x{error.object[error.start]:02x}, which is not UTF-8"
-                hint = encoding_hint(source, labelled=False) if columns.label is None else "write that column as UTF-8"
+                hint = "--encoding-errors replace" if columns.label is None else "write that column as UTF-8"
                 values.append(bad_row(source, number, message, hint=hint))
     return values
-
-
-def _check_length(example: Example, source: str, limit: int) -> None:
-    # A character has at most four bytes, so most texts need not be encoded to be measured.
-    if len(example.text) * 4 > limit and len(example.text.encode()) > limit:
-        message = f"the text is longer than {format_size(limit)}"
-        raise bad_row(source, example.row, message, hint="is it one text?")

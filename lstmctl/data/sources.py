@@ -11,15 +11,19 @@ from typing import NamedTuple
 
 from lstmctl.data.columns import ColumnNames, Example
 from lstmctl.data.folders import read_folder
-from lstmctl.data.formats import FORMATS, find_format, read_rows
+from lstmctl.data.formats import FORMATS, find_format, open_rows, read_rows
 from lstmctl.data.layout import ClassFolders, find_layout, leave_out
 from lstmctl.data.named import NAMES, read_named
-from lstmctl.data.opening import check_file
+from lstmctl.data.opening import check_file, check_not_url, display
 from lstmctl.data.parts import divide_files, relative_name
 from lstmctl.data.patterns import folder_of, is_folder_or_pattern, matching
+from lstmctl.data.reading import Reading
 from lstmctl.errors import BadRow, NotFound, UsageError, closest_names
 
 SkipBadRow = Callable[[BadRow], None] | None  # as in `read_rows`
+
+
+_NOTES = 3  # ways of reading files that are named
 
 
 class Source(NamedTuple):
@@ -30,6 +34,8 @@ class Source(NamedTuple):
     notes: tuple[str, ...] = ()
     has_columns: bool = False
     documents: bool = False  # each file is one text
+    columns: ColumnNames = ColumnNames()  # as its files have them; with `usual`, they have different ones
+    readings: tuple[str, ...] = ()  # how files were recognised, where that is not as usual
 
 
 def resolve_source(name_or_path: str, *, cwd: Path | None = None) -> str:
@@ -48,6 +54,7 @@ def resolve_source(name_or_path: str, *, cwd: Path | None = None) -> str:
         name_or_path = os.path.join(".", os.path.expanduser(name_or_path))
     if name_or_path == "-":
         raise UsageError("only train --data - reads standard input", hint="write it to a file and name that")
+    check_not_url(name_or_path)
     if "/" in name_or_path or PurePath(name_or_path).suffix or name_or_path in (".", ".."):
         return os.path.normpath(cwd / name_or_path)
     if name_or_path and os.path.lexists(cwd / name_or_path):
@@ -99,7 +106,30 @@ def open_source(
         notes=tuple(f"{one.source.name}: {note}" for one in opened for note in one.source.notes),
         has_columns=all(one.source.has_columns for one in opened),
         documents=all(one.source.documents for one in opened),
+        columns=_common_columns([one.source.columns for one in opened], columns),
+        readings=tuple(reading for one in opened for reading in one.source.readings),
     )
+
+
+def _common_columns(found: Sequence[ColumnNames], columns: ColumnNames) -> ColumnNames:
+    """The columns that all files have; `columns` if they differ, with `usual` set."""
+    different = {each[:3]: each for each in found}
+    return next(iter(different.values())) if len(different) == 1 else columns._replace(usual=len(different) > 1)
+
+
+def _list_readings(opened: Mapping[Path, Reading]) -> tuple[str, ...]:
+    """The different notes on how files are read, each with its file if there are several."""
+    by_note: dict[str, list[Path]] = {}
+    for file, reading in opened.items():
+        by_note.setdefault(reading.note, []).append(file)
+    by_note.pop("", None)
+    if len(opened) == 1 or not by_note:
+        return tuple(by_note)
+    lines = [
+        f"{note} ({display(files[0])}{f' and {len(files) - 1:,} more' if len(files) > 1 else ''})"
+        for note, files in by_note.items()
+    ]
+    return (*lines[:_NOTES], *([f"and {len(lines) - _NOTES:,} other ways"] if len(lines) > _NOTES else []))
 
 
 class _Opened(NamedTuple):
@@ -153,16 +183,25 @@ def _open_files(
     for file in parts:
         check_file(file)
     formats = {file: find_format(file, labelled=True) for file in parts}
+    opened = {file: open_rows(file, columns, format=format).reading for file, format in formats.items()}
     several = len(parts) > 1
 
     def rows() -> Iterator[tuple[str, Example]]:
         for file, part in parts.items():
             shown = relative_name(file, root)
-            for row in read_rows(file, columns, skip_bad_row=skip_bad_row):
+            for row in read_rows(file, columns, reading=opened[file], skip_bad_row=skip_bad_row):
                 yield part, row._replace(file=shown) if several else row
 
     has_columns = all(FORMATS[format].has_columns for format in formats.values())
-    return _Opened(Source(name, rows(), tuple(notes), has_columns), tuple(parts), root)
+    source = Source(
+        name,
+        rows(),
+        tuple(notes),
+        has_columns,
+        columns=_common_columns([reading.columns for reading in opened.values()], columns),
+        readings=_list_readings(opened),
+    )
+    return _Opened(source, tuple(parts), root)
 
 
 def _refuse_nested(names: Sequence[str]) -> None:

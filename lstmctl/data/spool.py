@@ -13,7 +13,7 @@ from tempfile import SpooledTemporaryFile
 from typing import BinaryIO
 
 from lstmctl.data.formats import FORMATS
-from lstmctl.data.opening import PACKED
+from lstmctl.data.packing import PACKED
 from lstmctl.errors import BadData, NotFound, UsageError, from_os_error
 from lstmctl.storage.filesystem import os_errors, write_file
 

@@ -132,6 +132,7 @@ class EvaluationResult(NamedTuple):
     notes: tuple[str, ...] = ()  # about how the texts were chosen
     left_out: Mapping[str, int] = MappingProxyType({})  # rows of the data that were not measured: reason → number
     bad_rows: BadRows | None = None  # that were skipped, of data that the user names
+    readings: tuple[str, ...] = ()  # how files were recognised, where that is not as usual
 
     @property
     def rows_left_out(self) -> dict[str, int]:
@@ -156,7 +157,15 @@ def evaluate_models(
         (first.reference, second.reference, compare_models(first.correct, second.correct))
         for first, second in combinations(models, 2)
     ]
-    return EvaluationResult(texts.description, models, comparisons, texts.notes, texts.left_out, texts.bad_rows)
+    return EvaluationResult(
+        texts.description,
+        models,
+        comparisons,
+        texts.notes,
+        texts.left_out,
+        texts.bad_rows,
+        texts.readings,
+    )
 
 
 def _evaluate_model(
@@ -278,7 +287,7 @@ def _group(prefix: str, names: Sequence[str], order: Sequence[str]) -> dict[str,
 
 def _read_column(name: str, config: DataConfig, *, home: Path) -> dict[tuple[str, int, str], str]:
     """The value of another column, by file, row number and text."""
-    columns = ColumnNames(config.text_column, config.label_column, keep=True)
+    columns = ColumnNames.of(config, keep=True)
     skip = BadRows() if config.bad_rows == "skip" else None  # they were counted when the texts were chosen
     source = open_source(config.sources, columns, home=home, skip_bad_row=skip)
     if not source.has_columns:

@@ -31,6 +31,7 @@ from lstmctl.registry.card import ModelCard
 
 Part = Literal["test", "val"]
 PART_NAMES = {"test": "test", "val": "validation"}
+_LAYOUT = ("delimiter", "encoding", "no_header")  # how tables are written, which another place may do differently
 _OWN = 0.9  # of the rows of some data: if a model knows as many, they are its own data
 Mask = NDArray[np.bool_]  # (texts,)
 
@@ -56,6 +57,7 @@ class LabelledTexts(NamedTuple):
     notes: tuple[str, ...] = ()  # for the user, about how they were read and chosen
     left_out: Mapping[str, int] = MappingProxyType({})  # reason → number of rows
     bad_rows: BadRows | None = None  # of the data that the user names
+    readings: tuple[str, ...] = ()  # how its files were recognised, where that is not as usual
 
 
 def select_texts(folders: Sequence[ModelFolder], choice: Choice, *, home: Path) -> LabelledTexts:
@@ -83,7 +85,7 @@ def _other(folders: Sequence[ModelFolder], choice: Choice, *, home: Path) -> Lab
     first, data, bad_rows, unused = folders[0], choice.data, BadRows(), Counter[str]()
     source, *more = map(resolve_source, data.sources)
     config = replace(data, source=source, more_sources=tuple(more))
-    examples, sha256, read_notes = read_all(config, home=home, bad_rows=bad_rows, unused=unused)
+    examples, sha256, read_notes, readings = read_all(config, home=home, bad_rows=bad_rows, unused=unused)
     texts = LabelledTexts(examples, ", ".join(data.sources), config, None)
     digests = [kept for folder in folders if (kept := folder.digests()) is not None]
     all_keep, same_rows = len(digests) == len(folders), _other_data(folders) is None
@@ -97,7 +99,7 @@ def _other(folders: Sequence[ModelFolder], choice: Choice, *, home: Path) -> Lab
     for part, count in unused.items():
         notes.append(f"not used: {count:,} {part} rows, because the data has a test part")
         left_out[f"not in the test part, but in its {part} part"] = count
-    return texts._replace(bad_rows=bad_rows, notes=tuple(notes), left_out=left_out)
+    return texts._replace(bad_rows=bad_rows, notes=tuple(notes), left_out=left_out, readings=readings)
 
 
 def _other_data(folders: Sequence[ModelFolder]) -> ModelFolder | None:
@@ -136,7 +138,7 @@ def _read_part(folder: ModelFolder, part: Part, *, home: Path, place: DataConfig
         raise NotFound(message, hint=f"{command} --data FILE measures it on other texts")
     config, notes = card.data, tuple[str, ...]()
     if place is not None and place.sources != card.data.sources:
-        names = ("source", "more_sources", "text_column", "label_column", "bad_rows")
+        names = ("source", "more_sources", "text_column", "label_column", "bad_rows", *_LAYOUT)
         config = replace(card.data, **{name: getattr(place, name) for name in names})
         notes = (f"these are the rows of {folder.reference}, at a new place: measured on its {PART_NAMES[part]} part",)
     try:

@@ -18,7 +18,7 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -28,10 +28,11 @@ from typing import IO, Any, NamedTuple
 from lstmctl.data import parquet as parquets
 from lstmctl.data.bad_rows import offer_skip
 from lstmctl.data.chunks import CHUNK_BYTES, split_file
-from lstmctl.data.columns import Example
+from lstmctl.data.columns import ColumnNames, Example
 from lstmctl.data.layout import DOCUMENT
 from lstmctl.data.opening import Chunk, display
 from lstmctl.data.parts import relative_name
+from lstmctl.data.reading import Reading
 from lstmctl.errors import BadRow, CannotCreate, Interrupted, LstmctlError, Signalled
 from lstmctl.model.classifier import Classifier, Prediction
 from lstmctl.process import signal_number
@@ -43,6 +44,7 @@ from lstmctl.storage.locks import lock
 BAD_ROWS = "bad-rows"
 BAD_ROW_SCHEMA = "lstmctl.bad-row/1"
 SCORING_FILE, SCORING_SCHEMA = "scoring.json", "lstmctl.scoring/1"
+_LAYOUT = ("delimiter", "encoding", "no_header")  # options that scoring.json has only if they were given
 _LOCK = ".lock"
 _SCORED = re.compile(r".*-([0-9a-f]{16})-\d{6,}\.(?:jsonl|parquet)")
 _TEMPORARY = re.compile(r"\.lstmctl-[0-9a-f]+\.tmp")
@@ -59,7 +61,7 @@ class Task(NamedTuple):
     """One chunk of one input file, or some documents, and the name of the file of predictions without the suffix."""
 
     path: str
-    format: str
+    reading: Reading
     chunk: Chunk
     name: str
     file: str = ""  # what the predictions call the input file
@@ -113,12 +115,17 @@ class Scoring:
 
     def settings(self) -> dict[str, Any]:
         """What the predictions depend on besides the input: the content of scoring.json."""
-        options = ("text_column", "keep_columns", "threshold", "top_k", "encoding_errors", "max_line_bytes")
+        options = ("keep_columns", "threshold", "top_k", "encoding_errors", "max_line_bytes")
+        text = self.request.text_column or "text"
+        layout = {"delimiter": self.request.delimiter, "encoding": self.request.encoding}
         return {
             "schema": SCORING_SCHEMA,
             "model": self.reference,
             "model_sha256": self.model_sha256,
             "kind": self.kind,
+            "text_column": list(text) if isinstance(text, tuple) else text,
+            **{name: value for name, value in layout.items() if value is not None},
+            **({"no_header": True} if self.request.no_header else {}),
             **{option: getattr(self.request, option) for option in options},
             "chunk_bytes": CHUNK_BYTES,
         }
@@ -144,6 +151,8 @@ class Scoring:
                 bad += 1
                 bad_rows.write(_json_line(_bad_row_object(str(path), error)))
 
+            if not task.documents:
+                request = replace(request, text_column=task.reading.columns.text)  # as the file has it
             rows = self._rows(task, skip if self.skip_bad_rows else None)
             predict = partial(self.classifier.predict, threshold=request.threshold)
             pool = WorkerPool[Example, Prediction](predict, jobs=1)
@@ -168,8 +177,8 @@ class Scoring:
             paths, first = list(map(Path, task.documents)), task.chunk.before + 1
             return self.request.read_documents(paths, root, first=first, skip_bad_row=skip)
         skip_row = partial(skip, task.path) if skip is not None else None
-        options = {"name": task.path, "chunk": task.chunk, "skip_bad_row": skip_row}
-        rows = self.request.read(Path(task.path), format=task.format, **options)
+        options = {"name": task.path, "chunk": task.chunk, "skip_bad_row": skip_row, "reading": task.reading}
+        rows = self.request.read(Path(task.path), format=task.reading.format, **options).rows
         return (row._replace(file=task.file) for row in rows)
 
 
@@ -181,12 +190,13 @@ def score_to_folder(
     root: Path | None = None,
     force: bool = False,
     report: Callable[[Progress], None] = lambda progress: None,
+    note: Callable[[str], None] = lambda text: None,
 ) -> Progress:
     """Predict the rows of all files (path → format) that have no predictions in the folder yet.
 
     Predictions have the names of their files, which start at the folder `root`, or without it where the program runs.
     `pool` is of `open_pool`, and is entered only if there is anything to do. `force` removes the predictions that the
-    folder has. `report` is called after every chunk.
+    folder has. `report` is called after every chunk, `note` with how a file was recognised if that is not as usual.
 
     Raises:
         CannotCreate: the folder has other files in it, or predictions made with other options, or for files that are
@@ -202,7 +212,7 @@ def score_to_folder(
         documents = list(_document_tasks([path for path in files if path not in tables], root))
         document_keys = {task.name.rsplit("-", 2)[1] for task in documents}
         with _claim_folder(scoring, {*keys.values(), *document_keys}, force=force) as names:
-            tasks = _undone(scoring, chain(documents, _tasks(scoring, tables, keys, root)), names, progress)
+            tasks = _undone(scoring, chain(documents, _tasks(scoring, tables, keys, root, note=note)), names, progress)
             if (first := next(tasks, None)) is not None:
                 with pool as run:
                     for result in run(scoring, chain([first], tasks)):
@@ -224,12 +234,23 @@ def _undone(scoring: Scoring, tasks: Iterable[Task], names: set[str], progress: 
             yield task
 
 
-def _tasks(scoring: Scoring, files: Mapping[Path, str], keys: Mapping[Path, str], root: Path | None) -> Iterator[Task]:
+def _tasks(
+    scoring: Scoring,
+    files: Mapping[Path, str],
+    keys: Mapping[Path, str],
+    root: Path | None,
+    *,
+    note: Callable[[str], None],
+) -> Iterator[Task]:
     """The chunks of all files, found one by one."""
     for path, format in files.items():
-        for chunk in split_file(path, format=format, text_column=scoring.request.text_column, size=CHUNK_BYTES):
+        reading = scoring.request.reading_of(path, format)
+        if reading.note:
+            note(f"{display(path)}: {reading.note}")
+        reading = reading._replace(items=None)  # workers read them
+        for chunk in split_file(path, reading, size=CHUNK_BYTES):
             name = f"{_stem(path)}-{keys[path]}-{chunk.number:06d}"
-            yield Task(str(path), format, chunk, name, relative_name(path, root))
+            yield Task(str(path), reading, chunk, name, relative_name(path, root))
 
 
 def _document_tasks(paths: Sequence[Path], root: Path | None) -> Iterator[Task]:
@@ -244,7 +265,14 @@ def _document_tasks(paths: Sequence[Path], root: Path | None) -> Iterator[Task]:
             group.append(str(path))
         chunk = Chunk(number, before=done, bytes=size)
         name = f"{stem}-{changes.hexdigest()}-{number:06d}"
-        yield Task(group[0], DOCUMENT, chunk, name, documents=tuple(group), root=str(root) if root else "")
+        yield Task(
+            group[0],
+            Reading(DOCUMENT, ColumnNames()),
+            chunk,
+            name,
+            documents=tuple(group),
+            root=str(root) if root else "",
+        )
         number, done = number + 1, done + len(group)
 
 
@@ -310,8 +338,9 @@ def _claim(folder: Directory, settings: dict[str, Any], keys: set[str], *, force
     hint = "-o names another folder; --force removes those predictions"
     if scored and not force:
         previous = _read_scoring_file(folder)
-        if other := next((key for key in settings if previous.get(key) != settings[key]), None):
-            was, now = json.dumps(previous.get(other)), json.dumps(settings[other])
+        compared = dict.fromkeys([*settings, *(key for key in _LAYOUT if key in previous)])
+        if other := next((key for key in compared if previous.get(key) != settings.get(key)), None):
+            was, now = json.dumps(previous.get(other)), json.dumps(settings.get(other))
             message = f"{shown} has predictions made with other options: {other} was {was}, is {now}"
             raise CannotCreate(message, hint=hint)
         for name in scored:

@@ -6,14 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
 
-from lstmctl.config import MAX_LINE_BYTES
-from lstmctl.data.columns import ColumnNames, Example, column_json
+from lstmctl.config import MAX_LINE_BYTES, layout_problem
+from lstmctl.data.columns import ColumnNames, Example, Layout, column_json
 from lstmctl.errors import BadRow, LstmctlError, NotFound, UsageError
 from lstmctl.model.classifier import Prediction
 from lstmctl.scoring.pool import WorkerPool
 
 if TYPE_CHECKING:
+    from lstmctl.data.formats import OpenedRows
     from lstmctl.data.opening import StdinLines
+    from lstmctl.data.reading import Reading
 
 _LARGEST_LINE_LIMIT = 2**30  # bytes
 
@@ -27,7 +29,10 @@ class PredictionRequest:
     texts: Sequence[str] = ()  # or ["-"]: standard input
     source: str | None = None  # of -i
     input_format: str | None = None  # None: by the file's name
-    text_column: str = "text"
+    text_column: str | tuple[str, ...] | None = None  # None: `text`, or a usual name
+    delimiter: str | None = None
+    encoding: str | None = None
+    no_header: bool = False
     keep_columns: bool = False
     encoding_errors: str = "strict"
     max_line_bytes: int = MAX_LINE_BYTES
@@ -45,6 +50,8 @@ class PredictionRequest:
                 raise UsageError(f"--input-format must be one of {', '.join(KINDS)}, not {self.input_format}")
         if self.encoding_errors not in ("strict", "replace"):
             raise UsageError(f"--encoding-errors must be strict or replace, not {self.encoding_errors}")
+        if problem := layout_problem(self.delimiter, self.encoding):
+            raise UsageError(f"--{problem[0]} {problem[1]}")
         if not 1 <= self.max_line_bytes <= _LARGEST_LINE_LIMIT:
             raise UsageError(f"--max-line-bytes must be 1 to {_LARGEST_LINE_LIMIT:,}, not {self.max_line_bytes}")
         return self
@@ -58,13 +65,24 @@ class PredictionRequest:
         if self.threshold is not None and not 0 <= self.threshold <= 1:
             raise UsageError(f"--threshold must be between 0 and 1, not {self.threshold:g}")
 
-    def read(self, source: "Path | StdinLines", *, format: str, **options: Any) -> Iterator[Example]:
-        """The rows of one source. `options` are those of `read_rows`. Raises as `read_rows`."""
-        from lstmctl.data.formats import read_rows
+    @property
+    def columns(self) -> ColumnNames:
+        """The columns that are read."""
+        usual, layout = self.text_column is None, Layout(self.delimiter, self.encoding, self.no_header)
+        return ColumnNames(self.text_column or "text", None, None, self.keep_columns, usual, layout)
 
-        columns = ColumnNames(self.text_column, label=None, keep=self.keep_columns)
+    def read(self, source: "Path | StdinLines", *, format: str, **options: Any) -> "OpenedRows":
+        """The rows of one source. `options` are those of `open_rows`. Raises as `open_rows`."""
+        from lstmctl.data.formats import open_rows
+
         options |= {"encoding_errors": self.encoding_errors, "max_line_bytes": self.max_line_bytes}
-        return read_rows(source, columns, format=format, **options)
+        return open_rows(source, self.columns, format=format, **options)
+
+    def reading_of(self, path: Path, format: str) -> "Reading":
+        """How a file of this format is read. Raises as `open_rows`."""
+        from lstmctl.data.formats import decide_reading
+
+        return decide_reading(path, self.columns, format=format, strict=self.encoding_errors == "strict")
 
     def read_documents(
         self, source: "Sequence[Path] | StdinLines", root: Path | None, **options: Any
@@ -93,6 +111,8 @@ class InputRows(NamedTuple):
     rows: Iterator[Example]
     stdin: "StdinLines | None" = None
     notes: tuple[str, ...] = ()  # for the user, about how they are read
+    reading: str = ""  # how the file was recognised, where that is not as usual
+    texts: tuple[str, ...] = ()  # the columns that the text is from
 
 
 def open_rows(
@@ -142,7 +162,8 @@ def open_rows(
     _refuse_columns(request, format)
     stdin = stream if isinstance(stream, StdinLines) else None
     if format != DOCUMENT:
-        return InputRows(request.read(stream, format=format, skip_bad_row=skip_bad_row), stdin)
+        rows, reading = request.read(stream, format=format, skip_bad_row=skip_bad_row)
+        return InputRows(rows, stdin, reading=reading.note, texts=reading.columns.texts)
     rows = request.read_documents(
         stream if isinstance(stream, StdinLines) else [stream], None, skip_bad_row=skip_bad_file
     )
@@ -200,9 +221,9 @@ def ranked_labels(prediction: Prediction, labels: Sequence[str], *, top_k: int |
     return sorted(pairs, key=lambda pair: (-pair[1], pair[0] != prediction.label))[:top_k]
 
 
-def other_columns(example: Example, text_column: str) -> dict[str, Any]:
-    """All columns of a table's row except the text."""
-    return {name: value for name, value in (example.columns or {}).items() if name != text_column}
+def other_columns(example: Example, texts: Sequence[str]) -> dict[str, Any]:
+    """All columns of a table's row except those of the text."""
+    return {name: value for name, value in (example.columns or {}).items() if name not in texts}
 
 
 def prediction_object(
@@ -224,5 +245,5 @@ def prediction_object(
         top = ranked_labels(prediction, labels, top_k=request.top_k)
         fields["top"] = [{"label": label, "probability": value} for label, value in top]
     if request.keep_columns:
-        fields["columns"] = column_json(other_columns(example, request.text_column))
+        fields["columns"] = column_json(other_columns(example, request.columns.texts))
     return fields

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from lstmctl.data.chunks import split_file
 from lstmctl.data.columns import ColumnNames
-from lstmctl.data.formats import read_rows
+from lstmctl.data.formats import decide_reading, read_rows
 from lstmctl.errors import BadData, BadRow
 
 UNLABELLED = ColumnNames(label=None, keep=True)
@@ -22,11 +22,12 @@ TEXTS = st.lists(st.text(st.sampled_from('ab,"\n\t é字😀'), max_size=12), ma
 
 
 def in_chunks(path, kind, *, size, **options):
-    chunks = list(split_file(path, format=kind, text_column="text", size=size))
+    reading = decide_reading(path, UNLABELLED, format=kind)
+    chunks = list(split_file(path, reading, size=size))
     assert [chunk.number for chunk in chunks] == list(range(len(chunks)))
     rows = []
     for chunk in chunks:
-        rows += read_rows(path, UNLABELLED, format=kind, chunk=chunk, **options)
+        rows += read_rows(path, UNLABELLED, format=kind, chunk=chunk, reading=reading, **options)
     return rows, chunks
 
 
@@ -107,13 +108,13 @@ def test_bad_header_is_not_a_bad_row(tmp_path):
     path = tmp_path / "rows.csv"
     path.write_text("review,n\na,1\n")
     with pytest.raises(BadData, match="no column") as raised:
-        list(split_file(path, format="csv", text_column="text"))
+        list(split_file(path, decide_reading(path, ColumnNames(label=None), format="csv")))
     assert not isinstance(raised.value, BadRow)
 
 
 GOOD = {"jsonl": b'{"text": "good"}\n', "csv": b"good,1\n", "tsv": b"good\t1\n", "lines": b"good\n"}
 BAD = {
-    "jsonl": [b'{"text": 1}\n', b"{\n", b"[]\n", b'"\xff"\n', b"x" * 3_000 + b"\n"],
+    "jsonl": [b'{"text": [1]}\n', b"{\n", b"[]\n", b'"\xff"\n', b"x" * 3_000 + b"\n"],
     "csv": [b"a,b,c\n", b'"a"b,1\n', b"\xff,1\n", b"\0,1\n", b"x" * 3_000 + b",1\n"],
     "tsv": [b"alone\n", b"\xff\t1\n"],
     "lines": [b"\xff\n", b"\0\n", b"x" * 3_000 + b"\n"],
@@ -152,9 +153,9 @@ def test_bad_parquet_rows_are_skipped(tmp_path):
     from pyarrow import parquet
 
     path = tmp_path / "rows.parquet"
-    parquet.write_table(pyarrow.table({"text": ["a", None, "b"]}), path)
+    parquet.write_table(pyarrow.table({"text": ["a", "x" * 99, "b"]}), path)
     skipped = []
-    rows = list(read_rows(path, UNLABELLED, skip_bad_row=skipped.append))
+    rows = list(read_rows(path, UNLABELLED, skip_bad_row=skipped.append, max_line_bytes=50))
     assert [row.text for row in rows] == ["a", "b"]
     assert [error.number for error in skipped] == [2]
 
@@ -163,4 +164,4 @@ def test_long_fields_are_split(tmp_path):
     """A field may be longer than the default limit of the csv module."""
     csv.field_size_limit(131_072)
     (tmp_path / "a.csv").write_text("text\n" + f"{'x' * 200_000}\n" * 3)
-    assert len(list(split_file(tmp_path / "a.csv", format="csv", text_column="text", size=1_000))) == 3
+    assert len(in_chunks(tmp_path / "a.csv", "csv", size=1_000)[1]) == 3

@@ -3,6 +3,7 @@
 import gzip
 import json
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -61,7 +62,8 @@ def sizes(data: Dataset) -> tuple[int, int, int]:
 def test_load_file() -> None:
     config = DataConfig(source=table(rows=200))
     data = load(config, home=HOME)
-    assert (data.name, data.labels, data.notes, data.config) == ("reviews.csv", ("a", "b"), (), config)
+    assert (data.name, data.labels, data.notes, data.readings) == ("reviews.csv", ("a", "b"), (), ())
+    assert data.config == replace(config, text_column="text", label_column="label")
     assert sizes(data) == (144, 36, 20)
     everything = sorted((*data.train, *data.validation, *data.test), key=lambda example: example.row)
     assert everything == [Example(number + 2, f"text {number}", "ab"[number % 2]) for number in range(200)]
@@ -243,7 +245,7 @@ def test_invalid_sources(source: str, options: dict[str, str], error: type[Lstmc
 
 def test_read_all() -> None:
     config = DataConfig(source=table(labels="a"), rename_label=(("a", "pos"), ("b", "neg")), group_column="film")
-    examples, sha256, _ = read_all(config, home=HOME)
+    examples, sha256, *_ = read_all(config, home=HOME)
     assert examples == [Example(number + 2, f"text {number}", "pos") for number in range(40)]
     assert len(sha256) == 64
     examples, *_ = read_all(DataConfig(source=folder(train=3, test=2)), home=HOME)
@@ -253,7 +255,7 @@ def test_read_all() -> None:
 
 def test_read_all_counts_other_parts() -> None:
     unused = Counter[str]()
-    rows, _ = read_all(DataConfig(source=folder(train=20, test=5)), home=HOME, unused=unused)
+    rows, *_ = read_all(DataConfig(source=folder(train=20, test=5)), home=HOME, unused=unused)
     assert len(rows) == 10 and unused == {"train": 40}
 
 

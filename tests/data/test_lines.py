@@ -87,10 +87,10 @@ def test_invalid_bytes_are_located(data: bytes, message: str) -> None:
 def test_encoding_hints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     path = Path("my notes.txt")
-    path.write_bytes(b"__label__a caf\xe9\n")
+    path.write_bytes("__label__a café\n__label__b caf".encode() + b"\xe9\n")
     with pytest.raises(BadData) as caught:
         list(read_rows(path))
-    assert caught.value.hint == "iconv -f WINDOWS-1252 -t UTF-8 < 'my notes.txt' > 'my notes.repaired.txt'"
+    assert caught.value.hint == "--encoding windows-1252"
     with pytest.raises(BadData) as caught:
         list(read_rows(path, UNLABELLED))
     assert caught.value.hint == "--encoding-errors replace"

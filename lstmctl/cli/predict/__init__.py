@@ -2,19 +2,35 @@
 
 import os
 import shlex
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from lstmctl.cli.console import Console
-from lstmctl.cli.options import Engine, Jobs, Model, RayAddress, TextColumn, open_model, open_registry, option, settings
+from lstmctl.cli.console import Console, show_readings
+from lstmctl.cli.options import (
+    Delimiter,
+    Encoding,
+    Engine,
+    Jobs,
+    Model,
+    NoHeader,
+    RayAddress,
+    TextColumn,
+    open_model,
+    open_registry,
+    option,
+    reading_settings,
+    settings,
+)
 from lstmctl.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
     from lstmctl.data.columns import Example
     from lstmctl.registry.artifact import ModelFolder
     from lstmctl.scoring.pool import WorkerPool
+    from lstmctl.scoring.stream import InputRows, PredictionRequest
 
 FOLDER = "Predictions in a folder (-o DIR)"
 _EXPLANATION_BATCH = 4  # texts: explaining one takes as long as predicting hundreds
@@ -56,7 +72,10 @@ def command(
     input_format: Annotated[
         str | None, option("--input-format KIND", _FORMAT_HELP, default="by the file's name, else lines")
     ] = None,
-    text_column: TextColumn = "text",
+    text_column: TextColumn = None,
+    delimiter: Delimiter = None,
+    encoding: Encoding = None,
+    no_header: NoHeader = False,
     top_k: Annotated[int | None, option("-k --top-k N", "Show the N most probable labels.")] = None,
     threshold: Annotated[float | None, option("--threshold P", _THRESHOLD_HELP)] = None,
     labels_only: Annotated[bool, option("--labels-only", "Print labels without probabilities.")] = False,
@@ -95,7 +114,7 @@ def command(
         texts=texts or [],
         source=None if input is None else os.path.expanduser(input),  # the shell leaves --input=~/… as it is
         input_format=input_format,
-        text_column=text_column,
+        **reading_settings(text_column, delimiter, encoding, no_header),
         keep_columns=keep_columns,
         encoding_errors=encoding_errors,
         max_line_bytes=MAX_LINE_BYTES if max_line_bytes is None else max_line_bytes,
@@ -126,8 +145,7 @@ def command(
         documents=folder.card.data is not None and folder.card.data.documents,
         skip_bad_row=skipped if bad_rows == "skip" else None,
     )
-    for note in inputs.notes:
-        console.note((note, "dim"))
+    request = _as_read(inputs, request, console)
     labels = folder.card.config.labels
     request.check_labels(labels)
     if expect is not None and expect not in labels:
@@ -148,6 +166,14 @@ def command(
         if skipped.count:
             console.warn(skipped.describe())
     return int(ExitCode.DONE if expect is None or expect in writer.labels_given else ExitCode.NO)
+
+
+def _as_read(inputs: "InputRows", request: "PredictionRequest", console: Console) -> "PredictionRequest":
+    """Say how the input is read; the request with the names that its columns have."""
+    show_readings(console, [inputs.reading])
+    for note in inputs.notes:
+        console.note((note, "dim"))
+    return replace(request, text_column=inputs.texts) if inputs.texts else request
 
 
 def _is_folder(output: str | None, source: str) -> bool:

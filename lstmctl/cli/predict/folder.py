@@ -41,8 +41,8 @@ def predict_to_folder(
 
     documents = folder.card.data is not None and folder.card.data.documents
     inputs = find_inputs(request.source or "", format=request.input_format, documents=documents)
-    for note in inputs.all_notes:
-        console.note(note)
+    for said in inputs.all_notes:
+        console.note(said)
     scoring = Scoring(
         classifier=folder.classifier(),
         reference=folder.reference,
@@ -52,9 +52,13 @@ def predict_to_folder(
         kind=kind,
         skip_bad_rows=skip_bad_rows,
     )
+
+    def note(reading: str) -> None:
+        console.note_facts("reading", reading)
+
     with ProgressDisplay(console, total=sum(path.stat().st_size for path in inputs.files)) as shown:
         progress = score_to_folder(
-            scoring, inputs.files, root=inputs.root, pool=pool, force=settings.force, report=shown.update
+            scoring, inputs.files, root=inputs.root, pool=pool, force=settings.force, report=shown.update, note=note
         )
     if progress.bad_rows:
         console.warn(f"skipped {_counted(progress.bad_rows, 'bad row')}, listed in {os.path.join(target, BAD_ROWS)}")

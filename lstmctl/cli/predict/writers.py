@@ -77,7 +77,7 @@ class PredictionWriter:
         from lstmctl.data.columns import column_text
         from lstmctl.scoring.stream import other_columns
 
-        others = other_columns(example, self.request.text_column)
+        others = other_columns(example, self.request.columns.texts)
         if self._column_names is None:
             self._column_names = list(others)
         if list(others) != self._column_names:

@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from lstmctl import recipes
 from lstmctl.cli.console import Answer, Console
-from lstmctl.cli.options import DATA, complete_data, open_model, open_registry, option, parse_renames, setting_option
+from lstmctl.cli.options import (
+    DATA,
+    complete_data,
+    open_model,
+    open_registry,
+    option,
+    parse_renames,
+    reading_settings,
+    setting_option,
+)
 from lstmctl.config import DataConfig, NetworkConfig, TrainConfig
 from lstmctl.errors import UsageError
 from lstmctl.settings import Config
@@ -29,7 +38,7 @@ Examples:
 """
 MODEL, TRAINING, RUN = "Model", "Training", "Run"  # sections of the help
 # Options whose values are written differently from those in a recipe.
-_TYPES: dict[str, Any] = {"source": list[str], "rename_label": list[str], "time_limit": str}
+_TYPES: dict[str, Any] = dict.fromkeys(("source", "text_column", "rename_label"), list[str]) | {"time_limit": str}
 
 
 def with_settings(command: Callable[..., None]) -> Callable[..., None]:
@@ -116,6 +125,9 @@ def command(
     options |= {"recipe": recipe, "name": name, "positive": positive}
     options["rename_label"] = parse_renames(options["rename_label"]) or None
     options["time_limit"] = _parse_duration(options["time_limit"])
+    written = ("text_column", "delimiter", "encoding", "no_header")
+    options |= reading_settings(*(options[name] for name in written))
+    options["no_header"] = options["no_header"] or None
     given = {name: value for name, value in options.items() if value is not None}
     console, registry = Console.open(), open_registry()
     if resume:

@@ -37,6 +37,8 @@ class PlanScreen(Watcher):
         counts = " · ".join(f"{len(part):,} {name}" for name, part in parts if part)
         more = f" · {unlabelled:,} unlabelled" if unlabelled else ""
         self.console.note_facts("data", f"{data.name} · {counts} texts{more}")
+        for reading in data.readings:
+            self.console.note_facts("reading", reading)
         for note in data.notes:
             self.console.note_facts("", note)
 
@@ -88,9 +90,7 @@ class TrainingScreen(PlanScreen):
             (empty, len(plan.train), "training texts have no words"),
         ]
         data = plan.data.config
-        columns = {"--text-column": data.text_column, "--label-column": data.label_column}
-        given = [word for name, value in columns.items() if value not in ("text", "label") for word in (name, value)]
-        hint = f"{shlex.join(['lstmctl', 'data', 'check', *data.source_options, *given])} lists them"
+        hint = f"{shlex.join(['lstmctl', 'data', 'check', *data.source_options, *data.reading_options()])} lists them"
         for count, total, text in counts:
             if count > 0.01 * total:
                 self.console.warn(f"{count:,} {text} ({count / total:.1%})", hint=hint)
