@@ -80,7 +80,7 @@ def suspect_encoding(head: bytes) -> str:
     text = other.decode("utf-8", "replace")
     bad = text.count("\ufffd")
     good = sum(not letter.isascii() for letter in text) - bad
-    return guess_encoding(other) if bad > good / 4 else ""
+    return guess_encoding(other) if bad > max(3, good / 4) else ""
 
 
 def guess_utf16(head: bytes) -> str | None:
