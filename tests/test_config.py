@@ -152,7 +152,7 @@ def kinds_of(hint):
 def test_options_are_unique():
     definitions = [*DataConfig.settings().values(), *TrainConfig.settings().values()]
     flags = [flag for definition in definitions for flag in definition.option.split()]
-    assert len(flags) == len(set(flags)) == 32
+    assert len(flags) == len(set(flags)) == 35
     assert all(re.fullmatch("-[a-z]|--[a-z-]+", flag) for flag in flags)
 
 
