@@ -130,7 +130,8 @@ def open_registry() -> "Registry":
 
 def open_model(reference: str | None) -> "ModelFolder":
     """The model with this reference; None: that of LSTMCTL_MODEL, else the newest."""
-    return open_registry().resolve(reference or os.environ.get("LSTMCTL_MODEL"))
+    reference = reference or os.environ.get("LSTMCTL_MODEL")
+    return open_registry().resolve(os.path.expanduser(reference) if reference else None)
 
 
 def named_models(arguments: Sequence[str] | None, option: str | None) -> list[str | None]:

@@ -20,16 +20,40 @@ _FORMAT = 1
 _FORMAT_FILE = "FORMAT"
 _HINT = "choose another home with --home DIR or LSTMCTL_HOME=DIR"
 
+# Stands for the home of a user without a folder, as in many containers: nothing can be in it, and nothing be made there.
+NO_HOME = Path(os.devnull, "lstmctl")
+
 
 def default_home(option: str | None, environ: Mapping[str, str]) -> Path:
-    """The absolute path of the home: --home, else LSTMCTL_HOME, else the user's data folder."""
+    """The absolute path of the home: --home, else LSTMCTL_HOME, else the user's data folder, else NO_HOME."""
     if option == "":
         raise UsageError("--home is empty", hint="--home DIR, or leave it out")
-    if chosen := option or environ.get("LSTMCTL_HOME"):
-        return Path(os.path.abspath(os.path.expanduser(chosen)))
+    if option:
+        return Path(os.path.abspath(_expand("--home", option)))
+    if chosen := environ.get("LSTMCTL_HOME"):
+        return Path(os.path.abspath(_expand("LSTMCTL_HOME", chosen)))
     from platformdirs import user_data_path
 
-    return user_data_path("lstmctl", appauthor=False)
+    if not os.path.isabs(environ.get("XDG_DATA_HOME", "")) and _user_folder() is None:
+        return NO_HOME
+    return Path(os.path.abspath(os.path.expanduser(user_data_path("lstmctl", appauthor=False))))
+
+
+def _expand(name: str, path: str) -> str:
+    """A path with the user's folder in place of ~; UsageError if there is none, where Python would keep the ~."""
+    if path.startswith("~"):
+        expanded = os.path.expanduser(path)
+        if expanded.startswith("~") or (path.partition("/")[0] == "~" and _user_folder() is None):
+            message = f'{name} "{path}" is not a path: there is no folder of that user'
+            raise UsageError(message, hint="--home /PATH names the folder without ~")
+        return expanded
+    return path
+
+
+def _user_folder() -> str | None:
+    """The folder of this user: HOME, else the entry in the list of users; None if it does not exist."""
+    folder = os.path.expanduser("~") if os.environ.get("HOME") != "" else ""
+    return folder if os.path.isdir(folder) and folder != "~" else None
 
 
 def check_home(path: Path) -> None:
@@ -98,6 +122,9 @@ def _home_errors(action: str, path: Path) -> Iterator[None]:
     try:
         yield
     except NotADirectoryError as error:
+        if path == NO_HOME:
+            message = f"cannot {action} the home: this user has no folder (HOME, or the list of users, names none)"
+            raise CannotCreate(message, hint=_HINT) from error
         raise CannotCreate(f"cannot {action} {path}: a part of the path is not a folder", hint=_HINT) from error
     except OSError as error:
         translated = from_os_error(error, f"{action} {path}")

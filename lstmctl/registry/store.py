@@ -146,7 +146,7 @@ class Registry:
         check_home(self.home)
         names = [used for used in listing.model_names(self.home) if name in (None, used)]
         if name is not None and not names:
-            raise NotFound(f'no model "{name}"', hint="lstmctl models list")
+            raise NotFound(f'no model "{name}" in {self.home}', hint="lstmctl models list")
         pruned = []
         for current in names:
             if read_versions(self.home, current).deleted:
