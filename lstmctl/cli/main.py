@@ -116,6 +116,9 @@ def _bug(error: Exception) -> int:
     if memory.was_short(error):
         about = " ".join(str(error).split()[:12]) or type(error).__name__
         return console.report(StorageError(f"{memory.SHORT} ({about:.100})", hint=memory.hint()))
+    if isinstance(error, FileNotFoundError) and "No usable temporary directory" in str(error):
+        message = "there is no folder for temporary files that can be written to"
+        return console.report(StorageError(message, hint="TMPDIR=FOLDER before the command names one"))
     console.error(
         f"this is a bug in lstmctl: {type(error).__name__}: {error}",
         hint="run the same command with --debug and report what it prints",

@@ -4,16 +4,15 @@ Functions raise Rejected for a newer format or a folder of another program, Cann
 folder, PermissionDenied and StorageError.
 """
 
-import errno
 import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from lstmctl.errors import CannotCreate, Rejected, UsageError, from_os_error
+from lstmctl.errors import CannotCreate, PermissionDenied, Rejected, UsageError
 from lstmctl.storage import staging
-from lstmctl.storage.filesystem import Directory
+from lstmctl.storage.filesystem import Directory, os_errors
 
 MODELS, CHECKPOINTS = "models", "checkpoints"
 _FORMAT = 1
@@ -58,7 +57,7 @@ def _user_folder() -> str | None:
 
 def check_home(path: Path) -> None:
     """Check that the home can be read, if it exists."""
-    with _home_errors("read", path), suppress(FileNotFoundError), Directory.open(path) as home:
+    with home_errors(f"read {path}", path), suppress(FileNotFoundError), Directory.open(path) as home:
         _check_format(home)
 
 
@@ -67,11 +66,11 @@ def open_for_writing(path: Path) -> Iterator[Directory]:
     """The home, created if needed, without the leftovers of writers that ended early. Nothing is written before its
     format is known to be ours.
     """
-    with _home_errors("write to", path):
+    with home_errors(f"write to {path}", path):
         _make(path)
         home = Directory.open(path)
     with home:
-        with _home_errors("write to", path):
+        with home_errors(f"write to {path}", path):
             has_format = _check_format(home)
             for name in (staging.STAGING, MODELS, CHECKPOINTS):
                 home.make(name)
@@ -86,7 +85,7 @@ def open_for_writing(path: Path) -> Iterator[Directory]:
 def list_names(path: Path, *inside: str) -> list[str]:
     """The names in the folder `inside` of the home, sorted; none if there is no such folder."""
     missing = suppress(FileNotFoundError, NotADirectoryError)
-    with _home_errors("read", path), missing, Directory.open(path, *inside) as directory:
+    with home_errors(f"read {path}", path), missing, Directory.open(path, *inside) as directory:
         return directory.names()
     return []
 
@@ -117,17 +116,19 @@ def _make(path: Path) -> None:
 
 
 @contextmanager
-def _home_errors(action: str, path: Path) -> Iterator[None]:
-    """Translate operating-system errors, with the hint to choose another home."""
+def home_errors(action: str, path: Path, *, needed: int | None = None) -> Iterator[None]:
+    """`os_errors` for the home at `path`, with the hint to choose another home."""
     try:
-        yield
-    except NotADirectoryError as error:
+        with os_errors(action, needed=needed):
+            yield
+    except (CannotCreate, PermissionDenied) as error:
+        if not isinstance(error.__cause__, OSError):
+            raise
         if path == NO_HOME:
-            message = f"cannot {action} the home: this user has no folder (HOME, or the list of users, names none)"
-            raise CannotCreate(message, hint=_HINT) from error
-        raise CannotCreate(f"cannot {action} {path}: a part of the path is not a folder", hint=_HINT) from error
-    except OSError as error:
-        translated = from_os_error(error, f"{action} {path}")
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            translated.hint = _HINT
-        raise translated from error
+            error.message = "this user has no folder for models: HOME, or the list of users, names none"
+            error.args = (error.message,)
+        elif isinstance(error.__cause__, NotADirectoryError):
+            error.message = f"cannot {action}: a part of the path is not a folder"
+            error.args = (error.message,)
+        error.hint = _HINT
+        raise
