@@ -197,8 +197,8 @@ def export_command(
 
     For models import on another machine, for Keras, or for an ONNX runtime.
     """
-    console = Console.open()
-    folder = open_registry().resolve(model)
+    console = Console.open(endings=None)
+    folder = open_model(model)
     if console.output is None and console.out.on_terminal:
         name = folder.reference.rstrip("/").rpartition("/")[2].replace("@", "-")
         raise UsageError("export writes bytes", hint=f"lstmctl models export {model} --to {to} -o {name}.{to}")

@@ -19,7 +19,7 @@ _FORMAT = 1
 _FORMAT_FILE = "FORMAT"
 _HINT = "choose another home with --home DIR or LSTMCTL_HOME=DIR"
 
-# Stands for the home of a user without a folder, as in many containers: nothing can be in it, and nothing be made there.
+# Stands for the home of a user without a folder, as in many containers. Nothing can be in it, nor be made there.
 NO_HOME = Path(os.devnull, "lstmctl")
 
 
