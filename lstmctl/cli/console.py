@@ -128,7 +128,7 @@ class Console:
         table_or_tsv = "table" if self.out.on_terminal else "tsv"
         self.format = self.chosen if self.chosen != "auto" else table_or_tsv
         self._collected: Any = None  # the answer so far, if it goes to a file
-        self._in_array = False  # whether the answer is an array of JSON whose end is not written yet
+        self._array = ""  # what comes before the next item of an array of JSON: "[" or ","
 
     @classmethod
     def open(cls, *, to_file: bool = True, endings: Iterable[str] | None = ()) -> Self:
@@ -165,8 +165,11 @@ class Console:
         if answer.picture is not None and suffix in (".png", ".svg"):
             self.write_bytes(answer.picture("png" if suffix == ".png" else "svg"))
         elif format == "json":
+            self._array = self._array or (
+                "[" if answer.records and suffix == ".json" and self.settings.format == "auto" else ""
+            )
             for value in answer.objects:
-                self._write_object(value, in_array=answer.records and suffix == ".json")
+                self._write_object(value)
         elif format in ("tsv", "csv") or answer.screen is None:
             line = csv if format == "csv" else tsv
             for fields in answer.rows:
@@ -174,12 +177,14 @@ class Console:
         else:
             answer.screen(self)
 
-    def _write_object(self, value: Mapping[str, Any], *, in_array: bool) -> None:
+    def _write_object(self, value: Mapping[str, Any]) -> None:
+        """Write one object: a line, or in a file that ends in .json the next item of an array."""
         text = json.dumps(value, ensure_ascii=False)
-        if in_array:
-            text = (",\n" if self._in_array else "[\n") + text
-            self._in_array = True
-        self.result(text) if not in_array else self.write_bytes(text.encode("utf-8", "backslashreplace"))
+        if not self._array:
+            self.result(text)
+            return
+        self.write_bytes(f"{self._array}\n{text}".encode("utf-8", "backslashreplace"))
+        self._array = ","
 
     def result(self, line: str = "") -> None:
         """Write one line of the answer unchanged, in UTF-8 in any locale."""
@@ -222,11 +227,15 @@ class Console:
         stream = sys.stdout
         self._guard(lambda: stream.buffer.write(data))
 
+    def open_bytes(self) -> Any:
+        """The file that holds the answer for -o until it is complete: for formats that are not lines."""
+        return self._collect()
+
     def save(self) -> None:
         """Write the answer to the file of -o, if one was given: completely or not at all. Raises as `write_file`."""
         if self.output is not None:
-            if self._in_array:
-                self.write_bytes(b"\n]\n")
+            if self._array:
+                self.result("[]" if self._array == "[" else "\n]")
             with self._collect() as collected:
                 write_file(Path(self.output), collected, force=self.settings.force)
             self.note(f"wrote {visible(self.output)}")

@@ -142,7 +142,7 @@ class Scoring:
             rows = request.read(Path(task.path), format=task.format, name=task.path, **options)
             predict = partial(self.classifier.predict, threshold=request.threshold)
             pool = WorkerPool[Example, Prediction](predict, jobs=1)
-            with _open_writer(self.kind, predictions, labels) as write_objects:
+            with open_writer(self.kind, predictions, labels) as write_objects:
                 make_object = partial(prediction_object, request=request, labels=labels, reference=self.reference)
 
                 def write(predicted: list[tuple[Example, Prediction]]) -> None:
@@ -290,7 +290,7 @@ def _json_line(value: dict[str, Any]) -> bytes:
 
 
 @contextmanager
-def _open_writer(kind: str, file: IO[bytes], labels: tuple[str, ...]) -> Iterator[Callable[[Objects], None]]:
+def open_writer(kind: str, file: IO[bytes], labels: tuple[str, ...]) -> Iterator[Callable[[Objects], None]]:
     """A function that writes predictions to a file, which is complete when the context ends."""
     if kind == "jsonl":
         yield lambda objects: file.writelines(map(_json_line, objects))

@@ -2,6 +2,7 @@
 
 import os
 import shlex
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -9,7 +10,8 @@ import typer
 
 from lstmctl.cli.console import Console
 from lstmctl.cli.options import Engine, Jobs, Model, RayAddress, TextColumn, open_model, open_registry, option, settings
-from lstmctl.errors import ExitCode, UsageError
+from lstmctl.cli.outputs import ending
+from lstmctl.errors import ExitCode, LstmctlError, UsageError
 
 if TYPE_CHECKING:
     from lstmctl.data.columns import Example
@@ -24,6 +26,7 @@ Examples:
   cat reviews.txt | lstmctl predict -
   lstmctl predict -i reviews.csv --text-column review --json
   lstmctl predict -i reviews.csv --keep-columns > labelled.tsv
+  lstmctl predict -i reviews.csv -o labelled.csv      or .tsv .jsonl .parquet
   lstmctl predict -i 'reviews/*.jsonl' -o scored/    again: only what is missing
   lstmctl predict --explain "the acting was dull but the end is wonderful"
 """
@@ -40,6 +43,7 @@ _EXPLAIN_HELP = (
     "effects; pipes and -o get all words."
 )
 _UNITS_HELP = "With --explain: gates, cell and hidden state of every unit, in JSON or TSV."
+_HEADER_HELP = "Begin TSV and CSV with the names of the columns; tables in files always do."
 _EXPECT_HELP = "Exit with 0 if any text gets LABEL, else with 1, like grep."
 _ENCODING_HELP = "Invalid UTF-8: strict stops, replace reads it as U+FFFD."
 _BAD_ROWS_HELP = "Stop at a bad row, or skip it and list it in bad-rows/."
@@ -60,6 +64,7 @@ def command(
     top_k: Annotated[int | None, option("-k --top-k N", "Show the N most probable labels.")] = None,
     threshold: Annotated[float | None, option("--threshold P", _THRESHOLD_HELP)] = None,
     labels_only: Annotated[bool, option("--labels-only", "Print labels without probabilities.")] = False,
+    header: Annotated[bool, option("--header", _HEADER_HELP)] = False,
     keep_columns: Annotated[bool, option("--keep-columns", "Copy the other columns of a table to the output.")] = False,
     explain: Annotated[bool, option("--explain", _EXPLAIN_HELP)] = False,
     all_units: Annotated[bool, option("--all-units", _UNITS_HELP)] = False,
@@ -83,7 +88,7 @@ def command(
     Prints one row for each input row, in order.
     """
     from lstmctl.cli.predict.folder import predict_to_folder
-    from lstmctl.cli.predict.writers import ExplanationWriter, PredictionWriter
+    from lstmctl.cli.predict.writers import PARQUET, ExplanationWriter, PredictionWriter
     from lstmctl.config import MAX_LINE_BYTES
     from lstmctl.scoring import open_pool
     from lstmctl.scoring.pool import worker_count
@@ -117,7 +122,9 @@ def command(
         raise UsageError(f"--explain and {other} do not go together: an explanation has its own columns")
     if all_units and not explain:
         raise UsageError("--all-units needs --explain")
-    console = Console.open()
+    console = Console.open(endings=() if explain else (PARQUET,))
+    if header and (console.format not in ("tsv", "csv") or ending(console.output) == PARQUET):
+        raise UsageError("--header is for --format tsv and csv")
     inputs = open_rows(request)
     folder = open_model(model)
     labels = folder.card.config.labels
@@ -128,12 +135,13 @@ def command(
     if explain:
         writer = ExplanationWriter(console, folder, all_units=all_units)
     else:
-        writer = PredictionWriter(console, folder, request, labels_only=labels_only)
+        writer = PredictionWriter(console, folder, request, labels_only=labels_only, header=header)
     if model is None and console.err.on_terminal:
         console.note((f"model {folder.reference}", "dim"))
     _hint_at_names(console, texts or [])
     predict_pool = _make_pool(folder, workers=workers, threshold=threshold, explain=explain)
     predict_rows(inputs, predict_pool, writer.write_all, flush=console.flush)
+    writer.finish()
     return int(ExitCode.DONE if expect is None or expect in writer.labels_given else ExitCode.NO)
 
 
@@ -168,5 +176,7 @@ def _hint_at_names(console: Console, texts: list[str]) -> None:
             continue
         if os.path.isfile(text):
             console.note(f'"{text}" was read as a text; lstmctl predict -i {shlex.quote(text)} reads the file')
-        elif text in open_registry().references():
-            console.note(f'"{text}" was read as a text; lstmctl predict -m {text} TEXT uses the model')
+            continue
+        with suppress(LstmctlError):  # the home is not needed for a prediction
+            if text in open_registry().references():
+                console.note(f'"{text}" was read as a text; lstmctl predict -m {text} TEXT uses the model')
