@@ -140,7 +140,7 @@ class Scoring:
 
             options = {"chunk": task.chunk, "skip_bad_row": skip if self.skip_bad_rows else None}
             rows = request.read(Path(task.path), format=task.format, name=task.path, **options)
-            predict = partial(self.classifier.predict, threshold=request.threshold)
+            predict = partial(self.classifier.predict_list, threshold=request.threshold)
             pool = WorkerPool[Example, Prediction](predict, jobs=1)
             with open_writer(self.kind, predictions, labels) as write_objects:
                 make_object = partial(prediction_object, request=request, labels=labels, reference=self.reference)

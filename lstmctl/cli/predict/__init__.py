@@ -163,7 +163,7 @@ def _make_pool(
 
     classifier = folder.classifier()
     if not explain:
-        return WorkerPool(partial(classifier.predict, threshold=threshold), jobs=workers)
+        return WorkerPool(partial(classifier.predict_list, threshold=threshold), jobs=workers)
     from lstmctl.model.explanation import explain_all
 
     return WorkerPool(partial(explain_all, classifier, threshold=threshold), jobs=workers, batch=_EXPLANATION_BATCH)
