@@ -116,7 +116,7 @@ class Classifier:
         return self.config.labels
 
     @overload
-    def predict(self, texts: str, *, threshold: float | None = None) -> Prediction: ...
+    def predict(self, texts: str, *, threshold: float | None = None) -> Prediction: ...  # type: ignore[overload-overlap]
     @overload
     def predict(self, texts: Iterable[str], *, threshold: float | None = None) -> list[Prediction]: ...
     def predict(self, texts: str | Iterable[str], *, threshold: float | None = None) -> Prediction | list[Prediction]:
