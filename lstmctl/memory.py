@@ -6,6 +6,7 @@ NumPy and SciPy, ends the process with status 1, and TensorFlow aborts it; so th
 """
 
 import errno
+import os
 import sys
 from collections.abc import Sequence
 from types import ModuleType
@@ -13,8 +14,9 @@ from typing import Any
 
 SHORT = "lstmctl stopped: was memory short?"
 _MEBIBYTE = 2**20
+_PER_THREAD = 64 * _MEBIBYTE  # address space of one of the threads that TensorFlow starts on each core
 # Module → address space that loading it takes, with the buffer of one BLAS thread.
-_ROOM = {"numpy": 96 * _MEBIBYTE, "scipy.linalg": 160 * _MEBIBYTE, "tensorflow": 2400 * _MEBIBYTE}
+_ROOM = {"numpy": 96 * _MEBIBYTE, "scipy.linalg": 160 * _MEBIBYTE, "tensorflow": 2300 * _MEBIBYTE}
 _SPARE = 64 * _MEBIBYTE  # where less is free under a limit, an odd error is put down to that
 _SIGNS = (
     "cannot allocate memory",
@@ -75,6 +77,8 @@ class _Room:
     @staticmethod
     def find_spec(name: str, path: Sequence[str] | None = None, target: ModuleType | None = None) -> Any:
         size = _ROOM.get(name)
+        if size is not None and name == "tensorflow":
+            size += (os.cpu_count() or 1) * _PER_THREAD
         if size is not None and not has_room(size):
             raise MemoryError(f"{size // _MEBIBYTE} MiB for {name}")
         return None

@@ -240,7 +240,7 @@ def test_endings_that_do_not_fit(cli, model, tmp_path, monkeypatch, arguments, o
     assert not os.path.exists(output)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(texts=st.lists(st.text(alphabet="gobad ,\"'\\\t\r\né字\ufeff", max_size=8), min_size=1, max_size=6))
 def test_what_predict_writes_can_be_read(cli, model, tmp_path, texts):
     """CSV, TSV and Parquet keep every text, and evaluate reads their labels."""
