@@ -3,9 +3,10 @@
 import os
 import sys
 import threading
+from contextlib import suppress
 
-from lstmctl import process
-from lstmctl.errors import Signalled
+from lstmctl import memory, process
+from lstmctl.errors import ExitCode, Signalled
 
 
 def main() -> int:
@@ -15,12 +16,21 @@ def main() -> int:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         process.handle_signals()
+        if memory.is_limited():
+            os.environ["OPENBLAS_NUM_THREADS"] = "1"  # each thread would take 32 MiB more
+            memory.ask_before_loading()
         from lstmctl.cli.main import run
 
         code = run(sys.argv[1:])
         process.ignore_signals()
     except (KeyboardInterrupt, Signalled) as interrupt:  # during imports, or after `run`
         code = 128 + process.signal_number(interrupt)
+    except Exception as error:  # `run` raises none, so it was met while importing it
+        if not memory.was_short(error):
+            raise
+        with suppress(OSError):
+            os.write(2, f"error: {memory.SHORT}\n".encode())
+        os._exit(ExitCode.IO)
     if threading.active_count() > 1:
         # TensorFlow may still be importing in a thread, and shutting the interpreter down meanwhile can crash.
         os._exit(code)

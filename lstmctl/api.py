@@ -5,7 +5,7 @@ Errors are subclasses of `lstmctl.errors.LstmctlError`, whose `hint` says what t
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from lstmctl.evaluation.report import Evaluation, measure
 from lstmctl.model.classifier import Classifier
 from lstmctl.model.explanation import Explanation
 from lstmctl.model.explanation import explain as explain_text
+from lstmctl.model.strings import strings
 from lstmctl.registry.home import default_home
 from lstmctl.registry.store import Registry
 
@@ -29,8 +30,9 @@ def models(*, home: Home = None) -> list[str]:
 def load(reference: str | None = None, *, home: Home = None) -> Classifier:
     """A model, ready to predict. None: LSTMCTL_MODEL, or the newest model.
 
-    `.predict(texts)` returns for each text a `Prediction`: its label, the label's probability, the probabilities of all
-    labels, and how much of the text was read.
+    `.predict("one text")` returns a `Prediction`: its label, the label's probability, the probabilities of all labels
+    (`.probabilities["pos"]`), and how much of the text was read. `.predict(texts)` returns a list of them, for texts in
+    a list, an array, or a column of a data frame. `.labels` are the model's labels.
 
     Raises:
         UsageError: not a valid reference. NotFound: no such model. Rejected: it is damaged or hostile.
@@ -39,20 +41,30 @@ def load(reference: str | None = None, *, home: Home = None) -> Classifier:
 
 
 def explain(model: Classifier, text: str) -> Explanation:
-    """How a model reads a text: probability after each word, effect of each word, gates and states of every unit."""
+    """How a model reads a text: probability after each word, effect of each word, gates and states of every unit.
+
+    Raises UsageError if it is not one string.
+    """
+    if not isinstance(text, str):
+        message = f"explain takes one string, not {type(text).__name__}"
+        raise UsageError(message, hint="[lstmctl.explain(model, text) for text in texts]")
     return explain_text(model, text)
 
 
-def evaluate(model: Classifier, texts: Sequence[str], labels: Sequence[str]) -> Evaluation:
+def evaluate(model: Classifier, texts: Iterable[str], labels: Iterable[str]) -> Evaluation:
     """Measure a model on texts whose labels are known: `.metrics["accuracy"]` has value, low and high.
 
+    Texts and labels are lists, arrays, or columns of a data frame.
+
     Raises:
-        UsageError: no texts, or not one label for each text. BadData: a label that is not one of the model's.
+        UsageError: no texts, or not one label for each text; or a whole data frame. BadData: a text or a label that is
+        missing or no string, or a label that is not one of the model's.
     """
     from lstmctl.data.columns import Example
     from lstmctl.evaluation.job import predict_examples
     from lstmctl.evaluation.selection import check_labels
 
+    texts, labels = strings(texts), strings(labels, what="labels")
     if not texts or len(texts) != len(labels):
         raise UsageError(f"there are {len(texts)} texts, but {len(labels)} labels", hint="pass one label for each text")
     examples = [Example(row, text, label) for row, (text, label) in enumerate(zip(texts, labels, strict=True), start=1)]
@@ -82,6 +94,10 @@ def train(
     from lstmctl.training.job import Watcher, run_training
     from lstmctl.training.request import new_request
 
+    paths = [data] if isinstance(data, str | os.PathLike) else data
+    if not isinstance(paths, list | tuple) or not all(isinstance(path, str | os.PathLike) for path in paths):
+        message = f"data is the name of a data set, a file or a folder, not {type(data).__name__}"
+        raise UsageError(message, hint='frame.to_csv("reviews.csv", index=False) makes a file of a data frame')
     request = new_request(recipe=recipe, name=name, positive=positive, **{"source": data, **settings})
     return run_training(request, _registry(home), watcher=Watcher()).reference
 

@@ -158,6 +158,7 @@ _OS_ERRORS: dict[int, tuple[type[LstmctlError], str]] = {
     errno.ENOSPC: (StorageError, "free some space and try again"),
     errno.EDQUOT: (StorageError, "free some space and try again"),
     errno.EMFILE: (StorageError, "raise the limit on open files with ulimit -n"),
+    errno.ENOMEM: (StorageError, "memory was short: ulimit -v shows this program's limit, in KiB"),
     errno.ENFILE: (StorageError, "too many files are open on this machine; try again later"),
 }
 

@@ -1,6 +1,8 @@
 """The program from Python: the same answers as on the command line, and nothing loaded before it is needed."""
 
+import copy
 import json
+import pickle
 import subprocess
 import sys
 
@@ -9,7 +11,8 @@ import pytest
 from toy import register_toy
 
 import lstmctl
-from lstmctl.errors import BadData, NotFound, UsageError
+from lstmctl.errors import BadData, LstmctlError, NotFound, UsageError
+from lstmctl.model.classifier import Prediction
 
 
 @pytest.fixture
@@ -52,6 +55,73 @@ def test_evaluate(home):
         lstmctl.evaluate(model, ["good"], ["pos", "neg"])
     with pytest.raises(UsageError, match="0 texts"):
         lstmctl.evaluate(model, [], [])
+
+
+def test_one_string_is_one_text(home):
+    model = lstmctl.load("toy", home=home)
+    one = model.predict("good film")
+    assert isinstance(one, Prediction)
+    assert one == model.predict(["good film"])[0]
+    assert model.predict([]) == []
+    assert model.labels == ("neg", "pos")
+    assert repr(one) == "Prediction(label='pos', probability=0.7944)"
+
+
+def test_probabilities_have_labels(home):
+    one = lstmctl.load("toy", home=home).predict("good film")
+    values = one.probabilities
+    assert values["pos"] == values[1] == values[-1] == one.probability
+    assert dict(values) == dict(values.items()) == {"neg": values[0], "pos": values[1]}
+    assert list(values) == [values[0], values[1]] and values == tuple(values)
+    assert repr(values) == "{'neg': 0.2056, 'pos': 0.7944}"
+    with pytest.raises(KeyError, match="neg, pos"):
+        values["positive"]
+    for copied in (pickle.loads(pickle.dumps(one)), copy.deepcopy(one)):
+        assert copied == one and copied.probabilities["pos"] == one.probability
+
+
+def test_columns_and_arrays(home):
+    pandas = pytest.importorskip("pandas")
+    model = lstmctl.load("toy", home=home)
+    texts = ["good", "bad film", "字"]
+    frame = pandas.DataFrame({"text": texts, "label": ["pos", "neg", "pos"]}, index=[7, 8, 9])
+    expected = model.predict(texts)
+    for column in (frame["text"], frame.text.astype("category"), np.array(texts), np.array(texts, object), iter(texts)):
+        assert model.predict(column) == expected
+    assert lstmctl.evaluate(model, frame["text"], frame["label"]).metrics["accuracy"].value == 1
+    with pytest.raises(UsageError, match="data frame with the columns text, label: pass one column") as raised:
+        model.predict(frame)
+    assert raised.value.hint == 'frame["text"]'
+    with pytest.raises(UsageError, match="not DataFrame"):
+        lstmctl.train(frame, home=home)
+    frame.loc[8, "label"] = None
+    with pytest.raises(BadData, match=r"labels\[1\] is (nan|None), not a string"):
+        lstmctl.evaluate(model, frame["text"], frame["label"])
+    with pytest.raises(BadData, match=r"texts\[2\] is <NA>"):
+        model.predict(pandas.Series(["a", "b", pandas.NA], dtype="string"))
+
+
+@pytest.mark.parametrize(
+    ("texts", "message"),
+    [
+        (["good", None], "texts[1] is None, not a string"),
+        (["good", "bad", float("nan")], "texts[2] is nan, not a string"),
+        ([5.0], "texts[0] is 5.0, not a string"),
+        ([b"good"], "texts[0] is b'good', not a string"),
+        (np.array([["good"]]), "texts[0] is array("),
+        (b"good", "must be strings in a list"),
+        ({"good": 1}, "must be strings in a list"),
+        ({"good"}, "must be strings in a list"),
+        (None, "must be strings in a list"),
+        (np.array("good"), "must be strings in a list"),
+    ],
+)
+def test_what_is_no_text_is_named(home, texts, message):
+    with pytest.raises(LstmctlError) as raised:
+        lstmctl.load("toy", home=home).predict(texts)
+    assert message in raised.value.message
+    with pytest.raises(UsageError, match="one string"):
+        lstmctl.explain(lstmctl.load("toy", home=home), texts)
 
 
 @pytest.mark.training

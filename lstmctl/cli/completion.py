@@ -37,7 +37,7 @@ def command(
     shell: Annotated[Literal["bash", "zsh", "fish"], typer.Argument(metavar="bash|zsh|fish", help="Your shell.")],
 ) -> None:
     """Print a completion script for your shell."""
-    console = Console.open()
+    console = Console.open(endings=None)
     if shell == "bash":
         console.result(_BASH.strip("\n"))
         return

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal, NamedTuple, Self, TextIO
 
 from lstmctl.cli.options import Settings, settings
+from lstmctl.cli.outputs import Format, ending, output_format
 from lstmctl.errors import CannotCreate, LstmctlError, StorageError, from_os_error
-from lstmctl.plots.text import Span, align, label_lines, plain, shortened, styled, tsv, visible
+from lstmctl.plots.text import Span, align, csv, label_lines, plain, shortened, styled, tsv, visible
 from lstmctl.storage.filesystem import os_errors, write_file
 
 _IN_MEMORY = 2**23  # bytes of an answer for -o, before it moves to a temporary file
@@ -36,10 +37,11 @@ class Answer(NamedTuple):
     """The result of a command in each of its views. Only the requested one is iterated over or called.
 
     objects  for --json: one object per line.
-    rows     for --format tsv: the fields of each line, header first.
+    rows     for --format tsv and csv: the fields of each line, header first.
     screen   writes the view for people to the console; None: the rows.
     picture  for an -o FILE that ends in .png or .svg: the bytes of the file.
     drawing  whether a pipe also gets the screen view, unless --format says otherwise.
+    records  whether the objects are many of one kind, of which a .json file has an array.
     """
 
     objects: Iterable[Mapping[str, Any]]
@@ -47,6 +49,7 @@ class Answer(NamedTuple):
     screen: Callable[["Console"], None] | None = None
     picture: Callable[[Literal["png", "svg"]], bytes] | None = None
     drawing: bool = False
+    records: bool = False
 
 
 class Stream:
@@ -116,25 +119,31 @@ class Console:
 
     _current: ClassVar["Console | None"] = None
 
-    def __init__(self, settings: Settings, *, output: str | None = None) -> None:
-        """`output` is the file that the answer goes to; None: stdout."""
+    def __init__(self, settings: Settings, *, output: str | None = None, format: Format | None = None) -> None:
+        """`output` is the file that the answer goes to; None: stdout. `format` replaces that of --format."""
         self.settings, self.output = settings, output
         self.out = Stream(sys.stdout, color=settings.color, to_file=output is not None)
         self.err = Stream(sys.stderr, color=settings.color)
+        self.chosen = settings.format if format is None else format
         table_or_tsv = "table" if self.out.on_terminal else "tsv"
-        self.format = settings.format if settings.format != "auto" else table_or_tsv
+        self.format = self.chosen if self.chosen != "auto" else table_or_tsv
         self._collected: Any = None  # the answer so far, if it goes to a file
+        self._array = ""  # what comes before the next item of an array of JSON: "[" or ","
 
     @classmethod
-    def open(cls, *, to_file: bool = True) -> Self:
-        """The console of a command that starts. `to_file` is False for a command whose -o names a folder.
+    def open(cls, *, to_file: bool = True, endings: Iterable[str] | None = ()) -> Self:
+        """The console of a command that starts. `to_file` is False for a command whose -o names a folder. `endings` are
+        those of -o that the command writes besides the usual ones; None: it writes bytes, whatever the name.
 
-        Raises CannotCreate if the file of -o exists and --force was not given.
+        Raises CannotCreate if the file of -o exists and --force was not given, UsageError as `output_format`.
         """
         output = settings.output if to_file else None
+        format = settings.format
+        if output is not None and endings is not None:
+            format = output_format(output, format, others=endings)
         if output is not None and not settings.force and os.path.lexists(output):
             raise CannotCreate(f"{output} exists", hint="--force overwrites it")
-        Console._current = console = cls(settings, output=output)
+        Console._current = console = cls(settings, output=output, format=format)
         return console
 
     @classmethod
@@ -151,18 +160,31 @@ class Console:
 
     def answer(self, answer: Answer) -> None:
         """Write an answer in the requested view. May be called again for more of the same answer."""
-        format = "table" if answer.drawing and self.settings.format == "auto" else self.format
-        suffix = os.path.splitext(self.output or "")[1].lower()
+        format = "table" if answer.drawing and self.chosen == "auto" else self.format
+        suffix = ending(self.output)
         if answer.picture is not None and suffix in (".png", ".svg"):
             self.write_bytes(answer.picture("png" if suffix == ".png" else "svg"))
         elif format == "json":
+            self._array = self._array or (
+                "[" if answer.records and suffix == ".json" and self.settings.format == "auto" else ""
+            )
             for value in answer.objects:
-                self.result(json.dumps(value, ensure_ascii=False))
-        elif format == "tsv" or answer.screen is None:
+                self._write_object(value)
+        elif format in ("tsv", "csv") or answer.screen is None:
+            line = csv if format == "csv" else tsv
             for fields in answer.rows:
-                self.result(tsv(fields))
+                self.result(line(fields))
         else:
             answer.screen(self)
+
+    def _write_object(self, value: Mapping[str, Any]) -> None:
+        """Write one object: a line, or in a file that ends in .json the next item of an array."""
+        text = json.dumps(value, ensure_ascii=False)
+        if not self._array:
+            self.result(text)
+            return
+        self.write_bytes(f"{self._array}\n{text}".encode("utf-8", "backslashreplace"))
+        self._array = ","
 
     def result(self, line: str = "") -> None:
         """Write one line of the answer unchanged, in UTF-8 in any locale."""
@@ -205,9 +227,15 @@ class Console:
         stream = sys.stdout
         self._guard(lambda: stream.buffer.write(data))
 
+    def open_bytes(self) -> Any:
+        """The file that holds the answer for -o until it is complete: for formats that are not lines."""
+        return self._collect()
+
     def save(self) -> None:
         """Write the answer to the file of -o, if one was given: completely or not at all. Raises as `write_file`."""
         if self.output is not None:
+            if self._array:
+                self.result("[]" if self._array == "[" else "\n]")
             with self._collect() as collected:
                 write_file(Path(self.output), collected, force=self.settings.force)
             self.note(f"wrote {visible(self.output)}")

@@ -10,11 +10,11 @@ from typing import Annotated, Any
 import typer
 from typer.exceptions import TyperException
 
-from lstmctl import __version__
+from lstmctl import __version__, memory
 from lstmctl.cli import completion, data, evaluate, models, options, plot, predict, summary, train
 from lstmctl.cli.console import Console, PipeClosed
 from lstmctl.cli.options import Command, Group
-from lstmctl.errors import ExitCode, LstmctlError, Signalled, UsageError
+from lstmctl.errors import ExitCode, LstmctlError, Signalled, StorageError, UsageError
 from lstmctl.process import signal_number
 
 EXAMPLES = """
@@ -113,6 +113,12 @@ def _bug(error: Exception) -> int:
     if options.settings.debug:
         traceback.print_exc()
     console = Console.current()
+    if memory.was_short(error):
+        about = " ".join(str(error).split()[:12]) or type(error).__name__
+        return console.report(StorageError(f"{memory.SHORT} ({about:.100})", hint=memory.hint()))
+    if isinstance(error, FileNotFoundError) and "No usable temporary directory" in str(error):
+        message = "there is no folder for temporary files that can be written to"
+        return console.report(StorageError(message, hint="TMPDIR=FOLDER before the command names one"))
     console.error(
         f"this is a bug in lstmctl: {type(error).__name__}: {error}",
         hint="run the same command with --debug and report what it prints",

@@ -197,8 +197,8 @@ def export_command(
 
     For models import on another machine, for Keras, or for an ONNX runtime.
     """
-    console = Console.open()
-    folder = open_registry().resolve(model)
+    console = Console.open(endings=None)
+    folder = open_model(model)
     if console.output is None and console.out.on_terminal:
         name = folder.reference.rstrip("/").rpartition("/")[2].replace("@", "-")
         raise UsageError("export writes bytes", hint=f"lstmctl models export {model} --to {to} -o {name}.{to}")
@@ -260,6 +260,8 @@ def parse_minimum(text: str) -> tuple[str, float]:
 
 def models_answer(entries: "Sequence[Entry]", *, filtered: bool) -> Answer:
     """The models of readable entries; `filtered` if there may be others."""
+    from lstmctl.registry.listing import NO_MODELS
+
     models = [entry.folder.describe(tags=entry.tags) for entry in entries if entry.folder is not None]
 
     def screen(console: Console) -> None:
@@ -268,8 +270,8 @@ def models_answer(entries: "Sequence[Entry]", *, filtered: bool) -> Answer:
         elif filtered:
             console.note("no such models")
         else:
-            console.note("no models yet")
-            console.hint("lstmctl train makes one")
+            console.note(f"no models in {visible(str(open_registry().home))}")
+            console.hint(NO_MODELS)
 
     rows = ([",".join(model[name]) if name == "tags" else model[name] for name in _COLUMNS] for model in models)
     return Answer(objects=models, rows=[_COLUMNS, *rows], screen=screen)

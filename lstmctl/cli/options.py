@@ -7,12 +7,13 @@ import os
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from lstmctl.cli.outputs import Format, refuse_input
 from lstmctl.config import DataConfig
 from lstmctl.errors import UsageError
 from lstmctl.settings import Setting
@@ -59,7 +60,7 @@ class Settings:
     """Values of the options that every command has. One instance lives for one run of the program."""
 
     home: str | None = None
-    format: Literal["auto", "table", "tsv", "json"] = "auto"
+    format: Format = "auto"
     color: Literal["auto", "always", "never"] = "auto"
     output: str | None = None
     force: bool = False
@@ -69,20 +70,34 @@ class Settings:
 
 
 settings = Settings()
+_given: dict[str, Any] = {}  # the shared options on the command line, before or behind the name of the command
 
 
 def reset() -> None:
     """Restore the defaults: tests run the program many times in one process."""
     settings.__dict__.update(vars(Settings()))
+    _given.clear()
 
 
 def _store(context: typer.Context, parameter: Any, value: Any) -> None:
     source = context.get_parameter_source(parameter.name)
     if source is not None and source.name == "COMMANDLINE":
         name, stored = ("format", "json") if parameter.name == "json" else (parameter.name, value)
-        if name == "output":  # the shell leaves --output=~/… as it is
-            stored = os.path.expanduser(stored)
-        setattr(settings, name, stored)
+        if _given.get(name, stored) != stored:
+            raise given_twice(f"--{name}", _given[name], stored)
+        _given[name] = stored
+        # The shell leaves --output=~/… as it is.
+        setattr(settings, name, os.path.expanduser(stored) if name == "output" else stored)
+
+
+# Options with one value that may nevertheless be given several times; the others are checked by `Command`.
+MAY_REPEAT = ("--data", "--text-column")
+_NO_PATHS = ("texts", "text")  # parameters whose values are texts, even if they read like the name of a file
+
+
+def given_twice(option: str, first: object, second: object) -> UsageError:
+    """The error of an option that takes one value and was given two: the last one must not win silently."""
+    return UsageError(f"{option} was given twice: {first} and {second}", hint=f"give {option} once")
 
 
 SHARED = "Everywhere"
@@ -92,15 +107,19 @@ def _shared(usage: str, help: str) -> Any:  # noqa: A002
     return option(usage, help, default=False, panel=SHARED, callback=_store)
 
 
-_FORMAT = _shared("--format KIND", "table, tsv or json. Default: table on a terminal, tsv in a pipe or file.")
+_FORMAT = _shared(
+    "--format KIND", "table, tsv, csv or json. Default: by the ending of -o; table on a terminal, tsv in a pipe."
+)
 
 
 def _declare(
     home: Annotated[str | None, _shared("--home DIR", "Folder of models, runs and data (or LSTMCTL_HOME).")] = None,
-    format: Annotated[Literal["auto", "table", "tsv", "json"], _FORMAT] = "auto",  # noqa: A002
+    format: Annotated[Format, _FORMAT] = "auto",  # noqa: A002
     json: Annotated[bool, _shared("--json", "Short for --format json.")] = False,
     color: Annotated[Literal["auto", "always", "never"], _shared("--color WHEN", "auto, always or never.")] = "auto",
-    output: Annotated[str | None, _shared("-o --output FILE", "Write the output to a file.")] = None,
+    output: Annotated[
+        str | None, _shared("-o --output FILE", "Write the output to a file, in the format of its ending.")
+    ] = None,
     force: Annotated[bool, _shared("--force", "Let -o overwrite a file.")] = False,
     quiet: Annotated[bool, _shared("-q --quiet", "Print errors only.")] = False,
     verbose: Annotated[bool, _shared("-v --verbose", "Print more details.")] = False,
@@ -132,7 +151,10 @@ def open_registry() -> "Registry":
 
 def open_model(reference: str | None) -> "ModelFolder":
     """The model with this reference; None: that of LSTMCTL_MODEL, else the newest."""
-    return open_registry().resolve(reference or os.environ.get("LSTMCTL_MODEL"))
+    reference = reference or os.environ.get("LSTMCTL_MODEL")
+    folder = open_registry().resolve(os.path.expanduser(reference) if reference else None)
+    refuse_input(settings.output, [str(folder.path)])
+    return folder
 
 
 def named_models(arguments: Sequence[str] | None, option: str | None) -> list[str | None]:
@@ -224,12 +246,28 @@ def parse_renames(pairs: list[str] | None) -> tuple[tuple[str, str], ...]:
 _DEFAULT, _REQUIRED = re.compile(r"  \[default: \(?(.+?)\)?\]"), "  [required]"
 
 
+def _store_once(option: Any, store: Callable[[Any, Any], None], value: Any, state: Any) -> None:
+    if option.dest in state.opts:
+        raise given_twice(option.obj.opts[-1], state.opts[option.dest], value)
+    store(value, state)
+
+
 class _SharedOptions:
     """Mix-in: adds the options of every command, and lays the help out in sections."""
 
     def __init__(self, *args: Any, **settings: Any) -> None:
         super().__init__(*args, **settings)
         self.params: list[Any] = [*self.params, *shared_parameters()]
+
+    def make_parser(self, ctx: Any) -> Any:
+        """Typer's parser, which lets the last of several values win; here, a second one is an error."""
+        parser = super().make_parser(ctx)  # type: ignore[misc]
+        if ctx.resilient_parsing:  # for completion
+            return parser
+        for parsed in {*parser._long_opt.values(), *parser._short_opt.values()}:
+            if parsed.action == "store" and not set(MAY_REPEAT) & set(parsed.obj.opts):
+                parsed.process = partial(_store_once, parsed, parsed.process)
+        return parser
 
     def format_options(self: Any, ctx: Any, formatter: Any) -> None:
         """Commands, arguments, then the options by panel in order of first appearance, the shared ones last."""
@@ -255,10 +293,11 @@ class _SharedOptions:
 
 
 class Command(_SharedOptions, TyperCommand):
-    """A command. A usage error without a hint of its own points to the command's help."""
+    """A command. -o is none of its inputs. A usage error without a hint of its own points to the command's help."""
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command."""
+        refuse_input(settings.output, (value for name, value in ctx.params.items() if name not in _NO_PATHS))
         try:
             return super().invoke(ctx)
         except UsageError as error:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from lstmctl.cli.console import Answer, Console
@@ -39,7 +38,7 @@ Examples:
   lstmctl plot --kind calibration    reliability diagram
   lstmctl plot --kind gates --text "not a good film" --show cell
 """
-SUFFIXES = (".png", ".svg", ".txt", ".tsv", ".json", ".jsonl")
+PICTURES = (".png", ".svg")  # endings of -o
 # What --show draws: title, meaning, and whether the numbers are on both sides of 0.
 QUANTITIES = {
     "forget": ("forget gate", "0 erases the cell state, 1 keeps it", False),
@@ -87,10 +86,7 @@ def command(
     lstm: Annotated[str | None, option("--lstm NAME", _LSTM_HELP, default="the last layer's, forward")] = None,
 ) -> None:
     """Draw training curves, gates at each word, or predictions."""
-    console = Console.open()
-    suffix = Path(console.output or "").suffix.lower()
-    if suffix and suffix not in SUFFIXES:
-        raise UsageError(f"plot cannot write {suffix} files", hint="end the name in .png, .svg or .txt")
+    console = Console.open(endings=PICTURES)
     references = named_models(models, model)
     if kind == "gates":
         if text is None:

@@ -17,8 +17,8 @@ from lstmctl.data.dialect import DELIMITERS, delimiter_option, separator_line
 from lstmctl.data.lines import Lines, format_size, strip_line_end
 from lstmctl.errors import BadData
 
-_ESCAPES = {r"\t": "\t", r"\n": "\n", r"\\": "\\"}
-_ESCAPE = re.compile(r"\\[tn\\]")
+_ESCAPES = {r"\t": "\t", r"\n": "\n", r"\r": "\r", r"\\": "\\"}
+_ESCAPE = re.compile(r"\\[tnr\\]")
 _QUOTES = 'inside a quoted field, a double quote is written twice: ""'
 _ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _SURROGATE = re.compile("[\ud800-\udfff]")

@@ -57,7 +57,7 @@ def predict_examples(
     classifier: Classifier, examples: Sequence[Example], *, parallel_map: ParallelMap, threshold: float | None = None
 ) -> LabelledPredictions:
     """The predictions for examples, one or more, whose labels are the model's."""
-    predict = partial(classifier.predict, threshold=threshold)
+    predict = partial(classifier.predict_list, threshold=threshold)
     predictions = map_texts(parallel_map, predict, [example.text for example in examples])
     probabilities = np.array([prediction.probabilities for prediction in predictions])
     return LabelledPredictions(predictions, probabilities, label_indices(examples, classifier.config.labels))

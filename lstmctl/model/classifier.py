@@ -3,8 +3,9 @@
 The only forward pass of the program: prediction, evaluation, validation during training and explanation all use it.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
+from typing import Any, NamedTuple, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,19 +13,67 @@ from numpy.typing import NDArray
 from lstmctl.config import PADDING, ModelConfig
 from lstmctl.model.lstm import Floats, Matrices, matrices_from_keras, pack, product, run
 from lstmctl.model.ngrams import Ids, NgramParts, NgramTable
+from lstmctl.model.strings import strings
 from lstmctl.model.text import Encoded, Reading, Vocabulary, encode
 
 WINDOW = 1024  # texts that are sorted by length and processed together
 DEEP_WINDOW = 128  # the same with several layers, which keep a row for every word of every text
 
 
+class Probabilities(tuple[float, ...]):
+    """The probabilities of all labels, in the order of the model's labels: by number, or by label as in a dict.
+
+    >>> probabilities = probabilities_type(("neg", "pos"))((0.25, 0.75))
+    >>> probabilities["pos"], probabilities[0], dict(probabilities)
+    (0.75, 0.25, {'neg': 0.25, 'pos': 0.75})
+    """
+
+    __slots__ = ()
+    labels: tuple[str, ...] = ()  # of the class that `probabilities_type` makes
+
+    def __getitem__(self, key: Any) -> Any:
+        """The probability of a label, or that at an index; KeyError if the model has no such label."""
+        if isinstance(key, str):
+            if key not in self.labels:
+                raise KeyError(f"{key!r} is not one of the labels: {', '.join(self.labels)}")
+            key = self.labels.index(key)
+        return super().__getitem__(key)
+
+    def keys(self) -> tuple[str, ...]:
+        """The labels."""
+        return self.labels
+
+    def items(self) -> Iterator[tuple[str, float]]:
+        """Each label with its probability."""
+        return zip(self.labels, self, strict=True)
+
+    def __repr__(self) -> str:
+        return "{" + ", ".join(f"{label!r}: {value:.4g}" for label, value in self.items()) + "}"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _probabilities, (self.labels, tuple(self))
+
+
+@cache
+def probabilities_type(labels: tuple[str, ...]) -> type[Probabilities]:
+    """The class of the probabilities of a model with these labels: an instance is as small and fast as a tuple."""
+    return type("Probabilities", (Probabilities,), {"__slots__": (), "labels": labels})
+
+
+def _probabilities(labels: tuple[str, ...], values: tuple[float, ...]) -> Probabilities:
+    return probabilities_type(labels)(values)
+
+
 class Prediction(NamedTuple):
-    """The predicted label of a text. `probabilities` are in the order of the model's labels and sum to 1."""
+    """The predicted label of a text. `probabilities` sum to 1."""
 
     label: str
     probability: float  # of `label`
-    probabilities: tuple[float, ...]
+    probabilities: Probabilities
     reading: Reading
+
+    def __repr__(self) -> str:
+        return f"Prediction(label={self.label!r}, probability={self.probability:.4g})"
 
 
 class Classifier:
@@ -61,20 +110,41 @@ class Classifier:
             start_word=config.start_word,
         )
 
-    def predict(self, texts: Sequence[str], *, threshold: float | None = None) -> list[Prediction]:
-        """One prediction for each text, in order: the most probable label; or, with a threshold (two labels only), the
-        positive label where its probability is at least that."""
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels, in the order of all probabilities."""
+        return self.config.labels
+
+    @overload
+    def predict(self, texts: str, *, threshold: float | None = None) -> Prediction: ...  # type: ignore[overload-overlap]
+    @overload
+    def predict(self, texts: Iterable[str], *, threshold: float | None = None) -> list[Prediction]: ...
+    def predict(self, texts: str | Iterable[str], *, threshold: float | None = None) -> Prediction | list[Prediction]:
+        """One prediction for each text, in order; for a single string, its prediction: the most probable label; or,
+        with a threshold (two labels only), the positive label where its probability is at least that.
+
+        `texts` are a list, a tuple, a NumPy array, a column of a data frame, or any other iterable of strings.
+        Raises UsageError, BadData: as `strings`.
+        """
+        if isinstance(texts, str):
+            return self.predict([texts], threshold=threshold)[0]
+        texts = strings(texts)
         encoded = [self.encode(text) for text in texts]
         return self.predictions(encoded, self.probabilities([text.ids for text in encoded]), threshold=threshold)
+
+    def predict_list(self, texts: list[str], *, threshold: float | None = None) -> list[Prediction]:
+        """`predict` of a list: what worker processes call."""
+        return self.predict(texts, threshold=threshold)
 
     def predictions(
         self, encoded: Sequence[Encoded], probabilities: NDArray[np.float64], *, threshold: float | None = None
     ) -> list[Prediction]:
         """The predictions that follow from probabilities (texts, labels). See `predict` for the threshold."""
-        indices = predicted_indices(probabilities, threshold=threshold)
+        indices = predicted_indices(probabilities, threshold=threshold).tolist()
+        labels, by_label = self.config.labels, probabilities_type(tuple(self.config.labels))
         return [
-            Prediction(self.config.labels[index], float(row[index]), tuple(map(float, row)), text.reading)
-            for index, row, text in zip(indices, probabilities, encoded, strict=True)
+            Prediction(labels[index], row[index], by_label(row), text.reading)
+            for index, row, text in zip(indices, probabilities.tolist(), encoded, strict=True)
         ]
 
     def probabilities(self, texts: Sequence[Ids]) -> NDArray[np.float64]:

@@ -3,7 +3,12 @@
 The same numbers give the same bytes: no dates, no random ids, none of the user's own matplotlib settings.
 """
 
+import atexit
 import io
+import os
+import shutil
+import sys
+import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -67,11 +72,26 @@ def draw(figure: figures.Figure, format: Literal["png", "svg"]) -> bytes:
         return file.getvalue()
 
 
+def _matplotlib() -> Any:
+    """matplotlib, loaded without the user's backend and settings, which may not be valid; and without creating folders
+    for its list of fonts where the user has none."""
+    if "matplotlib" not in sys.modules:
+        os.environ.pop("MPLBACKEND", None)
+        os.environ["MATPLOTLIBRC"] = os.devnull
+        folders = [os.path.expanduser(f"~/{folder}/matplotlib") for folder in (".cache", ".config")]
+        if "MPLCONFIGDIR" not in os.environ and not all(os.access(folder, os.W_OK) for folder in folders):
+            os.environ["MPLCONFIGDIR"] = temporary = tempfile.mkdtemp(prefix="lstmctl-")
+            atexit.register(shutil.rmtree, temporary, ignore_errors=True)
+    import matplotlib
+
+    return matplotlib
+
+
 @contextmanager
 def _own_settings() -> Iterator[None]:
     """matplotlib with these settings instead of the user's, which are restored afterwards."""
     try:
-        import matplotlib
+        matplotlib = _matplotlib()
     except ModuleNotFoundError:
         raise MissingExtra("matplotlib", extra="plots") from None
     with matplotlib.rc_context(), warnings.catch_warnings():

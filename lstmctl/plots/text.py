@@ -8,6 +8,7 @@ Span = str | tuple[str, str]  # a piece of a line: plain text, or (text, style)
 
 LABEL = 10  # columns of a label and the space behind it
 _TSV_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
+_CSV_SPECIAL = re.compile(r'[",\r\n]|^\s|\s$|^\ufeff')
 _TSV_SPECIAL = re.compile(r"[\\\t\n\r]")
 
 # Control characters, and those that reorder text, must not reach a terminal: a text could rewrite the screen.
@@ -32,6 +33,19 @@ def tsv(fields: Iterable[object]) -> str:
     texts = ("" if field is None else str(field) for field in fields)
     # Special characters are rare, and a search is faster than `translate`.
     return "\t".join(text.translate(_TSV_ESCAPES) if _TSV_SPECIAL.search(text) else text for text in texts)
+
+
+def csv(fields: Iterable[object]) -> str:
+    """One record of comma-separated values without its line end, quoted as in RFC 4180; None is empty.
+
+    >>> print(csv(["a,b", 'say "no"', None, 3]))
+    "a,b","say ""no"\"",,3
+    """
+    texts = ["" if field is None else str(field) for field in fields]
+    if len(texts) == 1 and not texts[0]:
+        return '""'  # an empty line would be no record
+    quote = _CSV_SPECIAL.search
+    return ",".join('"' + text.replace('"', '""') + '"' if quote(text) else text for text in texts)
 
 
 def shortened(text: str, width: int, *, ellipsis: str = "…") -> str:

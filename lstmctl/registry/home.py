@@ -4,37 +4,60 @@ Functions raise Rejected for a newer format or a folder of another program, Cann
 folder, PermissionDenied and StorageError.
 """
 
-import errno
 import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from lstmctl.errors import CannotCreate, Rejected, UsageError, from_os_error
+from lstmctl.errors import CannotCreate, PermissionDenied, Rejected, UsageError
 from lstmctl.storage import staging
-from lstmctl.storage.filesystem import Directory
+from lstmctl.storage.filesystem import Directory, os_errors
 
 MODELS, CHECKPOINTS = "models", "checkpoints"
 _FORMAT = 1
 _FORMAT_FILE = "FORMAT"
 _HINT = "choose another home with --home DIR or LSTMCTL_HOME=DIR"
 
+# Stands for the home of a user without a folder, as in many containers. Nothing can be in it, nor be made there.
+NO_HOME = Path(os.devnull, "lstmctl")
+
 
 def default_home(option: str | None, environ: Mapping[str, str]) -> Path:
-    """The absolute path of the home: --home, else LSTMCTL_HOME, else the user's data folder."""
+    """The absolute path of the home: --home, else LSTMCTL_HOME, else the user's data folder, else NO_HOME."""
     if option == "":
         raise UsageError("--home is empty", hint="--home DIR, or leave it out")
-    if chosen := option or environ.get("LSTMCTL_HOME"):
-        return Path(os.path.abspath(os.path.expanduser(chosen)))
+    if option:
+        return Path(os.path.abspath(_expand("--home", option)))
+    if chosen := environ.get("LSTMCTL_HOME"):
+        return Path(os.path.abspath(_expand("LSTMCTL_HOME", chosen)))
     from platformdirs import user_data_path
 
-    return user_data_path("lstmctl", appauthor=False)
+    if not os.path.isabs(environ.get("XDG_DATA_HOME", "")) and _user_folder() is None:
+        return NO_HOME
+    return Path(os.path.abspath(os.path.expanduser(user_data_path("lstmctl", appauthor=False))))
+
+
+def _expand(name: str, path: str) -> str:
+    """A path with the user's folder in place of ~; UsageError if there is none, where Python would keep the ~."""
+    if path.startswith("~"):
+        expanded = os.path.expanduser(path)
+        if expanded.startswith("~") or (path.partition("/")[0] == "~" and _user_folder() is None):
+            message = f'{name} "{path}" is not a path: there is no folder of that user'
+            raise UsageError(message, hint="--home /PATH names the folder without ~")
+        return expanded
+    return path
+
+
+def _user_folder() -> str | None:
+    """The folder of this user: HOME, else the entry in the list of users; None if it does not exist."""
+    folder = os.path.expanduser("~") if os.environ.get("HOME") != "" else ""
+    return folder if os.path.isdir(folder) and folder != "~" else None
 
 
 def check_home(path: Path) -> None:
     """Check that the home can be read, if it exists."""
-    with _home_errors("read", path), suppress(FileNotFoundError), Directory.open(path) as home:
+    with home_errors(f"read {path}", path), suppress(FileNotFoundError), Directory.open(path) as home:
         _check_format(home)
 
 
@@ -43,11 +66,11 @@ def open_for_writing(path: Path) -> Iterator[Directory]:
     """The home, created if needed, without the leftovers of writers that ended early. Nothing is written before its
     format is known to be ours.
     """
-    with _home_errors("write to", path):
+    with home_errors(f"write to {path}", path):
         _make(path)
         home = Directory.open(path)
     with home:
-        with _home_errors("write to", path):
+        with home_errors(f"write to {path}", path):
             has_format = _check_format(home)
             for name in (staging.STAGING, MODELS, CHECKPOINTS):
                 home.make(name)
@@ -62,7 +85,7 @@ def open_for_writing(path: Path) -> Iterator[Directory]:
 def list_names(path: Path, *inside: str) -> list[str]:
     """The names in the folder `inside` of the home, sorted; none if there is no such folder."""
     missing = suppress(FileNotFoundError, NotADirectoryError)
-    with _home_errors("read", path), missing, Directory.open(path, *inside) as directory:
+    with home_errors(f"read {path}", path), missing, Directory.open(path, *inside) as directory:
         return directory.names()
     return []
 
@@ -93,14 +116,19 @@ def _make(path: Path) -> None:
 
 
 @contextmanager
-def _home_errors(action: str, path: Path) -> Iterator[None]:
-    """Translate operating-system errors, with the hint to choose another home."""
+def home_errors(action: str, path: Path, *, needed: int | None = None) -> Iterator[None]:
+    """`os_errors` for the home at `path`, with the hint to choose another home."""
     try:
-        yield
-    except NotADirectoryError as error:
-        raise CannotCreate(f"cannot {action} {path}: a part of the path is not a folder", hint=_HINT) from error
-    except OSError as error:
-        translated = from_os_error(error, f"{action} {path}")
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            translated.hint = _HINT
-        raise translated from error
+        with os_errors(action, needed=needed):
+            yield
+    except (CannotCreate, PermissionDenied) as error:
+        if not isinstance(error.__cause__, OSError):
+            raise
+        if path == NO_HOME:
+            error.message = "this user has no folder for models: HOME, or the list of users, names none"
+            error.args = (error.message,)
+        elif isinstance(error.__cause__, NotADirectoryError):
+            error.message = f"cannot {action}: a part of the path is not a folder"
+            error.args = (error.message,)
+        error.hint = _HINT
+        raise

@@ -26,6 +26,7 @@ SORT_KEYS = ("created", "name", "bytes", "parameters")
 _TAG_LIMIT = 64  # bytes of the file of a tag
 _SHOWN = 10  # versions that a hint lists
 _ATTEMPTS = 3
+NO_MODELS = "lstmctl train makes one; --home DIR looks in another folder"
 
 
 def resolve_model(home: Path, text: str | None) -> ModelFolder:
@@ -139,10 +140,10 @@ def _unknown_name(home: Path, name: str) -> NotFound:
         hint = f"./{name} is the model folder of that name"
     if hint is None:
         known = {other: live for other in model_names(home) if (live := read_versions(home, other).live)}
-        hint = "lstmctl models list" if known else "lstmctl train makes one"
+        hint = "lstmctl models list" if known else NO_MODELS
         if near := closest_names(name, known, count=1):
             hint = f"did you mean {near[0]}@{known[near[0]][-1]}? · {hint}"
-    return NotFound(f'no model "{name}"', hint=hint)
+    return NotFound(f'no model "{name}" in {home}', hint=hint)
 
 
 def open_version(home: Path, name: str, version: int, *, deleted: bool = False) -> ModelFolder:
@@ -160,8 +161,8 @@ def _newest_model(home: Path) -> ModelFolder:
         message = "all models are trial models, trained with --limit, which are never the default"
         raise NotFound(message, hint=f"name one, such as {folders[0].reference}; lstmctl train makes a full model")
     if entries:
-        raise NotFound("no model can be read", hint="lstmctl models list shows the reasons")
-    raise NotFound("there are no models yet", hint="lstmctl train makes one")
+        raise NotFound(f"no model in {home} can be read", hint="lstmctl models list shows the reasons")
+    raise NotFound(f"there are no models in {home}", hint=NO_MODELS)
 
 
 def _model_at(path: Path, text: str) -> ModelFolder:

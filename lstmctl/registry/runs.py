@@ -23,7 +23,7 @@ from typing import Any, Self
 
 from lstmctl.errors import CannotCreate, LstmctlError, NotFound, Rejected, UsageError
 from lstmctl.registry import artifact, strictjson
-from lstmctl.registry.home import CHECKPOINTS, check_home, list_names, open_for_writing
+from lstmctl.registry.home import CHECKPOINTS, check_home, home_errors, list_names, open_for_writing
 from lstmctl.registry.listing import MODEL_FOLDER
 from lstmctl.registry.names import check_name, is_name
 from lstmctl.storage import locks, staging
@@ -54,7 +54,11 @@ class TrainingRun:
         """Begin a run. `settings` become run.json: all that is needed to repeat the run. CannotCreate: it exists."""
         model_name_of(run_id)
         files = {RUN_FILE: strictjson.dump({"schema": "lstmctl.run/1", **settings}, indent=2)}
-        with os_errors(f"write to {home}"), open_for_writing(home) as opened, opened.enter(CHECKPOINTS) as checkpoints:
+        with (
+            home_errors(f"write to {home}", home),
+            open_for_writing(home) as opened,
+            opened.enter(CHECKPOINTS) as checkpoints,
+        ):
             with staging.stage_files(opened, files) as staged:
                 try:
                     staged.move(checkpoints, run_id)
@@ -67,7 +71,11 @@ class TrainingRun:
     def resume(cls, home: Path, run_id: str) -> Self:
         """Continue a run that stopped. Busy: it is still live."""
         model_name_of(run_id)
-        with os_errors(f"write to {home}"), open_for_writing(home) as opened, opened.enter(CHECKPOINTS) as checkpoints:
+        with (
+            home_errors(f"write to {home}", home),
+            open_for_writing(home) as opened,
+            opened.enter(CHECKPOINTS) as checkpoints,
+        ):
             return cls._lock(home, checkpoints, run_id, timeout=0)
 
     @classmethod

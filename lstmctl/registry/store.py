@@ -14,11 +14,11 @@ from pathlib import Path
 from lstmctl.errors import CannotCreate, NotFound, Rejected, UsageError
 from lstmctl.registry import listing
 from lstmctl.registry.artifact import FILES, SUMS, ModelFolder
-from lstmctl.registry.home import MODELS, check_home, open_for_writing
+from lstmctl.registry.home import MODELS, check_home, home_errors, open_for_writing
 from lstmctl.registry.listing import Entry, Versions, find_version, read_versions
 from lstmctl.registry.names import Reference, check_name, check_tag, parse_registered, version_folder
 from lstmctl.storage import locks
-from lstmctl.storage.filesystem import Directory, os_errors
+from lstmctl.storage.filesystem import Directory
 from lstmctl.storage.staging import Staged, make_durable, stage_files
 
 _LOCK = ".lock"
@@ -75,7 +75,11 @@ class Registry:
 
     def prepare_for_writing(self) -> None:
         """Fail now, not after hours of training, if nothing can be written."""
-        with os_errors(f"write to {self.home}"), open_for_writing(self.home) as home, stage_files(home, {}):
+        with (
+            home_errors(f"write to {self.home}", self.home),
+            open_for_writing(self.home) as home,
+            stage_files(home, {}),
+        ):
             pass
 
     def register(self, name: str, files: Mapping[str, bytes]) -> str:
@@ -89,7 +93,7 @@ class Registry:
             raise ValueError(f"a model folder has a file {min(missing)}")
         needed = sum(map(len, files.values()))
         with (
-            os_errors(f"store {name} in {self.home}", needed=needed),
+            home_errors(f"store {name} in {self.home}", self.home, needed=needed),
             open_for_writing(self.home) as home,
             stage_files(home, files) as staged,
             self._lock(home, name, make=True) as directory,
@@ -146,7 +150,7 @@ class Registry:
         check_home(self.home)
         names = [used for used in listing.model_names(self.home) if name in (None, used)]
         if name is not None and not names:
-            raise NotFound(f'no model "{name}"', hint="lstmctl models list")
+            raise NotFound(f'no model "{name}" in {self.home}', hint="lstmctl models list")
         pruned = []
         for current in names:
             if read_versions(self.home, current).deleted:
@@ -162,7 +166,7 @@ class Registry:
         check_home(self.home)
         name, version = reference.name, find_version(self.home, reference)
         with (
-            os_errors(f"tag {model} in {self.home}"),
+            home_errors(f"tag {model} in {self.home}", self.home),
             open_for_writing(self.home) as home,
             stage_files(home, {tag: listing.format_tag(version)}) as staged,
             self._lock(home, name) as directory,
@@ -194,7 +198,7 @@ class Registry:
     def _open_name(self, name: str, action: str) -> Iterator[Directory]:
         """The directory of an existing name, locked."""
         with (
-            os_errors(f"{action} in {self.home}"),
+            home_errors(f"{action} in {self.home}", self.home),
             open_for_writing(self.home) as home,
             self._lock(home, name) as directory,
         ):

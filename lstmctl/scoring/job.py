@@ -154,9 +154,9 @@ class Scoring:
             if not task.documents:
                 request = replace(request, text_column=task.reading.columns.text)  # as the file has it
             rows = self._rows(task, skip if self.skip_bad_rows else None)
-            predict = partial(self.classifier.predict, threshold=request.threshold)
+            predict = partial(self.classifier.predict_list, threshold=request.threshold)
             pool = WorkerPool[Example, Prediction](predict, jobs=1)
-            with _open_writer(self.kind, predictions, labels) as write_objects:
+            with open_writer(self.kind, predictions, labels) as write_objects:
                 make_object = partial(prediction_object, request=request, labels=labels, reference=self.reference)
 
                 def write(predicted: list[tuple[Example, Prediction]]) -> None:
@@ -373,7 +373,7 @@ def _json_line(value: dict[str, Any]) -> bytes:
 
 
 @contextmanager
-def _open_writer(kind: str, file: IO[bytes], labels: tuple[str, ...]) -> Iterator[Callable[[Objects], None]]:
+def open_writer(kind: str, file: IO[bytes], labels: tuple[str, ...]) -> Iterator[Callable[[Objects], None]]:
     """A function that writes predictions to a file, which is complete when the context ends."""
     if kind == "jsonl":
         yield lambda objects: file.writelines(map(_json_line, objects))

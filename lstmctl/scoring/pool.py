@@ -7,6 +7,7 @@ they share this process's weights, and start only with the first full batch: a f
 them. Results do not depend on the number of processes, nor on how texts fall into batches.
 """
 
+import os
 import signal
 import sys
 from collections import deque
@@ -19,12 +20,14 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import Any, Generic, Self, TypeVar
 
-from lstmctl.errors import StorageError, UsageError
+from lstmctl import memory
+from lstmctl.errors import ExitCode, StorageError, UsageError
 from lstmctl.process import cores
 
 BATCH = 512  # texts
 BATCH_CHARACTERS = 2**22  # or fewer texts, where they are long
 _BATCHES_PER_WORKER = 2  # one that it works on, and the next one
+_SHORT_OF_MEMORY = int(ExitCode.IO)  # exit status of a worker
 _AHEAD = 4  # unfinished batches per worker before `put` waits
 
 T = TypeVar("T")  # identifies a text: its row, for example
@@ -193,12 +196,26 @@ class _Worker(Generic[R]):
 
     def _lost(self) -> StorageError:
         self._process.join(1)
-        message = f"a worker process ended unexpectedly (status {self._process.exitcode})"
+        status = self._process.exitcode
+        if status in (_SHORT_OF_MEMORY, -signal.SIGKILL, -signal.SIGABRT):
+            how = "was killed (signal 9)" if status == -signal.SIGKILL else "ended"
+            return StorageError(f"a worker process {how}: was memory short?", hint="-j 1 needs less")
+        message = f"a worker process ended unexpectedly (status {status})"
         return StorageError(message, hint="if memory ran out, -j 1 needs less")
 
 
 def _run_worker(work: Callable[[list[Any]], list[R]], pipe: Connection, inherited: list[Connection]) -> None:
-    """The life of a worker: until the other end of the pipe closes, which happens however its parent ends."""
+    """The life of a worker. A lack of memory is told by its exit status, where a traceback would be printed."""
+    try:
+        _work_on_batches(work, pipe, inherited)
+    except Exception as error:
+        if memory.was_short(error):
+            os._exit(_SHORT_OF_MEMORY)
+        raise
+
+
+def _work_on_batches(work: Callable[[list[Any]], list[R]], pipe: Connection, inherited: list[Connection]) -> None:
+    """Work until the other end of the pipe closes, which happens however its parent ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes; the parent ends the others
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
 
@@ -55,6 +56,16 @@ class PredictionRequest:
         if not 1 <= self.max_line_bytes <= _LARGEST_LINE_LIMIT:
             raise UsageError(f"--max-line-bytes must be 1 to {_LARGEST_LINE_LIMIT:,}, not {self.max_line_bytes}")
         return self
+
+    @cached_property
+    def has_lines(self) -> bool:
+        """Whether the input has lines of text, so that a row has a line."""
+        if self.source is None:
+            return list(self.texts) in ([], ["-"])
+        from lstmctl.data.formats import FORMATS, formats_of_name
+
+        names = [self.input_format] if self.input_format else formats_of_name(Path(self.source))
+        return not any(FORMATS[name].binary for name in names)
 
     def check_labels(self, labels: Sequence[str]) -> None:
         """Raise UsageError if a model with these labels does not support `top_k` or `threshold`."""

@@ -6,6 +6,7 @@ import platform
 import sys
 import tempfile
 import threading
+from collections.abc import MutableMapping
 from importlib.metadata import version
 from importlib.util import find_spec
 from typing import BinaryIO
@@ -16,12 +17,42 @@ from lstmctl.process import cores
 # What only training needs: module → package.
 _PACKAGES = {"tensorflow": "tensorflow", "keras": "keras", "sklearn": "scikit-learn", "scipy": "scipy"}
 
+# Variables that change what TensorFlow, XLA or Keras compute, or stop them if their values are not valid.
+_FOREIGN = ("KERAS_", "TF_", "XLA_")
+_HARMLESS = ("TF_CPP_MIN_LOG_LEVEL", "TF_FORCE_GPU_ALLOW_GROWTH")
+
 
 def check_installed() -> None:
     """Raises MissingExtra if a package that only training needs is not installed. Imports nothing."""
     missing = [package for module, package in _PACKAGES.items() if find_spec(module) is None]
     if missing:
         raise MissingExtra(missing[0], packages=" ".join(missing))
+
+
+def isolate(environ: MutableMapping[str, str]) -> None:
+    """Make TensorFlow and Keras the same for every user: neither variables nor Keras's own files have an effect on
+    results, and Keras creates no files.
+
+    Keras reads `keras.json` in KERAS_HOME, and writes it if it is missing; below the null device it can do neither.
+    """
+    for name in [name for name in environ if name.startswith(_FOREIGN) and name not in _HARMLESS]:
+        del environ[name]
+    environ["KERAS_HOME"] = os.path.join(os.devnull, "keras")
+    environ["KERAS_BACKEND"] = "tensorflow"
+    environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+
+def _check_loaded() -> None:
+    """UsageError if Keras was loaded by someone else with settings that change results; only possible from Python."""
+    if (keras := sys.modules.get("keras")) is None or not hasattr(keras, "config"):
+        return
+    settings = {"backend": keras.config.backend(), "floatx": keras.config.floatx()}
+    settings["dtype policy"] = keras.config.dtype_policy().name
+    expected = {"backend": "tensorflow", "floatx": "float32", "dtype policy": "float32"}
+    for name, value in settings.items():
+        if value != expected[name]:
+            message = f"Keras is loaded in this process with {name} {value}; training needs {expected[name]}"
+            raise UsageError(message, hint="train in a new process, or before Keras is imported")
 
 
 class BackgroundImport:
@@ -33,8 +64,8 @@ class BackgroundImport:
     """
 
     def __init__(self) -> None:
-        os.environ["KERAS_BACKEND"] = "tensorflow"
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+        _check_loaded()
+        isolate(os.environ)
         self._error: BaseException | None = None
         self._banner = _divert_stderr()
         # A daemon, so that Ctrl-C does not wait for it.
@@ -42,10 +73,17 @@ class BackgroundImport:
         self._thread.start()
 
     def _load(self) -> None:
+        # Keras draws with matplotlib where it finds it, which writes to the user's folder when it is loaded.
+        hide = "matplotlib" not in sys.modules
+        if hide:
+            sys.modules["matplotlib"] = None  # type: ignore[assignment]
         try:
             importlib.import_module("keras")
         except BaseException as error:  # raised in `wait`
             self._error = error
+        finally:
+            if hide:
+                sys.modules.pop("matplotlib", None)
 
     def wait(self) -> None:
         """Return when TensorFlow is loaded. Raises MissingExtra if TensorFlow or Keras is not installed."""

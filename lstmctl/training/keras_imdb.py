@@ -6,13 +6,20 @@ or only its word index, a JSON object, to OUTPUT.json.
 
 import gzip
 import json
+import os
 import sys
+import tempfile
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from lstmctl.data.named import SENTIMENT
 from lstmctl.interchange.from_keras import INDEX_FROM
 from lstmctl.storage.filesystem import write_file
+from lstmctl.training.framework import isolate
+
+FILES = ("imdb.npz", "imdb_word_index.json")  # of Keras's data set, in the folder of its downloads
 
 
 def words_by_id(word_index: Mapping[str, int]) -> dict[int, str]:
@@ -40,21 +47,37 @@ def lines(part: str, texts: Iterable[Iterable[int]], labels: Iterable[int], word
         yield json.dumps(record, ensure_ascii=False) + "\n"
 
 
+@contextmanager
+def keras_datasets() -> Iterator[Any]:
+    """Keras's `imdb` module with a temporary folder for its files, in which those that the user has already appear."""
+    own = Path(os.environ.get("KERAS_HOME") or os.path.expanduser("~/.keras"), "datasets")
+    isolate(os.environ)
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["KERAS_HOME"] = folder
+        datasets = Path(folder, "datasets")
+        datasets.mkdir()
+        for name in FILES:
+            if (own / name).is_file():
+                (datasets / name).symlink_to((own / name).resolve())
+        from keras.datasets import imdb
+
+        yield imdb
+
+
 def fetch() -> bytes:
     """The data set as gzip-compressed JSON Lines, training part first."""
-    from keras.datasets import imdb
 
-    (train, train_labels), (test, test_labels) = imdb.load_data()
-    words = words_by_id(imdb.get_word_index())
+    with keras_datasets() as imdb:
+        (train, train_labels), (test, test_labels) = imdb.load_data()
+        words = words_by_id(imdb.get_word_index())
     text = [*lines("train", train, train_labels, words), *lines("test", test, test_labels, words)]
     return gzip.compress("".join(text).encode(), compresslevel=6, mtime=0)
 
 
 def fetch_words() -> bytes:
     """The word index as JSON: word → rank by frequency, from 1."""
-    from keras.datasets import imdb
-
-    return json.dumps(imdb.get_word_index(), ensure_ascii=False).encode()
+    with keras_datasets() as imdb:
+        return json.dumps(imdb.get_word_index(), ensure_ascii=False).encode()
 
 
 def main(output: Path) -> int:

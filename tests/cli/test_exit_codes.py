@@ -147,3 +147,56 @@ def test_every_code_has_a_command():
 @pytest.mark.parametrize("code", list(ExitCode), ids=lambda code: code.name)
 def test_exit_code(cli, monkeypatch, model, code):
     assert COMMANDS[code](cli, monkeypatch, model) == code
+
+
+@pytest.mark.parametrize(
+    ("arguments", "both"),
+    [
+        (["train", "--lr", 1, "--lr", 2], "--lr was given twice: 1 and 2"),
+        (["predict", "-m", "a", "--model", "b", "x"], "--model was given twice: a and b"),
+        (["predict", "x", "-m", "a", "-m", "a"], "--model was given twice: a and a"),
+        (["--home", "/a", "models", "list", "--home", "/b"], "--home was given twice: /a and /b"),
+        (["--json", "models", "list", "--format", "tsv"], "--format was given twice: json and tsv"),
+        (["evaluate", "--worst", 1, "--worst=2"], "--worst was given twice: 1 and 2"),
+    ],
+)
+def test_an_option_given_twice(cli, arguments, both):
+    done = cli(*arguments)
+    assert done.code == ExitCode.USAGE
+    assert done.err.startswith(f"error: {both}\n") and len(done.err.splitlines()) == 2
+
+
+def test_options_that_repeat(cli):
+    assert cli("predict", "good", "-q", "-q", "--json", "--json").code == 0
+    Path("few.csv").write_text("text,label\ngood,1\nbad,0\nfilm,1\n")
+    renames = ["--rename-label", "1=pos", "--rename-label", "0=neg"]
+    assert cli("evaluate", "--data", "few.csv", *renames).code == 0
+
+
+def test_the_output_is_never_an_input(cli, model):
+    rows = b"text,label\ngood,pos\nbad,neg\n"
+    table = Path("in.csv")
+    table.write_bytes(rows)
+    Path("link.csv").symlink_to(table)
+    os.link(table, "hard.csv")
+    Path("folder").mkdir()
+    os.link(table, "folder/in.csv")
+    weights = next(model.rglob("weights.safetensors"))
+    for output in ("in.csv", "./in.csv", table.resolve(), "link.csv", "hard.csv"):
+        for command in (
+            ["predict", "-i", "in.csv"],
+            ["evaluate", "--data", "in.csv"],
+            ["evaluate", "--data", "folder"],
+            ["evaluate", "--data", "i*.csv"],
+            ["plot", "--kind", "confusion", "--data", "in.csv"],
+            ["data", "check", "--data", "in.csv"],
+            ["models", "import", "in.csv"],
+        ):
+            for force in ([], ["--force"]):
+                done = cli(*command, "-o", output, *force)
+                assert done.code == ExitCode.USAGE and "is an input" in done.err, (command, output)
+    for command in (["predict", "good"], ["models", "export", "tiny"], ["plot"]):
+        assert cli(*command, "-o", weights, "--force").code == ExitCode.USAGE
+    assert cli("predict", "-i", "folder", "-o", "folder").code == ExitCode.USAGE
+    assert table.read_bytes() == rows
+    assert cli("predict", "in.csv", "-o", "in.csv", "--force").code == 0  # a text, not a file

@@ -1,6 +1,8 @@
 """predict: the same prediction however a text is passed, one row out per row in."""
 
+import csv
 import gzip
+import io
 import json
 import os
 import subprocess
@@ -10,6 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from toy import register_toy
+
+from lstmctl.data.columns import ColumnNames
+from lstmctl.data.formats import read_rows
 
 TEXTS = ["good film", "bad film", "", "qwrtz", "good " * 50, "bad bad good\tfilm", "GOOD FILM!", "这部电影 😀 good"]
 
@@ -175,6 +180,77 @@ def test_no_model(cli):
     result = cli("predict", "x")
     assert result.code == 66
     assert "lstmctl train" in result.err
+
+
+# --- tables, and files in the format of their ending --------------------------------------------------------------
+
+
+def test_header(cli, model, tmp_path):
+    assert cli("predict", "--header", "good").lines == ["label\tprobability", "pos\t0.8245"]
+    assert cli("predict", "--header", "--format", "csv", "--labels-only", "-k", 2, "good").lines == [
+        "label,label_2",
+        "pos,neg",
+    ]
+    assert cli("predict", "--header", "--json", "good").code == 2
+    (tmp_path / "in.csv").write_text("id,text,label\n1,good,x\n")
+    done = cli("predict", "-i", tmp_path / "in.csv", "--header", "--keep-columns")
+    assert done.lines == ["label\tprobability\tid\tinput_label", "pos\t0.8245\t1\tx"]
+    assert cli("predict", "--header", "-i", "-", input=b"").lines == ["label\tprobability"]
+
+
+@pytest.mark.parametrize("name", ["a.json", "a.jsonl", "a.csv", "a.TSV", "a.txt", "a"])
+def test_a_file_has_the_format_of_its_ending(cli, model, tmp_path, name):
+    (tmp_path / "in.csv").write_text('text\n"good\nfilm"\nbad\n')
+    assert cli("predict", "-i", tmp_path / "in.csv", "-o", tmp_path / name).code == 0
+    written = (tmp_path / name).read_text()
+    match name:
+        case "a.json":
+            assert [row["label"] for row in json.loads(written)] == ["pos", "neg"]
+        case "a.jsonl":
+            assert [json.loads(line)["label"] for line in written.splitlines()] == ["pos", "neg"]
+        case "a.csv":
+            rows = list(csv.DictReader(io.StringIO(written, newline="")))
+            assert [(row["row"], row["line"], row["text"], row["label"]) for row in rows] == [
+                ("1", "2", "good\nfilm", "pos"),
+                ("2", "4", "bad", "neg"),
+            ]
+        case "a.TSV":
+            assert written.startswith("row\tline\ttext\tlabel\tprobability\n1\t2\tgood\\nfilm\tpos\t")
+        case _:
+            assert written.startswith("pos\t0.")  # as in a pipe
+
+
+@pytest.mark.parametrize(
+    ("arguments", "output"),
+    [
+        (["good"], "x.png"),
+        (["good"], "x.html"),
+        (["--explain", "good"], "x.svg"),
+        (["--explain", "good"], "x.parquet"),
+        (["--json", "good"], "x.csv"),
+        (["--format", "tsv", "good"], "x.jsonl"),
+        (["-i", "*.csv"], "x.csv"),
+    ],
+)
+def test_endings_that_do_not_fit(cli, model, tmp_path, monkeypatch, arguments, output):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "in.csv").write_text("text\ngood\n")
+    done = cli("predict", *arguments, "-o", output)
+    assert done.code == 2 and "hint:" in done.err
+    assert not os.path.exists(output)
+
+
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(texts=st.lists(st.text(alphabet="gobad ,\"'\\\t\r\né字\ufeff", max_size=8), min_size=1, max_size=6))
+def test_what_predict_writes_can_be_read(cli, model, tmp_path, texts):
+    """CSV, TSV and Parquet keep every text, and evaluate reads their labels."""
+    (tmp_path / "in.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
+    for ending in ("csv", "tsv", "jsonl", "parquet"):
+        path = tmp_path / f"answers.{ending}"
+        assert cli("predict", "-i", tmp_path / "in.jsonl", "-o", path, "--force", "-j", 1).code == 0
+        rows = list(read_rows(path, ColumnNames()))
+        assert [row.text for row in rows] == texts, ending
+    assert cli("evaluate", "--data", path, "-j", 1).code == 0
 
 
 # --- real processes and real pipes ----------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from toy import toy_files
 from lstmctl.config import DataConfig
 from lstmctl.errors import NotFound, Rejected, UsageError
 from lstmctl.registry import listing
+from lstmctl.registry.listing import NO_MODELS
 from lstmctl.registry.runs import TrainingRun, new_run_id
 from lstmctl.registry.store import Registry
 
@@ -57,7 +58,7 @@ def test_checkpoints_are_models(registry, model_files):
 
 def test_default_model_is_newest_full_model(home):
     registry = Registry(home)
-    assert refusal(registry, None) == ("there are no models yet", "lstmctl train makes one")
+    assert refusal(registry, None) == (f"there are no models in {home}", NO_MODELS)
     trial = DataConfig(limit=100)
     registry.register("trial", toy_files(data=trial, created="2026-01-09T00:00:00+00:00"))
     message, hint = refusal(registry, None)
@@ -72,20 +73,20 @@ def test_default_model_is_newest_full_model(home):
     assert registry.resolve(None).reference == "b@1"
     for name in ("a/v000001", "b/v000001", "trial/v000001"):
         (home / "models" / name / "model.json").unlink()
-    assert refusal(registry, None) == ("no model can be read", "lstmctl models list shows the reasons")
+    assert refusal(registry, None) == (f"no model in {home} can be read", "lstmctl models list shows the reasons")
 
 
 def test_missing_models(registry, model_files, home, tmp_path, monkeypatch):
-    assert refusal(registry, "imbd") == ('no model "imbd"', "did you mean imdb@3? · lstmctl models list")
-    assert refusal(registry, "tomatoes@1") == ('no model "tomatoes"', "lstmctl models list")
+    assert refusal(registry, "imbd") == (f'no model "imbd" in {home}', "did you mean imdb@3? · lstmctl models list")
+    assert refusal(registry, "tomatoes@1") == (f'no model "tomatoes" in {home}', "lstmctl models list")
     assert refusal(registry, "imdb@9") == ("imdb has no version 9", "its versions: imdb@1 imdb@2 imdb@3")
     assert refusal(registry, "imdb@best") == ('imdb has no tag "best"', "its versions: imdb@1 imdb@2 imdb@3")
     registry.remove("imdb@2")
     assert refusal(registry, "imdb@2") == ("imdb@2 was removed", "lstmctl models restore imdb@2")
     registry.remove("imdb", all_versions=True)
     assert refusal(registry, "imdb") == ("imdb@3 was removed", "lstmctl models restore imdb@3")
-    assert refusal(registry, "imbd") == ('no model "imbd"', "lstmctl train makes one")
-    assert refusal(Registry(tmp_path / "empty"), "imdb") == ('no model "imdb"', "lstmctl train makes one")
+    assert refusal(registry, "imbd") == (f'no model "imbd" in {home}', NO_MODELS)
+    assert refusal(Registry(tmp_path / "empty"), "imdb") == (f'no model "imdb" in {tmp_path}/empty', NO_MODELS)
     assert not (tmp_path / "empty").exists()
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mine").mkdir()

@@ -38,11 +38,11 @@ def tree(path: Path) -> dict[str, bytes | None]:
 
 def test_default_home(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("HOME", "/home/ada")
+    monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("XDG_DATA_HOME", "/data/ada")
     assert default_home("here", {"LSTMCTL_HOME": "/there"}) == tmp_path / "here"
     assert default_home(None, {"LSTMCTL_HOME": "/there"}) == Path("/there")
-    assert default_home("~/models", {}) == Path("/home/ada/models")
+    assert default_home("~/models", {}) == tmp_path / "models"
     for environ in ({}, {"LSTMCTL_HOME": ""}):
         assert default_home(None, environ).name == "lstmctl"
     with pytest.raises(UsageError):

@@ -2,6 +2,7 @@
 
 import os
 import shlex
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -24,7 +25,8 @@ from lstmctl.cli.options import (
     reading_settings,
     settings,
 )
-from lstmctl.errors import ExitCode, UsageError
+from lstmctl.cli.outputs import ending
+from lstmctl.errors import ExitCode, LstmctlError, UsageError
 
 if TYPE_CHECKING:
     from lstmctl.data.columns import Example
@@ -40,6 +42,7 @@ Examples:
   cat reviews.txt | lstmctl predict -
   lstmctl predict -i reviews.csv --text-column review --json
   lstmctl predict -i reviews.csv --keep-columns > labelled.tsv
+  lstmctl predict -i reviews.csv -o labelled.csv      or .tsv .jsonl .parquet
   lstmctl predict -i 'reviews/*.jsonl' -o scored/    again: only what is missing
   lstmctl predict --explain "the acting was dull but the end is wonderful"
 """
@@ -56,6 +59,7 @@ _EXPLAIN_HELP = (
     "effects; pipes and -o get all words."
 )
 _UNITS_HELP = "With --explain: gates, cell and hidden state of every unit, in JSON or TSV."
+_HEADER_HELP = "Begin TSV and CSV with the names of the columns; tables in files always do."
 _EXPECT_HELP = "Exit with 0 if any text gets LABEL, else with 1, like grep."
 _ENCODING_HELP = "Invalid UTF-8: strict stops, replace reads it as U+FFFD."
 _BAD_ROWS_HELP = "Stop at a row that cannot be read, or skip and count it; with -o DIR it is listed in bad-rows/."
@@ -79,6 +83,7 @@ def command(
     top_k: Annotated[int | None, option("-k --top-k N", "Show the N most probable labels.")] = None,
     threshold: Annotated[float | None, option("--threshold P", _THRESHOLD_HELP)] = None,
     labels_only: Annotated[bool, option("--labels-only", "Print labels without probabilities.")] = False,
+    header: Annotated[bool, option("--header", _HEADER_HELP)] = False,
     keep_columns: Annotated[bool, option("--keep-columns", "Copy the other columns of a table to the output.")] = False,
     explain: Annotated[bool, option("--explain", _EXPLAIN_HELP)] = False,
     all_units: Annotated[bool, option("--all-units", _UNITS_HELP)] = False,
@@ -102,7 +107,7 @@ def command(
     Prints one row for each input row, in order; none for a row that --bad-rows skip leaves out.
     """
     from lstmctl.cli.predict.folder import predict_to_folder
-    from lstmctl.cli.predict.writers import ExplanationWriter, PredictionWriter
+    from lstmctl.cli.predict.writers import PARQUET, ExplanationWriter, PredictionWriter
     from lstmctl.config import MAX_LINE_BYTES
     from lstmctl.data.bad_rows import BadRows, skip_offered
     from lstmctl.scoring import open_pool
@@ -137,7 +142,9 @@ def command(
         raise UsageError(f"--explain and {other} do not go together: an explanation has its own columns")
     if all_units and not explain:
         raise UsageError("--all-units needs --explain")
-    console = Console.open()
+    console = Console.open(endings=() if explain else (PARQUET,))
+    if header and (console.format not in ("tsv", "csv") or ending(console.output) == PARQUET):
+        raise UsageError("--header is for --format tsv and csv")
     folder = open_model(model)
     skipped = BadRows()
     inputs = open_rows(
@@ -154,7 +161,7 @@ def command(
     if explain:
         writer = ExplanationWriter(console, folder, all_units=all_units)
     else:
-        writer = PredictionWriter(console, folder, request, labels_only=labels_only)
+        writer = PredictionWriter(console, folder, request, labels_only=labels_only, header=header)
     if model is None and console.err.on_terminal:
         console.note((f"model {folder.reference}", "dim"))
     _hint_at_names(console, texts or [])
@@ -162,6 +169,7 @@ def command(
     try:
         with skip_offered():
             predict_rows(inputs, predict_pool, writer.write_all, flush=console.flush)
+            writer.finish()
     finally:
         if skipped.count:
             console.warn(skipped.describe())
@@ -195,7 +203,7 @@ def _make_pool(
 
     classifier = folder.classifier()
     if not explain:
-        return WorkerPool(partial(classifier.predict, threshold=threshold), jobs=workers)
+        return WorkerPool(partial(classifier.predict_list, threshold=threshold), jobs=workers)
     from lstmctl.model.explanation import explain_all
 
     return WorkerPool(partial(explain_all, classifier, threshold=threshold), jobs=workers, batch=_EXPLANATION_BATCH)
@@ -208,5 +216,7 @@ def _hint_at_names(console: Console, texts: list[str]) -> None:
             continue
         if os.path.isfile(text):
             console.note(f'"{text}" was read as a text; lstmctl predict -i {shlex.quote(text)} reads the file')
-        elif text in open_registry().references():
-            console.note(f'"{text}" was read as a text; lstmctl predict -m {text} TEXT uses the model')
+            continue
+        with suppress(LstmctlError):  # the home is not needed for a prediction
+            if text in open_registry().references():
+                console.note(f'"{text}" was read as a text; lstmctl predict -m {text} TEXT uses the model')

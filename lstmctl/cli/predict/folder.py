@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from lstmctl.cli.console import Answer, Console
 from lstmctl.cli.options import open_model, settings
+from lstmctl.cli.outputs import ENDINGS, ending
 from lstmctl.errors import UsageError
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from lstmctl.scoring.pool import ParallelMap
     from lstmctl.scoring.stream import PredictionRequest
 
+_FILES = (*ENDINGS, ".parquet", ".html", ".png", ".svg", ".xlsx")
 NOTE_EVERY = 10.0  # seconds, where stderr is no terminal
 
 
@@ -31,6 +33,9 @@ def predict_to_folder(
     if target is None:
         message = "predictions for several files, or from a cluster, need a folder"
         raise UsageError(message, hint="-o DIR, such as -o scored/")
+    if ending(target) in _FILES and not os.path.isdir(target):
+        message = f"-o {target} is the name of a file; predictions for several files, or from a cluster, need a folder"
+        raise UsageError(message, hint=f"-o {os.path.splitext(target)[0]}/")
     folder = open_model(model)
     request.check_labels(folder.card.config.labels)
     console = Console.open(to_file=False)  # -o is a folder

@@ -5,6 +5,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from lstmctl.cli.console import Answer, Console
+from lstmctl.cli.outputs import ending
 from lstmctl.errors import BadData, UsageError
 from lstmctl.plots.text import Span, balance, bar, visible
 
@@ -23,40 +24,97 @@ MOST_WORDS = 40  # of a text on a terminal; of a longer one, the STRONGEST words
 STRONGEST, NEIGHBOURS = 10, 2
 ABOVE, BELOW = "color(32)", "color(166)"  # colours of a probability above and below one half
 
+PARQUET = ".parquet"
+TABLES = (".csv", ".tsv", ".tab")  # endings of -o
 _HEADERS = ("cell", *GATES)  # each as wide as its numbers
 _GATES_WIDTH = sum(2 + len(name) for name in _HEADERS)
 
 
 class PredictionWriter:
-    """Writes predictions to the console, batch by batch. `labels_given` are the labels predicted so far."""
+    """Writes predictions to the console, batch by batch. `labels_given` are the labels predicted so far.
+
+    A table in a file (.csv, .tsv, .parquet) has a header, and the row and its text in front of the prediction, so that
+    `train` and `evaluate` can read it. In a pipe it has the prediction only, and a header with --header.
+    """
 
     def __init__(
-        self, console: Console, folder: "ModelFolder", request: "PredictionRequest", *, labels_only: bool
+        self,
+        console: Console,
+        folder: "ModelFolder",
+        request: "PredictionRequest",
+        *,
+        labels_only: bool,
+        header: bool = False,
     ) -> None:
         self.console, self.request, self.labels_only = console, request, labels_only
         self.reference, self.labels = folder.reference, folder.card.config.labels
         self.labels_given: set[str] = set()
         self._column_names: list[str] | None = None  # of the first row
+        self._written = 0  # rows
+        suffix = ending(console.output)
+        self._in_file = suffix in TABLES
+        self._header_left = header or self._in_file
+        self._parquet: Any = None
+        if suffix == PARQUET:
+            from lstmctl.scoring.job import open_writer
+
+            self._parquet = open_writer("parquet", console.open_bytes(), self.labels)
+            self._write_parquet = self._parquet.__enter__()
 
     def write_all(self, predicted: "Predicted") -> None:
         """Write the predictions of one batch of rows."""
         self.labels_given.update(prediction.label for _, prediction in predicted)
         objects, rows = self._objects(predicted), self._rows(predicted)
-        self.console.answer(Answer(objects=objects, rows=rows, screen=partial(self._show, predicted)))
+        if self._parquet is not None:
+            self._write_parquet(list(objects))
+        else:
+            self.console.answer(Answer(objects, rows, screen=partial(self._show, predicted), records=True))
+        self._written += len(predicted)
+
+    def finish(self) -> None:
+        """Write what follows the last row. Not called if the answer is not complete."""
+        if self._parquet is not None:
+            self._parquet.__exit__(None, None, None)
+        elif not self._written:  # the header of an empty table, or an empty array
+            self.console.answer(Answer((), self._rows(()), screen=lambda console: None, records=True))
 
     def _objects(self, predicted: "Predicted") -> Iterator[dict[str, Any]]:
         from lstmctl.scoring.stream import prediction_object
 
+        about: Any = {"labels": self.labels, "reference": self.reference}
         for example, prediction in predicted:
-            yield prediction_object(example, prediction, self.request, labels=self.labels, reference=self.reference)
+            yield prediction_object(example, prediction, self.request, **about)
 
     def _rows(self, predicted: "Predicted") -> Iterator[list[str]]:
-        for example, prediction in predicted:
-            fields = []
+        for row, (example, prediction) in enumerate(predicted, start=self._written + 1):
+            line = [str(example.row)] if self.request.has_lines else []
+            fields = [str(row), *line, example.text] if self._in_file else []
             for label, probability in self._ranked(prediction):
                 fields += [label] if self.labels_only else [label, f"{probability:.4f}"]
             fields += [example.file] if example.file else []
-            yield [*fields, *self._other_columns(example)] if self.request.keep_columns else fields
+            if self.request.keep_columns:
+                fields += self._other_columns(example)
+            if self._header_left:
+                yield self._header(files=bool(example.file))
+            yield fields
+        if self._header_left:
+            yield self._header(files=False)
+
+    def _header(self, *, files: bool) -> list[str]:
+        """The names of the columns; a copied column with the name of one of ours is called input_NAME."""
+        self._header_left = False
+        line = ["line"] if self.request.has_lines else []
+        names = ["row", *line, "text"] if self._in_file else []
+        for place in range(1, (self.request.top_k or 1) + 1):
+            end = "" if place == 1 else f"_{place}"
+            names += [f"label{end}"] if self.labels_only else [f"label{end}", f"probability{end}"]
+        names += ["file"] if files else []
+        for column in self._column_names or ():
+            name = column
+            while name in names:
+                name = f"input_{name}"
+            names.append(name)
+        return names
 
     def _show(self, predicted: "Predicted", console: Console) -> None:
         width = max(len(visible(label)) for label in self.labels)
@@ -126,9 +184,13 @@ class ExplanationWriter:
                     objects=self._objects(example, explanation),
                     rows=self._rows(example, explanation),
                     screen=partial(self._show, example, explanation),
+                    records=True,
                 )
             )
             self._first = False
+
+    def finish(self) -> None:
+        """Nothing follows the last text."""
 
     def _objects(self, example: "Example", explanation: "Explanation") -> Iterator[dict[str, object]]:
         prediction = explanation.prediction
