@@ -112,7 +112,8 @@ def read_excel(
             continue
         try:
             if len(row) != len(names):
-                raise bad_row(source, number, f"this row has {len(row)} cells, the header {len(names)}")
+                message = f"this row has {len(row)} cells, the header {len(names)}"
+                raise bad_row(source, number, message, hint="fill or empty its last cells")
             example = builder.from_values(dict(zip(names, row, strict=True)), number)
             check_length(example, source, max_line_bytes)
         except BadRow as error:

@@ -12,11 +12,9 @@ A folder has predictions of one model, with one set of options, for unchanged in
 write to it. Only files that scoring wrote are ever removed.
 """
 
-import hashlib
 import json
-import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -27,17 +25,16 @@ from typing import IO, Any, NamedTuple
 
 from lstmctl.data import parquet as parquets
 from lstmctl.data.bad_rows import offer_skip
-from lstmctl.data.chunks import CHUNK_BYTES, split_file
-from lstmctl.data.columns import ColumnNames, Example
+from lstmctl.data.chunks import CHUNK_BYTES
+from lstmctl.data.columns import Example
 from lstmctl.data.layout import DOCUMENT
-from lstmctl.data.opening import Chunk, display
-from lstmctl.data.parts import relative_name
-from lstmctl.data.reading import Reading
+from lstmctl.data.opening import display
 from lstmctl.errors import BadRow, CannotCreate, Interrupted, LstmctlError, Signalled
 from lstmctl.model.classifier import Classifier, Prediction
 from lstmctl.process import signal_number
 from lstmctl.scoring.pool import ParallelMapContext, WorkerPool
 from lstmctl.scoring.stream import InputRows, PredictionRequest, predict_rows, prediction_object
+from lstmctl.scoring.tasks import Task, document_tasks, file_key, table_tasks
 from lstmctl.storage.filesystem import Directory, os_errors, write_file
 from lstmctl.storage.locks import lock
 
@@ -48,25 +45,11 @@ _LAYOUT = ("delimiter", "encoding", "no_header")  # options that scoring.json ha
 _LOCK = ".lock"
 _SCORED = re.compile(r".*-([0-9a-f]{16})-\d{6,}\.(?:jsonl|parquet)")
 _TEMPORARY = re.compile(r"\.lstmctl-[0-9a-f]+\.tmp")
-_MAX_STEM_BYTES = 150  # of an input's name, in the names of its files of predictions
-_MOST_DOCUMENTS = 4_096  # of one file of predictions
 _MAX_SCORING_FILE_BYTES = 2**20
 _ROW_GROUP, _ROW_GROUP_CHARACTERS = 4_096, 2**23  # texts of a Parquet row group: whichever is reached first
 _IN_MEMORY = 2**22  # bytes of predictions, before they go to a temporary file
 
 Objects = list[dict[str, Any]]
-
-
-class Task(NamedTuple):
-    """One chunk of one input file, or some documents, and the name of the file of predictions without the suffix."""
-
-    path: str
-    reading: Reading
-    chunk: Chunk
-    name: str
-    file: str = ""  # what the predictions call the input file
-    documents: tuple[str, ...] = ()
-    root: str = ""  # where the names of the documents start; empty: where the program runs
 
 
 class ChunkResult(NamedTuple):
@@ -208,11 +191,12 @@ def score_to_folder(
     progress = Progress()
     try:
         tables = {path: format for path, format in files.items() if format != DOCUMENT}
-        keys = {path: _file_key(path) for path in tables}
-        documents = list(_document_tasks([path for path in files if path not in tables], root))
+        keys = {path: file_key(path) for path in tables}
+        documents = list(document_tasks([path for path in files if path not in tables], root, size=CHUNK_BYTES))
         document_keys = {task.name.rsplit("-", 2)[1] for task in documents}
         with _claim_folder(scoring, {*keys.values(), *document_keys}, force=force) as names:
-            tasks = _undone(scoring, chain(documents, _tasks(scoring, tables, keys, root, note=note)), names, progress)
+            chunks = table_tasks(scoring.request, tables, keys, root, size=CHUNK_BYTES, note=note)
+            tasks = _undone(scoring, chain(documents, chunks), names, progress)
             if (first := next(tasks, None)) is not None:
                 with pool as run:
                     for result in run(scoring, chain([first], tasks)):
@@ -232,69 +216,6 @@ def _undone(scoring: Scoring, tasks: Iterable[Task], names: set[str], progress: 
             progress.bytes_before += task.chunk.bytes
         else:
             yield task
-
-
-def _tasks(
-    scoring: Scoring,
-    files: Mapping[Path, str],
-    keys: Mapping[Path, str],
-    root: Path | None,
-    *,
-    note: Callable[[str], None],
-) -> Iterator[Task]:
-    """The chunks of all files, found one by one."""
-    for path, format in files.items():
-        reading = scoring.request.reading_of(path, format)
-        if reading.note:
-            note(f"{display(path)}: {reading.note}")
-        reading = reading._replace(items=None)  # workers read them
-        for chunk in split_file(path, reading, size=CHUNK_BYTES):
-            name = f"{_stem(path)}-{keys[path]}-{chunk.number:06d}"
-            yield Task(str(path), reading, chunk, name, relative_name(path, root))
-
-
-def _document_tasks(paths: Sequence[Path], root: Path | None) -> Iterator[Task]:
-    """Documents in groups of about the size of a chunk. A group is done again if a document in it has changed."""
-    stem, done = _stem(root if root is not None and len(paths) > 1 else paths[0]) if paths else "", 0
-    number = 0
-    while done < len(paths):
-        group, size, changes = list[str](), 0, hashlib.blake2b(b"documents", digest_size=8)
-        while done + len(group) < len(paths) and len(group) < _MOST_DOCUMENTS and (not group or size < CHUNK_BYTES):
-            path = paths[done + len(group)]
-            size += _add_change(changes, path)
-            group.append(str(path))
-        chunk = Chunk(number, before=done, bytes=size)
-        name = f"{stem}-{changes.hexdigest()}-{number:06d}"
-        yield Task(
-            group[0],
-            Reading(DOCUMENT, ColumnNames()),
-            chunk,
-            name,
-            documents=tuple(group),
-            root=str(root) if root else "",
-        )
-        number, done = number + 1, done + len(group)
-
-
-def _stem(path: Path) -> str:
-    """The start of the names of the predictions of a file or a folder."""
-    name = os.fsencode(path.name)[:_MAX_STEM_BYTES].decode("utf-8", "ignore").lstrip(".")
-    return name or "texts"
-
-
-def _file_key(path: Path) -> str:
-    """Sixteen hexadecimal digits that differ from those of other files, and of this one after any change."""
-    changes = hashlib.blake2b(digest_size=8)
-    _add_change(changes, path)
-    return changes.hexdigest()
-
-
-def _add_change(changes: "hashlib.blake2b", path: Path) -> int:
-    """Add to a hash what changes with a file. The file's size in bytes."""
-    with os_errors(f"read {display(path)}"):
-        status = os.stat(path)
-    changes.update(os.fsencode(path) + f"\0{status.st_size}\0{status.st_mtime_ns}".encode())
-    return status.st_size
 
 
 # --- the folder -------------------------------------------------------------------------------------------------

@@ -7,8 +7,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
 
-from lstmctl.config import MAX_LINE_BYTES, layout_problem
+from lstmctl.config import MAX_LINE_BYTES
 from lstmctl.data.columns import ColumnNames, Example, Layout, column_json
+from lstmctl.dialects import layout_problem
 from lstmctl.errors import BadRow, LstmctlError, NotFound, UsageError
 from lstmctl.model.classifier import Prediction
 from lstmctl.scoring.pool import WorkerPool

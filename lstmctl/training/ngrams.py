@@ -136,7 +136,9 @@ def _choose(learner: "_Learner", *, longest: int) -> Mixture:
     units = [1 / minimize_log_loss(both_labels(logits), truth) for logits in (regression, bayes)]
     shares = {share: ((1 - share) * units[0], share * units[1]) for share in _BAYES_SHARES}
     factors = min(shares.values(), key=lambda pair: loss(pair[0] * regression + pair[1] * bayes))
-    return [(best[is_bayes][1], factor) for is_bayes, factor in zip((False, True), factors, strict=True) if factor]
+    if not all(factors):  # one of the two, whose scale does not matter
+        return [(best[bool(factors[1])][1], 1.0)]
+    return [(best[is_bayes][1], factor) for is_bayes, factor in zip((False, True), factors, strict=True)]
 
 
 class _Fold(NamedTuple):

@@ -183,7 +183,7 @@ def test_home_directory(cli, documents_model, monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
     write("new/1")
     assert cli("predict", "--input=~/new", "--output=~/answers.tsv").code == 0
-    assert Path("answers.tsv").read_text().startswith("pos\t")
+    assert "\tpos\t" in Path("answers.tsv").read_text()
     assert cli("data", "check", "--data=~/train").code == 0
     assert not Path("~").exists()
 
