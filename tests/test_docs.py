@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from keras_files import keras_file
+from public_shapes import write_public_shapes
 from terminal import run_in_terminal
 
 ROOT = Path(__file__).parent.parent
@@ -159,6 +160,8 @@ def test_every_command_of_a_page_works(page, trained, tmp_path):
     shutil.copytree(trained.home, home)
     for file, content in FILES.items():
         (tmp_path / file).write_text(content)
+    if page.name == "data.md":
+        write_public_shapes(tmp_path)
     (tmp_path / "post.keras").write_bytes(keras_file())
     programs = tmp_path / "bin"
     programs.mkdir()

@@ -1,0 +1,148 @@
+"""The shapes of files that people have: what is recognised, which rows are used, and hints that work when followed."""
+
+import csv
+import json
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from public_shapes import rows, table, write_public_shapes
+
+PUBLIC = {  # options → texts in the training, validation and test part; two of "1" and "5" or the like each
+    "--data archive.zip": (44, 10, 6),
+    "--data sentiment140.csv --no-header --text-column 6 --label-column 1": (44, 10, 6),
+    "--data ./ag_news --no-header --text-column 2 --text-column 3 --label-column 1": (48, 12, 20),
+    "--data SMSSpamCollection.tsv --no-header --text-column 2 --label-column 1": (44, 10, 6),
+    "--data reviews_Toys_5.json.gz": (44, 10, 6),
+    "--data ./amazonreviews": (48, 12, 20),
+    "--data ./aclImdb": (48, 12, 20),
+    "--data ./rotten_tomatoes": (60, 20, 20),
+}
+
+
+@pytest.fixture
+def shapes(tmp_path, monkeypatch):
+    write_public_shapes(tmp_path)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize("options", PUBLIC)
+def test_well_known_data_sets(cli, shapes, options):
+    found = json.loads(cli("data", "check", *options.split(), "--json").out)
+    assert tuple(found["rows"].values()) == PUBLIC[options]
+    assert found["bad_rows"] == [] and found["left_out"] == {}
+    labels = {label for part in found["labels"].values() for label in part}
+    assert len(labels) == 2 and not any("." in label for label in labels)
+
+
+def test_test_rows_are_never_trained_on(cli, shapes):
+    """The parts of a folder are those of its files, in whatever way they are named."""
+    for source in ("./ag_news", "ag_news/*.csv"):
+        options = ["--no-header", "--text-column", "2", "--text-column", "3", "--label-column", "1"]
+        found = json.loads(cli("data", "check", "--data", source, *options, "--json").out)
+        assert tuple(found["rows"].values()) == (48, 12, 20)
+    both = ["--data", "ag_news/train.csv", "--data", "ag_news/test.csv", *options]
+    assert tuple(json.loads(cli("data", "check", *both, "--json").out)["rows"].values()) == (48, 12, 20)
+
+
+def write(name: str, lines: list[object], **options: str) -> None:
+    table(Path(name), lines, **options)
+
+
+WORDS = {"neg": "ужасный и скучный", "pos": "прекрасный и интересный"}
+
+
+def messy() -> None:
+    """One file of each kind of trouble."""
+    made = rows(60, ("neg", "pos"))
+    write("no-header.tsv", [(label, text) for text, label in made], delimiter="\t")
+    write("titles.csv", [(1 + (label == "pos"), f"Title {n}", text) for n, (text, label) in enumerate(made)])
+    flags = [(n, text, int(label == "pos"), 0) for n, (text, label) in enumerate(made)]
+    write("flags.csv", [("id", "message", "insult", "threat"), *flags])
+    write("ragged.csv", [("text", "label"), *[(*row, "more") if n % 20 == 5 else row for n, row in enumerate(made)]])
+    write("empty.csv", [("text", "label"), *[(row[0], "") if n % 20 == 9 else row for n, row in enumerate(made)]])
+    write("rare.csv", [("text", "label"), *made, ("one of a kind", "rare")])
+    spelled = [(text, ("Pos", "pos")[n // 2 % 2] if label == "pos" else label) for n, (text, label) in enumerate(made)]
+    write("spelled.csv", [("text", "label"), *spelled])
+    write(
+        "cyrillic.csv",
+        [
+            ("text", "label"),
+            *[(f"фильм совершенно {WORDS[label]} номер {n}", label) for n, (_, label) in enumerate(made)],
+        ],
+        encoding="cp1251",
+    )
+
+
+# What is left of the rows when the hint, an option, is followed; some hints have several, of which the first is taken.
+FOLLOWED = {
+    "no-header.tsv": 60,
+    "titles.csv": 60,
+    "flags.csv": 60,
+    "ragged.csv": 57,
+    "empty.csv": 57,
+    "rare.csv": 60,
+    "cyrillic.csv": 60,
+}
+
+
+@pytest.mark.parametrize("name", FOLLOWED)
+def test_the_hint_of_an_error_works(cli, tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    messy()
+    command = ["train", "--data", name, "--dry-run"]
+    first = cli(*command)
+    assert first.code == 65 and len(first.err.splitlines()) == 2, first.err
+    hint = re.search(r"^hint: .*?(--[a-z].*?)(?: leaves.*| lists.*)?$", first.err, re.M)[1]
+    options = shlex.split(re.split(r"[,;] (?=--|or )", hint)[0])
+    second = cli(*command, *options)
+    assert second.code == 0, f"{hint}\n{second.err}"
+    assert name != "cyrillic.csv" or "1251" in hint
+    counts = re.search(r"(\d+) train · (\d+) validation · (\d+) test", second.err)
+    assert sum(map(int, counts.groups())) == FOLLOWED[name]
+
+
+def test_spellings_of_a_label_are_noticed_and_merged(cli, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    messy()
+    noticed = cli("train", "--data", "spelled.csv", "--dry-run")
+    assert noticed.code == 0 and '"Pos" (15) = "pos" (15)' in noticed.err and "--merge-labels" in noticed.err
+    merged = cli("data", "check", "--data", "spelled.csv", "--json")
+    assert len(json.loads(merged.out)["spellings"]) == 1
+    assert '"Pos"' not in re.sub(
+        "merged labels.*", "", cli("train", "--data", "spelled.csv", "--dry-run", "--merge-labels").err
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 66212309\n", "Git LFS"),
+        (b"\n\n<!DOCTYPE html>\n<html><body>404</body></html>\n", "web page"),
+        (b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n", "PDF"),
+        (b"@relation films\n@attribute text string\n@data\n'good',pos\n", "ARFF"),
+    ],
+)
+def test_strangers_are_recognised(cli, tmp_path, content, said):
+    path = tmp_path / "data.csv"
+    path.write_bytes(content)
+    for command in ("train", "evaluate"):
+        if command == "train":
+            done = cli(command, "--data", path)
+            assert done.code == 65 and said in done.err and "hint: " in done.err
+
+
+def test_what_predict_writes_is_data(cli, tmp_path, monkeypatch):
+    """A file of predictions has a text and a label column, whatever its format."""
+    from toy import register_toy
+
+    register_toy(tmp_path / "home")
+    monkeypatch.chdir(tmp_path)
+    texts = [text for text, _ in rows(30, ("neg", "pos"))]
+    with open("texts.csv", "w", newline="") as file:
+        csv.writer(file).writerows([("text",), *[(f'{text}, "so"\nto say',) for text in texts]])
+    for name in ("answers.csv", "answers.tsv", "answers.jsonl", "answers.parquet"):
+        assert cli("predict", "-i", "texts.csv", "-o", name).code == 0
+        found = json.loads(cli("data", "check", "--data", name, "--json").out)
+        assert sum(found["rows"].values()) == 30, name
