@@ -1,5 +1,6 @@
 """Every test runs alone: its own home, no colours, a terminal of known width."""
 
+import fcntl
 import io
 import os
 import sys
@@ -76,12 +77,21 @@ class Trained(NamedTuple):
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
-    """The default model, trained once on the real reviews by the README's own command."""
-    home = tmp_path_factory.mktemp("trained") / "home"
-    command = [sys.executable, "-m", "lstmctl", "train", "--epochs", "3"]
-    done = run_in_terminal(command, stream="stderr", environment={**os.environ, "LSTMCTL_HOME": str(home)})
-    assert done.code == 0, done.terminal
-    return Trained(home, out=done.pipe, err=done.terminal)
+    """The default model, trained on the real reviews by the README's own command: once for all processes of a test run,
+    whose temporary folders are in one. Tests that change the home copy it."""
+    shared = tmp_path_factory.getbasetemp()
+    shared = (shared.parent if os.environ.get("PYTEST_XDIST_WORKER") else shared) / "default-model"
+    shared.mkdir(exist_ok=True)
+    home, out, err = shared / "home", shared / "out", shared / "err"
+    with (shared / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not err.exists():
+            command = [sys.executable, "-m", "lstmctl", "train", "--epochs", "3"]
+            done = run_in_terminal(command, stream="stderr", environment={**os.environ, "LSTMCTL_HOME": str(home)})
+            assert done.code == 0, done.terminal
+            out.write_text(done.pipe)
+            err.write_text(done.terminal)
+    return Trained(home, out.read_text(), err.read_text())
 
 
 @cache

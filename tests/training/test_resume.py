@@ -250,7 +250,9 @@ def test_damaged_run_file(cli, copy, content):
 
 def test_live_run_is_not_resumed(cli, folder, tmp_path):
     home = tmp_path / "home"
-    process = runs.start(home, *command(folder, STOPPED), "--epochs", 500)
+    arguments = command(folder, STOPPED)
+    arguments[arguments.index("--epochs") + 1] = 500
+    process = runs.start(home, *arguments)
     for line in process.stderr:
         if line.startswith("epoch=1/"):
             break
