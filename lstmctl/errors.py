@@ -59,12 +59,15 @@ class BadData(LstmctlError):
 
 
 class BadRow(BadData):
-    """One row that cannot be used; the rows around it can. `number` and `last` are its first and last line."""
+    """One row that cannot be used; the rows around it can. `number` and `last` are its first and last line.
+    `swallows`: it reaches to the end of the file, because of an open quote, so that skipping it would lose more rows.
+    """
 
     def __init__(self, message: str, *, hint: str | None = None, number: int = 0, last: int = 0) -> None:
         super().__init__(message, hint=hint)
         self.number = number
         self.last = last
+        self.swallows = False
 
 
 class NotFound(LstmctlError):

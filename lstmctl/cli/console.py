@@ -153,7 +153,9 @@ class Console:
 
     @classmethod
     def reset(cls) -> None:
-        """Forget the console of an earlier run: tests run the program many times in one process."""
+        """Forget the console of an earlier run, and an answer that it did not save."""
+        if Console._current is not None and Console._current._collected is not None:
+            Console._current._collected.close()
         Console._current = None
 
     # --- answers ---------------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from lstmctl.errors import BadRow
+from lstmctl.errors import BadData, BadRow
 
 SKIP_OPTION = "--bad-rows skip"
 _MOST_KINDS = 20  # of which the counts are kept; any others count as one
@@ -26,7 +26,9 @@ class BadRows:
     errors: list[BadRow] = field(default_factory=list)
 
     def __call__(self, error: BadRow) -> None:
-        """Count one row."""
+        """Count one row. Raises BadData for one that swallows others, unless all errors are kept."""
+        if error.swallows and not self.keep:
+            raise BadData(error.message, hint=error.hint)
         kind = kind_of(error)
         if kind not in self.kinds and len(self.kinds) >= _MOST_KINDS:
             kind = _OTHER_KINDS
@@ -94,5 +96,5 @@ def skip_offered() -> Iterator[None]:
 
 def offer_skip(error: BadRow) -> None:
     """Add the option that skips bad rows to the hint of an error, once."""
-    if SKIP_OPTION not in (error.hint or ""):
+    if not error.swallows and SKIP_OPTION not in (error.hint or ""):
         error.hint = f"{error.hint}; or {SKIP_OPTION}" if error.hint else SKIP_OPTION

@@ -20,6 +20,8 @@ _READ_BYTES = 2**16
 _ASCII = bytes(range(0x80))
 _LEAST_UTF16 = 16  # bytes
 _GUESSED_LINES = 50
+_LONG_RUN = re.compile(rb"[\x80-\xff]{4,}")  # in Western languages, letters with accents stand between others
+_CYRILLIC, _LEAST_CYRILLIC = ("windows-1251", "koi8-r", "cp866", "iso8859-5"), 20  # bytes that tell
 _ENOUGH = 20  # bytes that are not ASCII, to guess by how often each is used
 
 
@@ -45,7 +47,7 @@ def looks_like_windows_1252(head: bytes) -> bool:
             return False
         else:
             typical += byte in _TYPOGRAPHY
-    return typical > high / 2
+    return typical > high / 2 and 3 * sum(map(len, _LONG_RUN.findall(head))) < high
 
 
 def guess_encoding(head: bytes) -> str:
@@ -54,6 +56,8 @@ def guess_encoding(head: bytes) -> str:
         return marked
     if looks_like_windows_1252(head):
         return "windows-1252"
+    if (cyrillic := _guess_cyrillic(head)) is not None:
+        return cyrillic
     names = ["windows-1252", "iso-8859-1"]  # the latter has a character for every byte
     if len(head.translate(None, _ASCII)) >= _ENOUGH:
         from charset_normalizer import from_bytes
@@ -61,6 +65,19 @@ def guess_encoding(head: bytes) -> str:
         if (best := from_bytes(head).best()) is not None and best.encoding not in ("utf_8", "ascii"):
             names.insert(0, re.sub(r"^cp(125\d)$", r"windows-\1", best.encoding).replace("_", "-"))
     return next(name for name in names if keeps_ascii(name) and _can_decode(head, name))
+
+
+def _guess_cyrillic(head: bytes) -> str | None:
+    """The encoding in which nearly all that is not ASCII are small Russian letters, or None: what is small in one
+    encoding is capital or no letter in the others."""
+    other = head.translate(None, _ASCII)
+    if len(other) < _LEAST_CYRILLIC:
+        return None
+    for name in _CYRILLIC:
+        text = other.decode(name, "replace")
+        if sum("а" <= letter <= "я" or letter == "ё" for letter in text) > 0.8 * len(text):  # noqa: RUF001
+            return name
+    return None
 
 
 def is_all_utf8(head: bytes) -> bool:

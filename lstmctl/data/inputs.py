@@ -55,6 +55,7 @@ def input_format(path: Path, *, documents: bool) -> str:
 
     Raises UsageError if its name says nothing.
     """
+    check_file(path)
     if documents and not (is_table_name(path) or (is_text_name(path) and is_fasttext(path))):
         return DOCUMENT
     try:

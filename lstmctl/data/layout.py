@@ -20,13 +20,14 @@ from lstmctl.data.parts import WHOLE, divide_files, part_word
 from lstmctl.data.tree import Tree, is_folder, list_entries, list_tree
 from lstmctl.errors import BadData, LstmctlError
 
+SCORING_FILE, BAD_ROWS = "scoring.json", "bad-rows"  # beside the predictions in a folder: no data
 DOCUMENT = "document"  # beside the names in FORMATS: a whole file is one text
 _SNIFFED = 8  # .txt files of a folder that are looked into
 # Files about the data: what hubs and authors put beside it.
 _ABOUT = re.compile(
     r"(readme|licen[cs]e|copying|notice|changelog|changes|authors|citation|contributing|version|makefile|dockerfile"
     r"|sha256sums|md5sums?)([-_.].*)?"
-    r"|(dataset_infos?|dataset_dict|state|dataset-metadata|datapackage|croissant|package|manifest)\.json",
+    r"|(scoring|dataset_infos?|dataset_dict|state|dataset-metadata|datapackage|croissant|package|manifest)\.json",
     re.IGNORECASE,
 )
 _TEXT_SUFFIXES = re.compile(r"(\.(txt|text|md|html?|eml|xml|\d+))?", re.IGNORECASE)
@@ -130,7 +131,10 @@ def _kind_of_suffix(suffix: str) -> Literal["table", "text", ""]:
 def data_files(tree: Tree) -> list[Path]:
     """The data files of a folder, sorted by path. Of its .txt files, the first of each folder are looked into."""
     tables, texts = [], dict[Path, list[Path]]()
+    scored = {path.parent / BAD_ROWS for path in tree.files if path.name == SCORING_FILE}  # bad rows, of `predict -o`
     for path in tree.files:
+        if path.parent in scored:
+            continue
         kind = _kind_of_suffix(_suffix(path.name))
         if kind == "table" and not is_about(path):
             tables.append(path)

@@ -144,7 +144,9 @@ def _csv_error(error: csv.Error, lines: Lines, start: int) -> BadData:
     """The csv module's error in clearer words."""
     reason = str(error)
     if "unexpected end of data" in reason:
-        return lines.error("a quote is opened here and never closed", hint=_QUOTES, number=start)
+        swallowing = lines.error("a quote is opened here and never closed", hint=_QUOTES, number=start)
+        swallowing.swallows = True
+        return swallowing
     if "new-line character" in reason:
         if lines.number == 1:
             return lines.carriage_returns()

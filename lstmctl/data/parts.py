@@ -1,7 +1,8 @@
 """Parts by name: which files and folders are the training, validation and test part of a data set.
 
-A name is that of a part if it is `train`, `dev`, `val`, `valid`, `validation` or `test`, in any case, alone or before
-the number of a shard: `train.csv`, `test.0.jsonl`, `train-00000-of-00002.parquet`, or a folder `train/` around it.
+A name is that of a part if it is `train`, `dev`, `val`, `valid`, `validation`, `eval` or `test`, in any case, alone,
+with `set` or `data`, or before the number of a shard: `train.csv`, `testset.csv`, `test.0.jsonl`,
+`train-00000-of-00002.parquet`, or a folder `train/` around it.
 Where one file is named so after train and another after test or validation, names with more words count too:
 `reviews_train.csv`, `20news-bydate-test/`.
 """
@@ -20,11 +21,13 @@ from lstmctl.errors import BadData
 WHOLE = ""  # the part of rows that are not divided into parts
 PARTS = ("train", "validation", "test")
 _WORDS = {
-    **dict.fromkeys(("train", "training"), "train"),
-    **dict.fromkeys(("dev", "val", "valid", "validation"), "validation"),
-    **dict.fromkeys(("test", "testing"), "test"),
+    **dict.fromkeys(("train", "training", "trn"), "train"),
+    **dict.fromkeys(("dev", "devel", "val", "valid", "validation", "vld", "eval"), "validation"),
+    **dict.fromkeys(("test", "testing", "tst", "holdout"), "test"),
 }
-_NAME = re.compile(rf"({'|'.join(_WORDS)})(?:[-_. ]?\d+(?:[-_. ]?of[-_. ]?\d+)?(?:[-_.][0-9a-f]{{8,}})?)?")
+_NAME = re.compile(
+    rf"({'|'.join(_WORDS)})(?:[-_ ]?(?:set|data))?(?:[-_. ]?\d+(?:[-_. ]?of[-_. ]?\d+)?(?:[-_.][0-9a-f]{{8,}})?)?"
+)
 _MOST_NAMED = 3  # files of one part in a note
 
 
@@ -131,10 +134,15 @@ def _word(file: Path, root: Path | None) -> str | None:
 def word_among(name: str) -> str | None:
     """The part word among several words of a name, if they are of one part.
 
-    >>> word_among("reviews_train"), word_among("train-test")
+    >>> word_among("reviews_train"), word_among("train-test-data")
     ('train', None)
+
+    The last word of all decides: `product-test-train` is a train part.
     """
-    words = [word for token in re.split(r"[-_. ]+", name) if (word := part_word(token))]
+    tokens = re.split(r"[-_. ]+", name)
+    if (last := part_word(tokens[-1])) is not None:
+        return last
+    words = [word for token in tokens if (word := part_word(token))]
     return words[0] if len({part_of(word) for word in words}) == 1 else None
 
 

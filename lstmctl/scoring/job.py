@@ -27,9 +27,9 @@ from lstmctl.data import parquet as parquets
 from lstmctl.data.bad_rows import offer_skip
 from lstmctl.data.chunks import CHUNK_BYTES
 from lstmctl.data.columns import Example
-from lstmctl.data.layout import DOCUMENT
+from lstmctl.data.layout import BAD_ROWS, DOCUMENT, SCORING_FILE
 from lstmctl.data.opening import display
-from lstmctl.errors import BadRow, CannotCreate, Interrupted, LstmctlError, Signalled
+from lstmctl.errors import BadData, BadRow, CannotCreate, Interrupted, LstmctlError, Signalled
 from lstmctl.model.classifier import Classifier, Prediction
 from lstmctl.process import signal_number
 from lstmctl.scoring.pool import ParallelMapContext, WorkerPool
@@ -38,9 +38,8 @@ from lstmctl.scoring.tasks import Task, document_tasks, file_key, table_tasks
 from lstmctl.storage.filesystem import Directory, os_errors, write_file
 from lstmctl.storage.locks import lock
 
-BAD_ROWS = "bad-rows"
 BAD_ROW_SCHEMA = "lstmctl.bad-row/1"
-SCORING_FILE, SCORING_SCHEMA = "scoring.json", "lstmctl.scoring/1"
+SCORING_SCHEMA = "lstmctl.scoring/1"
 _LAYOUT = ("delimiter", "encoding", "no_header")  # options that scoring.json has only if they were given
 _LOCK = ".lock"
 _SCORED = re.compile(r".*-([0-9a-f]{16})-\d{6,}\.(?:jsonl|parquet)")
@@ -131,6 +130,8 @@ class Scoring:
 
             def skip(path: str | Path, error: BadRow) -> None:
                 nonlocal bad
+                if error.swallows:
+                    raise BadData(error.message, hint=error.hint)
                 bad += 1
                 bad_rows.write(_json_line(_bad_row_object(str(path), error)))
 

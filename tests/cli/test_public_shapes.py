@@ -103,6 +103,71 @@ def test_the_hint_of_an_error_works(cli, tmp_path, monkeypatch, name):
     assert sum(map(int, counts.groups())) == FOLLOWED[name]
 
 
+def test_an_open_quote_is_not_one_bad_row(cli, tmp_path, monkeypatch):
+    """Skipping it would lose all rows up to the end of the file."""
+    from toy import register_toy
+
+    register_toy(tmp_path / "home")
+    monkeypatch.chdir(tmp_path)
+    lines = [f"{text},{label}" for text, label in rows(60, ("neg", "pos"))]
+    lines[30] = f'"{lines[30]}'
+    Path("open.csv").write_text("text,label\n" + "\n".join(lines) + "\n")
+    for command in (
+        ["train", "--dry-run", "--data"],
+        ["evaluate", "--data"],
+        ["predict", "-i"],
+        ["predict", "-o", "d", "-i"],
+    ):
+        done = cli(*command, "open.csv", "--bad-rows", "skip")
+        assert done.code == 65 and "open.csv:32: a quote is opened here" in done.err, done.err
+        assert "--bad-rows" not in done.err
+    assert not Path("d").exists()
+    found = json.loads(cli("data", "check", "--data", "open.csv", "--json").out)
+    assert [(row["row"], row["last_row"]) for row in found["bad_rows"]] == [(32, 61)]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("trainset", "valset", "testset"),
+        ("trainData", "devData", "testData"),
+        ("trn", "vld", "tst"),
+        ("product-test-train", "product-test-dev", "product-test-test"),
+        ("train", "eval", "holdout"),
+    ],
+)
+def test_other_names_of_parts(cli, tmp_path, names):
+    for name, count in zip(names, (20, 10, 8), strict=True):
+        table(tmp_path / "set" / f"{name}.csv", [("text", "label"), *rows(count, ("neg", "pos"))])
+    found = json.loads(cli("data", "check", "--data", tmp_path / "set", "--json").out)
+    assert tuple(found["rows"].values()) == (20, 10, 8)
+
+
+@pytest.mark.parametrize("encoding", ["windows-1251", "koi8-r", "cp866"])
+@pytest.mark.parametrize("english", ["", "the film is "])
+def test_cyrillic_encodings_are_named(cli, tmp_path, encoding, english):
+    made = [
+        (f"{english}фильм {WORDS[label]} номер {n}", label) for n, (_, label) in enumerate(rows(60, ("neg", "pos")))
+    ]
+    table(tmp_path / "data.csv", [("text", "label"), *made], encoding=encoding)
+    done = cli("train", "--data", tmp_path / "data.csv", "--dry-run")
+    assert done.code == 65 and f"--encoding {encoding}" in done.err, done.err
+
+
+def test_predictions_in_a_folder_are_data(cli, tmp_path, monkeypatch):
+    from toy import register_toy
+
+    register_toy(tmp_path / "home")
+    monkeypatch.chdir(tmp_path)
+    for name in "ab":
+        table(
+            Path("in") / f"{name}.csv", [("text",), *[(text,) for text, _ in rows(20, ("neg", "pos"))], *[("x", "y")]]
+        )
+    assert cli("predict", "-i", "in", "-o", "out", "--bad-rows", "skip").code == 0
+    found = json.loads(cli("data", "check", "--data", "./out", "--json").out)
+    assert sum(found["rows"].values()) == 40
+
+
 def test_spellings_of_a_label_are_noticed_and_merged(cli, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     messy()

@@ -21,7 +21,7 @@ from lstmctl.errors import BadData
         ("train2", "train"),
         ("trainer", None),
         ("latest", None),
-        ("train_data", None),
+        ("train_data", "train"),
         ("2020", None),
     ],
 )
@@ -67,7 +67,7 @@ def test_explicit_files() -> None:
     [
         (("train.csv", "val.csv", "validation.csv"), "named val and data named validation", "move one"),
         (("reviews.csv", "test.csv"), "test.csv is named as the test part, but data/reviews", "--test-data data/test"),
-        (("holdout.csv", "train.csv"), "as the train part, but data/holdout.csv as none", "--test-data data/holdout"),
+        (("rest.csv", "train.csv"), "as the train part, but data/rest.csv as none", "--test-data data/rest"),
         (("train/test.csv", "test/1.csv"), "named after the test part, its folder after train", "rename it"),
     ],
 )

@@ -42,7 +42,8 @@ def predict_to_folder(
     if model is None and console.err.on_terminal:
         console.note((f"model {folder.reference}", "dim"))
     from lstmctl.data.inputs import find_inputs
-    from lstmctl.scoring.job import BAD_ROWS, Scoring, score_to_folder
+    from lstmctl.data.layout import BAD_ROWS
+    from lstmctl.scoring.job import Scoring, score_to_folder
 
     documents = folder.card.data is not None and folder.card.data.documents
     inputs = find_inputs(request.source or "", format=request.input_format, documents=documents)
