@@ -5,6 +5,8 @@ inside them, and links to folders that contain the link. `lstmctl.data.layout` d
 """
 
 import os
+import shlex
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -127,14 +129,20 @@ def _class_folders(folder: Path, ignored: list[Path]) -> list[Path]:
 
 def _list_class(folder: Path, ignored: list[Path]) -> tuple[str, list[Path]]:
     """The label of a class folder, and its files."""
-    files = []
+    files, folders = [], 0
     for entry in list_entries(folder):
         if entry.name.startswith(".") or is_folder(entry):
+            folders += is_folder(entry)
             ignored.append(Path(entry))
         elif is_file(entry):
             files.append(Path(entry))
         else:
             raise BadData(f"{display(Path(entry))} is neither a file nor a link to one", hint="move it away")
+    if not files and folders:
+        message = f"{display(folder)} has {folders:,} folders and no texts; those of a label are in its folder itself"
+        copy = shlex.quote(os.path.join(tempfile.gettempdir(), folder.parent.name, folder.name))
+        command = f"mkdir -p {copy} && cp {shlex.quote(display(folder))}/*/* {copy}"
+        raise BadData(message, hint=f"for each label: {command}, and name that folder")
     if not files:
         hint = "remove the folder, or put files with one text each into it"
         raise BadData(f"{display(folder)} is a class folder without texts", hint=hint)

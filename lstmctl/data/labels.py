@@ -30,6 +30,9 @@ class Spellings(NamedTuple):
         return " = ".join(f'"{label}" ({count:,})' for label, count in self.counts)
 
 
+_INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff\u00ad"))  # zero-width characters and the like
+
+
 def label_key(label: str) -> str:
     """Equal for the spellings of one label.
 
@@ -38,7 +41,7 @@ def label_key(label: str) -> str:
     >>> label_key("NaN") == label_key("null")
     True
     """
-    key = " ".join(label.casefold().split())
+    key = " ".join(label.translate(_INVISIBLE).casefold().split())
     if key in MISSING:
         return ""
     if match := _NUMBER.fullmatch(key):

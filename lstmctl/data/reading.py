@@ -5,6 +5,7 @@ Options win; what they leave open is recognised from the start of the file. What
 
 import csv
 import json
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,6 +23,7 @@ from lstmctl.data.encodings import (
     suspect_encoding,
 )
 from lstmctl.data.opening import display, read_head
+from lstmctl.data.packing import repaired_path
 from lstmctl.data.strangers import recognise
 from lstmctl.errors import BadData
 
@@ -120,6 +122,12 @@ def _table_reading(text: str, reading: Reading, separator: str, *, complete: boo
     if not any(dialect.names):
         return reading  # empty, or a first line that cannot be read: reading it says so
     if (choice := choose_columns(columns, dialect.names)) is None:
+        if reading.suspected and any("\ufffd" in each for each in dialect.names):
+            raise BadData(f"{name}:1: the names of the columns are not UTF-8", hint=f"--encoding {reading.suspected}")
+        if dialect.names[0].startswith("{") and _object(text.lstrip().partition("\n")[0]) is not None:
+            other = Path(repaired_path(name)).with_suffix(".jsonl")
+            message = f"{name} is JSON Lines under another name"
+            raise BadData(message, hint=f"cp {shlex.quote(name)} {shlex.quote(str(other))} makes a file that is read")
         message, hint = missing_column(columns, dialect.names, dialect.rows)
         raise BadData(f"{name}:1: {message}", hint=hint)
     reading = reading._replace(columns=choice.columns, names=dialect.names if no_header else None)

@@ -4,6 +4,8 @@ import csv
 import json
 import re
 import shlex
+import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -65,6 +67,8 @@ def messy() -> None:
     write("rare.csv", [("text", "label"), *made, ("one of a kind", "rare")])
     spelled = [(text, ("Pos", "pos")[n // 2 % 2] if label == "pos" else label) for n, (text, label) in enumerate(made)]
     write("spelled.csv", [("text", "label"), *spelled])
+    header = [("текст", "метка"), *[(f"фильм {WORDS[label]} {n}", label) for n, (_, label) in enumerate(made)]]
+    write("cyrillic-header.csv", header, encoding="cp1251")
     write(
         "cyrillic.csv",
         [
@@ -101,6 +105,42 @@ def test_the_hint_of_an_error_works(cli, tmp_path, monkeypatch, name):
     assert name != "cyrillic.csv" or "1251" in hint
     counts = re.search(r"(\d+) train · (\d+) validation · (\d+) test", second.err)
     assert sum(map(int, counts.groups())) == FOLLOWED[name]
+
+
+def test_names_in_another_encoding(cli, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    messy()
+    done = cli("train", "--data", "cyrillic-header.csv", "--dry-run")
+    assert (done.code, done.err.splitlines()[1]) == (65, "hint: --encoding windows-1251")
+    more = ["--encoding", "windows-1251", "--text-column", "текст", "--label-column", "метка"]
+    assert cli("train", "--data", "cyrillic-header.csv", "--dry-run", *more).code == 0
+
+
+def test_json_lines_under_another_name(cli, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    made = [json.dumps({"text": text, "label": label}) for text, label in rows(60, ("neg", "pos"))]
+    Path("data.csv").write_text("\n".join(made) + "\n")
+    done = cli("train", "--data", "data.csv", "--dry-run")
+    assert done.code == 65 and "is JSON Lines under another name" in done.err
+    command = re.search("^hint: (cp .*) makes", done.err, re.M)[1]
+    subprocess.run(["sh", "-c", command], check=True)
+    assert cli("train", "--data", shlex.split(command)[2], "--dry-run").code == 0
+
+
+def test_texts_one_folder_too_deep(cli, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for number, (text, label) in enumerate(rows(40, ("neg", "pos"))):
+        path = Path("deep", label, f"sub{number % 3}", f"{number}.txt")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "copies"))
+    done = cli("data", "check", "--data", "./deep")
+    command = re.search("^hint: for each label: (mkdir .*), and name", done.err, re.M)[1]
+    assert done.code == 65 and "deep/neg has 3 folders and no texts" in done.err
+    for label in ("neg", "pos"):
+        subprocess.run(["sh", "-c", command.replace("neg", label)], check=True)
+    found = json.loads(cli("data", "check", "--data", tmp_path / "copies" / "deep", "--json").out)
+    assert sum(found["rows"].values()) == 40
 
 
 def test_an_open_quote_is_not_one_bad_row(cli, tmp_path, monkeypatch):
