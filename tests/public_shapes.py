@@ -47,7 +47,7 @@ def write_public_shapes(folder: Path) -> None:
     table(folder / "ag_news" / "test.csv", news[60:])
     # SMS Spam Collection: label, tab, text, without header
     messages = [(label, text) for text, label in rows(60, ("ham", "spam"))]
-    table(folder / "SMSSpamCollection.tsv", messages, delimiter="\t")
+    table(folder / "SMSSpamCollection", messages, delimiter="\t")
     # Amazon reviews: JSON Lines with stars
     stars = [{"overall": float(label), "reviewText": text} for text, label in rows(60, ("1", "5"))]
     with gzip.open(folder / "reviews_Toys_5.json.gz", "wt", encoding="utf-8") as file:

@@ -16,13 +16,22 @@ from lstmctl.data.encodings import as_utf8
 from lstmctl.data.excel import read_excel
 from lstmctl.data.json_files import MAX_JSON_BYTES, find_objects, read_json, read_whole
 from lstmctl.data.lines import Lines
-from lstmctl.data.opening import WHOLE_FILE, ByteLines, Chunk, check_file, display, open_lines, without_packing
+from lstmctl.data.opening import (
+    WHOLE_FILE,
+    ByteLines,
+    Chunk,
+    check_file,
+    display,
+    open_lines,
+    read_head,
+    without_packing,
+)
 from lstmctl.data.packing import PACKED, member_name
 from lstmctl.data.parquet import read_parquet
 from lstmctl.data.parsers import read_fasttext, read_jsonl, read_lines, read_table
 from lstmctl.data.reading import Reading, find_reading, json_columns, usual_reading
 from lstmctl.data.strangers import suffix_hint
-from lstmctl.errors import BadData, BadRow, UsageError
+from lstmctl.errors import BadData, BadRow, LstmctlError, UsageError
 
 
 class Format(NamedTuple):
@@ -47,6 +56,7 @@ FORMATS = {  # a suffix of two formats stands for the first, or for the first wi
     "parquet": Format((".parquet", ".pq"), read_parquet, chunk_end="row group", binary=True),
     "excel": Format((".xlsx", ".xls"), read_excel, chunk_end="file", binary=True),
 }
+_HEAD_BYTES, _FIRST_LINES = 2**16, 20  # of a file whose name says nothing
 _SUFFIXES = dict.fromkeys(suffix for entry in FORMATS.values() for suffix in entry.suffixes)
 SUFFIX_HINT = f"known suffixes: {' '.join(_SUFFIXES)}; text formats also with {' '.join(PACKED)}"
 
@@ -70,14 +80,41 @@ def is_data_name(name: str) -> bool:
 
 
 def find_format(path: Path, *, labelled: bool) -> str:
-    """The format that the file's name stands for, or UsageError. `.txt` is fastText if `labelled`, else plain lines."""
-    for name in formats_of_name(path):
-        if FORMATS[name].has_labels or not labelled:
-            return name
+    """The format that the file's name stands for. Without labels, `.txt` is plain lines. With labels, a `.txt` file and
+    one whose suffix says nothing are what their first lines are: fastText, JSON, or a table.
+
+    Raises UsageError if that is unknown too.
+    """
+    names = [name for name in formats_of_name(path) if FORMATS[name].has_labels or not labelled]
+    if labelled and names in ([], ["fasttext"]) and not suffix_hint(path):
+        names = [name] if (name := _format_of_content(path)) else names
+    if names:
+        return names[0]
     if path.suffix.lower() == ".zip" and path.is_file():
         with open_lines(path):  # raises the error of an archive with several files, or none
             pass
     raise UsageError(f"unknown file format: {display(path)}", hint=suffix_hint(Path(display(path))) or SUFFIX_HINT)
+
+
+def _format_of_content(path: Path) -> str | None:
+    """The format of a text file with labels by its first lines, or None: fastText, JSON, or a table in which all of
+    them have the same number of some delimiter."""
+    if without_packing(path).suffix.lower() in (".ft", ".fasttext"):
+        return "fasttext"
+    try:
+        head = read_head(path, _HEAD_BYTES)[0]
+    except (LstmctlError, OSError):
+        return None  # reading it says why
+    lines = head.decode("utf-8-sig", "replace").splitlines()[:_FIRST_LINES] if b"\0" not in head else []
+    lines = [line for line in lines if line.strip()]
+    if not lines or lines[0].startswith("__label__"):
+        return "fasttext" if lines else None
+    if lines[0].lstrip().startswith(("{", "[")):
+        return "jsonl"
+    for delimiter, name in (("\t", "tsv"), (";", "csv"), ("|", "csv"), (",", "csv")):
+        if len(lines) > 1 and len({line.count(delimiter) for line in lines}) == 1 and delimiter in lines[0]:
+            return name
+    return None
 
 
 class OpenedRows(NamedTuple):

@@ -15,7 +15,7 @@ PUBLIC = {  # options → texts in the training, validation and test part; two o
     "--data archive.zip": (44, 10, 6),
     "--data sentiment140.csv --no-header --text-column 6 --label-column 1": (44, 10, 6),
     "--data ./ag_news --no-header --text-column 2 --text-column 3 --label-column 1": (48, 12, 20),
-    "--data SMSSpamCollection.tsv --no-header --text-column 2 --label-column 1": (44, 10, 6),
+    "--data ./SMSSpamCollection --no-header --text-column 2 --label-column 1": (44, 10, 6),
     "--data reviews_Toys_5.json.gz": (44, 10, 6),
     "--data ./amazonreviews": (48, 12, 20),
     "--data ./aclImdb": (48, 12, 20),
@@ -105,6 +105,28 @@ def test_the_hint_of_an_error_works(cli, tmp_path, monkeypatch, name):
     assert name != "cyrillic.csv" or "1251" in hint
     counts = re.search(r"(\d+) train · (\d+) validation · (\d+) test", second.err)
     assert sum(map(int, counts.groups())) == FOLLOWED[name]
+
+
+@pytest.mark.parametrize("delimiter", ["\t", ";", "|", ","])
+@pytest.mark.parametrize("name", ["reviews.txt", "reviews", "reviews.dat"])
+def test_tables_whose_name_says_nothing(cli, tmp_path, monkeypatch, name, delimiter):
+    monkeypatch.chdir(tmp_path)
+    write(name, [("text", "label"), *rows(40, ("neg", "pos"))], delimiter=delimiter)
+    found = json.loads(cli("data", "check", "--data", f"./{name}", "--json").out)
+    assert sum(found["rows"].values()) == 40 and found["bad_rows"] == []
+
+
+def test_names_that_say_nothing_of_other_files(cli, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    made = rows(40, ("neg", "pos"))
+    Path("fast").write_text("".join(f"__label__{label} {text}\n" for text, label in made))
+    Path("lines").write_text("".join(json.dumps({"text": text, "label": label}) + "\n" for text, label in made))
+    for name in ("./fast", "./lines"):
+        assert sum(json.loads(cli("data", "check", "--data", name, "--json").out)["rows"].values()) == 40
+    Path("prose.txt").write_text("".join(f"{text}\n" for text, _ in made))
+    Path("prose").write_text("".join(f"{text}\n" for text, _ in made))
+    assert "expected one __label__" in cli("train", "--data", "prose.txt").err
+    assert cli("train", "--data", "./prose").code == 2
 
 
 def test_names_in_another_encoding(cli, tmp_path, monkeypatch):
