@@ -11,9 +11,7 @@ SKIP_OPTION = "--bad-rows skip"
 _MOST_KINDS = 20  # of which the counts are kept; any others count as one
 _OTHER_KINDS = "other reasons"
 _MOST_LETTERS = 120
-_VARIABLE = re.compile(
-    r'"[^"]*"|(?<!\w)\'[^\']*\'|\b0x[0-9a-fA-F]+|(?<![\w-])\d[\d,.]*\b'
-)  # differs between rows of one kind
+_VARIABLE = r'"[^"]*"|(?<!\w)\'[^\']*\'|\b0x[0-9a-fA-F]+|(?<![\w-])\d[\d,.]*\b'  # differs between rows of one kind
 
 
 @dataclass
@@ -64,7 +62,7 @@ def kind_of(error: BadRow) -> str:
     >>> kind_of(BadRow("a.csv:17: this row has 3 fields, the header 2", number=17))
     'this row has … fields, the header …'
     """
-    kind = _VARIABLE.sub("…", reason_of(error)).strip()
+    kind = re.sub(_VARIABLE, "…", reason_of(error)).strip()
     return "".join(letter if letter.isprintable() else " " for letter in kind)[:_MOST_LETTERS] or "unusable"
 
 

@@ -4,7 +4,6 @@ import json
 import math
 import unicodedata
 from datetime import date, time
-from decimal import Decimal
 from typing import Any, NamedTuple, Self
 
 from lstmctl.config import MAX_LABEL_LENGTH, DataConfig
@@ -97,20 +96,28 @@ def value_text(value: Any) -> str | None:
     """
     if isinstance(value, str):
         return value
-    if value is None or (isinstance(value, float | Decimal) and math.isnan(value)):
+    if value is None:
         return ""
     if isinstance(value, int):
         return json.dumps(value)
-    if isinstance(value, float | Decimal):
-        return _number_text(value)
-    return str(value) if isinstance(value, date | time) else None
+    if isinstance(value, float):
+        return "" if math.isnan(value) else _number_text(value, str(value))
+    return str(value) if isinstance(value, date | time) else _decimal_text(value)
 
 
-def _number_text(value: float | Decimal) -> str:
+def _decimal_text(value: Any) -> str | None:
+    from decimal import Decimal  # of Parquet alone; importing it takes a millisecond
+
+    if not isinstance(value, Decimal):
+        return None
+    return "" if value.is_nan() else _number_text(value, format(value.normalize(), "f"))
+
+
+def _number_text(value: Any, shortest: str) -> str:
+    """A number, infinity or a whole number that a float holds exactly, without its point."""
     number = float(value)
-    if abs(number) <= _LARGEST_WHOLE and number.is_integer() and number == value:
-        return str(int(number))
-    return format(value.normalize(), "f") if isinstance(value, Decimal) and value.is_finite() else str(value)
+    whole = abs(number) <= _LARGEST_WHOLE and number.is_integer() and number == value
+    return str(int(number)) if whole else shortest
 
 
 def column_text(value: Any) -> str:
