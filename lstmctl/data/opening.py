@@ -129,6 +129,9 @@ def reading_error(error: OSError, path: Path) -> LstmctlError:
     """The error of a file that cannot be opened."""
     name = display(path)
     check_not_url(str(path))
+    if error.errno == errno.ENOENT and path.is_symlink():
+        message = f"{name} is a link to {os.readlink(path)}, which does not exist"
+        return NotFound(message, hint=f"ls -l {shlex.quote(name)} shows the link")
     if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP):
         return NotFound(f"there is no file {name}", hint=_similar_names(path))
     if error.errno == errno.EISDIR:

@@ -129,6 +129,13 @@ def test_names_that_say_nothing_of_other_files(cli, tmp_path, monkeypatch):
     assert cli("train", "--data", "./prose").code == 2
 
 
+def test_a_broken_link_is_told(cli, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("data.csv").symlink_to("nowhere.csv")
+    done = cli("train", "--data", "data.csv")
+    assert done.code == 66 and "data.csv is a link to nowhere.csv, which does not exist" in done.err
+
+
 def test_names_in_another_encoding(cli, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     messy()
