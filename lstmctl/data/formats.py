@@ -97,14 +97,23 @@ def find_format(path: Path, *, labelled: bool) -> str:
 
 
 def _format_of_content(path: Path) -> str | None:
-    """The format of a text file with labels by its first lines, or None: fastText, JSON, or a table in which all of
-    them have the same number of some delimiter."""
+    """The format of a file with labels by its first lines; None if they do not tell."""
     if without_packing(path).suffix.lower() in (".ft", ".fasttext"):
         return "fasttext"
     try:
         head = read_head(path, _HEAD_BYTES)[0]
     except (LstmctlError, OSError):
         return None  # reading it says why
+    return format_of_head(head)
+
+
+def format_of_head(head: bytes) -> str | None:
+    """The format of labelled text that starts so, or None: fastText, JSON, or a table whose first lines all have the
+    same number of some delimiter.
+
+    >>> [format_of_head(head) for head in (b'{"text": "a"}', b"text\\tlabel\\na\\tb\\n", b"__label__a b", b"a text")]
+    ['jsonl', 'tsv', 'fasttext', None]
+    """
     lines = head.decode("utf-8-sig", "replace").splitlines()[:_FIRST_LINES] if b"\0" not in head else []
     lines = [line for line in lines if line.strip()]
     if not lines or lines[0].startswith("__label__"):

@@ -12,7 +12,7 @@ from pathlib import Path
 from tempfile import SpooledTemporaryFile
 from typing import BinaryIO
 
-from lstmctl.data.formats import FORMATS
+from lstmctl.data.formats import FORMATS, format_of_head
 from lstmctl.data.packing import PACKED
 from lstmctl.errors import BadData, NotFound, UsageError, from_os_error
 from lstmctl.storage.filesystem import os_errors, write_file
@@ -68,16 +68,9 @@ def find_suffix(head: bytes) -> str:
             if suffix not in PACKED:
                 raise BadData(f"standard input is packed as {suffix}", hint=f"unpack it: known are {' '.join(PACKED)}")
             return find_suffix(_unpack(head, suffix)) + suffix
-    start = head.removeprefix(b"\xef\xbb\xbf").lstrip()
-    line = start.partition(b"\n")[0]
-    if head.startswith(b"PAR1"):
-        name = "parquet"
-    elif start.startswith((b"{", b"[")):
-        return ".json" if start.startswith(b"[") else FORMATS["jsonl"].suffixes[0]
-    elif start.startswith(b"__label__"):
-        name = "fasttext"
-    else:
-        name = "tsv" if line.count(b"\t") > line.count(b",") else "csv"
+    line = head.lstrip().partition(b"\n")[0]
+    by_header = "tsv" if line.count(b"\t") > line.count(b",") else "csv"
+    name = "parquet" if head.startswith(b"PAR1") else format_of_head(head) or by_header
     return FORMATS[name].suffixes[0]
 
 

@@ -34,7 +34,7 @@ from lstmctl.evaluation.selection import (
     trained_rows,
     training_data,
 )
-from lstmctl.model.classifier import Classifier, Prediction, both_labels, predicted_indices, softmax
+from lstmctl.model.classifier import Classifier, Prediction, predicted_indices
 from lstmctl.registry.artifact import ModelFolder
 from lstmctl.scoring.pool import ParallelMap, ParallelMapContext, map_texts
 
@@ -239,8 +239,9 @@ def _ngrams_alone(classifier: Classifier, examples: Sequence[Example]) -> dict[s
     right = 0
     for start in range(0, len(examples), _BLOCK):
         block = examples[start : start + _BLOCK]
-        logits = classifier.ngram_parts([classifier.encode(example.text).ids for example in block]).logits
-        predicted = predicted_indices(softmax(both_labels(logits)))
+        probabilities = classifier.ngram_probabilities([classifier.encode(example.text).ids for example in block])
+        assert probabilities is not None  # noqa: S101  # it has n-grams
+        predicted = predicted_indices(probabilities)
         right += int((predicted == label_indices(block, classifier.config.labels)).sum())
     return {"ngrams": right / len(examples)}
 

@@ -152,14 +152,14 @@ def prepare(
     if model.ngram_order:
         with waiting("fitting the n-gram model"):
             fitted = fit_ngrams(known, known_truth, model)
-            if fitted is not None and training.class_weight == "balanced":
-                fitted = fitted.balanced(known_truth, labels=len(labels))
         if fitted is None:
             model = replace(model, ngrams="none", ngram_count=0)
-        else:
-            model = fitted.config(model)
-            encoded = _with_ngrams(encoded, fitted.out_of_fold)
-            baselines = _measure_ngrams(baselines, encoded, NgramTable(model, fitted.tensors), labels=len(labels))
+    if fitted is not None:
+        if training.class_weight == "balanced":
+            fitted = fitted.balanced(known_truth, labels=len(labels))
+        model = fitted.config(model)
+        encoded = _with_ngrams(encoded, fitted.out_of_fold)
+        baselines = _measure_ngrams(baselines, encoded, NgramTable(model, fitted.tensors), labels=len(labels))
     chosen = None
     if vectors or training.vectors not in (None, "own", "none"):
         chosen = choose_vectors(
