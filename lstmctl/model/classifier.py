@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lstmctl.config import PADDING, ModelConfig
-from lstmctl.model.lstm import Floats, Matrices, matrices_from_keras, pack, product, run
+from lstmctl.model.lstm import Floats, pack, product, run
+from lstmctl.model.members import layer_matrices, member_layers
 from lstmctl.model.ngrams import Ids, NgramParts, NgramTable
 from lstmctl.model.strings import strings
 from lstmctl.model.text import Encoded, Reading, Vocabulary, encode
@@ -84,13 +85,20 @@ class Classifier:
         self.vocabulary = vocabulary
         self._weights = weights
         self.layers = [
-            {direction: _matrices(weights, f"lstm.{layer}.{direction}") for direction in config.directions}
+            {direction: layer_matrices(weights, layer, direction) for direction in config.directions}
             for layer in range(config.layers)
         ]
         self.embedding = weights["embedding"]  # (vocab_size, embedding_dim)
         self._head_kernel, self._head_bias = weights["head.kernel"], weights["head.bias"]
-        self._packed = [{name: pack(matrices) for name, matrices in layer.items()} for layer in self.layers]
-        self._tables = {name: np.empty((config.vocab_size, 4 * config.units), np.float32) for name in config.directions}
+        # What is computed: for each layer and direction every member of the ensemble, mostly one.
+        self._packed = [
+            {direction: [pack(matrices) for matrices in members] for direction, members in layer.items()}
+            for layer in member_layers(config, weights)
+        ]
+        self._tables = {
+            direction: [np.empty((config.vocab_size, packed.bias.size), np.float32) for packed in members]
+            for direction, members in self._packed[0].items()
+        }
         self._in_tables = np.zeros(config.vocab_size, np.bool_)
         self.ngrams = NgramTable(config, weights) if config.ngram_order else None
 
@@ -203,40 +211,46 @@ class Classifier:
         text first."""
         tables, rows = self._tables, words
         for number, layer in enumerate(self._packed):
-            last_states, all_states, max_states, sum_states = [], [], [], []
+            last_states, max_states, sum_states = [], [], []
+            all_states: list[list[Floats]] = [[] for _ in layer["forward"]]
             is_last = number + 1 == len(self._packed)
-            for name, packed in layer.items():
-                in_order = name == "forward"
+            for direction, own_members in layer.items():
+                in_order = direction == "forward"
                 inputs = rows if in_order else _reverse(rows, lengths)
-                extra = None
+                values = None
                 if number == 0 and ngram_inputs is not None:
                     values = ngram_inputs if in_order else _reverse(ngram_inputs, lengths)
-                    extra = values, packed.kernel[self.config.embedding_dim :]
-                states = None if is_last else np.zeros((*rows.shape, self.config.units), np.float32)
-                maximum = total = None
-                if is_last and "max" in self.config.pools:
-                    max_states.append(maximum := np.zeros((lengths.size, self.config.units), np.float32))
-                if is_last and "mean" in self.config.pools:
-                    sum_states.append(total := np.zeros((lengths.size, self.config.units), np.float32))
-                last = run(
-                    tables[name],
-                    inputs,
-                    lengths,
-                    packed.recurrent,
-                    extra=extra,
-                    all_states=states,
-                    max_state=maximum,
-                    sum_state=total,
-                )
-                last_states.append(last)
-                if states is not None:
-                    all_states.append(states if in_order else _reverse(states, lengths))
+                for member, packed in enumerate(own_members):
+                    units = len(packed.recurrent)
+                    states = None if is_last else np.zeros((*rows.shape, units), np.float32)
+                    maximum = total = None
+                    if is_last and "max" in self.config.pools:
+                        max_states.append(maximum := np.zeros((lengths.size, units), np.float32))
+                    if is_last and "mean" in self.config.pools:
+                        sum_states.append(total := np.zeros((lengths.size, units), np.float32))
+                    last = run(
+                        tables[direction][member],
+                        inputs,
+                        lengths,
+                        packed.recurrent,
+                        extra=None if values is None else (values, packed.kernel[self.config.embedding_dim :]),
+                        all_states=states,
+                        max_state=maximum,
+                        sum_state=total,
+                    )
+                    last_states.append(last)
+                    if states is not None:
+                        all_states[member].append(states if in_order else _reverse(states, lengths))
             if not is_last:
                 # The next layer reads hidden states instead of words: a table with one row for each step of each text.
-                hidden = np.concatenate(all_states, axis=-1)
-                hidden = hidden.reshape(-1, hidden.shape[-1])
-                next_layer = self._packed[number + 1].items()
-                tables = {name: product(hidden, packed.kernel) + packed.bias for name, packed in next_layer}
+                hidden = [np.concatenate(own, axis=-1).reshape(rows.size, -1) for own in all_states]
+                tables = {
+                    direction: [
+                        product(own, packed.kernel) + packed.bias
+                        for own, packed in zip(hidden, next_layer, strict=True)
+                    ]
+                    for direction, next_layer in self._packed[number + 1].items()
+                }
                 rows = np.arange(rows.size, dtype=np.int32).reshape(rows.shape)
         divisor = np.maximum(lengths, 1).astype(np.float32)[:, None]
         return np.concatenate([*last_states, *max_states, *(total / divisor for total in sum_states)], axis=-1)
@@ -247,9 +261,10 @@ class Classifier:
         needed[words] = True
         missing = np.flatnonzero(needed & ~self._in_tables)
         if missing.size:
-            for name, packed in self._packed[0].items():
-                kernel = packed.kernel[: self.config.embedding_dim]
-                self._tables[name][missing] = product(self.embedding[missing], kernel) + packed.bias
+            embedded = self.embedding[missing]
+            for direction, members in self._packed[0].items():
+                for table, packed in zip(self._tables[direction], members, strict=True):
+                    table[missing] = product(embedded, packed.kernel[: self.config.embedding_dim]) + packed.bias
             self._in_tables[missing] = True
 
 
@@ -274,10 +289,6 @@ def softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
     exponentials: NDArray[np.float64] = np.exp(logits - logits.max(axis=1, keepdims=True))
     exponentials /= exponentials.sum(axis=1, keepdims=True)
     return exponentials
-
-
-def _matrices(weights: Mapping[str, Floats], prefix: str) -> Matrices:
-    return matrices_from_keras(*(weights[f"{prefix}.{part}"] for part in ("kernel", "recurrent_kernel", "bias")))
 
 
 def _reverse(values: NDArray[Any], lengths: NDArray[np.int64]) -> NDArray[Any]:

@@ -13,40 +13,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lstmctl.config import ModelConfig
 from lstmctl.model.lstm import Floats
-
-Slices = dict[str, tuple[NDArray[np.int64], ...]]
+from lstmctl.model.members import member_slices
 
 
 def member_config(config: ModelConfig, ensemble_size: int) -> ModelConfig:
     """The configuration of a single member."""
     return replace(config, units=config.units // ensemble_size)
-
-
-def member_slices(config: ModelConfig, member: int, ensemble_size: int) -> Slices:
-    """Tensor name → for each of its axes, the indices that belong to the member."""
-
-    def own(size: int, blocks: int = 1) -> NDArray[np.int64]:
-        """The member's indices in each of `blocks` consecutive blocks of `size`."""
-        part = size // ensemble_size
-        return (np.arange(blocks)[:, None] * size + member * part + np.arange(part)).ravel()
-
-    directions = len(config.directions)
-    slices: Slices = {"embedding": (np.arange(config.vocab_size), np.arange(config.embedding_dim))}
-    for layer in range(config.layers):
-        first = np.arange(config.embedding_dim + config.ngram_inputs)
-        inputs = first if layer == 0 else own(config.units, directions)
-        for direction in config.directions:
-            name, gates = f"lstm.{layer}.{direction}.", own(config.units, 4)
-            slices[name + "kernel"] = (inputs, gates)
-            slices[name + "recurrent_kernel"] = (own(config.units), gates)
-            slices[name + "bias"] = (gates,)
-    slices["head.kernel"] = (own(config.units, directions * len(config.pools)), np.arange(config.outputs))
-    slices["head.bias"] = (np.arange(config.outputs),)
-    return slices
 
 
 def join_members(config: ModelConfig, parts: Sequence[Mapping[str, Floats]]) -> dict[str, Floats]:

@@ -9,8 +9,8 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from lstmctl.config import UNKNOWN, ModelConfig
+from lstmctl.model.members import member_slices
 from lstmctl.training import network as networks
-from lstmctl.training.ensemble import member_slices
 from lstmctl.training.fused import hidden_states
 
 Weights = list[tf.Tensor]  # kernel, recurrent kernel and bias

@@ -8,8 +8,9 @@ from training.test_fit import planned, start
 from lstmctl.config import ModelConfig
 from lstmctl.history import EpochRecord
 from lstmctl.model.classifier import Classifier
+from lstmctl.model.members import member_slices
 from lstmctl.model.text import Vocabulary
-from lstmctl.training.ensemble import join_members, member_config, member_slices
+from lstmctl.training.ensemble import join_members, member_config
 
 SHAPES = [
     {},
