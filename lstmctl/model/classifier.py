@@ -96,7 +96,7 @@ class Classifier:
             for layer in member_layers(config, weights)
         ]
         self._tables = {
-            direction: [np.empty((config.vocab_size, packed.bias.size), np.float32) for packed in members]
+            direction: [np.empty((4, config.vocab_size, packed.bias.shape[-1]), np.float32) for packed in members]
             for direction, members in self._packed[0].items()
         }
         self._in_tables = np.zeros(config.vocab_size, np.bool_)
@@ -166,7 +166,7 @@ class Classifier:
         result = np.zeros((len(texts), len(self.config.labels)))
         window = WINDOW if self.config.layers == 1 else DEEP_WINDOW
         for start in range(0, len(texts), window):
-            chunk = texts[start : start + window]
+            chunk = [np.asarray(text, np.int32) for text in texts[start : start + window]]
             own = self.ngram_parts(chunk) if ngrams is None else ngrams.of(texts, start, start + window)
             z = product(self._pooled(chunk, own.inputs), self._head_kernel) + self._head_bias + own.logits
             result[start : start + window, -z.shape[1] :] = z
@@ -221,7 +221,7 @@ class Classifier:
                 if number == 0 and ngram_inputs is not None:
                     values = ngram_inputs if in_order else _reverse(ngram_inputs, lengths)
                 for member, packed in enumerate(own_members):
-                    units = len(packed.recurrent)
+                    units = packed.recurrent.shape[-1]
                     states = None if is_last else np.zeros((*rows.shape, units), np.float32)
                     maximum = total = None
                     if is_last and "max" in self.config.pools:
@@ -233,7 +233,7 @@ class Classifier:
                         inputs,
                         lengths,
                         packed.recurrent,
-                        extra=None if values is None else (values, packed.kernel[self.config.embedding_dim :]),
+                        extra=None if values is None else (values, packed.kernel[:, self.config.embedding_dim :]),
                         all_states=states,
                         max_state=maximum,
                         sum_state=total,
@@ -243,13 +243,11 @@ class Classifier:
                         all_states[member].append(states if in_order else _reverse(states, lengths))
             if not is_last:
                 # The next layer reads hidden states instead of words: a table with one row for each step of each text.
-                hidden = [np.concatenate(own, axis=-1).reshape(rows.size, -1) for own in all_states]
+                hidden = [np.concatenate(own, axis=-1) for own in all_states]
+                hidden = [own.reshape(rows.size, own.shape[-1]) for own in hidden]
                 tables = {
-                    direction: [
-                        product(own, packed.kernel) + packed.bias
-                        for own, packed in zip(hidden, next_layer, strict=True)
-                    ]
-                    for direction, next_layer in self._packed[number + 1].items()
+                    direction: [packed.table(own) for own, packed in zip(hidden, next_members, strict=True)]
+                    for direction, next_members in self._packed[number + 1].items()
                 }
                 rows = np.arange(rows.size, dtype=np.int32).reshape(rows.shape)
         divisor = np.maximum(lengths, 1).astype(np.float32)[:, None]
@@ -261,10 +259,9 @@ class Classifier:
         needed[words] = True
         missing = np.flatnonzero(needed & ~self._in_tables)
         if missing.size:
-            embedded = self.embedding[missing]
             for direction, members in self._packed[0].items():
                 for table, packed in zip(self._tables[direction], members, strict=True):
-                    table[missing] = product(embedded, packed.kernel[: self.config.embedding_dim]) + packed.bias
+                    table[:, missing] = packed.table(self.embedding[missing])
             self._in_tables[missing] = True
 
 

@@ -132,38 +132,41 @@ def blocked(rows: int) -> int:
 
 
 def product(rows: Floats, matrix: Floats) -> Floats:
-    """rows (n, k) @ matrix (k, m) → (n, m), with bits that do not depend on n."""
+    """rows (n, k) @ matrix (…, k, m) → (…, n, m), with bits that do not depend on n."""
     n, k = rows.shape
     padded = rows
     if n % BLOCK:
         padded = np.zeros((blocked(n), k), rows.dtype)
         padded[:n] = rows
-    result: Floats = np.matmul(padded.reshape(-1, BLOCK, k), matrix).reshape(-1, matrix.shape[1])
-    return result[:n]
+    *others, _, m = matrix.shape
+    result: Floats = np.matmul(padded.reshape(-1, BLOCK, k), matrix[..., None, :, :]).reshape(*others, -1, m)
+    return result[..., :n, :]
 
 
 class Packed(NamedTuple):
-    """The four matrices side by side for `run`, in the order forget, input, output, candidate.
+    """The four matrices in one array each for `run`, in the order forget, input, output, candidate.
 
     The first three are multiplied by -1, the last by -2, so that one 1 / (1 + eᶻ) serves all four:
     σ(z) = 1 / (1 + e⁻ᶻ), and tanh(z) = 2·σ(2z) - 1. NumPy computes eᶻ twice as fast as tanh.
     """
 
-    kernel: Floats  # (inputs, 4·units)
-    recurrent: Floats  # (units, 4·units)
-    bias: Floats  # (4·units,)
+    kernel: Floats  # (4, inputs, units)
+    recurrent: Floats  # (4, units, units)
+    bias: Floats  # (4, 1, units)
+
+    def table(self, inputs: Floats) -> Floats:
+        """(4, rows, units): what `run` adds for words, or states of the layer below, with inputs (rows, at most those
+        of the kernel). The others are its `extra`."""
+        table: Floats = product(inputs, self.kernel[:, : inputs.shape[1]]) + self.bias
+        return table
 
 
 def pack(matrices: Matrices) -> Packed:
     """Pack the four matrices for `run`."""
+    scales = np.array([-1, -1, -1, -2], np.float32)[:, None, None]
     order = (matrices.forget, matrices.input, matrices.output, matrices.candidate)
-    scales = [np.float32(-1)] * 3 + [np.float32(-2)]
-    return Packed(
-        *(
-            np.ascontiguousarray(np.concatenate([scale * part for scale, part in zip(scales, parts, strict=True)], -1))
-            for parts in zip(*order, strict=True)
-        )
-    )
+    kernel, recurrent, bias = (np.stack(parts) for parts in zip(*order, strict=True))
+    return Packed(scales * kernel, scales * recurrent, scales * bias[:, None])
 
 
 def run(
@@ -179,40 +182,44 @@ def run(
 ) -> Floats:
     """Read many texts; returns the hidden state after each one's last word, (batch, units).
 
-    table       (rows, 4·units): the embedding of each word times `Packed.kernel` plus `Packed.bias`, computed once, so
-                that a word costs a look-up instead of a product.
+    table       (4, rows, units): `Packed.table` of each word's embedding, computed once, so that a word costs a look-up
+                instead of a product.
     words       (longest, batch): row numbers in `table`, one column per text.
     lengths     (batch,): words of each text, longest first; 0 is allowed and leaves the memory at zero.
     recurrent   `Packed.recurrent`.
-    extra       further inputs of each word (longest, batch, inputs), and the rows of `Packed.kernel` for them: what is
-                not a function of the word alone. They are multiplied together with the hidden state.
+    extra       further inputs of each word (longest, batch, inputs), and the rows of `Packed.kernel` for them, (4,
+                inputs, units): what is not a function of the word alone. They are multiplied together with the hidden
+                state.
     all_states  (longest, batch, units): filled with the hidden state after each word, for a layer above.
     max_state   (batch, units): raised in place to the maximum of the hidden state over all words.
     sum_state   (batch, units): the hidden states of all words are added to it.
 
     As texts end, fewer rows are computed. Padding is never read.
     """
-    batch, units = lengths.size, recurrent.shape[0]
-    inputs_beside, matrix = extra if extra is not None else (None, recurrent[:0])
-    recurrent = np.concatenate([recurrent, matrix])
-    read = np.zeros((blocked(batch), len(recurrent)), np.float32)  # hidden state, and further inputs of the next word
+    batch, units = lengths.size, recurrent.shape[-1]
+    inputs_beside, matrix = extra if extra is not None else (None, recurrent[:, :0])
+    recurrent = np.concatenate([recurrent, matrix], axis=1)[:, None]
+    read = np.zeros((blocked(batch), recurrent.shape[-2]), np.float32)  # hidden state, and further inputs of a word
     hidden = read[:, :units]
     cell = np.zeros((batch, units), np.float32)
-    products = np.empty((hidden.shape[0] // BLOCK, BLOCK, 4 * units), np.float32)
+    # One gate after the other: NumPy takes longer for a part of each row than for whole rows.
+    products = np.empty((4, blocked(batch) // BLOCK, BLOCK, units), np.float32)
+    pre_activations = products.reshape(4, -1, units)
     # running[t]: how many texts have a word at position t.
     running = np.searchsorted(-lengths, -np.arange(words.shape[0]), side="left")
-    gates = [slice(gate * units, (gate + 1) * units) for gate in range(4)]
-    inputs, activated = np.empty((batch, 4 * units), np.float32), np.empty((batch, units), np.float32)
+    inputs, activated = np.empty((batch, units), np.float32), np.empty((batch, units), np.float32)
     with np.errstate(over="ignore"):  # eᶻ may be infinite; then 1 / (1 + eᶻ) is 0, as it should be
         for position, (row, active) in enumerate(zip(words, running, strict=True)):
             blocks = blocked(active) // BLOCK
             if inputs_beside is not None:
                 read[:active, units:] = inputs_beside[position, :active]
-            np.matmul(read[: blocks * BLOCK].reshape(blocks, BLOCK, -1), recurrent, out=products[:blocks])
-            z = products[:blocks].reshape(-1, 4 * units)[:active]
-            z += table.take(row[:active], axis=0, out=inputs[:active], mode="clip")  # no bounds check for each word
+            np.matmul(read[: blocks * BLOCK].reshape(blocks, BLOCK, -1), recurrent, out=products[:, :blocks])
+            z = pre_activations[:, :active]
+            for own, own_table in zip(z, table, strict=True):
+                own_table.take(row[:active], axis=0, out=inputs[:active], mode="clip")  # no bounds check for each word
+                np.add(own, inputs[:active], out=own)
             _logistic_of_minus(z)
-            forget, write, output, candidate = (z[:, gate] for gate in gates)
+            forget, write, output, candidate = z
             _tanh_of_logistic(candidate)
             candidate *= write
             kept, out = cell[:active], activated[:active]

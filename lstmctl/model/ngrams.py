@@ -57,6 +57,9 @@ class NgramTable:
     def __init__(self, config: ModelConfig, tensors: Mapping[str, NDArray[Any]]) -> None:
         self.order, self.outputs, self.inputs = config.ngram_order, config.outputs, config.ngram_inputs
         self.index = KeyIndex(tensors["ngrams.keys"])
+        singles = self.index.keys[: np.searchsorted(self.index.keys, np.uint64(1 << BITS))]
+        self._single_words = np.full(config.vocab_size, self.index.size, np.int32)  # word id → row in the table
+        self._single_words[singles] = np.arange(singles.size)
         missing = np.zeros((1, self.outputs), np.float32)
         self.weights = np.concatenate([tensors["ngrams.weights"].astype(np.float32), missing])
         self.scale = float(tensors["ngrams.scale"][0])
@@ -71,7 +74,8 @@ class NgramTable:
         """Look up the n-grams of texts, given as word ids."""
         words, text, keys = ngram_keys(texts, self.order)
         rows = np.empty((words.size, self.order), np.int32)
-        for column, own in enumerate(keys):
+        rows[:, 0] = self._single_words.take(words)
+        for column, own in enumerate(keys[1:], start=1):
             rows[:, column] = self.index.find(own)
         return Occurrences(rows, text)
 
@@ -113,13 +117,16 @@ def ngram_keys(texts: Sequence[Ids], order: int) -> tuple[NDArray[np.int32], NDA
     return words, text, keys
 
 
-def distinct(found: Occurrences, *, missing: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def distinct(found: Occurrences, *, missing: int) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
     """The pairs of text and row that occur, each once, sorted."""
-    rows = found.rows.ravel()
-    pairs = np.repeat(found.texts * (missing + 1), found.rows.shape[1]) + rows
-    pairs = np.sort(pairs[rows != missing])  # NumPy's `unique` takes ten times as long
-    pairs = pairs[np.diff(pairs, prepend=-1) > 0]
-    return pairs // (missing + 1), pairs % (missing + 1)
+    order = found.rows.shape[1]
+    rows = found.rows.flatten()
+    for own in np.split(rows, order * (np.flatnonzero(np.diff(found.texts)) + 1)):
+        own.sort()  # five times as fast as to sort all pairs at once
+    texts = np.repeat(found.texts, order)
+    is_new = rows != missing
+    is_new[1:] &= (rows[1:] != rows[:-1]) | (texts[1:] != texts[:-1])
+    return texts.compress(is_new), rows.compress(is_new)
 
 
 class KeyIndex:
@@ -146,16 +153,16 @@ class KeyIndex:
             self._slots = self._build()
         result = np.full(wanted.size, self.size, np.int32)
         pending = np.flatnonzero(wanted)
-        looked_up = wanted[pending]
+        looked_up = wanted.take(pending)
         slot = self._first_slot(looked_up)
-        while pending.size:
-            index = self._slots[slot]
+        while pending.size:  # `take` and `compress` are faster than brackets
+            index = self._slots.take(slot)
+            # An empty slot, -1, reads the first key. That is not the wanted one, which has a slot before any empty one.
             hit = self.keys.take(index, mode="clip") == looked_up
-            hit &= index >= 0
-            result[pending[hit]] = index[hit]
-            again = ~hit & (index >= 0)
-            pending, looked_up = pending[again], looked_up[again]
-            slot = (slot[again] + 1) & self._mask
+            result[pending.compress(hit)] = index.compress(hit)
+            again = np.flatnonzero(~hit & (index >= 0))
+            pending, looked_up = pending.take(again), looked_up.take(again)
+            slot = (slot.take(again) + 1) & self._mask
         return result
 
     def _first_slot(self, keys: Keys) -> NDArray[np.int64]:

@@ -97,7 +97,7 @@ def test_run_equals_step(seed, inputs, units, lengths):
     words = generator.integers(0, 11, (lengths[0], lengths.size)).astype(np.int32)
 
     packed = pack(matrices)
-    table = product(embedding, packed.kernel) + packed.bias
+    table = packed.table(embedding)
     states = np.zeros((*words.shape, units), np.float32)
     maximum = np.full((lengths.size, units), -0.25, np.float32)
     hidden = run(table, words, lengths, packed.recurrent, all_states=states, max_state=maximum)
@@ -129,3 +129,5 @@ def test_product_bits_do_not_depend_on_the_batch(inner, outer):
     alone = np.concatenate([product(rows[number : number + 1], matrix) for number in range(700)])
     for count in (*range(1, 34), 100, 112, 113, 256, 511, 700):
         np.testing.assert_array_equal(product(rows[:count], matrix), alone[:count])
+        several = product(rows[:count], np.stack([matrix, -matrix]))
+        np.testing.assert_array_equal(several, [alone[:count], -alone[:count]])
