@@ -3,15 +3,17 @@
 import os
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from functools import cache
+from importlib import import_module
 from typing import Annotated, Any
 
 import typer
 from typer.exceptions import TyperException
 
 from lstmctl import __version__, memory
-from lstmctl.cli import completion, data, evaluate, models, options, plot, predict, summary, train
+from lstmctl.cli import options
 from lstmctl.cli.console import Console, PipeClosed
 from lstmctl.cli.options import Command, Group
 from lstmctl.errors import ExitCode, LstmctlError, Signalled, StorageError, UsageError
@@ -29,9 +31,44 @@ Exit codes: 0 done, 1 a check failed, 2 usage, 65 bad data, 66 not found,
   76 model rejected, 77 permission, 128 + n ended by signal n.
 """
 
+COMMANDS = ("train", "evaluate", "predict", "plot", "summary", "completion", "models", "data")
+
+
+class _Commands(Mapping[str, Any]):
+    """Typer's commands by name. Each is imported and built when it is needed: `predict` does not wait for `train`."""
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in COMMANDS:
+            raise KeyError(name)
+        return _build(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(COMMANDS)
+
+    def __len__(self) -> int:
+        return len(COMMANDS)
+
+
+@cache
+def _build(name: str) -> Any:
+    """A command, from its module's function `command` and EXAMPLES, or a group of commands, from its `app`."""
+    module = import_module(f"lstmctl.cli.{name}")
+    helper = typer.Typer(rich_markup_mode=None)
+    if hasattr(module, "app"):
+        helper.add_typer(module.app, name=name, cls=Group)
+    else:
+        helper.command(name, cls=Command, epilog=module.EXAMPLES)(module.command)
+    return typer.main.get_group(helper).commands[name]
+
+
+class _Program(Group):
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings | {"commands": _Commands()})
+
+
 app = typer.Typer(
     name="lstmctl",
-    cls=Group,
+    cls=_Program,
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -39,10 +76,6 @@ app = typer.Typer(
     epilog=EXAMPLES,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
 )
-for module in (train, evaluate, predict, plot, summary, completion):
-    app.command(module.__name__.rpartition(".")[2], cls=Command, epilog=module.EXAMPLES)(module.command)
-app.add_typer(models.app, name="models", cls=Group)
-app.add_typer(data.app, name="data", cls=Group)
 
 
 def _show_version(flag: bool) -> None:

@@ -175,7 +175,7 @@ class Vocabulary:
     def __init__(self, words: Sequence[str], counts: Sequence[int]) -> None:
         self.words = tuple(words)
         self.counts = tuple(counts)
-        self.ids = {word: number for number, word in enumerate(self.words, start=FIRST_WORD)}
+        self.ids = dict(zip(self.words, range(FIRST_WORD, FIRST_WORD + len(self.words)), strict=True))
 
     def __len__(self) -> int:
         """Number of ids, with padding and unknown: the rows of the embedding."""
