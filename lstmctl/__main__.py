@@ -3,6 +3,7 @@
 import os
 import sys
 import threading
+import warnings
 from contextlib import suppress
 
 from lstmctl import memory, process
@@ -14,6 +15,10 @@ def main() -> int:
     # Must be set before NumPy is imported. Our matrix products are many and small, so threads would only wait for each
     # other. TensorFlow has threads of its own.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    # Warnings of libraries are for programmers: -W default, or PYTHONWARNINGS, shows them. Some libraries ignore their
+    # own, but TensorFlow's are imported in a thread, and `catch_warnings` in another thread undoes that.
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")
     try:
         process.handle_signals()
         if memory.is_limited():

@@ -208,6 +208,17 @@ def test_training_beside_a_strange_keras(tmp_path):
     assert first == second
 
 
+@pytest.mark.parametrize(("options", "shown"), [([], False), (["-W", "default"], True)])
+def test_warnings_of_libraries(options, shown):
+    """They are shown to whoever asks Python for them."""
+    program = (
+        "import sys, warnings\nfrom lstmctl.__main__ import main\nsys.argv = ['lstmctl', '--version']\n"
+        "assert main() == 0\nwarnings.warn('of a library')"
+    )
+    done = subprocess.run([sys.executable, *options, "-c", program], capture_output=True, text=True, check=True)
+    assert ("of a library" in done.stderr) == shown
+
+
 @pytest.mark.parametrize(
     "variables",
     [
