@@ -195,15 +195,20 @@ def test_stopped_run_continues_and_skips_bad_rows(cli, bad_rows, tmp_path):
     assert any(row["reason"].startswith("not JSON") for row in skipped)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-@pytest.mark.parametrize("answers", ["jsonl", "parquet"])
-def test_long_rows_need_little_memory(tmp_path, answers):
-    """600 rows of almost 1 MiB, compressed and so in one chunk: together far more than the process may use."""
-    path = tmp_path / "long.jsonl.gz"
-    line = json.dumps({"text": "film " * 200_000}).encode() + b"\n"
+@pytest.fixture(scope="module")
+def long_rows(tmp_path_factory):
+    """600 rows of almost 1 MiB, compressed and so in one chunk: together far more than a process may use."""
+    path = tmp_path_factory.mktemp("long") / "long.jsonl.gz"
+    line = json.dumps({"text": "film " + "extraordinarilylong " * 47_000}).encode() + b"\n"
     with gzip.open(path, "wb", compresslevel=1) as file:
         for _ in range(600):
             file.write(line)
+    return path
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.parametrize("answers", ["jsonl", "parquet"])
+def test_long_rows_need_little_memory(tmp_path, long_rows, answers):
     # VmHWM and not ru_maxrss, which starts at the memory of the process that forked this one.
     program = """
 import atexit, runpy, sys
@@ -213,7 +218,7 @@ def report():
 atexit.register(report)
 runpy.run_module("lstmctl", run_name="__main__")
 """
-    command = [sys.executable, "-c", program, "predict", "-q", "-i", path, "-o", f"{tmp_path}/scored/", "-j", "1"]
+    command = [sys.executable, "-c", program, "predict", "-q", "-i", long_rows, "-o", f"{tmp_path}/scored/", "-j", "1"]
     done = subprocess.run([*map(str, command), "--answers", answers], capture_output=True, text=True, check=True)
     assert 0 < int(done.stderr.split()[-1]) * 1024 < 400e6
 

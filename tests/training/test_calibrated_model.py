@@ -1,38 +1,13 @@
-"""Training calibrates: the validation loss falls, and the temperature is recorded; `classic` does not calibrate."""
+"""Recipes that calibrate, and `classic`, which does not."""
 
-import numpy as np
 import pytest
+from training.test_default_model import predict_part
 
-from lstmctl.data.datasets import load
 from lstmctl.evaluation import metrics
 from lstmctl.evaluation.calibration import uncalibrated
 from lstmctl.registry.store import Registry
 
 pytestmark = pytest.mark.training
-
-
-def predict_part(folder, part):
-    examples = getattr(load(folder.card.data, home=folder.path), part)
-    labels = folder.card.config.labels
-    truth = np.array([labels.index(example.label) for example in examples])
-    predictions = folder.classifier().predict([example.text for example in examples])
-    return np.array([prediction.probabilities for prediction in predictions]), truth
-
-
-def test_default_model_is_calibrated(trained):
-    folder = Registry(trained.home).resolve("imdb@1")
-    temperature = folder.card.config.temperature
-    assert temperature != 1
-    # Its n-grams know the validation texts, so what calibration gains is seen in the history, and in the test part.
-    kept = folder.history()[folder.card.epoch - 1]
-    assert kept.val_calibrated_loss < kept.val_loss
-    probabilities, truth = predict_part(folder, "test")
-    before = uncalibrated(probabilities, temperature)
-    assert metrics.log_loss(probabilities, truth) < metrics.log_loss(before, truth)
-    assert metrics.log_loss(probabilities, truth) == pytest.approx(kept.val_calibrated_loss, abs=0.03)
-    stored = folder.metrics()["test"]["metrics"]
-    for name in ("log_loss", "ece", "log_loss_uncalibrated", "ece_uncalibrated"):
-        assert stored[name]["low"] < stored[name]["value"] < stored[name]["high"], name
 
 
 def test_classic_is_not_calibrated(cli, tmp_path):

@@ -1,10 +1,17 @@
-"""The default model, trained by the first command of the README."""
+"""The default model, trained by the first command of the README. All tests of it are here: one process trains it, and
+others would wait for it."""
 
 import json
 import os
 import re
 
+import numpy as np
 import pytest
+
+from lstmctl.data.datasets import load
+from lstmctl.evaluation import metrics
+from lstmctl.evaluation.calibration import uncalibrated
+from lstmctl.registry.store import Registry
 
 pytestmark = pytest.mark.training
 
@@ -13,6 +20,14 @@ pytestmark = pytest.mark.training
 def home(trained, monkeypatch):
     monkeypatch.setenv("LSTMCTL_HOME", str(trained.home))
     return trained.home
+
+
+def predict_part(folder, part):
+    examples = getattr(load(folder.card.data, home=folder.path), part)
+    labels = folder.card.config.labels
+    truth = np.array([labels.index(example.label) for example in examples])
+    predictions = folder.classifier().predict([example.text for example in examples])
+    return np.array([prediction.probabilities for prediction in predictions]), truth
 
 
 def test_command_ends_with_model_and_score(trained):
@@ -50,9 +65,23 @@ def test_evaluate_agrees_with_training(cli, home, trained):
     assert accuracy["value"] > 0.89
 
 
-def test_registered_files_verify(home):
-    from lstmctl.registry.store import Registry
+def test_default_model_is_calibrated(trained):
+    folder = Registry(trained.home).resolve("imdb@1")
+    temperature = folder.card.config.temperature
+    assert temperature != 1
+    # Its n-grams know the validation texts, so what calibration gains is seen in the history, and in the test part.
+    kept = folder.history()[folder.card.epoch - 1]
+    assert kept.val_calibrated_loss < kept.val_loss
+    probabilities, truth = predict_part(folder, "test")
+    before = uncalibrated(probabilities, temperature)
+    assert metrics.log_loss(probabilities, truth) < metrics.log_loss(before, truth)
+    assert metrics.log_loss(probabilities, truth) == pytest.approx(kept.val_calibrated_loss, abs=0.03)
+    stored = folder.metrics()["test"]["metrics"]
+    for name in ("log_loss", "ece", "log_loss_uncalibrated", "ece_uncalibrated"):
+        assert stored[name]["low"] < stored[name]["value"] < stored[name]["high"], name
 
+
+def test_registered_files_verify(home):
     (entry,) = Registry(home).entries()
     entry.folder.verify()
     assert entry.folder.card.config.parameters == 1_292_865
@@ -62,8 +91,6 @@ def test_real_reviews_in_batches_of_any_size(cli, home):
     from pathlib import Path
 
     from lstmctl.config import DataConfig
-    from lstmctl.data.datasets import load
-    from lstmctl.registry.store import Registry
 
     classifier = Registry(home).resolve("imdb").classifier()
     texts = [example.text for example in load(DataConfig(), home=Path("/nowhere")).test[:150]]

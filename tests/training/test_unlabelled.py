@@ -13,7 +13,7 @@ from training import runs
 pytestmark = pytest.mark.training
 
 # Without n-grams: they would leave the LSTM nothing to learn here.
-QUICK = ["--ngrams", "none", "--embedding-dim", 16, "--units", 8, "--epochs", 12, "--batch-size", 8, "--lr", 0.01]
+QUICK = ["--ngrams", "none", "--embedding-dim", 16, "--units", 8, "--batch-size", 8, "--lr", 0.01]
 GOOD = ["good", "great", "lovely", "superb", "splendid", "delightful"]
 BAD = ["bad", "awful", "boring", "dreadful", "tedious", "dismal"]
 
@@ -41,7 +41,7 @@ def test_words_without_labelled_texts(cli, files):
     words = [*GOOD[2:], *BAD[2:]]
     correct, baselines = {}, {}
     for name, more in (("alone", []), ("more", ["--unlabelled", unlabelled])):
-        result = cli("train", "--data", labelled, *QUICK, "--name", name, *more)
+        result = cli("train", "--data", labelled, *QUICK, "--epochs", 12, "--name", name, *more)
         assert result.code == 0, result.err
         baselines[name] = re.search(r"baseline .*", result.err).group()
         predictions = [json.loads(line) for line in cli("predict", "--json", "-m", name, *words).lines]
@@ -74,18 +74,20 @@ def test_resumed_run_has_the_same_weights(cli, files, tmp_path):
         "--recipe",
         recipe,
         *QUICK,
+        "--epochs",
+        3,
         "--threads",
         1,
     ]
     straight, broken = tmp_path / "straight", tmp_path / "broken"
-    assert runs.finish(straight, *command) == (0, "few@1\n", "")
+    assert runs.finish(straight, *command, program=runs.PLAIN) == (0, "few@1\n", "")
     process = runs.start(broken, *command)
     while process.poll() is None and len(list(broken.glob("checkpoints/*/step-*"))) < 2:
         time.sleep(0.005)
     process.kill()
     process.communicate()
     assert process.returncode == -signal.SIGKILL
-    assert runs.finish(broken, "train", "-q", "--resume") == (0, "few@1\n", "")
+    assert runs.finish(broken, "train", "-q", "--resume", program=runs.PLAIN) == (0, "few@1\n", "")
     assert runs.weights_sha256(straight) == runs.weights_sha256(broken)
 
 
