@@ -110,6 +110,8 @@ def _rewrite_marks(text: str) -> str:
 # In an ASCII text these control characters stand for marks, and for / and . between digits, while everything else that
 # is not part of a word becomes a space.
 _CONTROLS = re.compile("[\x01-\x08]")
+_CONTROL_BYTES = bytes(range(1, 9))
+_DIGITS_AS_0 = bytes(ord("0") if byte in b"0123456789" else byte for byte in range(256))
 _MARKS = {"!": "\x01", "?": "\x02", "...": "\x03", ":)": "\x04", ":(": "\x05", ";)": "\x06"}
 _JOINED = re.compile("([0-9])([/.])(?=[0-9])")
 _SLASH, _POINT = "\x07", "\x08"
@@ -120,13 +122,16 @@ def _ascii_words_2(text: str) -> list[str]:
     """The matches of `_SIMPLE_WORD_2` in an ASCII text, in two thirds of the time."""
     if "<" in text:
         text = _LINE_BREAK_TAG.sub(" ", text)
-    if _CONTROLS.search(text):
+    encoded = text.encode("ascii")  # in bytes, a few comparisons tell what most texts have not
+    if len(encoded.translate(None, _CONTROL_BYTES)) < len(encoded):
         text = _CONTROLS.sub(" ", text)
+    digits = encoded.translate(_DIGITS_AS_0)
+    has_numbers = b"0/0" in digits or b"0.0" in digits
     text = _rewrite_marks(text)
     present = [(mark, control) for mark, control in _MARKS.items() if mark in text]
     for mark, control in present:
         text = text.replace(mark, control)
-    if has_numbers := ("/" in text or "." in text) and _JOINED.search(text) is not None:
+    if has_numbers:
         text = _JOINED.sub(lambda match: match[1] + (_SLASH if match[2] == "/" else _POINT), text)
     text = f" {text} ".encode("ascii").translate(_ASCII_WORDS_2).decode("ascii")
     for mark, control in present:

@@ -100,7 +100,7 @@ def check_killed(folder, straight, home, *, kind, kills, generator):
         made += 1
     # The last kill may have come after the model was registered, and before its run was removed.
     while list(home.glob("checkpoints/*")) or not list(home.glob("models/*/v*")):
-        code, _, err = runs.finish(home, *resume_or(arguments, home))
+        code, _, err = runs.finish(home, *resume_or(arguments, home), program=runs.PLAIN)
         assert code == 0, err
     assert runs.weights_sha256(home) == sha256
     assert history(home) == epochs
