@@ -42,6 +42,7 @@ class Lines:
     max_bytes: int | None = None  # of the whole stream
     number: int = 0  # of the line read last, from 1; a later chunk of a file starts with another number
     header: tuple[str, ...] | None = None  # the column names of a table, once they are known
+    above: int = 0  # lines above the header of a table, which are no rows
     items: Any = None  # of a format whose rows are not lines: the rows that are left
     _total: int = field(default=0, init=False)  # bytes read
     _skipping: bool = field(default=False, init=False)  # whether the rest of a line that is too long comes next

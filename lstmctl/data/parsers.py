@@ -6,9 +6,9 @@ All raise BadData or BadRow, which name the line where the row starts.
 import csv
 import json
 import re
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator
-from itertools import chain
+from itertools import chain, islice
 from typing import Any
 
 from lstmctl.data.column_choice import choose_columns, missing_column
@@ -174,6 +174,8 @@ def _open_table(
 
     A record is yielded as soon as its last line is read.
     """
+    if lines.header is None:
+        deque(islice(lines, lines.above), maxlen=0)
     records = (_quoted_records if quoted else _plain_records)(lines, separator)
     if lines.header is not None:
         return lines.header, columns, records

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from lstmctl.data.column_choice import choose_columns, missing_column
 from lstmctl.data.columns import ColumnNames, shorten, value_text
-from lstmctl.data.dialect import decide_dialect
+from lstmctl.data.dialect import DELIMITERS, decide_dialect
 from lstmctl.data.encodings import (
     guess_utf16,
     is_all_utf8,
@@ -25,6 +25,7 @@ from lstmctl.data.encodings import (
 from lstmctl.data.opening import display, read_head
 from lstmctl.data.packing import repaired_path
 from lstmctl.data.strangers import recognise
+from lstmctl.data.titles import lines_above_header, without_lines
 from lstmctl.errors import BadData
 
 HEAD_BYTES = 2**18  # of a file that are looked at
@@ -42,6 +43,7 @@ class Reading(NamedTuple):
     delimiter: str = ","  # of a table
     quoted: bool = True  # whether the fields of a table may be quoted
     names: tuple[str, ...] | None = None  # of all columns of a table, where no header line has them
+    above: int = 0  # lines above the header of a table, which are no rows
     note: str = ""  # for the user; "" where everything is as usual
     suspected: str = ""  # an encoding that the file may be in, if it is not UTF-8
     items: Any = None  # the rows of a JSON file or spreadsheet, which had to be read as a whole
@@ -113,32 +115,37 @@ def _table_reading(text: str, reading: Reading, separator: str, *, complete: boo
     columns = reading.columns
     if "\r" in text and "\n" not in text:
         return reading  # lines that end with carriage returns: reading it says so
+    no_header, above = columns.layout.no_header, 0
     try:
         dialect = decide_dialect(text, columns, default=separator, complete=complete, source=name)
+        if not no_header and choose_columns(columns, dialect.names) is None:
+            delimiters = [columns.layout.delimiter] if columns.layout.delimiter else [separator, *DELIMITERS]
+            if above := lines_above_header(text, delimiters, columns):
+                below = without_lines(text, above)
+                dialect = decide_dialect(below, columns, default=separator, complete=complete, source=name)
     except csv.Error:
         return reading
-    reading = reading._replace(delimiter=dialect.delimiter, quoted=dialect.quoted)
-    no_header = columns.layout.no_header
+    reading = reading._replace(delimiter=dialect.delimiter, quoted=dialect.quoted, above=above)
     if not any(dialect.names):
         return reading  # empty, or a first line that cannot be read: reading it says so
     if (choice := choose_columns(columns, dialect.names)) is None:
         if reading.suspected and any("\ufffd" in each for each in dialect.names):
-            raise BadData(f"{name}:1: the names of the columns are not UTF-8", hint=f"--encoding {reading.suspected}")
+            raise BadData(f"{name}:{above + 1}: the names of the columns are not UTF-8", hint=f"--encoding {reading.suspected}")
         if dialect.names[0].startswith("{") and _object(text.lstrip().partition("\n")[0]) is not None:
             other = Path(repaired_path(name)).with_suffix(".jsonl")
             message = f"{name} is JSON Lines under another name"
             raise BadData(message, hint=f"cp {shlex.quote(name)} {shlex.quote(str(other))} makes a file that is read")
         message, hint = missing_column(columns, dialect.names, dialect.rows)
-        raise BadData(f"{name}:1: {message}", hint=hint)
+        raise BadData(f"{name}:{above + 1}: {message}", hint=hint)
     reading = reading._replace(columns=choice.columns, names=dialect.names if no_header else None)
-    told = choice.told or no_header or reading.encoding != "utf-8" or dialect.delimiter != separator
+    told = choice.told or no_header or above > 0 or reading.encoding != "utf-8" or dialect.delimiter != separator
     told = told or (dialect.quoted and dialect.delimiter == "\t")
     kind = "TSV" if dialect.delimiter == "\t" else "CSV"
     if dialect.delimiter not in ",\t":
         kind += f", {dialect.delimiter!r} between columns"
     if dialect.quoted and dialect.delimiter == "\t":
         kind += ", quoted fields"
-    header = "no header" if no_header else "header"
+    header = "no header" if no_header else f"header in line {above + 1}" if above else "header"
     return reading._replace(note=_note(kind, reading, header)) if told else reading
 
 
@@ -222,7 +229,7 @@ def _parquet_reading(path: Path, columns: ColumnNames, name: str) -> Reading:
 def _sheet_reading(path: Path, columns: ColumnNames, name: str) -> Reading:
     from lstmctl.data import excel
 
-    sheet = excel.read_sheet(path, name)
+    sheet = excel.read_sheet(path, name, columns)
     no_header = columns.layout.no_header
     names = excel.column_names(sheet, no_header=no_header)
     rows = [[_shown(value) for value in row] for row in sheet.rows[not no_header :][:_SAMPLE_ROWS]]
@@ -230,7 +237,7 @@ def _sheet_reading(path: Path, columns: ColumnNames, name: str) -> Reading:
     if sheet.others:
         others = ", ".join(f'"{shorten(other)}"' for other in sheet.others[:5])
         kind += f" (not {others})"
-    kind += ", no header" if no_header else ", header"
+    kind += ", no header" if no_header else f", header in row {sheet.first}" if sheet.first > 1 else ", header"
     place = f":{sheet.first}"
     reading = Reading("excel", columns, items=sheet)
     return _with_columns(reading, names, rows, name=name, place=place, kind=kind, told=True)

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from lstmctl.config import DataConfig
+from lstmctl.data.chunks import split_file
 from lstmctl.data.columns import ColumnNames, Layout, value_text
 from lstmctl.data.formats import open_rows, read_rows
 from lstmctl.errors import BadData, MissingExtra, NotFound, UsageError
@@ -352,29 +353,41 @@ def test_zstandard(monkeypatch):
         read("a.csv.zst")
 
 
-def spreadsheet(name, rows):
+def spreadsheet(name, rows, *, first=()):
+    """A file with a sheet "Reviews", and if there are rows of it, a sheet "Notes" before it."""
+
     def cell(value):
         if isinstance(value, float):
             return f"<c><v>{value}</v></c>"
         return f'<c t="inlineStr"><is><t>{value}</t></is></c>'
 
-    body = "".join(f"<row>{''.join(map(cell, row))}</row>" for row in rows)
+    sheets = [("Notes", first)] * bool(first) + [("Reviews", rows)]
+    bodies = ["".join(f"<row>{''.join(map(cell, row))}</row>" for row in made) for _, made in sheets]
     main, office = "http://schemas.openxmlformats.org", "application/vnd.openxmlformats-officedocument.spreadsheetml"
     types = f'<Override PartName="/xl/workbook.xml" ContentType="{office}.sheet.main+xml"/>'
-    types += f'<Override PartName="/xl/worksheets/sheet1.xml" ContentType="{office}.worksheet+xml"/>'
-    relation = f'<Relationship Id="rId1" Type="{main}/officeDocument/2006/relationships'
-    sheet = f'xmlns="{main}/spreadsheetml/2006/main"'
+    numbers = range(1, len(sheets) + 1)
+    types += "".join(
+        f'<Override PartName="/xl/worksheets/sheet{n}.xml" ContentType="{office}.worksheet+xml"/>' for n in numbers
+    )
+    kind = f"{main}/officeDocument/2006/relationships"
+    relation, sheet = "<Relationship", f'xmlns="{main}/spreadsheetml/2006/main"'
+    listed = "".join(f'<sheet name="{sheets[n - 1][0]}" sheetId="{n}" r:id="rId{n}"/>' for n in numbers)
+    related = "".join(
+        f'{relation} Id="rId{n}" Type="{kind}/worksheet" Target="worksheets/sheet{n}.xml"/>' for n in numbers
+    )
     zipped(
         name,
         {
             "[Content_Types].xml": f'<Types xmlns="{main}/package/2006/content-types">{types}</Types>',
-            "_rels/.rels": f'<Relationships xmlns="{main}/package/2006/relationships">{relation}/officeDocument" '
-            'Target="xl/workbook.xml"/></Relationships>',
-            "xl/_rels/workbook.xml.rels": f'<Relationships xmlns="{main}/package/2006/relationships">{relation}'
-            '/worksheet" Target="worksheets/sheet1.xml"/></Relationships>',
-            "xl/workbook.xml": f'<workbook {sheet} xmlns:r="{main}/officeDocument/2006/relationships"><sheets>'
-            '<sheet name="Reviews" sheetId="1" r:id="rId1"/></sheets></workbook>',
-            "xl/worksheets/sheet1.xml": f"<worksheet {sheet}><sheetData>{body}</sheetData></worksheet>",
+            "_rels/.rels": f'<Relationships xmlns="{main}/package/2006/relationships">{relation} Id="rId1" '
+            f'Type="{kind}/officeDocument" Target="xl/workbook.xml"/></Relationships>',
+            "xl/_rels/workbook.xml.rels": f'<Relationships xmlns="{main}/package/2006/relationships">{related}'
+            "</Relationships>",
+            "xl/workbook.xml": f'<workbook {sheet} xmlns:r="{kind}"><sheets>{listed}</sheets></workbook>',
+            **{
+                f"xl/worksheets/sheet{n}.xml": f"<worksheet {sheet}><sheetData>{bodies[n - 1]}</sheetData></worksheet>"
+                for n in numbers
+            },
         },
     )
     return Path(name)
@@ -392,6 +405,44 @@ def test_spreadsheet(monkeypatch):
     monkeypatch.setitem(sys.modules, "python_calamine", None)
     with pytest.raises(MissingExtra, match="python-calamine is not installed"):
         read(path)
+
+
+def test_spreadsheet_with_a_title_and_other_sheets():
+    pytest.importorskip("python_calamine")
+    made = [("Reviews of May", ""), ("", ""), ("text", "label"), ("good film", "pos"), ("bad film", "neg")]
+    rows, note = read(spreadsheet("a.xlsx", made, first=[("About these reviews",), ("made by us",)]))
+    assert rows == [("good film", "pos"), ("bad film", "neg")]
+    assert note == 'spreadsheet, sheet "Reviews" (not "Notes"), header in row 3, text: "text", label: "label"'
+
+
+@pytest.mark.parametrize(
+    ("above", "number"),
+    [
+        ("Reviews of May\n", 2),
+        ("# made by the shop\n# on 2026-05-01, by hand\n", 3),
+        ("Report: May\n\n", 3),
+        ('"Report\tof May",\n,\n', 3),
+    ],
+)
+@pytest.mark.parametrize("delimiter", [",", ";"])
+def test_lines_above_the_header(above, number, delimiter):
+    path = table("a.csv", delimiter=delimiter)
+    path.write_text(above + path.read_text())
+    rows, note = read(path)
+    assert rows == ROWS and f"header in line {number}, " in note
+    assert [row.row for row in open_rows(path, USUAL).rows][:2] == [number + 1, number + 2]
+    reading = open_rows(path, USUAL).reading
+    chunks = list(split_file(path, reading, size=200))
+    assert len(chunks) > 2
+    assert [
+        (row.text, row.label) for chunk in chunks for row in open_rows(path, chunk=chunk, reading=reading).rows
+    ] == ROWS
+    names = table("b.csv", header=("opinion", "mark"), delimiter=delimiter)
+    names.write_text(above + names.read_text())
+    with pytest.raises(BadData, match=rf"^b\.csv:{number}: there is no column") as raised:
+        read(names)
+    assert raised.value.hint == "--text-column opinion --label-column mark"
+    assert read(names, text_column=("opinion",), label_column="mark")[0] == ROWS
 
 
 def test_long_lines_take_linear_time():
