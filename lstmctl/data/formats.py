@@ -214,7 +214,7 @@ def decide_reading(
         return reading
     name = name or display(source)
     with _open_text(source, name, reading, strict=strict, max_line_bytes=MAX_LINE_BYTES) as lines:
-        return json_columns(reading, find_objects(read_whole(lines), name), name)
+        return json_columns(reading, find_objects(read_whole(lines), name, columns), name)
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from lstmctl.data.columns import ColumnNames, Example, bad_row
+from lstmctl.data.columns import ColumnNames, Example, bad_row, with_nested
 from lstmctl.data.opening import Chunk, open_bytes
 from lstmctl.data.packing import PACKED, repaired_path, unpack_command
 from lstmctl.data.parsers import ExampleBuilder, check_length
@@ -47,18 +47,20 @@ def column_names(path: Path, source: str) -> list[str]:
     return names
 
 
-def first_rows(path: Path, source: str, count: int) -> list[list[Any]]:
-    """The first rows, at most `count`. Raises as `read_parquet`."""
+def first_rows(path: Path, source: str, count: int) -> list[dict[str, Any]]:
+    """The first rows, at most `count`; without any, one of empty values. Raises as `read_parquet`."""
     with open_bytes(path) as file:
         pyarrow, _ = import_pyarrow()
         try:
-            batch = next(open_parquet(file, source).iter_batches(batch_size=count), None)
+            table = open_parquet(file, source)
+            batch = next(table.iter_batches(batch_size=count), None)
         except (pyarrow.ArrowException, OSError) as error:
             raise _damage_error(error, source) from error
+    names = table.schema_arrow.names
     if batch is None:
-        return []
+        return [dict.fromkeys(names)]
     read = [_read_column(column, source, 1, ColumnNames(label=None), strict=False) for column in batch.columns]
-    return [list(values) for values in zip(*read, strict=True)]
+    return [dict(zip(names, values, strict=True)) for values in zip(*read, strict=True)]
 
 
 def read_parquet(
@@ -82,7 +84,10 @@ def read_parquet(
     with open_bytes(path) as file:
         table, (pyarrow, _) = open_parquet(file, source), import_pyarrow()
         names = list(table.schema_arrow.names)
-        read_names = names if columns.keep else columns.used
+        # A name such as `meta.label` is that of a value inside the column `meta`.
+        nested = any(name not in names for name in columns.used)
+        outer = list(dict.fromkeys(name if name in names else name.partition(".")[0] for name in columns.used))
+        read_names = names if columns.keep else outer
         groups = list(range(chunk.start, table.num_row_groups if chunk.stop is None else chunk.stop))
         batches = table.iter_batches(batch_size=BATCH_ROWS, row_groups=groups, columns=read_names)
         first = chunk.before + 1  # number of the first row of a batch
@@ -98,7 +103,10 @@ def read_parquet(
                 try:
                     if undecoded := next((value for value in values if isinstance(value, BadRow)), None):
                         raise undecoded
-                    example = builder.from_values(dict(zip(read_names, values, strict=True)), number)
+                    row = dict(zip(read_names, values, strict=True))
+                    if nested:
+                        row = dict.fromkeys(columns.used) | with_nested(row, columns.used)
+                    example = builder.from_values(row, number)
                     check_length(example, source, max_line_bytes)
                     yield example
                 except BadRow as error:

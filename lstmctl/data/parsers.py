@@ -6,13 +6,24 @@ All raise BadData or BadRow, which name the line where the row starts.
 import csv
 import json
 import re
+import shlex
 from collections import Counter, deque
 from collections.abc import Iterator
 from itertools import chain, islice
 from typing import Any
 
 from lstmctl.data.column_choice import choose_columns, missing_column
-from lstmctl.data.columns import ColumnNames, Example, bad_row, clean_label, join_texts, short_repr, value_text
+from lstmctl.data.columns import (
+    ColumnNames,
+    Example,
+    bad_row,
+    clean_label,
+    join_texts,
+    nested_values,
+    short_repr,
+    value_text,
+    with_nested,
+)
 from lstmctl.data.dialect import DELIMITERS, delimiter_option, separator_line
 from lstmctl.data.lines import Lines, format_size, strip_line_end
 from lstmctl.errors import BadData
@@ -67,7 +78,10 @@ class ExampleBuilder:
         if (text := value_text(value)) is not None:
             return text
         message = f'"{name}" must be a text, a number or a boolean, not {short_repr(value)}'
-        raise bad_row(self._source, row, message, hint=f"is it the right column? {option} names another")
+        hint = f"is it the right column? {option} names another"
+        if inner := [each for each in nested_values({name: value}) if each != name]:
+            hint = f"{option} {shlex.quote(inner[0])} names a value in it"
+        raise bad_row(self._source, row, message, hint=hint)
 
 
 def check_length(example: Example, source: str, limit: int) -> None:
@@ -261,6 +275,8 @@ def read_jsonl(lines: Lines, columns: ColumnNames) -> Iterator[Example]:
         if not line.strip(" \t\r\n"):
             continue
         values = _parse_object(line, lines)
+        if not values.keys() >= used:
+            values = with_nested(values, used)
         if not values.keys() >= used:
             choice = choose_columns(columns, list(values))
             if choice is None or not columns.usual:

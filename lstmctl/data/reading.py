@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from lstmctl.data.column_choice import choose_columns, missing_column
-from lstmctl.data.columns import ColumnNames, shorten, value_text
+from lstmctl.data.columns import ColumnNames, nested_values, shorten, value_text
 from lstmctl.data.dialect import DELIMITERS, decide_dialect
 from lstmctl.data.encodings import (
     guess_utf16,
@@ -130,7 +130,9 @@ def _table_reading(text: str, reading: Reading, separator: str, *, complete: boo
         return reading  # empty, or a first line that cannot be read: reading it says so
     if (choice := choose_columns(columns, dialect.names)) is None:
         if reading.suspected and any("\ufffd" in each for each in dialect.names):
-            raise BadData(f"{name}:{above + 1}: the names of the columns are not UTF-8", hint=f"--encoding {reading.suspected}")
+            raise BadData(
+                f"{name}:{above + 1}: the names of the columns are not UTF-8", hint=f"--encoding {reading.suspected}"
+            )
         if dialect.names[0].startswith("{") and _object(text.lstrip().partition("\n")[0]) is not None:
             other = Path(repaired_path(name)).with_suffix(".jsonl")
             message = f"{name} is JSON Lines under another name"
@@ -205,6 +207,7 @@ def _objects_of_lines(text: str, *, complete: bool) -> list[dict[str, Any]]:
 
 def _sample_objects(objects: Sequence[dict[str, Any]]) -> tuple[list[str], list[list[str]]]:
     """The names of the columns in objects, and values of the first as text."""
+    objects = [nested_values(value) for value in objects]
     names = list(dict.fromkeys(name for value in objects for name in value))
     rows = objects[: max(1, _SAMPLE_CELLS // max(1, len(names)))]
     return names, [[_shown(value.get(name)) for name in names] for value in rows]
@@ -218,11 +221,9 @@ def _shown(value: Any) -> str:
 def _parquet_reading(path: Path, columns: ColumnNames, name: str) -> Reading:
     from lstmctl.data.parquet import column_names, first_rows
 
-    names = column_names(path, name)
+    names, rows = column_names(path, name), list[list[str]]()
     if choose_columns(columns, names) is None:
-        rows = [[_shown(value) for value in row] for row in first_rows(path, name, _SAMPLE_ROWS)]
-    else:
-        rows = []
+        names, rows = _sample_objects(first_rows(path, name, _SAMPLE_ROWS))
     return _with_columns(Reading("parquet", columns), names, rows, name=name, place="", kind=_KINDS["parquet"])
 
 
