@@ -164,7 +164,7 @@ def _split_command(keys: Sequence[str], first: dict[str, Any], source: str, colu
     labelled = len(first) > 1 and all(name.isdecimal() for name in first)
     choice = choose_columns(columns, [*nested_values(first)])
     if columns.label is not None and choice is None and not labelled and columns.label not in first:
-        program = f"to_entries[] | .key as $label | .value[] | . + {{{json.dumps(columns.label)}: $label}}"
+        program = f"to_entries[] | .key as $key | .value[] | . + {{{json.dumps(columns.label)}: $key}}"
         return jq_command(program, source)
     quoted = " ".join(shlex.quote(key) for key in keys)
     out = f'{shlex.quote(folder)}/"$key".jsonl'

@@ -103,6 +103,7 @@ class PredictionRequest:
         from lstmctl.data.folders import read_document, read_documents
 
         options |= {"strict": self.encoding_errors == "strict", "max_bytes": self.max_line_bytes}
+        options["encoding"] = self.encoding
         if isinstance(source, Sequence):
             yield from read_documents(source, root, **options)
             return

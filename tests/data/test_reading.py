@@ -6,7 +6,10 @@ import json
 import math
 import re
 import shlex
+import shutil
+import subprocess
 import sys
+import tempfile
 import zipfile
 from decimal import Decimal
 from pathlib import Path
@@ -238,6 +241,8 @@ FORMS = {
     "list": {key: [row[key] for row in OBJECTS] for key in ("text", "label")},
     "one": OBJECTS[:1],
 }
+TEXTS_OF = {label: [text for text, each in ROWS if each == label] for label in ("neg", "pos")}
+INSIDE = [{"review": {"body": text}, "meta": [{"by": "us", "label": label}]} for text, label in ROWS]
 
 
 @pytest.mark.parametrize("indent", [None, 2])
@@ -247,6 +252,61 @@ def test_json_forms(form, indent):
     rows, note = read("a.json")
     assert rows == (ROWS[:1] if form == "one" else ROWS)
     assert note == 'JSON, text: "text", label: "label"'
+
+
+@pytest.mark.parametrize("texts", [TEXTS_OF, {"neg": TEXTS_OF["neg"], "pos": TEXTS_OF["pos"][:7]}])
+def test_json_texts_by_label(texts):
+    Path("a.json").write_text(json.dumps(texts))
+    assert read("a.json")[0] == [(text, label) for label in texts for text in texts[label]]
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.json", "a.parquet"])
+def test_values_inside_objects(name):
+    if name == "a.parquet":
+        pyarrow = pytest.importorskip("pyarrow")
+        pytest.importorskip("pyarrow.parquet").write_table(pyarrow.Table.from_pylist(INSIDE), name)
+    else:
+        Path(name).write_text(json.dumps(INSIDE) if name == "a.json" else "\n".join(map(json.dumps, INSIDE)))
+    with pytest.raises(BadData, match="the columns are: review.body, meta.by, meta.label") as raised:
+        read(name)
+    assert raised.value.hint == "--text-column review.body --label-column meta.label"
+    assert read(name, text_column=("review.body",), label_column="meta.label")[0] == ROWS
+
+
+def test_lists_of_one_value_and_of_several():
+    Path("a.jsonl").write_text('{"text": "a", "label": ["x"]}\n{"text": ["b"], "label": ["x", "y"]}\n')
+    skipped = []
+    assert [row.label for row in read_rows(Path("a.jsonl"), USUAL, skip_bad_row=skipped.append)] == ["x"]
+    assert "not ['x', 'y']" in skipped[0].message
+
+
+PARTS = {"train": OBJECTS[:30], "test": OBJECTS[30:]}
+
+
+@pytest.mark.skipif(shutil.which("jq") is None, reason="jq is not installed")
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (PARTS, "parts"),
+        ({part: [[row["text"], row["label"]] for row in rows] for part, rows in PARTS.items()}, "numbered"),
+        ({label: [{"text": text} for text in texts] for label, texts in TEXTS_OF.items()}, "labels"),
+    ],
+)
+def test_json_with_several_lists(value, expected, tmp_path, monkeypatch):
+    """The command of the hint loses no row and no label."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "made"))
+    Path("made").mkdir()
+    Path("a.json").write_text(json.dumps(value))
+    with pytest.raises(BadData, match="several keys have a list of rows") as raised:
+        read("a.json")
+    command = raised.value.hint.partition(", and name")[0]
+    subprocess.run(["sh", "-c", command], check=True)
+    if expected == "labels":
+        assert sorted(read("made/a.jsonl")[0]) == sorted(ROWS)
+        return
+    options = {} if expected == "parts" else {"text_column": ("1",), "label_column": "2"}
+    assert read("made/a/train.jsonl", **options)[0] == ROWS[:30]
+    assert read("made/a/test.jsonl", **options)[0] == ROWS[30:]
 
 
 def test_json_objects_over_several_lines_and_bad_ones():
