@@ -35,15 +35,27 @@ def open_parquet(file: IO[bytes], source: str) -> Any:
 
 
 def column_names(path: Path, source: str) -> list[str]:
-    """The names of all columns, checked to be different. Raises as `read_parquet`."""
+    """The names of all columns, checked to be different; of a column of objects, those of the values in them, such as
+    `meta.label`. Raises as `read_parquet`."""
     if path.suffix.lower() in PACKED:
         message = f"{source}: Parquet is compressed already and not read from {path.suffix} files"
         hint = f"{unpack_command(source)} > {repaired_path(source[: -len(path.suffix)])}"
         raise UsageError(message, hint=hint)
     with open_bytes(path) as file:
-        names: list[str] = list(open_parquet(file, source).schema_arrow.names)
+        names = _names_of(open_parquet(file, source).schema_arrow)
     if repeated := [name for name, count in Counter(names).items() if count > 1]:
         raise BadData(f'{source}: two columns have the name "{repeated[0]}"', hint="rename one of them")
+    return names
+
+
+def _names_of(fields: Any, prefix: str = "") -> list[str]:
+    """The names of the fields of a schema or of a struct type, with those inside structs in their place."""
+    import pyarrow
+
+    names = []
+    for field in fields:
+        inner = pyarrow.types.is_struct(field.type) and field.type.num_fields > 0
+        names += _names_of(field.type, f"{prefix}{field.name}.") if inner else [f"{prefix}{field.name}"]
     return names
 
 

@@ -6,7 +6,6 @@ All raise BadData or BadRow, which name the line where the row starts.
 import csv
 import json
 import re
-import shlex
 from collections import Counter, deque
 from collections.abc import Iterator
 from itertools import chain, islice
@@ -19,7 +18,6 @@ from lstmctl.data.columns import (
     bad_row,
     clean_label,
     join_texts,
-    nested_values,
     short_repr,
     value_text,
     with_nested,
@@ -78,10 +76,7 @@ class ExampleBuilder:
         if (text := value_text(value)) is not None:
             return text
         message = f'"{name}" must be a text, a number or a boolean, not {short_repr(value)}'
-        hint = f"is it the right column? {option} names another"
-        if inner := [each for each in nested_values({name: value}) if each != name]:
-            hint = f"{option} {shlex.quote(inner[0])} names a value in it"
-        raise bad_row(self._source, row, message, hint=hint)
+        raise bad_row(self._source, row, message, hint=f"is it the right column? {option} names another")
 
 
 def check_length(example: Example, source: str, limit: int) -> None:

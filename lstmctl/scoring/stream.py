@@ -66,7 +66,7 @@ class PredictionRequest:
         from lstmctl.data.formats import FORMATS, formats_of_name
 
         names = [self.input_format] if self.input_format else formats_of_name(Path(self.source))
-        return not any(FORMATS[name].binary for name in names)
+        return not any(name in FORMATS and FORMATS[name].binary for name in names)
 
     def check_labels(self, labels: Sequence[str]) -> None:
         """Raise UsageError if a model with these labels does not support `top_k` or `threshold`."""
