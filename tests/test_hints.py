@@ -458,7 +458,6 @@ NOT_FOLLOWED = {
     "--data names texts that neither was trained on": "two models of two data sets; tests/cli/test_evaluate.py",
     "name texts with --data": "a model without a validation part; tests/cli/test_evaluate.py",
     "start a new run without --resume": "a damaged checkpoint; tests/training/test_resume.py",
-    "… lists them": "of a training; tests/training/test_train_command.py",
     "try a smaller learning rate: --lr …": "a training that diverges; tests/training/test_fit.py",
     "omit these options to resume the run, or omit --resume to start a new one": "tests/training/test_resume.py",
     "restore the original data, or start a new run without --resume": "tests/training/test_resume.py",
