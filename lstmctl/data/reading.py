@@ -31,6 +31,7 @@ from lstmctl.errors import BadData
 HEAD_BYTES = 2**18  # of a file that are looked at
 _KINDS = {"jsonl": "JSON Lines", "json": "JSON", "parquet": "Parquet", "excel": "spreadsheet", "fasttext": "fastText"}
 _SAMPLE_ROWS, _SAMPLE_CELLS = 500, 200_000
+PREDICTED = "the labels are predictions of lstmctl"  # in a note
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -91,7 +92,8 @@ def find_reading(
     reading = usual_reading(format, columns, separator)._replace(encoding=encoding, suspected=suspected)
     text = head.removeprefix(_BOM).decode(encoding, "replace") if head else ""
     if separator is not None and head:
-        reading = _table_reading(text, reading, separator, complete=complete, name=name)
+        wrong = not keeps_ascii(encoding) and told and b"\0" not in head and is_all_utf8(head)
+        reading = _table_reading(text, reading, separator, complete=complete, name=name, wrongly_decoded=wrong)
     elif format == "jsonl" and head:
         reading = _json_reading(text, reading, complete=complete, name=name)
     if encoding != "utf-8" and not reading.note:
@@ -111,7 +113,9 @@ def _decide_encoding(head: bytes, given: str | None, *, strict: bool) -> str:
     return "windows-1252" if not is_all_utf8(head) and looks_like_windows_1252(head) else "utf-8"
 
 
-def _table_reading(text: str, reading: Reading, separator: str, *, complete: bool, name: str) -> Reading:
+def _table_reading(
+    text: str, reading: Reading, separator: str, *, complete: bool, name: str, wrongly_decoded: bool
+) -> Reading:
     columns = reading.columns
     if "\r" in text and "\n" not in text:
         return reading  # lines that end with carriage returns: reading it says so
@@ -138,6 +142,7 @@ def _table_reading(text: str, reading: Reading, separator: str, *, complete: boo
             message = f"{name} is JSON Lines under another name"
             raise BadData(message, hint=f"cp {shlex.quote(name)} {shlex.quote(str(other))} makes a file that is read")
         message, hint = missing_column(columns, dialect.names, dialect.rows)
+        hint = "leave out --encoding: the file is UTF-8" if wrongly_decoded else hint
         raise BadData(f"{name}:{above + 1}: {message}", hint=hint)
     reading = reading._replace(columns=choice.columns, names=dialect.names if no_header else None)
     told = choice.told or no_header or above > 0 or reading.encoding != "utf-8" or dialect.delimiter != separator
@@ -147,6 +152,8 @@ def _table_reading(text: str, reading: Reading, separator: str, *, complete: boo
         kind += f", {dialect.delimiter!r} between columns"
     if dialect.quoted and dialect.delimiter == "\t":
         kind += ", quoted fields"
+    if _are_predictions(choice.columns, dialect.names):
+        kind, told = f"{kind}, {PREDICTED}", True
     header = "no header" if no_header else f"header in line {above + 1}" if above else "header"
     return reading._replace(note=_note(kind, reading, header)) if told else reading
 
@@ -258,8 +265,15 @@ def _with_columns(
         message, hint = missing_column(reading.columns, names, rows)
         raise BadData(f"{name}{place}: {message}", hint=hint)
     reading = reading._replace(columns=choice.columns)
+    if _are_predictions(choice.columns, names):
+        kind, told = f"{kind}, {PREDICTED}", True
     told = told or choice.told or reading.encoding != "utf-8"
     return reading._replace(note=_note(kind, reading)) if told else reading
+
+
+def _are_predictions(columns: ColumnNames, names: Sequence[str]) -> bool:
+    """Whether the labels are those that `predict` wrote into a file, beside its other columns."""
+    return columns.label == "label" and {"row", "text", "label", "probability"} <= set(names)
 
 
 def _note(kind: str, reading: Reading, *more: str) -> str:
