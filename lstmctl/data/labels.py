@@ -1,6 +1,7 @@
 """Labels that are probably one: spelled in several ways, or words for a missing value.
 
-Two labels are spellings of one if they differ by case, by white space, or as 1 and 1.0 do. All words that stand for a
+Two labels are spellings of one if they differ by case, by white space, or as 1 and 1.0 do; and where all labels are
+words for true and false, those for one of them are. All words that stand for a
 missing value (`nan`, `null`, …) are one label too: no label. Nothing is merged unless the user asks for it, because
 "US" and "us", or "none" as an answer, can be meant.
 """
@@ -11,6 +12,10 @@ from typing import NamedTuple
 
 OTHER = "other"  # the label that rare labels are merged into
 MISSING = frozenset(("nan", "null", "none", "n/a", "na", "#n/a", "<na>", "nil", "nat"))
+_TRUTHS = {  # that tables of one origin may mix
+    **dict.fromkeys(("1", "true", "yes", "t", "y"), "true"),
+    **dict.fromkeys(("0", "false", "no", "f", "n"), "false"),
+}
 _NUMBER = re.compile(r"([+-]?)(0|[1-9][0-9]*)(?:\.([0-9]*))?", re.ASCII)
 _SHOWN = 4  # groups in one line
 
@@ -57,8 +62,11 @@ def find_spellings(counts: Mapping[str, int]) -> list[Spellings]:
     counts: number of rows of each label.
     """
     groups: dict[str, list[str]] = {}
+    keys = {label: label_key(label) for label in counts}
+    if {key for key in keys.values() if key} <= _TRUTHS.keys():  # true and false, in several ways
+        keys = {label: _TRUTHS.get(key, key) for label, key in keys.items()}
     for label in sorted(counts, key=lambda label: (-counts[label], label)):
-        groups.setdefault(label_key(label), []).append(label)
+        groups.setdefault(keys[label], []).append(label)
     return [
         Spellings(tuple((label, counts[label]) for label in labels), missing=key == "")
         for key, labels in sorted(groups.items())

@@ -16,10 +16,12 @@ from lstmctl.scoring.pool import WorkerPool
 
 if TYPE_CHECKING:
     from lstmctl.data.formats import OpenedRows
+    from lstmctl.data.inputs import Inputs
     from lstmctl.data.opening import StdinLines
     from lstmctl.data.reading import Reading
 
 _LARGEST_LINE_LIMIT = 2**30  # bytes
+_READINGS = 3  # files of which is said how they are read
 
 R = TypeVar("R")  # the result for a text: a prediction, or an explanation
 
@@ -66,7 +68,7 @@ class PredictionRequest:
         from lstmctl.data.formats import FORMATS, formats_of_name
 
         names = [self.input_format] if self.input_format else formats_of_name(Path(self.source))
-        return not any(FORMATS[name].binary for name in names)
+        return not any(name in FORMATS and FORMATS[name].binary for name in names)
 
     def check_labels(self, labels: Sequence[str]) -> None:
         """Raise UsageError if a model with these labels does not support `top_k` or `threshold`."""
@@ -103,6 +105,7 @@ class PredictionRequest:
         from lstmctl.data.folders import read_document, read_documents
 
         options |= {"strict": self.encoding_errors == "strict", "max_bytes": self.max_line_bytes}
+        options["encoding"] = self.encoding
         if isinstance(source, Sequence):
             yield from read_documents(source, root, **options)
             return
@@ -135,8 +138,8 @@ def open_rows(
     `documents`: for a model that was trained on documents. `skip_bad_row` is as in `read_rows`.
 
     Raises:
-        UsageError: there is no input, it is a folder of tables, or an option does not apply to it. NotFound: no such
-        file, or stdin is closed. BadData: a folder that can be read in two ways.
+        UsageError: there is no input, or an option does not apply to it. NotFound: no such file, or stdin is closed.
+        BadData: a folder that can be read in two ways.
         While the rows are read, what `read_rows` raises.
     """
     texts, source = list(request.texts), request.source
@@ -159,7 +162,7 @@ def open_rows(
     if source is not None and source != "-" and is_folder_or_pattern(source):
         inputs = find_inputs(source, format=request.input_format, documents=documents)
         if not inputs.documents:
-            raise UsageError("predictions for several files need a folder", hint="-o DIR, such as -o scored/")
+            return _open_files(request, inputs, skip_bad_row)
         _refuse_columns(request, DOCUMENT)
         rows = request.read_documents([*inputs.files], inputs.root, skip_bad_row=skip_bad_file)
         return InputRows(rows, notes=inputs.all_notes)
@@ -182,6 +185,37 @@ def open_rows(
     if documents and request.input_format is None and isinstance(stream, Path):
         notes = (f"{display(stream)} is read as one text, as in training; --input-format lines reads each line as one",)
     return InputRows(rows, stdin, notes)
+
+
+def _open_files(
+    request: PredictionRequest, inputs: "Inputs", skip_bad_row: Callable[[BadRow], None] | None
+) -> InputRows:
+    """The rows of several files, one file after the other, each row with the name of its file."""
+    from lstmctl.data.layout import DOCUMENT
+    from lstmctl.data.opening import display
+    from lstmctl.data.parts import relative_name
+
+    skip_bad_file = None if skip_bad_row is None else lambda _, error: skip_bad_row(error)
+    readings: dict[Path, Reading] = {}
+    for path, format in inputs.files.items():
+        _refuse_columns(request, format)
+        if format != DOCUMENT:  # the rows of a file that is read as a whole are read again, one file at a time
+            readings[path] = request.reading_of(path, format)._replace(items=None)
+
+    def rows() -> Iterator[Example]:
+        for path, format in inputs.files.items():
+            name = relative_name(path, inputs.root)
+            if (reading := readings.get(path)) is None:
+                yield from request.read_documents([path], inputs.root, skip_bad_row=skip_bad_file)
+                continue
+            for row in request.read(path, format=format, reading=reading, skip_bad_row=skip_bad_row).rows:
+                yield row._replace(file=name)
+
+    said = [f"{display(path)}: {reading.note}" for path, reading in readings.items() if reading.note]
+    more = [f"and {len(said) - _READINGS:,} more files"] if len(said) > _READINGS else []
+    texts = {reading.columns.texts for reading in readings.values()}
+    notes = (*inputs.all_notes, *(f"reading {each}" for each in said[:_READINGS]), *more)
+    return InputRows(rows(), notes=notes, texts=texts.pop() if len(texts) == 1 else ())
 
 
 def _refuse_columns(request: PredictionRequest, format: str) -> None:  # noqa: A002
