@@ -1,8 +1,6 @@
 """The named data sets: `imdb`, `rotten-tomatoes`, `keras-imdb`. Their labels are `neg` and `pos`."""
 
 import io
-import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -11,6 +9,7 @@ from lstmctl.data.columns import ColumnNames, Example
 from lstmctl.data.formats import read_rows
 from lstmctl.data.opening import open_bytes
 from lstmctl.errors import BadData, MissingExtra, NotFound, from_os_error
+from lstmctl.process import python_child
 
 KERAS_IMDB = "keras-imdb"
 SENTIMENT = ("neg", "pos")  # what the labels 0 and 1 mean, here as in keras.datasets.imdb
@@ -102,8 +101,9 @@ def _fetch(path: Path, *, hint: str) -> None:
     except OSError as error:
         raise from_os_error(error, f"create {path.parent}") from error
     # Nothing is computed: hide accelerators and silence TensorFlow.
-    env = os.environ | {"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
-    command = [sys.executable, "-m", "lstmctl.training.keras_imdb", str(path)]
+    command, env = python_child("lstmctl.training.keras_imdb")
+    command.append(str(path))
+    env |= {"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
     try:
         child = subprocess.run(
             command, check=False, env=env, stdin=subprocess.DEVNULL, capture_output=True, timeout=FETCH_SECONDS

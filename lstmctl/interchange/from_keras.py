@@ -41,6 +41,7 @@ from lstmctl.errors import BadData, MissingExtra, NotFound, Rejected, UsageError
 from lstmctl.interchange.keras_network import MAX_FILE, MAX_RESULT_LINE
 from lstmctl.model.lstm import Floats
 from lstmctl.model.text import MAX_WORD_LENGTH, Vocabulary
+from lstmctl.process import python_child
 from lstmctl.registry import strictjson, tensors
 from lstmctl.storage.filesystem import os_errors
 
@@ -204,10 +205,10 @@ def _open(path: Path) -> Iterator[BinaryIO]:
 @contextmanager
 def _start_child(file: BinaryIO) -> Iterator[IO[bytes]]:
     """The output of the child process that reads the file."""
-    # HDF5 loads plugins from a path in the environment; "::" forbids that. No module is loaded from the current folder
-    # (-P), and BLAS needs no threads.
-    env = os.environ | {"HDF5_PLUGIN_PRELOAD": "::", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
-    command, pipe = [sys.executable, "-P", "-m", _PROGRAM], subprocess.PIPE
+    command, env = python_child(_PROGRAM)
+    # HDF5 loads plugins from a path in the environment; "::" forbids that. BLAS needs no threads.
+    env |= {"HDF5_PLUGIN_PRELOAD": "::", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+    pipe = subprocess.PIPE
     with subprocess.Popen(command, stdin=file, stdout=pipe, stderr=subprocess.DEVNULL, env=env) as child:
         timeout = threading.Timer(_SECONDS, child.kill)
         timeout.start()
