@@ -240,7 +240,7 @@ def import_command(
     model = import_file(file, vocab=vocab, max_len=max_len, labels=label or (), home=registry.home)
     for note in model.notes:
         console.note(note)
-    console.result(registry.register(name, model.files))
+    console.result(registry.register(name, model.files, imported=True))
 
 
 _COLUMNS = ("model", "tags", "data", "accuracy", "low", "high", "n", "epoch", "parameters", "bytes", "created")

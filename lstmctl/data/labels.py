@@ -7,6 +7,7 @@ missing value (`nan`, `null`, …) are one label too: no label. Nothing is merge
 """
 
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -32,10 +33,29 @@ class Spellings(NamedTuple):
         return self.counts[0][0]
 
     def __str__(self) -> str:
-        return " = ".join(f'"{label}" ({count:,})' for label, count in self.counts)
+        return " = ".join(f'"{show_invisible(label)}" ({count:,})' for label, count in self.counts)
 
 
-_INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff\u00ad"))  # zero-width characters and the like
+# Characters without width: those of the category Cf, joiners, fillers and selectors of variants.
+_FILLERS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0")
+
+
+def _is_invisible(letter: str) -> bool:
+    is_selector = "\ufe00" <= letter <= "\ufe0f" or "\U000e0100" <= letter <= "\U000e01ef"
+    return is_selector or letter in _FILLERS or unicodedata.category(letter) == "Cf"
+
+
+def _without_invisible(label: str) -> str:
+    return label if label.isascii() else "".join(letter for letter in label if not _is_invisible(letter))
+
+
+def show_invisible(label: str) -> str:
+    r"""The label with escapes for characters that cannot be seen.
+
+    >>> print(show_invisible("pos\u200d"))
+    pos\u200d
+    """
+    return "".join(ascii(letter)[1:-1] if _is_invisible(letter) else letter for letter in label)
 
 
 def label_key(label: str) -> str:
@@ -46,7 +66,7 @@ def label_key(label: str) -> str:
     >>> label_key("NaN") == label_key("null")
     True
     """
-    key = " ".join(label.translate(_INVISIBLE).casefold().split())
+    key = " ".join(_without_invisible(label).casefold().split())
     if key in MISSING:
         return ""
     if match := _NUMBER.fullmatch(key):

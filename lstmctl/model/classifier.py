@@ -19,6 +19,7 @@ from lstmctl.model.text import Encoded, Reading, Vocabulary, encode
 
 WINDOW = 1024  # texts that are sorted by length and processed together
 DEEP_WINDOW = 128  # the same with several layers, which keep a row for every word of every text
+_WORKING_NUMBERS = 2**26  # kept for all words of a window: 256 MiB
 
 
 class Probabilities(tuple[float, ...]):
@@ -164,13 +165,30 @@ class Classifier:
         """(texts, labels), whose softmax is `probabilities`; with two labels the logits of the first one are 0.
         `ngrams` replaces what the model's own n-grams contribute."""
         result = np.zeros((len(texts), len(self.config.labels)))
-        window = WINDOW if self.config.layers == 1 else DEEP_WINDOW
-        for start in range(0, len(texts), window):
-            chunk = [np.asarray(text, np.int32) for text in texts[start : start + window]]
-            own = self.ngram_parts(chunk) if ngrams is None else ngrams.of(texts, start, start + window)
+        for start, stop in self._windows(texts):
+            chunk = [np.asarray(text, np.int32) for text in texts[start:stop]]
+            own = self.ngram_parts(chunk) if ngrams is None else ngrams.of(texts, start, stop)
             z = product(self._pooled(chunk, own.inputs), self._head_kernel) + self._head_bias + own.logits
-            result[start : start + window, -z.shape[1] :] = z
+            result[start:stop, -z.shape[1] :] = z
         return result
+
+    def _windows(self, texts: Sequence[Ids]) -> Iterator[tuple[int, int]]:
+        """The beginning and end of each group of texts that are processed together: fewer where they are long, so that
+        the numbers kept for all their words, padding included, have room."""
+        config, most = self.config, WINDOW if self.config.layers == 1 else DEEP_WINDOW
+        per_word = 2 + config.ngram_inputs
+        if config.layers > 1:  # hidden states of two layers and the input of the gates, for each LSTM of a layer
+            per_word += 8 * config.units * len(config.directions)
+        start = longest = 0
+        for number, text in enumerate(texts):
+            length = config.max_len if config.padding == "pre" else len(text)
+            count = number - start
+            if count and (count == most or max(longest, length) * (count + 1) * per_word > _WORKING_NUMBERS):
+                yield start, number
+                start, longest = number, 0
+            longest = max(longest, length)
+        if start < len(texts):
+            yield start, len(texts)
 
     def ngram_parts(self, texts: Sequence[Ids]) -> NgramParts:
         """What the model's n-grams contribute to these texts."""
