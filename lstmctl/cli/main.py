@@ -1,6 +1,7 @@
 """The program: its commands, and the one place where errors become messages and exit codes."""
 
 import os
+import re
 import sys
 import traceback
 from collections.abc import Sequence
@@ -14,7 +15,7 @@ from lstmctl import __version__, memory
 from lstmctl.cli import completion, data, doctor, evaluate, models, options, plot, predict, summary, train
 from lstmctl.cli.console import Console, PipeClosed
 from lstmctl.cli.options import Command, Group
-from lstmctl.errors import ExitCode, LstmctlError, Signalled, StorageError, UsageError
+from lstmctl.errors import ExitCode, LstmctlError, Signalled, StorageError, UsageError, closest_names
 from lstmctl.process import signal_number
 
 EXAMPLES = """
@@ -90,6 +91,37 @@ def _run(arguments: Sequence[str]) -> int:
     return result if isinstance(result, int) else int(ExitCode.DONE)
 
 
+# What other programs call things → the command here.
+_ELSEWHERE = {
+    **dict.fromkeys(("explain", "interpret", "why"), 'predict --explain "great movie"'),
+    **dict.fromkeys(("classify", "infer", "run", "label"), 'predict "great movie"'),
+    **dict.fromkeys(("fit", "learn"), "train"),
+    **dict.fromkeys(("test", "score", "eval", "validate", "measure"), "evaluate"),
+    **dict.fromkeys(("show", "info", "describe", "inspect"), "summary"),
+    **dict.fromkeys(("list", "ls"), "models list"),
+    **dict.fromkeys(("rm", "remove", "delete"), "models rm --help"),
+    **dict.fromkeys(("export", "save", "convert"), "models export --help"),
+    **dict.fromkeys(("import", "load"), "models import --help"),
+    **dict.fromkeys(("tag", "verify", "restore", "prune"), "models --help"),
+    **dict.fromkeys(("check", "split"), "data --help"),
+    **dict.fromkeys(("draw", "curves", "graph"), "plot"),
+    "version": "--version",
+    "help": "--help",
+}
+
+
+def _meant_command(word: str, path: str) -> str | None:
+    """The command that someone meant who wrote another word behind `path`."""
+    if command := _ELSEWHERE.get(word.lower()):
+        return f"lstmctl {command}"
+    group = {"lstmctl models": models.app, "lstmctl data": data.app}.get(path, app)
+    names = [part.name or "" for part in group.registered_commands] + [
+        part.name or "" for part in group.registered_groups
+    ]
+    near = closest_names(word.lower(), names, count=1)
+    return f"{path} {near[0]}" if near else None
+
+
 def _usage(error: Any, arguments: Sequence[str]) -> int:
     """Report an error of Typer's in our form: a message and a hint."""
     context = getattr(error, "ctx", None)
@@ -101,6 +133,8 @@ def _usage(error: Any, arguments: Sequence[str]) -> int:
     message = message[:1].lower() + message[1:].rstrip(".")
     message = message.replace("not a valid int", "not a whole number").replace("not a valid float", "not a number")
     hint = f"{path} --help"
+    if unknown := re.match(r"no such command '(.*?)'", message):
+        return Console.current().report(UsageError(unknown[0], hint=_meant_command(unknown[1], path) or hint))
     option = message.removeprefix("no such option: ").split(" ")[0]
     if message.startswith("no such option: -") and any(
         argument.startswith(option) and " " in argument for argument in arguments
