@@ -70,12 +70,13 @@ class TrainingCurves:
         def points(records: Sequence[EpochRecord], field: str) -> list[Point]:
             return drawable((record.epoch, getattr(record, field)) for record in records)
 
+        validation = "delivered_loss" if metric == "loss" else f"val_{metric}"
         curves = []
         for (model, records), train_color in zip(self.runs, COLORS, strict=False):
             color = COLORS[1] if len(self.runs) == 1 else train_color
-            with_loss = [record for record in records if isfinite(record.val_loss)]
+            with_loss = [record for record in records if isfinite(record.delivered_loss)]
             stars = [best(with_loss)] if with_loss else []
-            parts = points(records, metric), points(records, f"val_{metric}"), points(stars, f"val_{metric}")
+            parts = points(records, metric), points(records, validation), points(stars, validation)
             curves.append(Curve(model, *parts, train_color, color))
         return curves
 

@@ -251,7 +251,7 @@ def _numbers(figure: TrainingCurves) -> list[str]:
         for record in records:
             lines.append(f"{ending(name, WIDEST)} epoch {record.epoch} (a curve needs two)".strip())
             lines.append(f"accuracy  {record.accuracy:.3f} train  {record.val_accuracy:.3f} validation")
-            lines.append(f"loss      {record.loss:.3f} train  {record.val_loss:.3f} validation")
+            lines.append(f"loss      {record.loss:.3f} train  {record.delivered_loss:.3f} validation")
     return lines
 
 
