@@ -164,6 +164,18 @@ class Classifier:
             result[start : start + window, -z.shape[1] :] = z
         return result
 
+    def unit_logits(self, ids: Ids) -> dict[str, NDArray[np.float64]]:
+        """What each unit of the last layer adds to the logits of a text: (units, outputs) by LSTM, as in `traces`.
+
+        The head is linear, so these, its bias and what the n-grams add are the logits. With pooling, a unit adds by its
+        last, its largest and its mean hidden state together.
+        """
+        pooled = self._pooled([ids], self.ngram_parts([ids]).inputs)[0].astype(np.float64)  # (pools × LSTMs × units,)
+        parts = pooled[:, None] * self._head_kernel
+        names = [f"lstm.{self.config.layers - 1}.{direction}" for direction in self.config.directions]
+        by_lstm = parts.reshape(-1, len(names), self.config.units, parts.shape[1]).sum(axis=0)
+        return dict(zip(names, by_lstm, strict=True))
+
     def ngram_parts(self, texts: Sequence[Ids]) -> NgramParts:
         """What the model's n-grams contribute to these texts."""
         if self.ngrams is None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from lstmctl.cli.console import Answer, Console
 from lstmctl.cli.outputs import ending
 from lstmctl.errors import BadData, UsageError
-from lstmctl.plots.text import Span, balance, bar, visible
+from lstmctl.plots.text import ABOVE, BELOW, Span, balance, bar, visible
 
 if TYPE_CHECKING:
     from lstmctl.data.columns import Example
@@ -22,7 +22,6 @@ GATES = ("forget", "input", "output")
 COLUMNS = ("row", "position", "word", "known", "probability", "effect", "cell_change", *GATES)
 MOST_WORDS = 40  # of a text on a terminal; of a longer one, the STRONGEST words with NEIGHBOURS on both sides
 STRONGEST, NEIGHBOURS = 10, 2
-ABOVE, BELOW = "color(32)", "color(166)"  # colours of a probability above and below one half
 
 PARQUET = ".parquet"
 TABLES = (".csv", ".tsv", ".tab")  # endings of -o
