@@ -15,9 +15,8 @@ Point = tuple[float, float]
 
 # Numbers of the 256 colours of a terminal; `rgb` translates them for pictures.
 COLORS = (32, 166, 28, 133, 30, 167, 94, 102)  # readable on black and on white
-SEQUENTIAL = (255, 189, 153, 117, 75, 39, 32, 26, 25, 18, 17)  # light to dark blue
-# Orange, light grey, blue.
-DIVERGING = (130, 166, 172, 179, 215, 216, 223, 230, 255, 189, 153, 117, 75, 39, 32, 26, 25)
+SEQUENTIAL = (255, 153, 117, 75, 39, 32, 26, 25, 18)  # light to dark blue
+DIVERGING = (130, 166, 172, 215, 223, 255, 153, 75, 32, 26, 25)  # orange, light grey, blue
 LARGEST = 1e4  # a greater loss has diverged, and would flatten the rest of the curve
 
 

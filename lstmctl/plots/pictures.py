@@ -145,8 +145,6 @@ def _draw_curves(figure: TrainingCurves, drawn: "Figure", style: PictureStyle) -
     columns = max(1, min(len(names), 90 // max(6 + len(str(handle.get_label())) for handle in names)))
     width, height = style.size or (11, 4.5 + 0.3 * -(-len(names) // columns))
     drawn.set_size_inches(width, height)
-    if style.title:
-        drawn.suptitle(titled(style.title, width))
     first, last = figure.first_and_last
     dots: Style = {"marker": "o", "markersize": 5} if last - first < 20 else {}
     margin = min(0.4, 0.04 * (last - first)) or 0.4  # below 0.5, or an epoch 0 would appear
@@ -158,7 +156,8 @@ def _draw_curves(figure: TrainingCurves, drawn: "Figure", style: PictureStyle) -
         axes.set_title(f"Training and validation {metric}", pad=12)
         axes.set(xlabel="Epoch", ylabel=metric.capitalize(), xlim=(first - margin, last + margin))
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10], min_n_ticks=1))
-    drawn.legend(handles=names, loc="outside upper center", ncols=columns, handlelength=len(names) > 1)
+    title: Style = {"title": titled(style.title, width), "title_fontsize": "large"} if style.title else {}
+    drawn.legend(handles=names, loc="outside upper center", ncols=columns, handlelength=len(names) > 1, **title)
     drawn.legend(handles=lines, loc="outside lower center", ncols=3)
 
 

@@ -92,7 +92,7 @@ def _draw_panel(panel: WordPanel, figure: WordEffects, drawn: "SubFigure", *, fo
     explained, values, largest = panel.explained, figure.effects(panel), figure.largest
     places = range(len(explained.words) + 1)  # 0 is the start, before any word
     cell = panel.cell
-    heights = [3.0, 2.0] if cell is None else [3.0, 2.0, 1.0 + 0.05 * max(16, min(64, cell.values.shape[1]))]
+    heights = [3.0, 2.2] if cell is None else [3.0, 2.2, 1.0 + 0.05 * max(16, min(64, cell.values.shape[1]))]
     grid = drawn.subplots(len(heights), 1, sharex=True, height_ratios=heights)
     label = fitting(explained.label)
     above, effects = grid[0], grid[1]
@@ -103,13 +103,12 @@ def _draw_panel(panel: WordPanel, figure: WordEffects, drawn: "SubFigure", *, fo
     colors = [rgb(COLORS[0] if effect >= 0 else COLORS[1]) for effect in values]
     effects.bar(places[1:], values, color=colors, width=0.7)
     effects.axhline(0, color="#444444", linewidth=0.8)
-    effects.set(
-        ylabel="effect (log-odds)" if figure.in_log_odds else "effect of the word", ylim=(-1.3 * largest, 1.3 * largest)
-    )
+    effects.set(ylabel="Effect (log-odds)" if figure.in_log_odds else "Effect", ylim=(-1.5 * largest, 1.5 * largest))
     for index in explained.strongest:
         value = float(values[index])
-        place = "bottom" if value >= 0 else "top"
-        effects.text(index + 1, value, f"{value:+.2f}", ha="center", va=place, fontsize=max(8, 0.75 * FONT))
+        beyond: Any = {"xytext": (0, 3 if value >= 0 else -3), "textcoords": "offset points", "ha": "center"}
+        text = f"{value:+.2f}".replace("-", "−")
+        effects.annotate(text, (index + 1, value), **beyond, va="bottom" if value >= 0 else "top", fontsize=10)
     if cell is not None:
         _paint(cell, drawn, grid[2], first=1)
         grid[2].set_title(cell.title, loc="left", fontsize="medium")
@@ -133,7 +132,7 @@ def _paint(figure: HeatMap, drawn: Any, axes: "Axes", *, first: int = 0) -> None
     place = first - 0.5, first + words - 0.5, units - 0.5, -0.5  # left, right, bottom, top
     options: Any = {"vmin": low, "vmax": high, "aspect": "auto", "interpolation": "nearest", "extent": place}
     image = axes.imshow(figure.values.T, colors, **options)
-    axes.set_ylabel("unit")
+    axes.set_ylabel("Unit")
     axes.grid(visible=False)
     from matplotlib.ticker import MaxNLocator
 

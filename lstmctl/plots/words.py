@@ -5,6 +5,8 @@ from typing import Any, NamedTuple, Protocol
 
 from lstmctl.plots.figures import Explained, HeatMap, WordEffects, WordPanel, value_range
 
+MOST_TEXTS = 12  # panels of one figure
+
 
 class Quantity(NamedTuple):
     """What --show draws, and both ends of its fixed scale."""

@@ -27,8 +27,8 @@ class Diagram(NamedTuple):
 
 DIAGRAMS = {
     "roc": Diagram("ROC curve", "False positive rate", "True positive rate"),
-    "pr": Diagram("precision-recall curve", "Recall", "Precision"),
-    "calibration": Diagram("reliability diagram", "Confidence", "Accuracy"),
+    "pr": Diagram("Precision-recall curve", "Recall", "Precision"),
+    "calibration": Diagram("Reliability diagram", "Confidence", "Accuracy"),
 }
 KINDS = (*DIAGRAMS, "confusion")
 

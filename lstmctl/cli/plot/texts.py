@@ -8,15 +8,13 @@ from lstmctl.cli.console import Answer
 from lstmctl.cli.plot.figure import figure_answer
 from lstmctl.errors import BadData, UsageError
 from lstmctl.plots.text import visible
-from lstmctl.plots.words import QUANTITIES, heat_map, limits_of, usual_lstm, word_effects
+from lstmctl.plots.words import MOST_TEXTS, QUANTITIES, heat_map, limits_of, usual_lstm, word_effects
 
 if TYPE_CHECKING:
     from lstmctl.model.explanation import Explanation
     from lstmctl.plots.figures import HeatMap
     from lstmctl.plots.style import PictureStyle
     from lstmctl.registry.artifact import ModelFolder
-
-MOST_TEXTS = 12  # panels of one figure
 
 
 ALL = "all"
