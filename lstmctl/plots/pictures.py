@@ -98,9 +98,9 @@ def draw(figure: figures.Figure, format: PictureFormat, style: PictureStyle = Pi
             case WordEffects():
                 draw_word_effects(figure, drawn, style)
         # In SVG and PDF that is the resolution of the colours of heat maps.
-        drawn.set_dpi(style.resolution(*drawn.get_size_inches()))
+        dpi = style.resolution(*drawn.get_size_inches())
         file = io.BytesIO()
-        drawn.savefig(file, format=format, dpi="figure", metadata=NO_DATES[format])
+        drawn.savefig(file, format=format, dpi=dpi, metadata=NO_DATES[format])
         return file.getvalue()
 
 

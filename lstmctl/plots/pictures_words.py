@@ -53,7 +53,7 @@ def draw_heat_maps(figure: HeatMaps, drawn: "Figure", style: PictureStyle) -> No
     each = MARGIN + _width(most_words), min(9, 2.2 + 0.11 * max(units, 8))
     width, height = _set_size(drawn, style, (columns * each[0], 0.7 + rows * each[1]))
     font = _word_font(most_words, (width / columns - MARGIN) / most_words, style)
-    drawn.suptitle(titled(style.title or figure.title, width))
+    drawn.suptitle(titled(style.title or figure.title, width), x=0.01, ha="left")
     panels = drawn.subfigures(len(figure.rows), 1, squeeze=False)[:, 0]
     for panel, (name, maps) in zip(panels, figure.rows, strict=True):
         if len(figure.rows) > 1:
@@ -80,20 +80,28 @@ def draw_word_effects(figure: WordEffects, drawn: "Figure", style: PictureStyle)
     each = max(7.5 if columns == 1 else 6.0, MARGIN + _width(most_words + 1))
     width, _ = _set_size(drawn, style, (columns * each, rows * height))
     font = _word_font(most_words, (width / columns - MARGIN) / (most_words + 1), style)
-    drawn.suptitle(titled(style.title or figure.title, width))
-    panels = drawn.subfigures(rows, columns, squeeze=False).flat
-    for panel, part in zip(figure.panels, panels, strict=False):
-        if texts > 1:
-            part.suptitle(titled(fitting(panel.text, 120), width / columns), fontsize="medium", style="italic")
-        _draw_panel(panel, figure, part, font=font)
+    drawn.suptitle(titled(style.title or figure.title, width), x=0.01, ha="left")
+    heights = [3.0, 2.2] if cell is None else [3.0, 2.2, 1.0 + 0.05 * max(16, min(64, cell.values.shape[1]))]
+    for row, part in enumerate(drawn.subfigures(rows, 1, squeeze=False).flat):
+        grid = part.subplots(len(heights), columns, sharex="col", squeeze=False, height_ratios=heights)
+        for column in range(columns):
+            number = row * columns + column
+            if number == texts:  # an odd number of texts
+                for axes in grid[:, column]:
+                    axes.set_axis_off()
+                break
+            panel = figure.panels[number]
+            if texts > 1:
+                title = titled(fitting(panel.text, 120), width / columns)
+                grid[0, column].set_title(title, fontsize="medium", style="italic", pad=12)
+            _draw_panel(panel, figure, part, grid[:, column], font=font)
 
 
-def _draw_panel(panel: WordPanel, figure: WordEffects, drawn: "SubFigure", *, font: float) -> None:
+def _draw_panel(
+    panel: WordPanel, figure: WordEffects, drawn: "SubFigure", grid: "Sequence[Axes]", *, font: float
+) -> None:
     explained, values, largest = panel.explained, figure.effects(panel), figure.largest
     places = range(len(explained.words) + 1)  # 0 is the start, before any word
-    cell = panel.cell
-    heights = [3.0, 2.2] if cell is None else [3.0, 2.2, 1.0 + 0.05 * max(16, min(64, cell.values.shape[1]))]
-    grid = drawn.subplots(len(heights), 1, sharex=True, height_ratios=heights)
     label = fitting(explained.label)
     above, effects = grid[0], grid[1]
     above.plot(places, [explained.start, *explained.probability], color=rgb(COLORS[0]), marker="o", linewidth=2.2)
@@ -109,9 +117,9 @@ def _draw_panel(panel: WordPanel, figure: WordEffects, drawn: "SubFigure", *, fo
         beyond: Any = {"xytext": (0, 3 if value >= 0 else -3), "textcoords": "offset points", "ha": "center"}
         text = f"{value:+.2f}".replace("-", "−")
         effects.annotate(text, (index + 1, value), **beyond, va="bottom" if value >= 0 else "top", fontsize=10)
-    if cell is not None:
-        _paint(cell, drawn, grid[2], first=1)
-        grid[2].set_title(cell.title, loc="left", fontsize="medium")
+    if panel.cell is not None:
+        _paint(panel.cell, drawn, grid[2], first=1)
+        grid[2].set_title(panel.cell.title, loc="left", fontsize="medium")
     words = [
         "(start)",
         *(word if known else f"{word} ?" for word, known in zip(explained.words, explained.known, strict=True)),
