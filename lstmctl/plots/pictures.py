@@ -5,6 +5,7 @@ The same numbers give the same bytes: no dates, no random ids, none of the user'
 
 import atexit
 import io
+import math
 import os
 import shutil
 import sys
@@ -12,9 +13,10 @@ import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from lstmctl.errors import MissingExtra
+from lstmctl.errors import MissingExtra, UsageError
 from lstmctl.plots import figures
 from lstmctl.plots.figures import (
     COLORS,
@@ -29,7 +31,7 @@ from lstmctl.plots.figures import (
     rgb,
 )
 from lstmctl.plots.pictures_words import draw_heat_map, draw_heat_maps, draw_word_effects, titled
-from lstmctl.plots.style import PictureFormat, PictureStyle
+from lstmctl.plots.style import LARGEST, PictureFormat, PictureStyle
 from lstmctl.plots.text import LONGEST_NAME, ending, fitting
 
 if TYPE_CHECKING:
@@ -77,31 +79,43 @@ def draw(figure: figures.Figure, format: PictureFormat, style: PictureStyle = Pi
     """A figure as the bytes of a file.
 
     Raises:
-        MissingExtra: matplotlib is not installed. UsageError: the size of the style has no room for the words, or the
-        picture would have too many pixels.
+        MissingExtra: matplotlib is not installed. UsageError: the size of the style has no room for the figure or its
+        words, or the picture would have too many pixels.
     """
     with _own_settings():
-        from matplotlib.figure import Figure
-
-        drawn = Figure(layout="constrained")
-        match figure:
-            case TrainingCurves():
-                _draw_curves(figure, drawn, style)
-            case SquareChart():
-                _draw_square(figure, drawn, style)
-            case ConfusionMatrix():
-                _draw_confusion(figure, drawn, style)
-            case HeatMap():
-                draw_heat_map(figure, drawn, style)
-            case HeatMaps():
-                draw_heat_maps(figure, drawn, style)
-            case WordEffects():
-                draw_word_effects(figure, drawn, style)
+        drawn = _compose(figure, style)
         # In SVG and PDF that is the resolution of the colours of heat maps.
         dpi = style.resolution(*drawn.get_size_inches())
         file = io.BytesIO()
-        drawn.savefig(file, format=format, dpi=dpi, metadata=NO_DATES[format])
+        try:
+            drawn.savefig(file, format=format, dpi=dpi, metadata=NO_DATES[format])
+        except UserWarning as warning:
+            if style.size is None or "layout not applied" not in str(warning):
+                raise
+            width, height = map(math.ceil, _compose(figure, replace(style, size=None)).get_size_inches())
+            hint = f"--size {width}x{height}" if max(width, height) <= LARGEST else "leave out --size"
+            raise UsageError(f"--size {style.size[0]:g}x{style.size[1]:g} is too small for this", hint=hint) from None
         return file.getvalue()
+
+
+def _compose(figure: figures.Figure, style: PictureStyle) -> "Figure":
+    from matplotlib.figure import Figure
+
+    drawn = Figure(layout="constrained")
+    match figure:
+        case TrainingCurves():
+            _draw_curves(figure, drawn, style)
+        case SquareChart():
+            _draw_square(figure, drawn, style)
+        case ConfusionMatrix():
+            _draw_confusion(figure, drawn, style)
+        case HeatMap():
+            draw_heat_map(figure, drawn, style)
+        case HeatMaps():
+            draw_heat_maps(figure, drawn, style)
+        case WordEffects():
+            draw_word_effects(figure, drawn, style)
+    return drawn
 
 
 def _matplotlib() -> Any:
@@ -127,6 +141,7 @@ def _own_settings() -> Iterator[None]:
     except ModuleNotFoundError:
         raise MissingExtra("matplotlib", extra="plots") from None
     with matplotlib.rc_context(), warnings.catch_warnings():
+        warnings.filterwarnings("error", "constrained_layout not applied")  # `draw` says it
         warnings.filterwarnings("ignore", "Glyph .* missing")  # a text may be in a script that the font lacks
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(SETTINGS)

@@ -11,6 +11,7 @@ from lstmctl.plots.text import ABOVE, BELOW, Span, balance, bar
 
 LABEL_WIDTH = 16  # columns of a word
 GAP = 2  # columns between two heat maps
+TITLE = 12  # columns that the name of a quantity needs
 # The cells of a heat map without colours: low to high in fewer steps.
 SHADES, ASCII_SHADES, SIGNED_SHADES = " ▁▂▃▄▅▆▇█", " .:-=+*#%@", "=- +#"
 
@@ -34,14 +35,12 @@ def draw_heat_maps(figure: HeatMaps, screen: Screen) -> None:
             screen.show()
             screen.show(("text  ", "dim"), screen.as_shown(name))
         label_width, units = _label_width(maps[0], screen), maps[0].values.shape[1]
-        side_by_side = max(1, (screen.out.width - label_width - 1 + GAP) // (max(units, 12) + GAP))
+        side_by_side = max(1, (screen.out.width - label_width - 1 + GAP) // (max(units, TITLE) + GAP))
         for start in range(0, len(maps), side_by_side):
             screen.show()
-            _block(
-                maps[start : start + side_by_side],
-                screen,
-                room=screen.out.width if len(maps) > 1 else min(screen.out.width, WIDEST),
-            )
+            some = maps[start : start + side_by_side]
+            widest = screen.out.width if len(maps) > 1 else min(screen.out.width, WIDEST)
+            _block(some, screen, room=widest, titled=len(maps) > 1)
     screen.show()
     maps = figure.rows[0][1]
     for line in _scales(maps, screen):
@@ -60,7 +59,7 @@ def _together(units: int, room: int) -> int:
     return math.ceil(units / max(8, room))
 
 
-def _block(maps: Sequence[HeatMap], screen: Screen, *, room: int) -> None:
+def _block(maps: Sequence[HeatMap], screen: Screen, *, room: int, titled: bool = False) -> None:
     """Maps of the same words beside each other, with the words in front of the first one."""
     from rich.cells import cell_len
 
@@ -69,8 +68,9 @@ def _block(maps: Sequence[HeatMap], screen: Screen, *, room: int) -> None:
     together = _together(units, room)
     cell = max(1, min(2, max(8, room) // units))
     numbers = _unit_numbers(units, together, cell)
-    width = max(len(numbers), cell * math.ceil(units / together), *(len(figure.title) for figure in maps[1:]), 0)
-    if len(maps) > 1:
+    width = max(len(numbers), cell * math.ceil(units / together))  # of each map
+    if titled:
+        width = max(width, *(len(figure.title) for figure in maps))
         titles = (" " * GAP).join(f"{figure.title[:width]:<{width}}" for figure in maps)
         screen.show((" " * label_width + titles.rstrip(), "bold"))
     header = (" " * GAP).join([f"{numbers:<{width}}"] * len(maps))
@@ -133,8 +133,9 @@ def draw_word_effects(figure: WordEffects, screen: Screen) -> None:
         len("(start)"),
         *(cell_len(screen.as_shown(word, LABEL_WIDTH)) for panel in figure.panels for word in panel.explained.words),
     )
-    fixed = len("?  0.00  ") + len("  -0.00 ◀ ")
-    width = max(5, min(41, (min(screen.out.width, WIDEST) - label_width - fixed) // 2))
+    room = min(screen.out.width, WIDEST) - len("?  0.00  ") - len("  -0.00 ◀ ")
+    label_width = max(len("(start)"), min(label_width, room - 2 * 5))
+    width = max(5, min(41, (room - label_width) // 2))  # of each bar
     for panel in figure.panels:
         screen.show()
         if len(figure.panels) > 1:
@@ -165,7 +166,7 @@ def _word_panel(panel: WordPanel, figure: WordEffects, screen: Screen, *, label_
     bar_so_far = partial(_so_far, width=width, two_labels=panel.explained.two_labels)
 
     def line(word: Span, mark: str, probability: float, effect: list[Span]) -> None:
-        text = screen.as_shown(word if isinstance(word, str) else word[0], LABEL_WIDTH)
+        text = screen.as_shown(word if isinstance(word, str) else word[0], label_width)
         shown = text if isinstance(word, str) else (text, word[1])
         after = [(f"{mark:<1}", "dim"), f"  {probability:.2f}  ", *bar_so_far(probability), *effect]
         screen.show_from(label_width, [shown, " " * (label_width - cell_len(text))], after)
