@@ -13,7 +13,7 @@ LABEL_WIDTH = 16  # columns of a word
 GAP = 2  # columns between two heat maps
 TITLE = 12  # columns that the name of a quantity needs
 # The cells of a heat map without colours: low to high in fewer steps.
-SHADES, ASCII_SHADES, SIGNED_SHADES = " ▁▂▃▄▅▆▇█", " .:-=+*#%@", "=- +#"
+SHADES, ASCII_SHADES, SIGNED_SHADES = " ▁▂▃▄▅▆▇█", " .:-=+*#%@", "=~- +*#"
 
 
 def draw_heat_map(figure: HeatMap, screen: Screen) -> None:
