@@ -11,11 +11,12 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
-from typing import Any, ClassVar, Literal, NamedTuple, Self, TextIO
+from typing import Any, ClassVar, NamedTuple, Self, TextIO, cast
 
 from lstmctl.cli.options import Settings, settings
-from lstmctl.cli.outputs import Format, ending, output_format
+from lstmctl.cli.outputs import PICTURES, Format, ending, output_format
 from lstmctl.errors import CannotCreate, LstmctlError, StorageError, from_os_error
+from lstmctl.plots.style import PictureFormat
 from lstmctl.plots.text import (
     Span,
     align,
@@ -53,7 +54,7 @@ class Answer(NamedTuple):
     objects  for --json: one object per line.
     rows     for --format tsv and csv: the fields of each line, header first.
     screen   writes the view for people to the console; None: the rows.
-    picture  for an -o FILE that ends in .png or .svg: the bytes of the file.
+    picture  for an -o FILE that ends in .png, .svg or .pdf: the bytes of the file.
     drawing  whether a pipe also gets the screen view, unless --format says otherwise.
     records  whether the objects are many of one kind, of which a .json file has an array.
     """
@@ -61,7 +62,7 @@ class Answer(NamedTuple):
     objects: Iterable[Mapping[str, Any]]
     rows: Iterable[Sequence[object]]
     screen: Callable[["Console"], None] | None = None
-    picture: Callable[[Literal["png", "svg"]], bytes] | None = None
+    picture: Callable[[PictureFormat], bytes] | None = None
     drawing: bool = False
     records: bool = False
 
@@ -186,8 +187,8 @@ class Console:
         """Write an answer in the requested view. May be called again for more of the same answer."""
         format = "table" if answer.drawing and self.chosen == "auto" else self.format
         suffix = ending(self.output)
-        if answer.picture is not None and suffix in (".png", ".svg"):
-            self.write_bytes(answer.picture("png" if suffix == ".png" else "svg"))
+        if answer.picture is not None and suffix in PICTURES:
+            self.write_bytes(answer.picture(cast(PictureFormat, suffix[1:])))
         elif format == "json":
             self._array = self._array or (
                 "[" if answer.records and suffix == ".json" and self.settings.format == "auto" else ""

@@ -190,6 +190,19 @@ class Classifier:
         if start < len(texts):
             yield start, len(texts)
 
+    def unit_logits(self, ids: Ids) -> dict[str, NDArray[np.float64]]:
+        """What each unit of the last layer adds to the logits of a text: (units, outputs) by LSTM, as in `traces`.
+
+        The head is linear, so these, its bias and what the n-grams add are the logits. With pooling, a unit adds by its
+        last, its largest and its mean hidden state together.
+        """
+        text = np.asarray(ids, np.int32)
+        pooled = self._pooled([text], self.ngram_parts([text]).inputs)[0].astype(np.float64)  # (pools × LSTMs × units,)
+        parts = pooled[:, None] * self._head_kernel
+        names = [f"lstm.{self.config.layers - 1}.{direction}" for direction in self.config.directions]
+        by_lstm = parts.reshape(-1, len(names), self.config.units, parts.shape[1]).sum(axis=0)
+        return dict(zip(names, by_lstm, strict=True))
+
     def ngram_parts(self, texts: Sequence[Ids]) -> NgramParts:
         """What the model's n-grams contribute to these texts."""
         if self.ngrams is None:

@@ -7,6 +7,8 @@ from typing import Any
 
 Span = str | tuple[str, str]  # a piece of a line: plain text, or (text, style)
 
+ABOVE, BELOW = "color(32)", "color(166)"  # a number above, or below, the middle: blue and orange
+LONGEST_NAME = 40  # characters of a name in a figure
 LABEL = 10  # columns of a label and the space behind it
 _TSV_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 _CSV_SPECIAL = re.compile(r'[",\r\n]|^\s|\s$|^\ufeff')
@@ -98,6 +100,12 @@ def ending(path: str, room: int) -> str:
 def printable(text: str) -> str:
     """A text with ? for characters that cannot be drawn in a figure."""
     return "".join(letter if letter.isprintable() else "?" for letter in text)
+
+
+def fitting(text: str, room: int = LONGEST_NAME) -> str:
+    """The beginning of a text as it is drawn in a figure, at most `room` characters."""
+    text = printable(text)
+    return text if len(text) <= room else text[: room - 1] + "…"
 
 
 def span_text(span: Span) -> str:

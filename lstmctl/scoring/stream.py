@@ -231,11 +231,12 @@ def predict_rows(
     write: Callable[[list[tuple[Example, R]]], None],
     *,
     flush: Callable[[], None] = lambda: None,
+    before_waiting: Callable[[], None] = lambda: None,
 ) -> None:
     """Put all rows through a pool and write the results in order, in batches.
 
-    All results are written and flushed before it waits for standard input, and before it raises the error of a later
-    row. Raises what reading the rows, the pool or `write` raises.
+    All results are written and flushed before it calls `before_waiting` and waits for standard input, and before it
+    raises the error of a later row. Raises what reading the rows, the pool or `write` raises.
     """
 
     def settle() -> None:
@@ -243,9 +244,15 @@ def predict_rows(
             write(results)
         flush()
 
+    def settle_and_wait() -> None:
+        settle()
+        before_waiting()
+
     with pool:
         if inputs.stdin is not None:
-            inputs.stdin.before_waiting = settle  # a producer that sends a line a second gets a prediction a second
+            inputs.stdin.before_waiting = (
+                settle_and_wait  # a producer that sends a line a second gets a prediction a second
+            )
         try:
             for row in inputs.rows:
                 if results := pool.put(row, row.text):
