@@ -11,7 +11,7 @@ import typer
 from typer.exceptions import TyperException
 
 from lstmctl import __version__, memory
-from lstmctl.cli import completion, data, evaluate, models, options, plot, predict, summary, train
+from lstmctl.cli import completion, data, evaluate, models, options, plot, predict, serve, summary, train
 from lstmctl.cli.console import Console, PipeClosed
 from lstmctl.cli.options import Command, Group
 from lstmctl.errors import ExitCode, LstmctlError, Signalled, StorageError, UsageError
@@ -39,7 +39,7 @@ app = typer.Typer(
     epilog=EXAMPLES,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
 )
-for module in (train, evaluate, predict, plot, summary, completion):
+for module in (train, evaluate, predict, plot, summary, serve, completion):
     app.command(module.__name__.rpartition(".")[2], cls=Command, epilog=module.EXAMPLES)(module.command)
 app.add_typer(models.app, name="models", cls=Group)
 app.add_typer(data.app, name="data", cls=Group)

@@ -193,39 +193,10 @@ class ExplanationWriter:
         """Nothing follows the last text."""
 
     def _objects(self, example: "Example", explanation: "Explanation") -> Iterator[dict[str, object]]:
-        prediction = explanation.prediction
-        means = {name: explanation.mean(name) for name in (*GATES, "cell_change")}
-        words: list[dict[str, object]] = []
-        for index, word in enumerate(explanation.words):
-            words.append(
-                {
-                    "word": word,
-                    "known": explanation.known[index],
-                    **{name: _single(values[index]) for name, values in means.items()},
-                    "probability": float(explanation.probability[index]),
-                    "effect": float(explanation.effect[index]),
-                }
-            )
-            if self.all_units:
-                words[-1]["units"] = {
-                    lstm: {name: list(map(_single, values[index].tolist())) for name, values in trace._asdict().items()}
-                    for lstm, trace in explanation.traces.items()
-                }
-        yield {
-            "schema": "lstmctl.explanation/1",
-            **({"file": example.file} if example.file else {}),
-            "row": example.row,
-            "text": example.text,
-            "label": prediction.label,
-            "probability": prediction.probability,
-            "probabilities": dict(zip(self.folder.card.config.labels, prediction.probabilities, strict=True)),
-            "explains": explanation.label,
-            "start": explanation.start,
-            "ngrams": explanation.ngrams,
-            "words": words,
-            "cut": prediction.reading.cut,
-            "model": self.folder.reference,
-        }
+        from lstmctl.scoring.stream import explanation_object
+
+        labels, reference = self.folder.card.config.labels, self.folder.reference
+        yield explanation_object(example, explanation, labels=labels, reference=reference, all_units=self.all_units)
 
     def _rows(self, example: "Example", explanation: "Explanation") -> "Iterator[tuple[object, ...]]":
         """One row of fields for each word, after a header in front of the first text."""
@@ -354,8 +325,3 @@ def _shown(explanation: "Explanation") -> "Iterator[int | str]":
         if index < len(effects):
             yield index
         previous = index
-
-
-def _single(value: float) -> float:
-    """Rounded to the precision of a 32-bit number."""
-    return float(f"{value:.7g}")
