@@ -30,14 +30,16 @@ def read_token(path: str) -> str:
             descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         except FileNotFoundError as error:
             raise NotFound(f"there is no file {path}", hint=f"{new} writes a token") from error
-        with open(descriptor, "rb") as file:
+        try:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):
                 raise BadData(f"{path} is not a regular file", hint=f"{new} writes a token")
             if status.st_mode & _NOT_FOR_OTHERS:
                 message = f"{path} holds a secret, but other users can read or change it"
                 raise PermissionDenied(message, hint=f"chmod 600 {path}")
-            data = file.read(_TOKEN_FILE_LIMIT)
+            data = os.read(descriptor, _TOKEN_FILE_LIMIT)
+        finally:
+            os.close(descriptor)
     token = data.decode("ascii", "replace").strip()
     if not _TOKEN.fullmatch(token):
         message = f"{path} is not a token: one line of 16 to 512 ASCII characters without spaces"

@@ -26,7 +26,8 @@ class _Lines(logging.Handler):
 
 
 def log_as_json() -> None:
-    """Write warnings of the libraries as lines too."""
+    """Write warnings of the libraries as lines too; of uvicorn only errors, as it warns of what clients do wrong."""
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
     root = logging.getLogger()
     if not any(isinstance(handler, _Lines) for handler in root.handlers):
         root.addHandler(_Lines(logging.WARNING))

@@ -7,6 +7,7 @@ import asyncio
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
+from lstmctl.serving import logs
 from lstmctl.serving.errors import error_body
 
 if TYPE_CHECKING:
@@ -23,7 +24,9 @@ MAX_HEADERS = 65_536  # bytes of the headers of a request
 class Protocol(Base):
     """One connection."""
 
-    header_timeout = 10.0  # seconds; `with_timeout` makes a class with another value
+    # The process that serves sets these once: uvicorn takes a class.
+    header_timeout = 10.0  # seconds
+    log = True
     _timer: asyncio.TimerHandle | None = None
     _waiting = 0  # bytes since the last complete headers
     _discarding = False  # the rest of a body whose request was refused
@@ -40,8 +43,9 @@ class Protocol(Base):
 
     def data_received(self, data: bytes) -> None:
         """Parse, and wait for the rest of the headers if there is one."""
-        if (cycle := self.cycle) is not None and cycle.response_complete and cycle.more_body:
-            self._discarding = self._discarding or not self._waiting
+        if (cycle := self.cycle) is not None and cycle.response_complete and cycle.more_body and not self._waiting:
+            self._discarding = True
+        counted = not self._discarding
         super().data_received(data)
         if self.transport.is_closing():
             return
@@ -49,7 +53,7 @@ class Protocol(Base):
             self._disarm()
             return
         self._arm()
-        self._waiting += 0 if self._discarding else len(data)
+        self._waiting += len(data) if counted else 0
         if self._waiting > MAX_HEADERS:
             self._refuse(431, f"the headers have more than {MAX_HEADERS:,} bytes")
 
@@ -72,12 +76,20 @@ class Protocol(Base):
         self._timer, self._waiting, self._discarding = None, 0, False
 
     def _too_slow(self) -> None:
-        if not self.transport.is_closing():
+        if self.transport.is_closing():
+            return
+        if self._waiting:
             self._refuse(408, f"the headers took longer than {self.header_timeout:g} s")
+        else:  # nothing was asked, or the rest of a refused body does not come
+            self._disarm()
+            self.transport.close()
 
     def _refuse(self, status: int, message: str) -> None:
         """Answer without the application, and close the connection."""
         self._disarm()
+        if self.log:
+            client = self.client[0] if self.client else None
+            logs.write_line("request", client=client, method=None, path=None, status=status)
         body = error_body(message)
         lines = (
             f"HTTP/1.1 {status} {HTTPStatus(status).phrase}",

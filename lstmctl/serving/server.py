@@ -86,7 +86,7 @@ def serve(service: Service, listening: socket.socket) -> int:
 def _build(service: Service) -> Starlette:
     """The application, in the process that serves it."""
     sys.setswitchinterval(_SWITCH)
-    Protocol.header_timeout = service.config.timeout
+    Protocol.header_timeout, Protocol.log = service.config.timeout, service.log_requests
     return create_app(service)
 
 
