@@ -15,6 +15,7 @@ Needs the extras `serve` and `onnx`, fastapi, onnxruntime, wrk, and a model (`ls
 import argparse
 import http.client
 import json
+import math
 import os
 import random
 import re
@@ -106,7 +107,8 @@ def predict(question: Question):
 @contextmanager
 def serving(command: list[str], **environment: str) -> Iterator[subprocess.Popen[bytes]]:
     """A server in a process of its own, from when it answers."""
-    with subprocess.Popen(command, stderr=subprocess.PIPE, env={**os.environ, **environment}) as process:
+    options = {"stderr": subprocess.PIPE, "env": {**os.environ, **environment}, "start_new_session": True}
+    with subprocess.Popen(command, **options) as process:  # type: ignore[call-overload]
         threading.Thread(target=process.stderr.read, daemon=True).start()  # type: ignore[union-attr]
         try:
             deadline = time.monotonic() + 120
@@ -116,7 +118,10 @@ def serving(command: list[str], **environment: str) -> Iterator[subprocess.Popen
             yield process
         finally:
             process.terminate()
-            process.wait(30)
+            try:
+                process.wait(15)
+            except subprocess.TimeoutExpired:  # a peer waits for its last requests without end
+                os.killpg(process.pid, signal.SIGKILL)
 
 
 def ask(process: subprocess.Popen[bytes]) -> int:
@@ -145,7 +150,7 @@ def load(seconds: int, *, pause: float = 0.0) -> dict[str, float]:
     if "Non-2xx" in said or "Socket errors" in said:
         print(said, file=sys.stderr)
     scale = {"us": 0.001, "ms": 1.0, "s": 1000.0}
-    found = {"rate": float(re.search(r"Requests/sec:\s+([\d.]+)", said)[1])}  # type: ignore[index]
+    found = {"p50": math.nan, "p99": math.nan, "rate": float(re.search(r"Requests/sec:\s+([\d.]+)", said)[1])}  # type: ignore[index]
     for percent, value, unit in re.findall(r"^\s+(50|99)%\s+([\d.]+)(us|ms|s)$", said, re.MULTILINE):
         found[f"p{percent}"] = float(value) * scale[unit]
     return found
@@ -177,7 +182,7 @@ def compare(folder: Path, reference: str, rounds: int, seconds: int, workers: in
                 with serving(command, **environment):
                     load(2)
                     full = load(seconds)
-                    half = load(seconds, pause=1000 * CONNECTIONS / (full["rate"] / 2))
+                    half = load(seconds, pause=1000 * CONNECTIONS / max(0.5, full["rate"] / 2))
                     results[name].append((full, half))
     print(f"{CONNECTIONS} connections, {cores()} cores, load included; medians of {rounds} rounds of {seconds} s")
     print(f"{'':28} {'full load: /s':>14} {'ratio':>6} {'p50 ms':>8} {'p99 ms':>8}   half: /s   p50 ms   p99 ms")
