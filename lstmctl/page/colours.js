@@ -51,10 +51,10 @@ function _luminance(rgb) {
   return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
 }
 
-/** Near-black or white, whichever contrasts more with the background: at least 4.5 : 1 (AA) on every colour. */
+/** Black or white, whichever contrasts more with the background: at least 4.5 : 1 (AA) on every colour. */
 function textOn(rgb) {
   const luminance = _luminance(rgb);
-  return 1.05 / (luminance + 0.05) > (luminance + 0.05) / 0.0565 ? '#ffffff' : '#10131a';
+  return 1.05 / (luminance + 0.05) > (luminance + 0.05) / 0.05 ? '#ffffff' : '#000000';
 }
 
 /** The smallest of 0.05, 0.1, 0.25, 0.5, 1, 2, 3, 5, 10, … that is not below any |value|: scales that rarely change. */
