@@ -26,7 +26,7 @@ function describeModel(model) {
   const parameters = counted(config.parameters, 'parameter');
   const layers = model.lstms.length > 1 ? `${model.lstms.length} LSTMs of ` : '';
   const labels = config.labels.length > 4 ? `one of ${config.labels.length} labels` : config.labels.join(' or ');
-  document.getElementById('model').textContent =
+  document.getElementById('about-model').textContent =
     `${model.name} · ${layers}${config.units} units · ${parameters} · answers ${labels}`;
   document.getElementById('colophon').textContent =
     `Made with lstmctl. This file holds the whole model, ${parameters}, and asks no server for anything: ` +

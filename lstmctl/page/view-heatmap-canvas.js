@@ -161,15 +161,14 @@ function drawGutter(canvas, layout, app) {
   const contributions = unitContributions(app.model, app.reading, app.state.lstm);
   const most = Math.max(1e-9, ...Array.from(contributions, Math.abs));
   const { rowHeight, top } = layout;
-  const middle = 24;
   context.textBaseline = 'middle';
   context.textAlign = 'right';
   context.font = `${Math.min(12, rowHeight + 1)}px ${style.fontFamily}`;
   app.unitOrder.forEach((unit, row) => {
     const y = top + row * rowHeight;
-    const size = (contributions[unit] / most) * 20;
-    context.fillStyle = css(contributions[unit] < 0 ? scaleColours().negative : scaleColours().positive);
-    context.fillRect(middle + Math.min(0, size), y + 1, Math.max(1, Math.abs(size)), Math.max(1, rowHeight - 2));
+    const size = (contributions[unit] / most) * 40;
+    context.fillStyle = style.getPropertyValue('--line-strong');
+    context.fillRect(40 - size, y + 1, Math.max(1, size), Math.max(1, rowHeight - 2));
     const chosen = unit === app.state.unit;
     if (rowHeight < 10 && !chosen) return;
     context.fillStyle = style.getPropertyValue(chosen ? '--accent' : '--ink-soft');

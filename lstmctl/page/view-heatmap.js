@@ -238,7 +238,7 @@ function unitsTable(app) {
       {},
       element('th', { scope: 'row' }, String(unit)),
       ...names.map((name) => element('td', {}, plainNumber(trace[name][now * trace.units + unit], 3))),
-      element('td', {}, signed(contributions[unit], 3)),
+      element('td', {}, plainNumber(contributions[unit], 3)),
     ),
   );
   return element(

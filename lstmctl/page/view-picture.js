@@ -142,7 +142,7 @@ function _pictureMap(app, parts, top) {
     });
   } else {
     const image = mapImage({ values, limit }, { rightToLeft }, app.unitOrder, state.quantity, PAPER_COLOURS);
-    parts.push(svg('image', { x: left, y: mapTop, width: column * words.length, height: rowHeight * trace.units, preserveAspectRatio: 'none', style: 'image-rendering: pixelated', href: _pngOf(image) }));
+    parts.push(svg('image', { x: left, y: mapTop, width: column * words.length, height: rowHeight * trace.units, preserveAspectRatio: 'none', 'image-rendering': 'pixelated', href: _pngOf(image) }));
   }
   if (rowHeight >= 10) {
     app.unitOrder.forEach((unit, row) => {
