@@ -27,10 +27,10 @@ function _fill(node, properties, children) {
 /** A probability for reading: 7 %, 93 %, 99.97 %. Never 0 % or 100 %, unless it is exactly that. */
 function percent(probability) {
   const distance = Math.min(probability, 1 - probability);
-  if (distance <= 0 || Number.isNaN(probability)) return `${Math.round(probability * 100)} %`;
-  if (distance < 0.0001) return probability < 0.5 ? '< 0.01 %' : '> 99.99 %';
+  if (distance <= 0 || Number.isNaN(probability)) return `${Math.round(probability * 100)}\u00a0%`;
+  if (distance < 0.0001) return probability < 0.5 ? '<\u00a00.01\u00a0%' : '>\u00a099.99\u00a0%';
   const digits = distance < 0.001 ? 2 : distance < 0.01 ? 1 : 0;
-  return `${(probability * 100).toFixed(digits)} %`;
+  return `${(probability * 100).toFixed(digits)}\u00a0%`;
 }
 
 /** A number with its sign and a real minus: +0.12, −0.71, 0.00. */
@@ -63,6 +63,11 @@ function directionOf(text) {
   const rightToLeft =
     /[\p{Script=Arabic}\p{Script=Hebrew}\p{Script=Syriac}\p{Script=Thaana}\p{Script=Nko}\p{Script=Samaritan}\p{Script=Mandaic}\p{Script=Adlam}\p{Script=Hanifi_Rohingya}]/u;
   return letter && rightToLeft.test(letter[0]) ? 'rtl' : 'ltr';
+}
+
+/** The root's font size in pixels: drawings grow with the text. */
+function rootSize() {
+  return Number.parseFloat(getComputedStyle(document.documentElement).fontSize);
 }
 
 /** A group of radio buttons that looks like one bar. choices: [value, label, softer label or null][]. */

@@ -1,6 +1,9 @@
 // How the heat map is drawn: one pixel a cell, enlarged without smoothing, then words, frames and numbers of units.
 
 const LONGEST_LABEL = 16; // letters
+const WIDEST_COLUMN = 8.75; // rem
+const GUTTER = 4.625; // rem, as in views.css
+const SLANT = 0.95; // of words over narrow columns, in radians
 const LARGEST_CANVAS = 16000; // pixels; browsers refuse more
 
 /** Sizes in CSS pixels, and where words are: right to left for scripts that are written so. */
@@ -9,16 +12,20 @@ function mapLayout(app, available) {
   const units = app.unitOrder.length;
   const rightToLeft = directionOf(app.state.text) === 'rtl';
   const count = Math.max(1, words.length);
-  const columnWidth = Math.min(LARGEST_CANVAS / count, Math.max(3, Math.min(76, available / count)));
-  const rowHeight = Math.max(3, Math.min(18, Math.floor(480 / units)));
+  const rem = rootSize();
+  const rowHeight = Math.max(3, Math.min(Math.round(1.125 * rem), Math.floor((30 * rem) / units)));
   const labels = words.map((word) => _shortened(word));
   const measure = _measurer();
   const widest = labels.reduce((most, label) => Math.max(most, measure(label)), 0);
-  const rotated = widest > columnWidth - 8;
-  const top = rotated ? Math.min(120, Math.round(widest * 0.82) + 22) : 28;
-  const slant = rotated ? Math.round(top * 0.75) : 0; // the last words' labels lean out to the right
+  const columns = (room) => Math.min(LARGEST_CANVAS / count, Math.max(3, Math.min(WIDEST_COLUMN * rem, room / count)));
+  const rotated = widest > columns(available) - 8;
+  const top = rotated ? Math.round(widest * Math.sin(SLANT) + 1.6 * rem) : Math.round(1.75 * rem);
+  // The labels of the last words lean out to the right of their columns.
+  const slant = rotated ? Math.round(widest * Math.cos(SLANT)) + 8 : 0;
+  const columnWidth = columns(available - slant);
   const width = Math.max(Math.round(columnWidth * count) + slant, 1);
   return {
+    rem,
     units,
     rightToLeft,
     columnWidth,
@@ -44,7 +51,7 @@ function _measurer() {
 }
 
 function _font(weight = 400) {
-  return `${weight} 13px ${getComputedStyle(document.documentElement).fontFamily}`;
+  return `${weight} ${0.8125 * rootSize()}px ${getComputedStyle(document.documentElement).fontFamily}`;
 }
 
 function _shortened(word) {
@@ -126,9 +133,9 @@ function _drawFrames(context, layout, app, accent) {
 
 /** Words over their columns; where there is no room for all, every second, third, … and always the chosen one. */
 function _drawLabels(context, layout, now, colours) {
-  const { labels, columnWidth, rotated, top } = layout;
-  const every = rotated ? Math.max(1, Math.ceil(15 / columnWidth)) : 1;
-  const room = every > 1 ? 15 / columnWidth : 0;
+  const { labels, columnWidth, rotated, top, rem } = layout;
+  const every = rotated ? Math.max(1, Math.ceil(rem / columnWidth)) : 1;
+  const room = every > 1 ? (1.4 * rem) / columnWidth : 0;
   context.textBaseline = 'middle';
   labels.forEach((label, word) => {
     const chosen = word === now;
@@ -136,13 +143,13 @@ function _drawLabels(context, layout, now, colours) {
     context.font = _font(chosen ? 650 : 400);
     const width = context.measureText(label).width;
     context.save();
-    context.translate(layout.left(word) + columnWidth / 2, top - 12);
-    if (rotated) context.rotate(-0.95);
+    context.translate(layout.left(word) + columnWidth / 2, top - 0.75 * rem);
+    if (rotated) context.rotate(-SLANT);
     else context.translate(-width / 2, -2);
     if (chosen) {
       context.fillStyle = colours.accent;
       context.beginPath();
-      context.roundRect(-5, -9.5, width + 10, 19, 6);
+      context.roundRect(-0.35 * rem, -0.6 * rem, width + 0.7 * rem, 1.2 * rem, 0.4 * rem);
       context.fill();
     }
     context.fillStyle = chosen ? colours.accentInk : colours.ink;
@@ -154,21 +161,21 @@ function _drawLabels(context, layout, now, colours) {
 
 /** Left of the map: the number of each unit and a bar for what it adds to the answer. */
 function drawGutter(canvas, layout, app) {
-  const width = 74;
+  const width = GUTTER * layout.rem;
   const context = sharpContext(canvas, width, layout.height);
   if (!app.reading.words.length) return;
   const style = getComputedStyle(document.documentElement);
   const contributions = unitContributions(app.model, app.reading, app.state.lstm);
   const most = Math.max(1e-9, ...Array.from(contributions, Math.abs));
-  const { rowHeight, top } = layout;
+  const { rowHeight, top, rem } = layout;
   context.textBaseline = 'middle';
   context.textAlign = 'right';
-  context.font = `${Math.min(12, rowHeight + 1)}px ${style.fontFamily}`;
+  context.font = `${Math.max(10, Math.min(0.75 * rem, rowHeight))}px ${style.fontFamily}`;
   app.unitOrder.forEach((unit, row) => {
     const y = top + row * rowHeight;
-    const size = (contributions[unit] / most) * 40;
+    const size = (contributions[unit] / most) * 2.5 * rem;
     context.fillStyle = style.getPropertyValue('--line-strong');
-    context.fillRect(40 - size, y + 1, Math.max(1, size), Math.max(1, rowHeight - 2));
+    context.fillRect(2.5 * rem - size, y + 1, Math.max(1, size), Math.max(1, rowHeight - 2));
     const chosen = unit === app.state.unit;
     if (rowHeight < 10 && !chosen) return;
     context.fillStyle = style.getPropertyValue(chosen ? '--accent' : '--ink-soft');

@@ -92,7 +92,7 @@ function viewHeatmap(root, app) {
     const { quantity, lstm } = app.state;
     const about = SHOWN[quantity];
     heading.textContent = about.heading;
-    meaning.textContent = `${about.meaning} Units that add most to the answer are on top.`;
+    meaning.textContent = `${about.meaning} Units that add most to the answer (grey bars) are on top.`;
     lstms.value = lstm;
     const { words } = app.reading;
     scroller.setAttribute('aria-label', `${about.term}, ${app.unitOrder.length} units at ${words.length} words`);

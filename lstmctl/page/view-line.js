@@ -1,6 +1,9 @@
 // The probability so far as a line over words that wrap like text. Each row of words has its own piece of the line.
+// A long text gets one row without its words, which stand below anyway.
 
-const MANY_WORDS = 60; // from here on: lower rows, no dots
+const FEW_WORDS = 10; // up to here: spread out and larger
+const MANY_WORDS = 60; // up to here, words under the line; beyond, or if they fill five rows, the line alone, in one
+const WIDTH_OF_A_WORD = 3.9; // in a row, on average, in rem
 
 /**
  * A drawing behind the words of `box`, which is positioned and leaves --chart-height above each word.
@@ -10,9 +13,9 @@ const MANY_WORDS = 60; // from here on: lower rows, no dots
 function lineOver(box) {
   const drawing = svg('svg', { class: 'line-drawing', 'aria-hidden': 'true', focusable: 'false' });
   box.prepend(drawing);
-  return (slots, lines, { now = -1, baseline = 0.5, filled = true } = {}) => {
+  return (slots, lines, { now = -1, baseline = 0.5, filled = true, nowLabel = '' } = {}) => {
     const height = Number.parseFloat(getComputedStyle(box).getPropertyValue('--chart-height'));
-    const rows = _rowsOf(slots, height);
+    const rows = box.classList.contains('many') ? [_oneRow(box, slots.length)] : _rowsOf(slots, height);
     const width = box.clientWidth;
     const parts = [];
     for (const row of rows) {
@@ -20,11 +23,13 @@ function lineOver(box) {
       parts.push(..._grid(box, row, y, width));
       if (now >= row.first && now < row.first + row.centres.length) {
         const { left, size } = row.boxes[now - row.first];
-        parts.push(svg('rect', { class: 'line-now', x: left - 2, y: row.top, width: size + 4, height: height + row.height, rx: 5 }));
+        const width = Math.max(5, size);
+        parts.push(svg('rect', { class: 'line-now', x: left + (size - width) / 2, y: row.top, width, height: height + row.height, rx: Math.min(5, width / 3) }));
       }
+      if (row.height === 0 && nowLabel) parts.push(_labelUnder(row, now, nowLabel, height, width));
       for (const line of lines) parts.push(..._pieces(row, line, y, baseline, filled, slots.length));
     }
-    drawing.setAttribute('height', box.scrollHeight);
+    drawing.setAttribute('height', box.clientHeight);
     drawing.setAttribute('width', width);
     drawing.replaceChildren(...parts);
   };
@@ -52,6 +57,32 @@ function _rowsOf(slots, chartHeight) {
     [row.start, row.end] = rightToLeft ? [high, low] : [low, high];
   }
   return rows;
+}
+
+/** Of a long text: all words at equal distances in one row; the words themselves are not shown. */
+function _oneRow(box, count) {
+  const low = Number.parseFloat(getComputedStyle(box).paddingLeft);
+  const size = (box.clientWidth - low) / count;
+  const place = box.dir === 'rtl' ? (index) => box.clientWidth - (index + 1) * size : (index) => low + index * size;
+  const boxes = Array.from({ length: count }, (_, index) => ({ left: place(index), size }));
+  const centres = boxes.map(({ left }) => left + size / 2);
+  return { first: 0, top: 0, height: 0, boxes, centres, start: centres[0], end: centres[count - 1] };
+}
+
+/** Of a long text: the word under the pointer, −1 for the start. */
+function wordInRow(box, event, words) {
+  const bounds = box.getBoundingClientRect();
+  const low = Number.parseFloat(getComputedStyle(box).paddingLeft);
+  const x = event.clientX - bounds.left;
+  const share = box.dir === 'rtl' ? 1 - x / (bounds.width - low) : (x - low) / (bounds.width - low);
+  const place = Math.floor(share * (words + 1));
+  return Math.max(-1, Math.min(words - 1, place - 1));
+}
+
+function _labelUnder(row, now, label, height, width) {
+  const x = row.centres[now];
+  const anchor = x > width - 90 ? 'end' : x < 140 ? 'start' : 'middle';
+  return svg('text', { class: 'line-word', x, y: height + 1.2 * rootSize(), 'text-anchor': anchor }, label);
 }
 
 function _grid(box, row, y, width) {
@@ -105,10 +136,17 @@ function _withCrossings(points, baseline) {
   return all;
 }
 
-/** Set --chart-height on `box`: the fewer words, the taller. */
+/**
+ * Set --chart-height on `box` and how the words are shown: a few are spread out, many are not shown under the line.
+ * Returns whether they are many.
+ */
 function chooseChartHeight(box, words) {
-  const height = words <= 16 ? 104 : words <= MANY_WORDS ? 60 : 34;
-  box.style.setProperty('--chart-height', `${height}px`);
+  const inFourRows = 4 * Math.floor((box.clientWidth || 1000) / (WIDTH_OF_A_WORD * rootSize()));
+  const many = words > Math.min(MANY_WORDS, inFourRows);
+  box.style.setProperty('--chart-height', `${(words > 16 && !many ? 4 : 8) * rootSize()}px`);
+  box.classList.toggle('few', words <= FEW_WORDS);
+  box.classList.toggle('many', many);
+  return many;
 }
 
 /** Make `box` hold exactly `count` children of `make()` after its drawing, and return them. */

@@ -1,24 +1,26 @@
 // Panel 6: two sentences side by side, aligned word by word, with the probability so far of both.
 
+const CONTEXT = 8; // words around a difference in a long text
 const LARGEST_ALIGNMENT = 4_000_000; // pairs of words; beyond, what lies between the common ends is not aligned
 
 function viewPair(root, app) {
-  app.state.second = partnerOf(app.state.text, app.model.examples);
+  let follows = true; // the second sentence is ours until the reader writes one
   const heading = element('h2', {});
   const first = _sentenceField('First sentence', 'the one at the top', (text) => app.set({ text }));
-  const second = _sentenceField('Second sentence', '', (text) => app.set({ second: text }));
+  const second = _sentenceField('Second sentence', '', (text) => write({ second: text }));
   const swap = element(
     'button',
-    { class: 'button', type: 'button', onClick: () => app.set({ text: app.state.second, second: app.state.text }) },
+    { class: 'button', type: 'button', onClick: () => write({ text: app.state.second, second: app.state.text }) },
     'Swap',
   );
   const copy = element(
     'button',
-    { class: 'button', type: 'button', onClick: () => app.set({ second: app.state.text }) },
-    'Start from the first',
+    { class: 'button', type: 'button', onClick: () => write({ second: app.state.text }) },
+    'Copy the first',
   );
   const answers = element('div', { class: 'pair-answers' });
   const box = element('div', { class: 'line-box pair-box', 'aria-hidden': 'true' });
+  const diff = element('p', { class: 'pair-diff', 'aria-hidden': 'true' });
   const key = element(
     'p',
     { class: 'legend note' },
@@ -36,7 +38,7 @@ function viewPair(root, app) {
     element('div', { class: 'pair-fields' }, first.label, second.label),
     element('div', { class: 'pair-buttons no-print' }, copy, swap),
     answers,
-    element('figure', { class: 'line-figure' }, box),
+    element('figure', { class: 'line-figure' }, box, diff),
     key,
     table,
   );
@@ -54,20 +56,24 @@ function viewPair(root, app) {
   function showSlots() {
     const { columns, one, other } = compared;
     box.dir = directionOf(app.state.text || app.state.second);
-    chooseChartHeight(box, columns.length);
-    keepSlots(box, slots, columns.length + 1, () => element('span', { class: 'line-slot pair-slot' }));
+    const many = chooseChartHeight(box, columns.length);
+    diff.hidden = !many;
+    diff.dir = box.dir;
+    diff.replaceChildren(...(many ? _diffOf(compared) : []));
+    keepSlots(box, slots, many ? 0 : columns.length + 1, () => element('span', { class: 'line-slot pair-slot' }));
+    if (many) return drawLines();
     slots[0].replaceChildren(element('bdi', {}, 'start'));
     slots[0].classList.add('start');
     columns.forEach((column, index) => {
       const upper = column.first === null ? '–' : one.words[column.first];
       const lower = column.second === null ? '–' : other.words[column.second];
-      const name = column.same ? null : 'pair-differs';
+      const name = (word) => (column.same || word === null ? null : 'pair-differs');
       slots[index + 1].replaceChildren(
-        element('bdi', { class: name }, upper),
-        ...(column.same ? [] : [element('bdi', { class: `${name} other` }, lower)]),
+        element('bdi', { class: name(column.first) }, upper),
+        ...(column.same ? [] : [element('bdi', { class: `${name(column.second) ?? ''} other` }, lower)]),
       );
     });
-    drawLines();
+    return drawLines();
   }
 
   function drawLines() {
@@ -76,7 +82,7 @@ function viewPair(root, app) {
       { values: compared.first, name: 'main' },
       { values: compared.second, name: 'other' },
     ];
-    draw(slots, lines, { filled: false });
+    draw(slots.length ? slots : compared.first, lines, { filled: false });
   }
 
   function showTable() {
@@ -84,8 +90,14 @@ function viewPair(root, app) {
     if (table.open && compared) table.append(_pairTable(compared));
   }
 
+  function write(changes) {
+    follows = false;
+    app.set(changes);
+  }
+
   const later = drawnWhenSeen(root, show);
   app.subscribe((changed) => {
+    if (changed.has('effects') && follows) app.set({ second: suggestedPartner(app) });
     if (changed.has('reading') || changed.has('second')) later();
   });
   new ResizeObserver(() => requestAnimationFrame(drawLines)).observe(box);
@@ -96,17 +108,17 @@ function _sentenceField(name, hint, onText) {
   return { field, label: element('label', {}, element('span', { class: 'note' }, name, hint ? `, ${hint}` : ''), field) };
 }
 
-/** The example that shares most words with the text, but is another; without any, the first other example. */
-function partnerOf(text, examples) {
-  const words = (sentence) => sentence.toLowerCase().split(/\s+/u);
-  const own = words(text);
-  const shared = (example) => {
-    const others = words(example);
-    const common = others.filter((word) => own.includes(word)).length;
-    return common / Math.max(own.length, others.length);
-  };
-  const others = examples.filter((example) => example !== text);
-  return others.sort((one, other) => shared(other) - shared(one))[0] ?? '';
+/** Something to compare with: an example with nearly the same words, or the text without its most decisive word. */
+function suggestedPartner(app) {
+  const { words } = app.reading;
+  const close = app.model.examples.find((example) => {
+    const others = encode(app.model, example).words;
+    const differing = align(words, others).filter((column) => !column.same).length;
+    return differing > 0 && differing <= Math.max(words.length, others.length) / 3;
+  });
+  if (close !== undefined) return close;
+  const [decisive] = strongestWords(app.effects);
+  return words.filter((_, index) => index !== decisive).join(' ');
 }
 
 /**
@@ -190,6 +202,20 @@ function _bothAnswers({ one, other }) {
   const points = (other.probability - one.probability) * 100;
   const difference = element('p', { class: 'note numbers' }, 'difference in ', element('bdi', {}, one.label), ` ${signed(points, 1)} points`);
   return [answer(one, 'main'), answer(other, 'other'), difference];
+}
+
+/** Two long sentences as one text: words of one alone are marked, long runs of the same words are left out. */
+function _diffOf({ one, other, columns }) {
+  const near = (index) => columns.slice(Math.max(0, index - CONTEXT), index + CONTEXT + 1).some((column) => !column.same);
+  const parts = [];
+  columns.forEach(({ first, second, same }, index) => {
+    if (same && near(index)) parts.push(`${one.words[first]} `);
+    else if (same && parts[parts.length - 1] !== '… ') parts.push('… ');
+    if (same) return;
+    if (first !== null) parts.push(element('bdi', { class: 'pair-differs' }, one.words[first]), ' ');
+    if (second !== null) parts.push(element('bdi', { class: 'pair-differs other' }, other.words[second]), ' ');
+  });
+  return parts;
 }
 
 function _pairTable({ one, other, columns, first, second }) {

@@ -28,7 +28,14 @@ function viewText(root, app) {
   );
   const summary = element('p', { class: 'note numbers', id: 'read-summary' });
   const caption = element('h3', { class: 'line-caption' });
-  const box = element('div', { class: 'line-box', 'aria-hidden': 'true' });
+  const box = element('div', {
+    class: 'line-box',
+    'aria-hidden': 'true',
+    onClick: (event) => {
+      const { length } = app.reading.words;
+      if (box.classList.contains('many')) app.set({ now: wordInRow(box, event, length) });
+    },
+  });
   const draw = lineOver(box);
   const slots = [];
   root.append(
@@ -76,8 +83,8 @@ function viewText(root, app) {
       element('span', { class: 'term' }, 'as if the text ended after this word'),
     );
     box.dir = directionOf(app.state.text);
-    chooseChartHeight(box, reading.words.length);
-    keepSlots(box, slots, reading.words.length + 1, (index) =>
+    const many = chooseChartHeight(box, reading.words.length);
+    keepSlots(box, slots, many ? 0 : reading.words.length + 1, (index) =>
       element('span', { class: 'line-slot', onClick: () => app.set({ now: index - 1 }) }),
     );
     slots.forEach((slot, index) => {
@@ -92,7 +99,7 @@ function viewText(root, app) {
     const { reading } = app;
     const values = [reading.start, ...reading.running];
     const baseline = reading.probabilities.length === 2 ? 0.5 : 0;
-    draw(slots, [{ values, name: 'main' }], { now: app.state.now + 1, baseline });
+    draw(slots.length ? slots : values, [{ values, name: 'main' }], { now: app.state.now + 1, baseline, nowLabel: reading.words[app.state.now] });
   }
 
   const later = drawnWhenSeen(root, showLine);

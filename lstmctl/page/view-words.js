@@ -50,6 +50,7 @@ function viewWords(root, app) {
   function showChips() {
     const { words, known } = app.reading;
     list.dir = directionOf(app.state.text);
+    list.classList.toggle('few', words.length <= FEW_WORDS);
     list.classList.toggle('compact', words.length > NUMBERS_UP_TO);
     keepSlots(list, chips, words.length, () =>
       element(
@@ -57,7 +58,7 @@ function viewWords(root, app) {
         { class: 'chip', role: 'option' },
         element('span', { class: 'chip-mark', 'aria-hidden': 'true' }),
         element('bdi', { class: 'chip-word' }),
-        element('span', { class: 'chip-effect numbers', 'aria-hidden': 'true' }),
+        element('span', { class: 'chip-effect numbers', dir: 'ltr', 'aria-hidden': 'true' }),
       ),
     );
     chips.forEach((chip, index) => showChip(chip, words[index], known[index], index));
