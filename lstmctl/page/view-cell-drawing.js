@@ -7,21 +7,22 @@
 //                               candidate      hidden ──▶
 //
 // One unit of the drawing is one pixel of the screen, so text keeps its size; `_cellLayout` arranges it for the width there is.
-// A number is drawn as a crate with a gauge, up for positive and down for negative. During a step, copies of the crates
+// A number is drawn as a crate with a gauge, to the right for positive and to the left for negative. During a step, copies of the crates
 // travel from station to station (CELL_LEGS); at rest every station shows its crate.
 
 // When each part of a step happens, as shares of its time.
-const CELL_MOMENTS = { arrive: 0.16, gates: 0.3, doors: 0.54, sum: 0.72, end: 1 };
+const CELL_MOMENTS = { arrive: 0.16, gates: 0.3, doors: 0.54, sum: 0.72, tanh: 0.86, end: 1 };
 
-// Who travels when: [from station, to station, start, end, value at the start, value at the end].
+// Who travels when: from station, to station, start, end, value at first, value then, and at which share of the way it changes.
 const CELL_LEGS = [
-  ['entry', 'before', 0, CELL_MOMENTS.arrive, 'cellBefore', 'cellBefore'],
-  ['before', 'kept', CELL_MOMENTS.gates, CELL_MOMENTS.doors, 'cellBefore', 'kept'],
-  ['candidate', 'written', CELL_MOMENTS.gates, CELL_MOMENTS.doors, 'candidate', 'written'],
-  ['kept', 'cell', CELL_MOMENTS.doors, CELL_MOMENTS.sum, 'kept', 'cell'],
-  ['written', 'plus', CELL_MOMENTS.doors, (CELL_MOMENTS.doors + CELL_MOMENTS.sum) / 2, 'written', 'written'],
-  ['cell', 'squashed', CELL_MOMENTS.sum, 0.84, 'cell', 'squashed'],
-  ['squashed', 'hidden', 0.84, CELL_MOMENTS.end, 'squashed', 'hidden'],
+  ['cell', 'exit', 0, CELL_MOMENTS.arrive, 'cellLeaving', 'cellLeaving', 1],
+  ['entry', 'before', 0, CELL_MOMENTS.arrive, 'cellBefore', 'cellBefore', 1],
+  ['before', 'kept', CELL_MOMENTS.gates, CELL_MOMENTS.doors, 'cellBefore', 'kept', 0.5],
+  ['candidate', 'written', CELL_MOMENTS.gates, CELL_MOMENTS.doors, 'candidate', 'written', 0.5],
+  ['kept', 'cell', CELL_MOMENTS.doors, CELL_MOMENTS.sum, 'kept', 'cell', 0.6],
+  ['written', 'plus', CELL_MOMENTS.doors, (CELL_MOMENTS.doors + CELL_MOMENTS.sum) / 2, 'written', 'written', 1],
+  ['cell', 'squashed', CELL_MOMENTS.sum, CELL_MOMENTS.tanh, 'cell', 'squashed', 0.75],
+  ['squashed', 'hidden', CELL_MOMENTS.tanh, CELL_MOMENTS.end, 'squashed', 'hidden', 0.5],
 ];
 
 // From when on the crate of a station is there.
@@ -31,7 +32,7 @@ const CELL_ARRIVALS = {
   kept: CELL_MOMENTS.doors,
   written: CELL_MOMENTS.doors,
   cell: CELL_MOMENTS.sum,
-  squashed: 0.84,
+  squashed: CELL_MOMENTS.tanh,
   hidden: CELL_MOMENTS.end,
 };
 
@@ -45,34 +46,36 @@ function cellNumber(value) {
 /** Where everything is, for a width in pixels; boxHeight: of the four boxes under the doors. */
 function _cellLayout(width, boxHeight) {
   const narrow = width < 620;
-  const crate = narrow ? { width: 56, height: 34 } : { width: 80, height: 40 };
+  const crate = narrow ? { width: 58, height: 36 } : { width: 92, height: 48 };
   const gap = narrow ? 6 : 16;
   const box = (width - 3 * gap) / 4;
   const columns = [0, 1, 2, 3].map((index) => index * (box + gap) + box / 2);
-  const belt = narrow ? 68 : 76; // the middle of the crates on the belt
-  const beltTop = belt + crate.height / 2;
-  const upper = beltTop + 14 + (narrow ? 28 : 30) + crate.height / 2; // the crates above the lower doors
-  const door = upper + crate.height / 2 + 24;
-  const lower = door + 24 + crate.height / 2; // the crates below them
+  const belt = narrow ? 66 : 84; // the middle of the crates on the belt
+  const beltTop = belt + crate.height / 2 + 1;
+  const beltHeight = narrow ? 14 : 20;
+  const upper = beltTop + beltHeight + (narrow ? 28 : 34) + crate.height / 2; // the crates above the lower doors
+  const door = upper + crate.height / 2 + (narrow ? 20 : 26);
+  const lower = door + (narrow ? 20 : 26) + crate.height / 2; // the crates below them
   const boxTop = lower + crate.height / 2 + 26;
   const before = crate.width / 2 + 1;
-  const forget = Math.max(before + crate.width / 2 + (narrow ? 15 : 22), columns[0]);
-  const plus = columns[2];
+  const forget = Math.max(before + crate.width / 2 + (narrow ? 15 : 24), columns[0]);
+  const plus = columns[2] - (narrow ? 6 : 0);
   const channel = width - crate.width / 2 - (narrow ? 12 : Math.min(64, width * 0.055));
   const kept = (forget + plus) / 2;
   const stations = {
     entry: [-crate.width, belt],
+    exit: [width + crate.width, belt],
     before: [before, belt],
     kept: [kept, belt],
     plus: [plus, belt],
-    cell: [(plus + channel) / 2, belt],
+    cell: [Math.max((plus + channel) / 2, plus + crate.width / 2 + 16), belt],
     written: [plus, upper],
     candidate: [plus, lower],
     squashed: [channel, upper],
     hidden: [channel, lower],
   };
   const boxBottom = boxTop + boxHeight;
-  return { width, narrow, crate, gap, box, columns, belt, beltTop, upper, door, lower, boxTop, boxBottom, forget, plus, channel, stations, bus: boxBottom + 22, height: boxBottom + 112 };
+  return { width, narrow, crate, gap, box, columns, belt, beltTop, beltHeight, upper, door, lower, boxTop, boxBottom, forget, plus, channel, stations, bus: boxBottom + 22, height: boxBottom + 104 };
 }
 
 /**
@@ -130,13 +133,14 @@ function _cellParts(place) {
   const text = (x, y, content, name, anchor = 'middle') => svg('text', { x, y, class: name, 'text-anchor': anchor }, content);
 
   // The belt with its rollers, and the channels that lead to it and away from it.
-  const beltHeight = 14;
+  const { beltHeight } = place;
   nodes.push(svg('rect', { class: 'cell-belt', x: 0, y: beltTop, width: width - 8, height: beltHeight, rx: beltHeight / 2 }));
   const rollers = [];
-  const count = Math.floor((width - 22) / 22);
+  const radius = beltHeight / 2 - 3;
+  const count = Math.floor((width - 8 - beltHeight) / (radius * 5));
   for (let index = 0; index <= count; index++) {
-    const roller = svg('g', {}, svg('circle', { class: 'cell-roller', r: 4.2 }), svg('path', { class: 'cell-spoke', d: 'M0 -3.4V3.4' }));
-    rollers.push([roller, 7 + (index * (width - 22)) / count]);
+    const roller = svg('g', {}, svg('circle', { class: 'cell-roller', r: radius }), svg('path', { class: 'cell-spoke', d: `M0 ${-radius}V${radius}M${-radius} 0H${radius}` }));
+    rollers.push([roller, beltHeight / 2 + (index * (width - 8 - beltHeight)) / count]);
     nodes.push(roller);
   }
   nodes.push(svg('path', { class: 'cell-arrow', d: `M${width - 9} ${belt - 6}l8 6l-8 6z` }));
@@ -147,8 +151,8 @@ function _cellParts(place) {
 
   // Control wires: from the boxes to their doors.
   const doorWidth = crate.width + (narrow ? 6 : 14);
-  const doorHeight = crate.height + 12;
-  const outputWire = narrow ? columns[3] - place.box / 2 + 6 : columns[3] - place.box * 0.3;
+  const doorHeight = crate.height + (narrow ? 10 : 16);
+  const outputWire = Math.max(columns[3] - place.box / 2 + 6, channel - doorWidth / 2 - 20);
   const wires = [
     `M${columns[0]} ${boxTop}V${beltBottom + 16}H${forget}V${belt + doorHeight / 2}`,
     `M${columns[1]} ${boxTop}V${door}H${plus - doorWidth / 2}`,
@@ -171,14 +175,13 @@ function _cellParts(place) {
       nodes.push(pulse);
     }
   }
-  const vectors = sources.map((x) => _cellVector(x, place.bus + 20, Math.min(width * 0.5 - 12, 300)));
+  const vectors = sources.map((x) => _cellVector(x, place.bus + 20, Math.min(width * 0.5 - 12, 320)));
   nodes.push(...vectors.map((vector) => vector.node));
 
   // Captions.
   const caption = place.belt - crate.height / 2 - 8;
   nodes.push(
-    text(0, 14, 'cell state', 'cell-name', 'start'),
-    text(narrow ? 70 : 78, 14, '“conveyor belt”', 'cell-post', 'start'),
+    svg('text', { x: 0, y: 14, class: 'cell-name' }, 'Cell state ', svg('tspan', { class: 'cell-post' }, '“conveyor belt”')),
     text(stations.before[0], caption, 'before', 'cell-caption'),
     text(stations.kept[0], caption, 'kept', 'cell-caption'),
     text(stations.cell[0], caption, 'now', 'cell-caption'),
@@ -189,7 +192,7 @@ function _cellParts(place) {
 
   // Stations are dashed places until their crate has come.
   for (const [name, [x, y]] of Object.entries(stations)) {
-    if (name === 'entry' || name === 'plus') continue;
+    if (!(name in CELL_ARRIVALS)) continue;
     nodes.push(svg('rect', { class: 'cell-place', x: x - crate.width / 2, y: y - crate.height / 2, width: crate.width, height: crate.height, rx: 6 }));
   }
   const crates = {};
@@ -202,25 +205,25 @@ function _cellParts(place) {
 
   // Doors stand before the crates that pass them.
   const doors = {
-    forget: _cellDoor(forget, belt, { across: 'belt', size: doorHeight, depth: narrow ? 18 : 24 }),
-    input: _cellDoor(plus, door, { across: 'channel', size: doorWidth, depth: narrow ? 16 : 20 }),
-    output: _cellDoor(channel, door, { across: 'channel', size: doorWidth, depth: narrow ? 16 : 20 }),
+    forget: _cellDoor(forget, belt, { across: 'belt', size: doorHeight, depth: narrow ? 16 : 26 }),
+    input: _cellDoor(plus, door, { across: 'channel', size: doorWidth, depth: narrow ? 14 : 22 }),
+    output: _cellDoor(channel, door, { across: 'channel', size: doorWidth, depth: narrow ? 14 : 22 }),
   };
   nodes.push(...Object.values(doors).map((one) => one.node));
   const factor = (x, y, anchor) => text(x, y, '', 'cell-factor', anchor);
   const factors = {
-    forget: factor(forget, caption, 'middle'),
-    input: factor(plus - doorWidth / 2 - 6, door - 6, 'end'),
-    output: factor(channel - doorWidth / 2 - 6, door - 6, 'end'),
+    forget: factor(forget, belt - doorHeight / 2 - 7, 'middle'),
+    input: factor(plus - doorWidth / 2 - 8, door - 7, 'end'),
+    output: factor(channel - doorWidth / 2 - 8, door - 7, 'end'),
   };
-  nodes.push(...Object.values(factors));
+  if (!narrow) nodes.push(...Object.values(factors)); // else only the boxes tell them
 
   // The two operations.
-  const tanhY = beltBottom + 13;
+  const tanhY = beltBottom + (narrow ? 13 : 16);
   nodes.push(
-    svg('circle', { class: 'cell-operation', cx: plus, cy: belt, r: narrow ? 11 : 14 }),
+    svg('circle', { class: 'cell-operation', cx: plus, cy: belt, r: narrow ? 11 : 15 }),
     svg('path', { class: 'cell-sign', d: `M${plus - 6} ${belt}h12M${plus} ${belt - 6}v12` }),
-    svg('rect', { class: 'cell-operation', x: channel - 22, y: tanhY - 9, width: 44, height: 18, rx: 9 }),
+    svg('rect', { class: 'cell-operation', x: channel - 21, y: tanhY - 10, width: 42, height: 20, rx: 10 }),
     text(channel, tanhY + 4, 'tanh', 'cell-function'),
   );
   return { place, nodes, rollers, beltBottom, wireNodes, pulses, vectors, crates, travellers, doors, factors };
@@ -232,27 +235,28 @@ function _cellDefinitions() {
   return svg('defs', {}, pattern);
 }
 
-/** A number in a frame with a gauge: up from the middle if positive, down and hatched if negative. */
-function _cellCrate(size) {
-  const { width, height } = size;
-  const gauge = width < 70 ? 7 : 12;
-  const fill = svg('rect', { class: 'cell-fill', x: -width / 2 + 4, width: gauge });
-  const label = svg('text', { class: 'cell-number', x: gauge / 2 + 1, y: 5, 'text-anchor': 'middle' });
+/** A number in a frame, above a gauge: to the right from the middle if positive, to the left and hatched if negative. */
+function _cellCrate({ width, height }) {
+  const [half, gaugeHeight] = [width / 2 - 7, height > 40 ? 8 : 6];
+  const gaugeTop = height / 2 - gaugeHeight - (height > 40 ? 6 : 5);
+  const fill = svg('rect', { class: 'cell-fill', y: gaugeTop, height: gaugeHeight });
+  const label = svg('text', { class: 'cell-number', y: gaugeTop - 6, 'text-anchor': 'middle' });
   const node = svg(
     'g',
     { class: 'cell-crate' },
     svg('rect', { class: 'cell-frame', x: -width / 2, y: -height / 2, width, height, rx: 6 }),
+    svg('rect', { class: 'cell-gauge', x: -half, y: gaugeTop, width: 2 * half, height: gaugeHeight, rx: 2 }),
     fill,
-    svg('path', { class: 'cell-middle', d: `M${-width / 2 + 3} 0h${gauge + 2}` }),
+    svg('path', { class: 'cell-middle', d: `M0 ${gaugeTop - 1.5}v${gaugeHeight + 3}` }),
     label,
   );
   return {
     node,
-    set(x, y, value, scale, squash = 1) {
-      const half = (height / 2 - 4) * Math.min(1, Math.abs(value) / scale);
-      node.setAttribute('transform', `translate(${x} ${y})${squash === 1 ? '' : ` scale(1 ${squash})`}`);
-      fill.setAttribute('y', value < 0 ? 0 : -half);
-      fill.setAttribute('height', half);
+    set(x, y, value, scale) {
+      const length = half * Math.min(1, Math.abs(value) / scale);
+      node.setAttribute('transform', `translate(${x} ${y})`);
+      fill.setAttribute('x', value < 0 ? -length : 0);
+      fill.setAttribute('width', length);
       fill.setAttribute('class', `cell-fill ${value < 0 ? 'negative' : 'positive'}`);
       label.textContent = cellNumber(value);
     },
@@ -307,7 +311,7 @@ function _cellVector(x, y, width) {
         cells.append(svg('rect', { class: 'cell-chosen', x: x - width / 2 + 1 + chosen * size, y: y - 3, width: Math.max(3, size + 1), height: 26, rx: 2 }));
       }
       name.textContent = shortened(lines[0], Math.floor(width / 8));
-      note.textContent = lines[1];
+      note.textContent = width < 200 ? lines[2] : lines[1];
     },
   };
 }
@@ -341,7 +345,7 @@ function _cellFrame(parts, numbers, previous, t) {
   const { place, rollers, beltBottom, pulses, crates, travellers, doors, factors, vectors } = parts;
   const moving = t < 1;
   const turn = moving ? t * 720 : 0;
-  for (const [roller, x] of rollers) roller.setAttribute('transform', `translate(${x} ${beltBottom - 7}) rotate(${turn})`);
+  for (const [roller, x] of rollers) roller.setAttribute('transform', `translate(${x} ${beltBottom - place.beltHeight / 2}) rotate(${turn})`);
   for (const crate of [...Object.values(crates), ...travellers]) crate.show(false);
   const arriving = moving && t < CELL_MOMENTS.gates;
   for (const [pulse, path] of pulses) {
@@ -356,7 +360,7 @@ function _cellFrame(parts, numbers, previous, t) {
       doors[name].set(0, false);
       factors[name].textContent = '';
     }
-    for (const vector of vectors) vector.set([], 1, null, ['', '']);
+    for (const vector of vectors) vector.set([], 1, null, ['', '', '']);
     return;
   }
   const opened = moving ? _cellEase(Math.max(0, Math.min(1, (t - CELL_MOMENTS.arrive) / (CELL_MOMENTS.gates - CELL_MOMENTS.arrive)))) : 1;
@@ -370,20 +374,20 @@ function _cellFrame(parts, numbers, previous, t) {
     crates[name].show(true);
     crates[name].set(...place.stations[name], numbers[CELL_STATIONS[name]], numbers.scale);
   }
-  if (moving) _cellTravellers(parts, numbers, t);
+  if (moving) _cellTravellers(parts, { ...numbers, cellLeaving: previous ? previous.cell : null }, t);
   vectors[0].set(numbers.hiddenVector, numbers.hiddenLimit, numbers.chosen, numbers.hiddenLines);
   vectors[1].set(numbers.wordVector, numbers.wordLimit, null, numbers.wordLines);
 }
 
 function _cellTravellers({ place, travellers }, numbers, t) {
-  CELL_LEGS.forEach(([from, to, start, end, valueFrom, valueTo], index) => {
-    if (t < start || t >= end) return;
+  CELL_LEGS.forEach(([from, to, start, end, valueFrom, valueTo, changesAt], index) => {
+    if (t < start || t >= end || numbers[valueFrom] === null) return;
     const share = _cellEase((t - start) / (end - start));
     const [a, b] = [place.stations[from], place.stations[to]];
     // From the belt into the channel the way has a corner.
     const corner = from === 'cell' && to === 'squashed' ? [[b[0], a[1]]] : [];
     const [x, y] = _cellAlong([a, ...corner, b], share);
-    const value = share < 0.5 ? numbers[valueFrom] : numbers[valueTo];
+    const value = share < changesAt ? numbers[valueFrom] : numbers[valueTo];
     travellers[index].show(true);
     travellers[index].set(x, y, value, numbers.scale);
   });

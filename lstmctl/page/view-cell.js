@@ -20,7 +20,7 @@ const STEP_LINES = {
 
 /** A gate's value in percent, whole numbers. */
 function wholePercent(value) {
-  return `${Math.round(value * 100)} %`;
+  return `${Math.round(value * 100)}\u00a0%`;
 }
 
 function viewCell(root, app) {
@@ -30,6 +30,7 @@ function viewCell(root, app) {
   const formula = element('div', { class: 'cell-formula numbers' });
   const boxes = Object.fromEntries(Object.keys(CELL_BOXES).map((gate) => [gate, _gateBox(app, gate)]));
   const stage = element('div', { class: 'cell-stage' }, ...Object.values(boxes).map((box) => box.node));
+  const legend = element('p', { class: 'cell-legend numbers' });
   const held = element('div', { class: 'cell-held' });
   const code = element('div', { class: 'cell-code' });
   const sums = element('details', { class: 'cell-sums', onToggle: () => draw() });
@@ -44,7 +45,7 @@ function viewCell(root, app) {
     controls.node,
     ribbon,
     element('div', { class: 'cell-grid' },
-      element('div', {}, stage, held),
+      element('div', {}, stage, legend, held, formula),
       element('div', { class: 'cell-side' }, element('h3', {}, 'The six lines of ', element('code', {}, 'step')), code, sums, table)),
   );
 
@@ -56,8 +57,9 @@ function viewCell(root, app) {
     note.textContent = _cellNote(app);
     ribbon.replaceChildren(..._wordsAround(app));
     for (const box of Object.values(boxes)) box.update(numbers);
+    legend.textContent = numbers ? `Gauges go from −${numbers.scale} to ${numbers.scale}: positive to the right, negative to the left and striped.` : '';
     held.replaceChildren(..._heldNote(app));
-    code.replaceChildren(formula, ..._codeLines(numbers));
+    code.replaceChildren(..._codeLines(numbers));
     formula.replaceChildren(..._formulaParts(numbers));
     sums.replaceChildren(element('summary', {}, 'Where the pre-activations come from'), ...(sums.open && numbers ? [_sumsTable(app, numbers)] : []));
     table.replaceChildren(element('summary', {}, 'The numbers of the drawing as a table'), ...(table.open && numbers ? [_numbersTable(numbers)] : []));
@@ -70,8 +72,9 @@ function viewCell(root, app) {
     if (has('now', 'lstm', 'reading') && !player.stepping && (player.playing || player.moving)) player.pause();
     if (has('reading', 'now', 'unit', 'lstm', 'unitOrder')) draw();
   });
-  new ResizeObserver(() => drawing.arrange()).observe(stage);
-  document.fonts?.ready.then(() => drawing.arrange());
+  // Boxes grow when their text wraps. Arranging makes them equally high; then nothing changes any more.
+  const sizes = new ResizeObserver(() => drawing.arrange());
+  for (const one of [stage, ...Object.values(boxes).map((box) => box.node)]) sizes.observe(one);
   matchMedia('(prefers-color-scheme: dark)').addEventListener('change', draw);
   draw();
   drawing.arrange();
@@ -113,10 +116,10 @@ function cellNumbers(app, word) {
     chosen: unit,
     hiddenVector: before,
     hiddenLimit: 1,
-    hiddenLines: ['hidden state before', `${counted(trace.units, 'number')}, this unit ${cellNumber(before[unit])}`],
+    hiddenLines: ['hidden state before', `${counted(trace.units, 'number')}, this unit ${cellNumber(before[unit])}`, counted(trace.units, 'number')],
     wordVector: inputs,
     wordLimit: niceLimit(_largestOf(inputs), 0.1),
-    wordLines: [`“${reading.words[word]}”`, _inputNote(model, lstm, inputs.length)],
+    wordLines: [`“${reading.words[word]}”`, _inputNote(model, lstm, inputs.length), counted(inputs.length, 'number')],
     description:
       `Unit ${unit} at the word ${reading.words[word]}. Forget gate ${cellNumber(numbers.forget)} times cell state before ${cellNumber(numbers.cellBefore)}, ` +
       `plus input gate ${cellNumber(numbers.input)} times candidate ${cellNumber(numbers.candidate)}, is cell state ${cellNumber(numbers.cell)}. ` +
@@ -167,8 +170,8 @@ function _formulaParts(numbers) {
   const term = (value, name, kind) => element('span', { class: `cell-term ${kind ?? ''}` }, element('b', {}, cellNumber(value)), element('small', {}, name));
   const sign = (text) => element('span', { class: 'cell-operator', 'aria-hidden': 'true' }, text);
   return [
-    term(numbers.forget, 'forget', 'gate'), sign('×'), term(numbers.cellBefore, 'before'), sign('+'),
-    term(numbers.input, 'input', 'gate'), sign('×'), term(numbers.candidate, 'candidate'), sign('='), term(numbers.cell, 'cell', 'result'),
+    term(numbers.forget, 'forget gate', 'gate'), sign('×'), term(numbers.cellBefore, 'cell before'), sign('+'),
+    term(numbers.input, 'input gate', 'gate'), sign('×'), term(numbers.candidate, 'candidate'), sign('='), term(numbers.cell, 'cell now', 'result'),
   ];
 }
 
@@ -247,8 +250,7 @@ function _gateBox(app, gate) {
     update(numbers) {
       const held = heldValue(app.state.holds, gate, app.state.lstm, app.state.unit);
       const everywhere = heldEverywhere(app.state.holds, gate);
-      value.textContent = numbers ? `${gate === 'candidate' ? 'tanh' : 'σ'} ${cellNumber(numbers[gate])}` : '–';
-      if (held !== null) value.textContent = cellNumber(held);
+      value.replaceChildren(...(!numbers ? ['–'] : held !== null ? [cellNumber(held)] : [element('small', {}, gate === 'candidate' ? 'tanh' : 'σ'), ` ${cellNumber(numbers[gate])}`]));
       meaning.textContent = held !== null ? `held: ${does(held)}` : numbers ? does(numbers[gate]) : '';
       node.classList.toggle('is-held', held !== null);
       for (const [input] of radios) input.checked = input.value === '' ? held === null : everywhere !== null && Number(input.value) === everywhere;
@@ -269,7 +271,7 @@ function _heldNote(app) {
   const { label } = app.reading;
   return [
     element('p', {}, interventionSentence(app)),
-    element('p', { class: 'cell-change numbers' }, `P(${label}) `, element('b', {}, percent(app.plain.probability)), ' as learned → ', element('b', {}, percent(app.reading.probability)), ' now'),
+    element('p', { class: 'cell-change numbers' }, `P(${label}): `, element('b', {}, percent(app.plain.probability)), ' as learned → ', element('b', {}, percent(app.reading.probability)), ' now'),
     element('p', { class: 'no-print' },
       element('button', { class: 'button', type: 'button', onClick: () => app.set({ holds: [], cutBefore: null }) }, 'Back to as learned'), ' ',
       element('a', { href: '#what-if', onClick: (event) => _scrollTo(event, 'what-if') }, 'More of this below: what if …')),

@@ -16,8 +16,9 @@ function viewWhatIf(root, app) {
     heading,
     meaning,
     element('div', { class: 'if-grid' },
+      comparison,
       element('div', { class: 'if-controls no-print' }, holds.node, cut.node, words.node, element('p', {}, reset)),
-      element('div', { class: 'if-result' }, comparison, ngrams, figure.node)),
+      element('div', { class: 'if-figure' }, ngrams, figure.node)),
   );
 
   function resetAll() {
@@ -63,13 +64,14 @@ function _withLabel(app, label) {
 function _changeHeading(before, after) {
   const same = before.predicted === after.predicted;
   const answer = same ? `the answer is still ${after.predicted}` : `the answer turns from ${before.predicted} to ${after.predicted}`;
-  return `With this change ${answer}: P(${before.label}) goes from ${percent(before.probability)} to ${percent(after.probability)}.`;
+  const [from, to] = [percent(before.probability), percent(after.probability)];
+  return `With this change ${answer}: P(${before.label}) ${from === to ? `stays at ${to}` : `goes from ${from} to ${to}`}.`;
 }
 
 function _ngramsSentence(after) {
   return (
     `Not everything goes through the gates: this model also counts words, pairs and triples (n-grams). They alone say ` +
-    `P(${after.label}) = ${percent(after.ngrams)}, whatever the gates do, and the LSTM adds to that.`
+    `P(${after.label}) = ${percent(after.ngrams)} (the mark on the bars), whatever the gates do; the LSTM adds to that or takes from it.`
   );
 }
 
@@ -289,7 +291,7 @@ function _wordEdits(app) {
 function _comparisonFigure() {
   const caption = element('figcaption', { class: 'if-legend' });
   const box = element('div', { class: 'line-box if-line' });
-  const node = element('figure', { class: 'if-figure' }, caption, box);
+  const node = element('figure', {}, caption, box);
   const boxes = [];
   const line = lineOver(box);
   return {
