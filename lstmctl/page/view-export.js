@@ -73,7 +73,10 @@ function effectsOf(app) {
   });
 }
 
-/** What `predict --explain --json --all-units` writes for this text. */
+/**
+ * What `predict --explain --json --all-units` writes for this text. If the cell is cut, which only the page can do, also
+ * `cell_cut_before`, the number of the word from 1.
+ */
 async function explanationOf(app) {
   const wordEffects = await effectsOf(app);
   const { model, reading, state } = app;
@@ -113,9 +116,11 @@ async function explanationOf(app) {
     explains: reading.label,
     start: reading.start,
     ngrams: reading.ngrams,
+    held: state.holds.map(({ gate, value, unit = null, lstm = null }) => ({ gate, value, unit, lstm })),
     words,
     cut: reading.cut,
     model: model.name,
+    ...(state.cutBefore === null ? {} : { cell_cut_before: state.cutBefore + 1 }),
   };
 }
 

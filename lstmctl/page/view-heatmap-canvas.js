@@ -17,7 +17,7 @@ function mapLayout(app, available) {
   const labels = words.map((word) => _shortened(word));
   const measure = _measurer();
   const widest = labels.reduce((most, label) => Math.max(most, measure(label)), 0);
-  const columns = (room) => Math.min(LARGEST_CANVAS / count, Math.max(3, Math.min(WIDEST_COLUMN * rem, room / count)));
+  const columns = (room) => Math.min(LARGEST_CANVAS / count, Math.max(1.25, Math.min(WIDEST_COLUMN * rem, room / count)));
   const rotated = widest > columns(available) - 8;
   const top = rotated ? Math.round(widest * Math.sin(SLANT) + 1.6 * rem) : Math.round(1.75 * rem);
   // The labels of the last words lean out to the right of their columns.

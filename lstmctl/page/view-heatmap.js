@@ -101,8 +101,10 @@ function viewHeatmap(root, app) {
     const limit = FROM_0_TO_1.includes(quantity) ? 1 : niceLimit(_largest(trace[quantity]), 0.25);
     legend.replaceChildren(_mapLegend(quantity, limit));
     layout = mapLayout(app, scroller.clientWidth);
+    const before = canvas.width;
     drawMap(canvas, layout, app, { values: trace[quantity], limit });
     drawGutter(gutter, layout, app);
+    if (canvas.width !== before) _bringIntoView();
     showReadout();
     showTable();
   }
@@ -154,12 +156,12 @@ function viewHeatmap(root, app) {
     if (!changes || last < 0 || event.altKey || event.ctrlKey || event.metaKey) return;
     event.preventDefault();
     app.set(changes);
-    _bringIntoView();
     const value = _traceOf(app)[app.state.quantity][app.state.now * app.unitOrder.length + app.state.unit];
     announce(`${app.reading.words[app.state.now]}, unit ${app.state.unit}: ${plainNumber(value)}`);
   }
 
   function _bringIntoView() {
+    if (app.state.now < 0 || !layout) return;
     const x = layout.left(app.state.now);
     if (x < scroller.scrollLeft) scroller.scrollLeft = x - 20;
     if (x + layout.columnWidth > scroller.scrollLeft + scroller.clientWidth) {
@@ -171,6 +173,7 @@ function viewHeatmap(root, app) {
   app.subscribe((changed) => {
     if (changed.has('quantity')) root.querySelector(`input[value="${app.state.quantity}"]`).checked = true;
     if (changed.has('reading')) pointed = null;
+    if (changed.has('now')) _bringIntoView();
     later();
   });
   new ResizeObserver(later).observe(scroller);

@@ -68,7 +68,7 @@ function _pictureWords(app, wordEffects, parts, top) {
   const placed = _pictureRows(reading.words, directionOf(app.state.text) === 'rtl');
   const chart = reading.words.length > MANY_WORDS ? 36 : 90;
   const rowHeight = chart + 58;
-  const limit = niceLimit(Math.max(0, ...wordEffects.map(Math.abs)), 0.1);
+  const limit = niceLimit(_largest(wordEffects), 0.1);
   const decisive = strongestWords(wordEffects);
   const valueOf = ({ word }) => (word < 0 ? reading.start : reading.running[word]);
   const rows = Map.groupBy ? Map.groupBy(placed, (slot) => slot.row) : _byRow(placed);

@@ -24,7 +24,8 @@ function viewWords(root, app) {
   const chips = [];
   let shown = []; // the words of the chips
   let shownEffects = []; // their effects, NaN where not known yet
-  let limit = 0.1;
+  let limit = 0.1; // the effect that has the full colour
+  let digits = 2;
   let decisive = [];
 
   /** New words: a chip at either end that is still the same keeps its effect until the new ones come. */
@@ -44,7 +45,9 @@ function viewWords(root, app) {
   function takeEffects() {
     shownEffects = Array.from(app.effects);
     decisive = strongestWords(app.effects);
-    limit = niceLimit(Math.max(0, ...shownEffects.map(Math.abs)), 0.1);
+    const largest = shownEffects.reduce((most, effect) => Math.max(most, Math.abs(effect)), 0);
+    limit = niceLimit(largest, 0.1);
+    digits = largest < 0.01 ? 4 : 2;
   }
 
   function showChips() {
@@ -77,7 +80,7 @@ function viewWords(root, app) {
     mark.textContent = strong ? (effect < 0 ? '▼' : '▲') : '';
     text.textContent = word;
     const numbered = strong || shown.length <= NUMBERS_UP_TO;
-    number.textContent = Number.isNaN(effect) ? '\u00a0' : numbered ? signed(effect) : '';
+    number.textContent = Number.isNaN(effect) ? '\u00a0' : numbered ? signed(effect, digits) : '';
     const told = Number.isNaN(effect) ? '' : `, effect ${signed(effect)}`;
     chip.setAttribute('aria-label', `${word}${told}${strong ? ', decisive' : ''}${known ? '' : ', unknown word'}`);
   }
@@ -99,14 +102,17 @@ function viewWords(root, app) {
     list.hidden = legend.hidden = words.length === 0;
     if (!words.length) {
       heading.textContent = 'There are no words yet.';
-    } else if (strongest === undefined || Math.abs(shownEffects[strongest]) < 0.01) {
-      heading.textContent = 'No single word decides: without any one of them, the answer would be nearly the same.';
+    } else if (strongest === undefined) {
+      heading.textContent = 'No word matters: without any one of them, the answer would be the same.';
     } else {
       const without = percent(Math.min(1, Math.max(0, probability - shownEffects[strongest])));
+      const little = Math.abs(shownEffects[strongest]) < 0.02;
       heading.replaceChildren(
-        '“',
+        little ? 'No single word decides; “' : '“',
         element('bdi', {}, words[strongest]),
-        `” matters most: without it, ${label} would have ${without} instead of ${percent(probability)}.`,
+        little ? '” does most: without it, ' : '” matters most: without it, ',
+        element('bdi', {}, label),
+        ` would have ${without} instead of ${percent(probability)}.`,
       );
     }
     explanation.textContent =
