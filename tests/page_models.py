@@ -24,7 +24,11 @@ ARCHITECTURES = {
     "stacked": {"layers": 2, "tokenizer": "words-2"},
     "bidirectional": {"bidirectional": True, "pooling": "last+max+mean", "layers": 2},
     "n-grams": {"ngrams": "3", "tokenizer": "words-2", "pooling": "last+max", "cut": "middle"},
-    "many labels": {"ngrams": "2", "labels": tuple(f"label {number}" for number in range(70)), "pooling": "last+max+mean"},
+    "many labels": {
+        "ngrams": "2",
+        "labels": tuple(f"label {number}" for number in range(70)),
+        "pooling": "last+max+mean",
+    },
     "ensemble": {"ensemble": 2, "labels": ("a", "b", "c"), "pooling": "last+max+mean", "ngrams": "1"},
     "start word": {"start_word": "<start>", "cut": "end", "padding": "pre", "bidirectional": True, "max_len": 40},
 }
@@ -38,7 +42,11 @@ def make_model(home: Path, name: str, *, seed: int = 0, **changes: object) -> Mo
     defaults = {"labels": ("neg", "pos"), "vocab_size": len(vocabulary), "max_len": 80, "embedding_dim": 6, "units": 8}
     config = ModelConfig(**{**defaults, **shape})
     generator = np.random.default_rng(seed)
-    keys = np.unique(np.concatenate([_keys(generator, order + 1, config) for order in range(config.ngram_order)] or [np.empty(0, np.uint64)]))
+    keys = np.unique(
+        np.concatenate(
+            [_keys(generator, order + 1, config) for order in range(config.ngram_order)] or [np.empty(0, np.uint64)]
+        )
+    )
     config = replace(config, ngram_count=keys.size)
     weights = {each: generator.normal(0, 0.6, size).astype(np.float32) for each, size in shapes_of(config).items()}
     if ensemble > 1:  # independent LSTMs side by side
@@ -46,7 +54,10 @@ def make_model(home: Path, name: str, *, seed: int = 0, **changes: object) -> Mo
         same = np.arange(units)[:, None] // own == np.arange(units) // own
         weights["lstm.0.forward.recurrent_kernel"] *= np.tile(same, 4)
     if config.ngram_order:
-        weights |= {"ngrams.keys": keys.astype(np.uint64), "ngrams.weights": weights["ngrams.weights"].astype(np.float16)}
+        weights |= {
+            "ngrams.keys": keys.astype(np.uint64),
+            "ngrams.weights": weights["ngrams.weights"].astype(np.float16),
+        }
     card = ModelCard(
         config=config,
         data=DataConfig(),

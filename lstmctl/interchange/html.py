@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 
 from lstmctl.config import ModelConfig
 from lstmctl.model.text import Vocabulary
+from lstmctl.model.what_if import Hold
 from lstmctl.registry.artifact import ModelFolder
 
 PAGE = Path(__file__).parent.parent / "page"
@@ -46,8 +47,10 @@ def build_page(
     *,
     examples: Sequence[str] = (),
     text: str | None = None,
+    holds: Sequence[Hold] = (),
 ) -> bytes:
-    """The page of a model, in UTF-8. `examples` are sentences to start with; the page opens on `text`, if given."""
+    """The page of a model, in UTF-8. `examples` are sentences to start with; the page opens on `text`, if given, with
+    the gates of `holds` held."""
     config = folder.card.config
     parts = _Parts()
     parts.add_words(folder.vocabulary())
@@ -57,6 +60,7 @@ def build_page(
         "name": folder.reference,
         "examples": list(examples or EXAMPLES),
         "text": text,
+        "holds": [hold._asdict() for hold in holds],
         "config": page_config(config),
         "parts": parts.places,
     }

@@ -22,6 +22,7 @@ function buildModel(header, data) {
     name: header.name,
     examples: header.examples,
     text: header.text,
+    holds: header.holds,
     config,
     words,
     vocabulary: new Map(words.map((word, index) => [word, FIRST_WORD + index])),

@@ -48,6 +48,7 @@ Examples:
   lstmctl predict -i reviews.csv -o labelled.csv      or .tsv .jsonl .parquet
   lstmctl predict -i 'reviews/*.jsonl' -o scored/    again: only what is missing
   lstmctl predict --explain "the acting was dull but the end is wonderful"
+  lstmctl predict --explain "not a good film" -o film.html      for a browser
 """
 
 
@@ -111,6 +112,7 @@ def command(
 
     Prints one row for each input row, in order; none for a row that --bad-rows skip leaves out.
     """
+    from lstmctl.cli.predict.explaining import MAKERS, ExplanationFileWriter, check_holds, check_options
     from lstmctl.cli.predict.folder import predict_to_folder
     from lstmctl.cli.predict.writers import PARQUET, ExplanationWriter, PredictionWriter
     from lstmctl.config import MAX_LINE_BYTES
@@ -142,15 +144,15 @@ def command(
             "--engine ray, --ray-address and --answers are for predictions in a folder",
             hint="lstmctl predict -i FOLDER -o SCORED, or -i 'reviews/*.csv', or -i FILE --engine ray",
         )
-    if explain and (top_k is not None or labels_only or keep_columns):
-        other = "-k" if top_k is not None else "--labels-only" if labels_only else "--keep-columns"
-        raise UsageError(f"--explain and {other} do not go together: an explanation has its own columns")
-    if all_units and not explain:
-        raise UsageError("--all-units needs --explain")
-    if hold and not explain:
-        raise UsageError("--hold needs --explain", hint='lstmctl predict --explain --hold forget=1 "not a good film"')
-    holds = _parse_holds(hold or ())
-    console = Console.open(endings=() if explain else (PARQUET,))
+    holds = check_options(
+        explain=explain,
+        all_units=all_units,
+        hold=hold or (),
+        top_k=top_k,
+        labels_only=labels_only,
+        keep_columns=keep_columns,
+    )
+    console = Console.open(endings=MAKERS if explain else (PARQUET,))
     if header and (console.format not in ("tsv", "csv") or ending(console.output) == PARQUET):
         raise UsageError("--header is for --format tsv and csv")
     folder = open_model(model)
@@ -165,9 +167,11 @@ def command(
     request.check_labels(labels)
     if expect is not None and expect not in labels:
         raise UsageError(f'--expect "{expect}" is not a label of this model', hint=f"its labels: {', '.join(labels)}")
-    writer: PredictionWriter | ExplanationWriter
-    _check_holds(holds, folder)
-    if explain:
+    writer: PredictionWriter | ExplanationWriter | ExplanationFileWriter
+    check_holds(holds, folder)
+    if explain and ending(console.output) in MAKERS:
+        writer = ExplanationFileWriter(console, folder, holds=holds)
+    elif explain:
         writer = ExplanationWriter(console, folder, all_units=all_units, holds=holds)
     else:
         writer = PredictionWriter(console, folder, request, labels_only=labels_only, header=header)
@@ -220,34 +224,6 @@ def _make_pool(
 
         classifier = hold(classifier, holds)
     return WorkerPool(partial(explain_all, classifier, threshold=threshold), jobs=workers, batch=_EXPLANATION_BATCH)
-
-
-def _parse_holds(texts: "Sequence[str]") -> "list[Hold]":
-    """The values of --hold. UsageError: one is not such a value."""
-    if not texts:
-        return []
-    from lstmctl.model.what_if import EXAMPLE, parse_hold
-
-    holds = []
-    for text in texts:
-        try:
-            holds.append(parse_hold(text))
-        except ValueError as error:
-            raise UsageError(f'--hold "{text:.60}" {error}', hint=f"--hold {EXAMPLE}") from None
-    return holds
-
-
-def _check_holds(holds: "Sequence[Hold]", folder: "ModelFolder") -> None:
-    """UsageError: the model has no such unit or LSTM."""
-    if not holds:
-        return
-    from lstmctl.model.what_if import check_hold
-
-    for each in holds:
-        try:
-            check_hold(each, folder.card.config)
-        except ValueError as error:
-            raise UsageError(f'--hold "{each}" {error}', hint=f"lstmctl summary -m {folder.reference}") from None
 
 
 def _hint_at_names(console: Console, texts: list[str]) -> None:
