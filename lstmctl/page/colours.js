@@ -1,11 +1,11 @@
 // Colours of numbers, mixed from the custom properties in page.css, for light and dark.
 
 const _scales = {};
+const _dark = matchMedia('(prefers-color-scheme: dark)');
 
 /** The ends and the middle of the scales, [red, green, blue] each; read again when the theme changes. */
 function scaleColours() {
-  const dark = matchMedia('(prefers-color-scheme: dark)').matches;
-  const theme = dark ? 'dark' : 'light';
+  const theme = _dark.matches ? 'dark' : 'light';
   if (!_scales[theme]) {
     const style = getComputedStyle(document.documentElement);
     const colour = (name) => style.getPropertyValue(`--scale-${name}`).trim().split(/\s+/).map(Number);

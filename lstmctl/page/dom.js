@@ -65,9 +65,13 @@ function directionOf(text) {
   return letter && rightToLeft.test(letter[0]) ? 'rtl' : 'ltr';
 }
 
-/** The root's font size in pixels: drawings grow with the text. */
+/** The root's font size in pixels: drawings grow with the text. It can change with the window only. */
 function rootSize() {
-  return Number.parseFloat(getComputedStyle(document.documentElement).fontSize);
+  if (!rootSize.known) {
+    rootSize.known = Number.parseFloat(getComputedStyle(document.documentElement).fontSize);
+    addEventListener('resize', () => (rootSize.known = 0), { once: true });
+  }
+  return rootSize.known;
 }
 
 /** A group of radio buttons that looks like one bar. choices: [value, label, softer label or null][]. */

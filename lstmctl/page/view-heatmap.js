@@ -177,7 +177,7 @@ function viewHeatmap(root, app) {
     later();
   });
   new ResizeObserver(later).observe(scroller);
-  matchMedia('(prefers-color-scheme: dark)').addEventListener('change', later);
+  _dark.addEventListener('change', later);
 }
 
 /** "layer 2, backward", or "LSTM" if there is one alone. */

@@ -3,6 +3,7 @@
 
 const FEW_WORDS = 10; // up to here: spread out and larger
 const MANY_WORDS = 60; // up to here, words under the line; beyond, or if they fill five rows, the line alone, in one
+const _widths = new WeakMap();
 const WIDTH_OF_A_WORD = 3.9; // in a row, on average, in rem
 
 /**
@@ -136,12 +137,21 @@ function _withCrossings(points, baseline) {
   return all;
 }
 
+/** The width of a box, without making the browser lay out the page in the middle of a change. */
+function _knownWidth(box) {
+  if (!_widths.has(box)) {
+    _widths.set(box, box.clientWidth || 1000);
+    new ResizeObserver(() => _widths.set(box, box.clientWidth || 1000)).observe(box);
+  }
+  return _widths.get(box);
+}
+
 /**
  * Set --chart-height on `box` and how the words are shown: a few are spread out, many are not shown under the line.
  * Returns whether they are many.
  */
 function chooseChartHeight(box, words) {
-  const inFourRows = 4 * Math.floor((box.clientWidth || 1000) / (WIDTH_OF_A_WORD * rootSize()));
+  const inFourRows = 4 * Math.floor(_knownWidth(box) / (WIDTH_OF_A_WORD * rootSize()));
   const many = words > Math.min(MANY_WORDS, inFourRows);
   box.style.setProperty('--chart-height', `${(words > 16 && !many ? 4 : 8) * rootSize()}px`);
   box.classList.toggle('few', words <= FEW_WORDS);

@@ -67,8 +67,9 @@ function _pictureWords(app, wordEffects, parts, top) {
   const { reading } = app;
   const placed = _pictureRows(reading.words, directionOf(app.state.text) === 'rtl');
   const chart = reading.words.length > MANY_WORDS ? 36 : 90;
-  const rowHeight = chart + 58;
+  const rowHeight = chart + 72;
   const limit = niceLimit(_largest(wordEffects), 0.1);
+  const digits = _largest(wordEffects) < 0.01 ? 4 : 2;
   const decisive = strongestWords(wordEffects);
   const valueOf = ({ word }) => (word < 0 ? reading.start : reading.running[word]);
   const rows = Map.groupBy ? Map.groupBy(placed, (slot) => slot.row) : _byRow(placed);
@@ -81,9 +82,11 @@ function _pictureWords(app, wordEffects, parts, top) {
     }
     const points = slots.map((slot) => `${slot.x + slot.width / 2},${yOf(valueOf(slot)).toFixed(2)}`);
     parts.push(svg('polyline', { points: points.join(' '), fill: 'none', stroke: PAPER.ink, 'stroke-width': 2, 'stroke-linejoin': 'round' }));
-    for (const slot of slots) parts.push(..._pictureWord(slot, base + chart + 10, { reading, wordEffects, limit, decisive, dot: yOf(valueOf(slot)) }));
+    for (const slot of slots) parts.push(..._pictureWord(slot, base + chart + 10, { reading, wordEffects, limit, digits, decisive, dot: yOf(valueOf(slot)) }));
   }
-  return top + (placed[placed.length - 1].row + 1) * rowHeight;
+  const bottom = top + (placed[placed.length - 1].row + 1) * rowHeight;
+  const shades = (value) => css(divergingRgb(value / limit, PAPER_COLOURS));
+  return _pictureLegend(parts, PICTURE_MARGIN + 44, bottom, shades, [-limit, 0, limit], `effect on ${reading.label}`);
 }
 
 function _byRow(placed) {
@@ -92,7 +95,7 @@ function _byRow(placed) {
   return rows;
 }
 
-function _pictureWord({ word, shown, x, width }, y, { reading, wordEffects, limit, decisive, dot }) {
+function _pictureWord({ word, shown, x, width }, y, { reading, wordEffects, limit, digits, decisive, dot }) {
   const middle = x + width / 2;
   const parts = [svg('circle', { cx: middle, cy: dot.toFixed(2), r: 3, fill: PAPER.ink })];
   if (word < 0) return [...parts, _label(middle, y + 18, shown, { fill: PAPER.soft, anchor: 'middle', 'font-style': 'italic' })];
@@ -103,7 +106,7 @@ function _pictureWord({ word, shown, x, width }, y, { reading, wordEffects, limi
   const decoration = reading.known[word] ? {} : { 'text-decoration': 'underline dotted' };
   parts.push(_label(middle, y + 18, shown, { fill: textOn(rgb), anchor: 'middle', weight: strong ? 700 : 400, ...decoration }));
   const mark = strong ? (effect < 0 ? '▼ ' : '▲ ') : '';
-  parts.push(_label(middle, y + 33, `${mark}${signed(effect)}`, { size: 11, fill: textOn(rgb), anchor: 'middle' }));
+  parts.push(_label(middle, y + 33, `${mark}${signed(effect, digits)}`, { size: 11, fill: textOn(rgb), anchor: 'middle' }));
   return parts;
 }
 
@@ -153,12 +156,13 @@ function _pictureMap(app, parts, top) {
   return _pictureLegend(parts, left, bottom, shades, gate ? [0, 0.5, 1] : [-limit, 0, limit]);
 }
 
-function _pictureLegend(parts, left, top, shades, [low, middle, high]) {
+function _pictureLegend(parts, left, top, shades, [low, middle, high], title = '') {
+  parts.push(_label(left + 256, top + 10, title, { size: 12, fill: PAPER.soft }));
   for (let step = 0; step < 40; step += 1) {
     parts.push(svg('rect', { x: left + step * 6, y: top, width: 6.5, height: 10, fill: shades(low + ((high - low) * step) / 39) }));
   }
   [low, middle, high].forEach((value, index) => {
-    parts.push(_label(left + index * 120, top + 26, plainNumber(value, 2), { size: 12, fill: PAPER.soft, anchor: ['start', 'middle', 'end'][index] }));
+    parts.push(_label(left + index * 120, top + 26, plainNumber(value).replace(/\.?0+$/, ''), { size: 12, fill: PAPER.soft, anchor: ['start', 'middle', 'end'][index] }));
   });
   return top + 26;
 }

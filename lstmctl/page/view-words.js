@@ -22,6 +22,7 @@ function viewWords(root, app) {
   const chosen = element('p', { class: 'note numbers chosen-word' });
   root.append(heading, explanation, list, legend, chosen);
   const chips = [];
+  const drawn = new WeakMap(); // chip → what it shows
   let shown = []; // the words of the chips
   let shownEffects = []; // their effects, NaN where not known yet
   let limit = 0.1; // the effect that has the full colour
@@ -71,6 +72,9 @@ function viewWords(root, app) {
   function showChip(chip, word, known, index) {
     const effect = shownEffects[index];
     const strong = decisive.includes(index);
+    const key = [word, known, effect, strong, limit, digits, shown.length <= NUMBERS_UP_TO, _dark.matches].join(' ');
+    if (drawn.get(chip) === key) return;
+    drawn.set(chip, key);
     const [mark, text, number] = chip.children;
     const rgb = divergingRgb(effect / limit);
     chip.style.backgroundColor = css(rgb);
@@ -150,6 +154,7 @@ function viewWords(root, app) {
     if (changed.has('reading') || changed.has('effects')) later();
     else if (changed.has('now')) showNow();
   });
+  _dark.addEventListener('change', later);
   carryOver();
 }
 
