@@ -33,8 +33,8 @@ function viewCell(root, app) {
   const legend = element('p', { class: 'cell-legend numbers' });
   const held = element('div', { class: 'cell-held' });
   const code = element('div', { class: 'cell-code' });
-  const sums = element('details', { class: 'cell-sums', onToggle: () => draw() });
-  const table = element('details', { class: 'cell-table', onToggle: () => draw() });
+  const sums = _onDemand('cell-sums', 'Where the pre-activations come from', () => _sumsTable(app, shown[0]));
+  const table = _onDemand('cell-table', 'The numbers of the drawing as a table', () => _numbersTable(shown[0]));
   const drawing = cellDrawing(stage, Object.values(boxes).map((box) => box.node));
   let shown = stepOf(app); // the numbers of the chosen word and of the one before; frames of a step share them
   const player = cellPlayer(app, (t) => drawing.draw(...shown, t), () => controls.update());
@@ -46,7 +46,7 @@ function viewCell(root, app) {
     ribbon,
     element('div', { class: 'cell-grid' },
       element('div', {}, stage, legend, held, formula),
-      element('div', { class: 'cell-side' }, element('h3', {}, 'The six lines of ', element('code', {}, 'step')), code, sums, table)),
+      element('div', { class: 'cell-side' }, element('h3', {}, 'The six lines of ', element('code', {}, 'step')), code, sums.node, table.node)),
   );
 
   function draw() {
@@ -61,16 +61,18 @@ function viewCell(root, app) {
     held.replaceChildren(..._heldNote(app));
     code.replaceChildren(..._codeLines(numbers));
     formula.replaceChildren(..._formulaParts(numbers));
-    sums.replaceChildren(element('summary', {}, 'Where the pre-activations come from'), ...(sums.open && numbers ? [_sumsTable(app, numbers)] : []));
-    table.replaceChildren(element('summary', {}, 'The numbers of the drawing as a table'), ...(table.open && numbers ? [_numbersTable(numbers)] : []));
+    for (const part of [sums, table]) part.update(Boolean(numbers));
     if (!player.moving) drawing.draw(...shown, 1);
   }
 
+  const later = drawnWhenSeen(root, draw);
   app.subscribe((changed) => {
     // Somebody chose another word, unit or text elsewhere: what is moving now is no longer it.
     const has = (...names) => names.some((name) => changed.has(name));
     if (has('now', 'lstm', 'reading') && !player.stepping && (player.playing || player.moving)) player.pause();
-    if (has('reading', 'now', 'unit', 'lstm', 'unitOrder')) draw();
+    // Typing does not wait for a panel that nobody sees.
+    if (has('text')) later();
+    else if (has('reading', 'now', 'unit', 'lstm', 'unitOrder')) draw();
   });
   // Boxes grow when their text wraps. Arranging makes them equally high; then nothing changes any more.
   const sizes = new ResizeObserver(() => drawing.arrange());
@@ -78,6 +80,17 @@ function viewCell(root, app) {
   matchMedia('(prefers-color-scheme: dark)').addEventListener('change', draw);
   draw();
   drawing.arrange();
+}
+
+/** Something that is made only while it is open; the summary stays, and with it the focus. */
+function _onDemand(name, title, make) {
+  const body = element('div', {});
+  const node = element('details', { class: name, onToggle: () => update(!node.hidden) }, element('summary', {}, title), body);
+  function update(there) {
+    node.hidden = !there;
+    body.replaceChildren(...(there && node.open ? [make()] : []));
+  }
+  return { node, update };
 }
 
 /** Numbers of the chosen word, and of the word read before it (null if there is none): what `cellDrawing` draws. */
@@ -206,7 +219,7 @@ function _sumsTable(app, numbers) {
     return [term, total - hiddenPart - bias[unit], hiddenPart, bias[unit], total];
   });
   const columns = ['word @ kernel', 'hidden @ recurrent', 'bias', 'pre-activation'];
-  return _tableOf('Pre-activations of the four matrices', ['', ...columns], rows.map(([term, ...values]) => [term, ...values.map((value) => signed(value, 3))]));
+  return _tableOf('Pre-activations of the four matrices', ['matrix', ...columns], rows.map(([term, ...values]) => [term, ...values.map((value) => signed(value, 3))]));
 }
 
 function _numbersTable(numbers) {

@@ -51,6 +51,7 @@ function viewWhatIf(root, app) {
     // The numbers of the answer are for everyone, also for a screen reader that has not scrolled here.
     if (['text', 'reading', 'holds', 'cutBefore', 'unit', 'lstm', 'now'].some((name) => changed.has(name))) later();
   });
+  draw();
   new ResizeObserver(later).observe(root);
   matchMedia('(prefers-color-scheme: dark)').addEventListener('change', later);
 }
