@@ -50,7 +50,7 @@ function createApp(model, text) {
     },
     /** Another text, read like the plain reading: the same label, nothing held. */
     readOther(other) {
-      return read(model, encode(model, other), { label: app.plain.label, holds: [], cutBefore: null, traces: false });
+      return read(model, encode(model, other), {label: app.plain.label, holds: [], cutBefore: null, traces: false});
     },
   };
 
@@ -63,10 +63,10 @@ function createApp(model, text) {
     running = new AbortController();
     app.effects = null;
     document.body.dataset.effects = 'pending';
-    const { signal } = running;
+    const {signal} = running;
     setTimeout(async () => {
       if (signal.aborted) return;
-      const computed = await effects(model, app.encoded, _options(app), { signal }).catch((error) => {
+      const computed = await effects(model, app.encoded, _options(app), {signal}).catch((error) => {
         if (signal.aborted) return null;
         throw error;
       });
@@ -91,17 +91,17 @@ function _same(one, other) {
 }
 
 function _options(app) {
-  const { holds, cutBefore } = app.state;
-  return { label: app.plain.label, holds, cutBefore, traces: true };
+  const {holds, cutBefore} = app.state;
+  return {label: app.plain.label, holds, cutBefore, traces: true};
 }
 
 function _read(app) {
-  const { text, holds, cutBefore } = app.state;
+  const {text, holds, cutBefore} = app.state;
   app.encoded = encode(app.model, text);
-  app.plain = read(app.model, app.encoded, { label: null, holds: [], cutBefore: null, traces: true });
+  app.plain = read(app.model, app.encoded, {label: null, holds: [], cutBefore: null, traces: true});
   const changes = holds.length > 0 || cutBefore !== null;
   app.reading = changes ? read(app.model, app.encoded, _options(app)) : app.plain;
-  const { body } = document;
+  const {body} = document;
   body.dataset.label = app.reading.predicted;
   body.dataset.probability = app.reading.predictedProbability;
 }
@@ -137,7 +137,7 @@ function followAddress(app) {
   let timer = 0;
   addEventListener('hashchange', () => {
     const text = textInAddress();
-    if (text !== null && text !== app.state.text) app.set({ text });
+    if (text !== null && text !== app.state.text) app.set({text});
   });
   app.subscribe((changed) => {
     if (!changed.has('text')) return;
@@ -147,5 +147,5 @@ function followAddress(app) {
 }
 
 function addressOf(text) {
-  return `#text=${encodeURIComponent(text.toWellFormed?.() ?? text)}`;
+  return `#text=${encodeURIComponent(text.replace(/\p{Surrogate}/gu, '\ufffd'))}`; // half a character has no encoding
 }

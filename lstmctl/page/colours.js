@@ -57,8 +57,8 @@ function textOn(rgb) {
   return 1.05 / (luminance + 0.05) > (luminance + 0.05) / 0.05 ? '#ffffff' : '#000000';
 }
 
-/** The smallest of 0.05, 0.1, 0.25, 0.5, 1, 2, 3, 5, 10, … that is not below any |value|: scales that rarely change. */
+/** The smallest of 0.05, 0.1, 0.25, 0.5, 1, 2, 3, 5, 7, 10, 20, … that is not below any |value|: scales that rarely change. */
 function niceLimit(largest, least = 0.05) {
-  for (const limit of [0.05, 0.1, 0.25, 0.5, 1, 2, 3, 5]) if (limit >= least && largest <= limit) return limit;
+  for (const limit of [0.05, 0.1, 0.25, 0.5, 1, 2, 3, 5, 7]) if (limit >= least && largest <= limit) return limit;
   return Math.ceil(largest / 10) * 10;
 }

@@ -33,6 +33,11 @@ function percent(probability) {
   return `${(probability * 100).toFixed(digits)}\u00a0%`;
 }
 
+/** A probability within a sentence: over 99.99 %. */
+function percentInWords(probability) {
+  return percent(probability).replace('<\u00a0', 'under ').replace('>\u00a0', 'over ');
+}
+
 /** A number with its sign and a real minus: +0.12, −0.71, 0.00. */
 function signed(value, digits = 2) {
   const text = Math.abs(value).toFixed(digits);
@@ -69,18 +74,20 @@ function directionOf(text) {
 function rootSize() {
   if (!rootSize.known) {
     rootSize.known = Number.parseFloat(getComputedStyle(document.documentElement).fontSize);
-    addEventListener('resize', () => (rootSize.known = 0), { once: true });
+    addEventListener('resize', () => (rootSize.known = 0), {once: true});
   }
   return rootSize.known;
 }
 
 /** A group of radio buttons that looks like one bar. choices: [value, label, softer label or null][]. */
 function segments(legend, name, choices, chosen, onChoose) {
-  const group = element('fieldset', { class: 'segments' }, element('legend', { class: 'visually-hidden' }, legend));
+  const group = element('fieldset', {class: 'segments'}, element('legend', {class: 'visually-hidden'}, legend));
   for (const [value, label, term] of choices) {
-    const input = element('input', { type: 'radio', name, value, checked: value === chosen });
+    const input = element('input', {type: 'radio', name, value, checked: value === chosen});
     input.addEventListener('change', () => onChoose(value));
-    group.append(element('label', {}, input, element('span', {}, label, term ? element('small', {}, ` ${term}`) : null)));
+    group.append(
+      element('label', {}, input, element('span', {}, label, term ? element('small', {}, ` ${term}`) : null)),
+    );
   }
   return group;
 }
@@ -105,7 +112,7 @@ function drawnWhenSeen(root, draw) {
       seen = entries[entries.length - 1].isIntersecting;
       if (seen && stale) request();
     },
-    { rootMargin: '400px' },
+    {rootMargin: '400px'},
   ).observe(root);
   request();
   return request;

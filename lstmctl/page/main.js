@@ -22,21 +22,22 @@ async function main() {
 
 /** The line above the title and the one at the end of the page. */
 function describeModel(model) {
-  const { config } = model;
+  const {config} = model;
   const parameters = counted(config.parameters, 'parameter');
   const layers = model.lstms.length > 1 ? `${model.lstms.length} LSTMs of ` : '';
   const labels = config.labels.length > 4 ? `one of ${config.labels.length} labels` : config.labels.join(' or ');
   document.getElementById('about-model').textContent =
     `${model.name} · ${layers}${config.units} units · ${parameters} · answers ${labels}`;
   document.getElementById('colophon').textContent =
-    `Made with lstmctl. This file holds the whole model, ${parameters}, and asks no server for anything: ` +
-    'save it, mail it, open it on a plane.';
+    `Made with lstmctl. The whole model is in this file, ${parameters}; it needs no network and sends nothing.`;
 }
 
 main().catch((error) => {
   document.body.dataset.ready = 'failed';
-  document.querySelector('main').replaceChildren(
-    element('p', { class: 'panel', role: 'alert' }, `This page cannot show its model: ${error.message}`),
-  );
+  document
+    .querySelector('main')
+    .replaceChildren(
+      element('p', {class: 'panel', role: 'alert'}, `This page cannot show its model: ${error.message}`),
+    );
   throw error;
 });

@@ -1,10 +1,25 @@
 // Panel 7: take it with you: a picture, the numbers, a link.
 
 function viewExport(root, app) {
-  const status = element('p', { class: 'note', role: 'status' });
-  const link = element('input', { class: 'field link', type: 'text', readonly: true, 'aria-label': 'Link to this sentence', hidden: true });
+  const status = element('p', {class: 'note', role: 'status'});
+  const link = element('input', {
+    class: 'field link',
+    type: 'text',
+    readonly: true,
+    'aria-label': 'Link to this sentence',
+    hidden: true,
+  });
   const button = (label, action, id) =>
-    element('button', { class: 'button', type: 'button', id, onClick: () => action().then((text) => (status.textContent = text), failed) }, label);
+    element(
+      'button',
+      {
+        class: 'button',
+        type: 'button',
+        id,
+        onClick: () => action().then((text) => (status.textContent = text), failed),
+      },
+      label,
+    );
   const failed = (error) => {
     status.textContent = `That did not work: ${error.message}`;
     throw error;
@@ -13,7 +28,7 @@ function viewExport(root, app) {
 
   async function saveSvg() {
     const picture = await pictureOf(app);
-    _save(new Blob([picture.text], { type: 'image/svg+xml' }), `${name()}.svg`);
+    _save(new Blob([picture.text], {type: 'image/svg+xml'}), `${name()}.svg`);
     return 'Saved the picture as SVG: sharp at every size.';
   }
 
@@ -25,7 +40,7 @@ function viewExport(root, app) {
 
   async function saveJson() {
     const text = `${JSON.stringify(await explanationOf(app))}\n`;
-    _save(new Blob([text], { type: 'application/json' }), `${name()}.json`);
+    _save(new Blob([text], {type: 'application/json'}), `${name()}.json`);
     return 'Saved all numbers as JSON, with the fields of “lstmctl predict --explain --json --all-units”.';
   }
 
@@ -45,10 +60,10 @@ function viewExport(root, app) {
 
   root.append(
     element('h2', {}, 'Take it with you: a picture, every number, or a link.'),
-    element('p', { class: 'note' }, 'The picture shows the answer, the words and the heat map above, on white.'),
+    element('p', {class: 'note'}, 'The picture shows the answer, the words and the heat map above, on white.'),
     element(
       'div',
-      { class: 'export-buttons' },
+      {class: 'export-buttons'},
       button('Picture (SVG)', saveSvg, 'save-svg'),
       button('Picture (PNG)', savePng, 'save-png'),
       button('Numbers (JSON)', saveJson, 'save-json'),
@@ -61,7 +76,7 @@ function viewExport(root, app) {
 
 function _save(blob, name) {
   const address = URL.createObjectURL(blob);
-  element('a', { href: address, download: name }).click();
+  element('a', {href: address, download: name}).click();
   setTimeout(() => URL.revokeObjectURL(address), 60_000);
 }
 
@@ -79,14 +94,15 @@ function effectsOf(app) {
  */
 async function explanationOf(app) {
   const wordEffects = await effectsOf(app);
-  const { model, reading, state } = app;
-  const { traces } = reading;
+  const {model, reading, state} = app;
+  const {traces} = reading;
   const lastLayer = traces[traces.length - 1].name.replace(/\.[^.]*$/, '.');
   const last = traces.filter((trace) => trace.name.startsWith(lastLayer));
   const changes = new Map(traces.map((trace) => [trace.name, cellChanges(model, reading, trace)]));
   const rows = (values, units, word) => Array.from(values.subarray(word * units, (word + 1) * units), _single);
   const mean = (numbers) => _single(numbers.reduce((sum, number) => sum + number, 0) / numbers.length);
-  const overUnits = (values, word) => mean(last.flatMap((trace) => Array.from(values(trace).subarray(word * trace.units, (word + 1) * trace.units))));
+  const overUnits = (values, word) =>
+    mean(last.flatMap((trace) => Array.from(values(trace).subarray(word * trace.units, (word + 1) * trace.units))));
   const words = reading.words.map((word, index) => ({
     word,
     known: reading.known[index],
@@ -100,7 +116,10 @@ async function explanationOf(app) {
       traces.map((trace) => [
         trace.name,
         Object.fromEntries([
-          ...['forget', 'input', 'candidate', 'output', 'cell', 'hidden'].map((name) => [name, rows(trace[name], trace.units, index)]),
+          ...['forget', 'input', 'candidate', 'output', 'cell', 'hidden'].map((name) => [
+            name,
+            rows(trace[name], trace.units, index),
+          ]),
           ['cell_change', rows(changes.get(trace.name), trace.units, index)],
         ]),
       ]),
@@ -116,17 +135,17 @@ async function explanationOf(app) {
     explains: reading.label,
     start: reading.start,
     ngrams: reading.ngrams,
-    held: state.holds.map(({ gate, value, unit = null, lstm = null }) => ({ gate, value, unit, lstm })),
+    held: state.holds.map(({gate, value, unit = null, lstm = null}) => ({gate, value, unit, lstm})),
     words,
     cut: reading.cut,
     model: model.name,
-    ...(state.cutBefore === null ? {} : { cell_cut_before: state.cutBefore + 1 }),
+    ...(state.cutBefore === null ? {} : {cell_cut_before: state.cutBefore + 1}),
   };
 }
 
 /** The cell state after each word minus the one before it, in the order of reading; like the trace's arrays. */
 function cellChanges(model, reading, trace) {
-  const { units, cell, name } = trace;
+  const {units, cell, name} = trace;
   const words = reading.words.length;
   const backward = name.endsWith('.backward');
   const changes = new Float32Array(cell.length);
@@ -135,7 +154,8 @@ function cellChanges(model, reading, trace) {
     for (let unit = 0; unit < units; unit += 1) {
       const at = word * units + unit;
       const isFirst = before < 0 || before >= words;
-      changes[at] = cell[at] - (isFirst ? stepNumbers(model, reading, name, word, unit).cellBefore : cell[before * units + unit]);
+      changes[at] =
+        cell[at] - (isFirst ? stepNumbers(model, reading, name, word, unit).cellBefore : cell[before * units + unit]);
     }
   }
   return changes;

@@ -8,7 +8,7 @@ const LARGEST_CANVAS = 16000; // pixels; browsers refuse more
 
 /** Sizes in CSS pixels, and where words are: right to left for scripts that are written so. */
 function mapLayout(app, available) {
-  const { words } = app.reading;
+  const {words} = app.reading;
   const units = app.unitOrder.length;
   const rightToLeft = directionOf(app.state.text) === 'rtl';
   const count = Math.max(1, words.length);
@@ -17,7 +17,8 @@ function mapLayout(app, available) {
   const labels = words.map((word) => _shortened(word));
   const measure = _measurer();
   const widest = labels.reduce((most, label) => Math.max(most, measure(label)), 0);
-  const columns = (room) => Math.min(LARGEST_CANVAS / count, Math.max(1.25, Math.min(WIDEST_COLUMN * rem, room / count)));
+  const columns = (room) =>
+    Math.min(LARGEST_CANVAS / count, Math.max(1.25, Math.min(WIDEST_COLUMN * rem, room / count)));
   const rotated = widest > columns(available) - 8;
   const top = rotated ? Math.round(widest * Math.sin(SLANT) + 1.6 * rem) : Math.round(1.75 * rem);
   // The labels of the last words lean out to the right of their columns.
@@ -72,12 +73,12 @@ function sharpContext(canvas, width, height) {
 }
 
 /** The cells as an image of words × units pixels. */
-function mapImage({ values, limit }, layout, unitOrder, quantity, colours = scaleColours()) {
+function mapImage({values, limit}, layout, unitOrder, quantity, colours = scaleColours()) {
   const units = unitOrder.length;
   const words = values.length / units;
   const image = new ImageData(Math.max(1, words), units);
   const gate = FROM_0_TO_1.includes(quantity);
-  const shades = Array.from({ length: 256 }, (_, index) =>
+  const shades = Array.from({length: 256}, (_, index) =>
     gate ? sequentialRgb(index / 255, colours) : divergingRgb((index / 255) * 2 - 1, colours),
   );
   for (let word = 0; word < words; word += 1) {
@@ -95,7 +96,7 @@ function mapImage({ values, limit }, layout, unitOrder, quantity, colours = scal
 
 function drawMap(canvas, layout, app, shown) {
   const context = sharpContext(canvas, layout.width, layout.height);
-  const { words } = app.reading;
+  const {words} = app.reading;
   if (!words.length) return;
   const style = getComputedStyle(document.documentElement);
   const colour = (name) => style.getPropertyValue(name).trim();
@@ -107,18 +108,25 @@ function drawMap(canvas, layout, app, shown) {
   context.drawImage(small, 0, layout.top, layout.mapWidth, layout.rowHeight * layout.units);
   _drawGaps(context, layout, words.length, colour('--paper'));
   _drawFrames(context, layout, app, colour('--accent'));
-  _drawLabels(context, layout, app.state.now, { ink: colour('--ink'), soft: colour('--ink-soft'), accent: colour('--accent'), accentInk: colour('--accent-ink') });
+  _drawLabels(context, layout, app.state.now, {
+    ink: colour('--ink'),
+    soft: colour('--ink-soft'),
+    accent: colour('--accent'),
+    accentInk: colour('--accent-ink'),
+  });
 }
 
 function _drawGaps(context, layout, words, paper) {
   context.fillStyle = paper;
-  const { columnWidth, rowHeight, units, top, mapWidth } = layout;
-  if (columnWidth >= 8) for (let word = 1; word < words; word += 1) context.fillRect(word * columnWidth - 0.5, top, 1, rowHeight * units);
-  if (rowHeight >= 8) for (let row = 1; row < units; row += 1) context.fillRect(0, top + row * rowHeight - 0.5, mapWidth, 1);
+  const {columnWidth, rowHeight, units, top, mapWidth} = layout;
+  if (columnWidth >= 8)
+    for (let word = 1; word < words; word += 1) context.fillRect(word * columnWidth - 0.5, top, 1, rowHeight * units);
+  if (rowHeight >= 8)
+    for (let row = 1; row < units; row += 1) context.fillRect(0, top + row * rowHeight - 0.5, mapWidth, 1);
 }
 
 function _drawFrames(context, layout, app, accent) {
-  const { columnWidth, rowHeight, units, top } = layout;
+  const {columnWidth, rowHeight, units, top} = layout;
   const row = app.unitOrder.indexOf(app.state.unit);
   context.strokeStyle = accent;
   context.lineWidth = 2;
@@ -126,14 +134,19 @@ function _drawFrames(context, layout, app, accent) {
     context.strokeRect(layout.left(app.state.now) + 0.5, top, Math.max(2, columnWidth - 1), rowHeight * units);
     if (row >= 0) {
       context.lineWidth = 3;
-      context.strokeRect(layout.left(app.state.now) + 0.5, top + row * rowHeight, Math.max(2, columnWidth - 1), rowHeight);
+      context.strokeRect(
+        layout.left(app.state.now) + 0.5,
+        top + row * rowHeight,
+        Math.max(2, columnWidth - 1),
+        rowHeight,
+      );
     }
   }
 }
 
 /** Words over their columns; where there is no room for all, every second, third, … and always the chosen one. */
 function _drawLabels(context, layout, now, colours) {
-  const { labels, columnWidth, rotated, top, rem } = layout;
+  const {labels, columnWidth, rotated, top, rem} = layout;
   const every = rotated ? Math.max(1, Math.ceil(rem / columnWidth)) : 1;
   const room = every > 1 ? (1.4 * rem) / columnWidth : 0;
   context.textBaseline = 'middle';
@@ -167,7 +180,7 @@ function drawGutter(canvas, layout, app) {
   const style = getComputedStyle(document.documentElement);
   const contributions = unitContributions(app.model, app.reading, app.state.lstm);
   const most = Math.max(1e-9, ...Array.from(contributions, Math.abs));
-  const { rowHeight, top, rem } = layout;
+  const {rowHeight, top, rem} = layout;
   context.textBaseline = 'middle';
   context.textAlign = 'right';
   context.font = `${Math.max(10, Math.min(0.75 * rem, rowHeight))}px ${style.fontFamily}`;

@@ -12,9 +12,9 @@ const WIDTH_OF_A_WORD = 3.9; // in a row, on average, in rem
  * lines: {values (a number per slot, 0…1), name: class of the line}[]; options: {now (slot or -1), baseline: 0.5 or 0}.
  */
 function lineOver(box) {
-  const drawing = svg('svg', { class: 'line-drawing', 'aria-hidden': 'true', focusable: 'false' });
+  const drawing = svg('svg', {class: 'line-drawing', 'aria-hidden': 'true', focusable: 'false'});
   box.prepend(drawing);
-  return (slots, lines, { now = -1, baseline = 0.5, filled = true, nowLabel = '' } = {}) => {
+  return (slots, lines, {now = -1, baseline = 0.5, filled = true, nowLabel = ''} = {}) => {
     const height = Number.parseFloat(getComputedStyle(box).getPropertyValue('--chart-height'));
     const rows = box.classList.contains('many') ? [_oneRow(box, slots.length)] : _rowsOf(slots, height);
     const width = box.clientWidth;
@@ -23,9 +23,18 @@ function lineOver(box) {
       const y = (value) => row.top + height - value * (height - 2) - 1;
       parts.push(..._grid(box, row, y, width));
       if (now >= row.first && now < row.first + row.centres.length) {
-        const { left, size } = row.boxes[now - row.first];
+        const {left, size} = row.boxes[now - row.first];
         const width = Math.max(5, size);
-        parts.push(svg('rect', { class: 'line-now', x: left + (size - width) / 2, y: row.top, width, height: height + row.height, rx: Math.min(5, width / 3) }));
+        parts.push(
+          svg('rect', {
+            class: 'line-now',
+            x: left + (size - width) / 2,
+            y: row.top,
+            width,
+            height: height + row.height,
+            rx: Math.min(5, width / 3),
+          }),
+        );
       }
       if (row.height === 0 && nowLabel) parts.push(_labelUnder(row, now, nowLabel, height, width));
       for (const line of lines) parts.push(..._pieces(row, line, y, baseline, filled, slots.length));
@@ -46,14 +55,14 @@ function _rowsOf(slots, chartHeight) {
     const top = slot.offsetTop;
     let row = rows[rows.length - 1];
     if (!row || Math.abs(row.top - top) > 4) {
-      row = { first: index, top, height: slot.offsetHeight - chartHeight, centres: [], boxes: [] };
+      row = {first: index, top, height: slot.offsetHeight - chartHeight, centres: [], boxes: []};
       rows.push(row);
     }
     row.centres.push(left + size / 2);
-    row.boxes.push({ left, size });
+    row.boxes.push({left, size});
   });
   for (const row of rows) {
-    const edges = row.boxes.flatMap(({ left, size }) => [left, left + size]);
+    const edges = row.boxes.flatMap(({left, size}) => [left, left + size]);
     const [low, high] = [Math.min(...edges), Math.max(...edges)];
     [row.start, row.end] = rightToLeft ? [high, low] : [low, high];
   }
@@ -65,9 +74,9 @@ function _oneRow(box, count) {
   const low = Number.parseFloat(getComputedStyle(box).paddingLeft);
   const size = (box.clientWidth - low) / count;
   const place = box.dir === 'rtl' ? (index) => box.clientWidth - (index + 1) * size : (index) => low + index * size;
-  const boxes = Array.from({ length: count }, (_, index) => ({ left: place(index), size }));
-  const centres = boxes.map(({ left }) => left + size / 2);
-  return { first: 0, top: 0, height: 0, boxes, centres, start: centres[0], end: centres[count - 1] };
+  const boxes = Array.from({length: count}, (_, index) => ({left: place(index), size}));
+  const centres = boxes.map(({left}) => left + size / 2);
+  return {first: 0, top: 0, height: 0, boxes, centres, start: centres[0], end: centres[count - 1]};
 }
 
 /** Of a long text: the word under the pointer, −1 for the start. */
@@ -83,17 +92,24 @@ function wordInRow(box, event, words) {
 function _labelUnder(row, now, label, height, width) {
   const x = row.centres[now];
   const anchor = x > width - 90 ? 'end' : x < 140 ? 'start' : 'middle';
-  return svg('text', { class: 'line-word', x, y: height + 1.2 * rootSize(), 'text-anchor': anchor }, label);
+  return svg('text', {class: 'line-word', x, y: height + 1.2 * rootSize(), 'text-anchor': anchor}, label);
 }
 
 function _grid(box, row, y, width) {
   const low = Number.parseFloat(getComputedStyle(box).paddingLeft);
   const lines = [1, 0.5, 0].map((value) =>
-    svg('line', { class: value === 0.5 ? 'line-half' : 'line-grid', x1: low, x2: width, y1: y(value), y2: y(value) }),
+    svg('line', {class: value === 0.5 ? 'line-half' : 'line-grid', x1: low, x2: width, y1: y(value), y2: y(value)}),
   );
-  const labels = low < 24 ? [] : [1, 0.5, 0].map((value) =>
-    svg('text', { class: 'line-label', x: low - 6, y: y(value), dy: '0.32em', 'text-anchor': 'end' }, `${value * 100} %`),
-  );
+  const labels =
+    low < 24
+      ? []
+      : [1, 0.5, 0].map((value) =>
+          svg(
+            'text',
+            {class: 'line-label', x: low - 6, y: y(value), dy: '0.32em', 'text-anchor': 'end'},
+            `${value * 100} %`,
+          ),
+        );
   return [...lines, ...labels];
 }
 
@@ -107,16 +123,21 @@ function _pieces(row, line, y, baseline, filled, slotCount) {
   const parts = [];
   if (filled) {
     const crossed = _withCrossings(points, baseline);
-    for (const [side, bound] of [['positive', Math.max], ['negative', Math.min]]) {
+    for (const [side, bound] of [
+      ['positive', Math.max],
+      ['negative', Math.min],
+    ]) {
       const top = crossed.map(([x, value]) => `${x},${y(bound(value, baseline))}`);
       const shape = [`${crossed[0][0]},${y(baseline)}`, ...top, `${crossed[crossed.length - 1][0]},${y(baseline)}`];
-      parts.push(svg('polygon', { class: `line-area ${side}`, points: shape.join(' ') }));
+      parts.push(svg('polygon', {class: `line-area ${side}`, points: shape.join(' ')}));
     }
   }
-  parts.push(svg('polyline', { class: `line ${line.name}`, points: points.map(([x, value]) => `${x},${y(value)}`).join(' ') }));
+  parts.push(
+    svg('polyline', {class: `line ${line.name}`, points: points.map(([x, value]) => `${x},${y(value)}`).join(' ')}),
+  );
   if (slotCount <= MANY_WORDS) {
     row.centres.forEach((x, index) => {
-      parts.push(svg('circle', { class: `line-dot ${line.name}`, cx: x, cy: y(values[row.first + index]), r: 3 }));
+      parts.push(svg('circle', {class: `line-dot ${line.name}`, cx: x, cy: y(values[row.first + index]), r: 3}));
     });
   }
   return parts;

@@ -6,7 +6,7 @@ const NUMBERS_UP_TO = 80; // words; of longer texts only the decisive ones carry
 
 function viewWords(root, app) {
   const heading = element('h2', {});
-  const explanation = element('p', { class: 'note' });
+  const explanation = element('p', {class: 'note'});
   const list = element('div', {
     class: 'chips',
     role: 'listbox',
@@ -15,11 +15,11 @@ function viewWords(root, app) {
     onKeydown: (event) => _onKey(event),
     onClick: (event) => {
       const chip = event.target.closest('.chip');
-      if (chip) app.set({ now: chips.indexOf(chip) });
+      if (chip) app.set({now: chips.indexOf(chip)});
     },
   });
-  const legend = element('div', { class: 'legend' });
-  const chosen = element('p', { class: 'note numbers chosen-word' });
+  const legend = element('div', {class: 'legend'});
+  const chosen = element('p', {class: 'note numbers chosen-word'});
   root.append(heading, explanation, list, legend, chosen);
   const chips = [];
   const drawn = new WeakMap(); // chip → what it shows
@@ -31,8 +31,8 @@ function viewWords(root, app) {
 
   /** New words: a chip at either end that is still the same keeps its effect until the new ones come. */
   function carryOver() {
-    const { words } = app.reading;
-    const { start, end } = commonEnds(shown, words);
+    const {words} = app.reading;
+    const {start, end} = commonEnds(shown, words);
     const carried = new Array(words.length).fill(Number.NaN);
     for (let index = 0; index < start; index += 1) carried[index] = shownEffects[index];
     for (let index = 1; index <= end; index += 1) {
@@ -52,17 +52,17 @@ function viewWords(root, app) {
   }
 
   function showChips() {
-    const { words, known } = app.reading;
+    const {words, known} = app.reading;
     list.dir = directionOf(app.state.text);
     list.classList.toggle('few', words.length <= FEW_WORDS);
     list.classList.toggle('compact', words.length > NUMBERS_UP_TO);
     keepSlots(list, chips, words.length, () =>
       element(
         'div',
-        { class: 'chip', role: 'option' },
-        element('span', { class: 'chip-mark', 'aria-hidden': 'true' }),
-        element('bdi', { class: 'chip-word' }),
-        element('span', { class: 'chip-effect numbers', dir: 'ltr', 'aria-hidden': 'true' }),
+        {class: 'chip', role: 'option'},
+        element('span', {class: 'chip-mark', 'aria-hidden': 'true'}),
+        element('bdi', {class: 'chip-word'}),
+        element('span', {class: 'chip-effect numbers', dir: 'ltr', 'aria-hidden': 'true'}),
       ),
     );
     chips.forEach((chip, index) => showChip(chip, words[index], known[index], index));
@@ -101,7 +101,7 @@ function viewWords(root, app) {
   }
 
   function showHeading() {
-    const { words, label, probability } = app.reading;
+    const {words, label, probability} = app.reading;
     const [strongest] = decisive;
     list.hidden = legend.hidden = words.length === 0;
     if (!words.length) {
@@ -109,14 +109,14 @@ function viewWords(root, app) {
     } else if (strongest === undefined) {
       heading.textContent = 'No word matters: without any one of them, the answer would be the same.';
     } else {
-      const without = percent(Math.min(1, Math.max(0, probability - shownEffects[strongest])));
+      const without = percentInWords(Math.min(1, Math.max(0, probability - shownEffects[strongest])));
       const little = Math.abs(shownEffects[strongest]) < 0.02;
       heading.replaceChildren(
         little ? 'No single word decides; “' : '“',
         element('bdi', {}, words[strongest]),
         little ? '” does most: without it, ' : '” matters most: without it, ',
         element('bdi', {}, label),
-        ` would have ${without} instead of ${percent(probability)}.`,
+        ` would have ${without} instead of ${percentInWords(probability)}.`,
       );
     }
     explanation.textContent =
@@ -140,7 +140,7 @@ function viewWords(root, app) {
     }[event.key]?.();
     if (target === undefined || event.altKey || event.ctrlKey || event.metaKey) return;
     event.preventDefault();
-    app.set({ now: target });
+    app.set({now: target});
     chips[target].focus();
   }
 
@@ -165,7 +165,7 @@ function commonEnds(one, other) {
   while (start < shorter && one[start] === other[start]) start += 1;
   let end = 0;
   while (end < shorter - start && one[one.length - 1 - end] === other[other.length - 1 - end]) end += 1;
-  return { start, end };
+  return {start, end};
 }
 
 /** The chip in the row below (1) or above (−1) that is nearest to chip `now`. */
@@ -186,7 +186,7 @@ function _chipBelow(chips, now, direction) {
 
 /** One line about the chosen word. */
 function aboutWord(app, effect) {
-  const { reading, state } = app;
+  const {reading, state} = app;
   if (state.now < 0 || !reading.words.length) return '';
   const parts = [`Word ${state.now + 1} of ${reading.words.length}, “${reading.words[state.now]}”`];
   if (!reading.known[state.now]) parts.push('unknown to the model');
@@ -199,15 +199,20 @@ function _effectLegend(app, limit) {
   const label = app.reading.label;
   return [
     scaleLegend(diverging, -1, 1, [`−${limit} against ${label}`, '0', `+${limit} for ${label}`]),
-    element('span', { class: 'note' }, element('b', {}, '▲ ▼'), ' the words that matter most'),
-    element('span', { class: 'note' }, element('span', { class: 'unknown-sample' }, 'dotted'), ' unknown word'),
+    element('span', {class: 'note'}, element('b', {}, '▲ ▼'), ' the words that matter most'),
+    element('span', {class: 'note'}, element('span', {class: 'unknown-sample'}, 'dotted'), ' unknown word'),
   ];
 }
 
 /** A strip of colours with numbers under it: start, middle, end. */
 function scaleLegend(colour, low, high, labels) {
-  const strip = element('div', { class: 'scale-strip' });
-  const stops = Array.from({ length: 9 }, (_, index) => colour(low + ((high - low) * index) / 8));
+  const strip = element('div', {class: 'scale-strip'});
+  const stops = Array.from({length: 9}, (_, index) => colour(low + ((high - low) * index) / 8));
   strip.style.backgroundImage = `linear-gradient(to right, ${stops.join(', ')})`;
-  return element('div', { class: 'scale' }, strip, element('div', { class: 'scale-labels numbers' }, ...labels.map((label) => element('span', {}, label))));
+  return element(
+    'div',
+    {class: 'scale'},
+    strip,
+    element('div', {class: 'scale-labels numbers'}, ...labels.map((label) => element('span', {}, label))),
+  );
 }

@@ -253,9 +253,11 @@ def test_markup_in_texts_and_labels_is_text(open_page, home):
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_accessible(open_page, home, width, scheme):
-    folder = register_random(home, {"layers": 2, "bidirectional": True, "labels": ("a", "b", "c")})
+    shape = {"layers": 2, "bidirectional": True, "labels": ("a", "b", "c"), "max_len": 200}
+    folder = register_random(home, shape)
     options = {"viewport": {"width": width, "height": HEIGHT}, "color_scheme": scheme, "reduced_motion": "reduce"}
-    page = with_effects(open_page(folder, page_options={"text": "a good bad film"}, **options))
+    text = "a good bad film " * (1 if width > 1000 else 30)  # long texts are drawn in another way
+    page = with_effects(open_page(folder, page_options={"text": text}, **options))
     for section in page.locator("main > section").all():
         section.scroll_into_view_if_needed()
         page.wait_for_timeout(50)  # panels are drawn when they come near
