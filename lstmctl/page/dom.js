@@ -2,6 +2,7 @@
 //
 // Whatever comes from a user or a model (texts, words, labels) becomes a text node or an attribute here, never markup.
 
+const PAUSE_MS = 500; // in typing
 const SVG = 'http://www.w3.org/2000/svg';
 
 /** An HTML element. Properties: `on…` functions are listeners, false and null leave out, others are attributes. */
@@ -92,21 +93,28 @@ function segments(legend, name, choices, chosen, onChoose) {
   return group;
 }
 
-/** Call `draw` at most once a frame, and, while `root` is off the screen, only when it comes near. */
+/** Call `draw` at most once a frame; while `root` is off the screen, only after a pause, or when it comes near. */
 function drawnWhenSeen(root, draw) {
   let seen = false;
   let stale = false;
   let frame = 0;
-  const request = () => {
-    stale = true;
-    if (seen && !frame) {
-      frame = requestAnimationFrame(() => {
-        frame = 0;
-        stale = false;
-        draw();
-      });
+  let pause = 0;
+  const now = () => {
+    cancelAnimationFrame(frame);
+    clearTimeout(pause);
+    frame = 0;
+    if (stale) {
+      stale = false;
+      draw();
     }
   };
+  const request = () => {
+    stale = true;
+    clearTimeout(pause);
+    if (!seen) pause = setTimeout(now, PAUSE_MS);
+    else if (!frame) frame = requestAnimationFrame(now);
+  };
+  addEventListener('beforeprint', now);
   new IntersectionObserver(
     (entries) => {
       seen = entries[entries.length - 1].isIntersecting;

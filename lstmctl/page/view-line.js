@@ -1,7 +1,8 @@
 // The probability so far as a line over words that wrap like text. Each row of words has its own piece of the line.
 // A long text gets one row without its words, which stand below anyway.
 
-const FEW_WORDS = 10; // up to here: spread out and larger
+const FEW_WORDS = 10; // up to here, in larger type
+const SPREAD_WORDS = 16; // up to here, spread over the width
 const MANY_WORDS = 60; // up to here, words under the line; beyond, or if they fill five rows, the line alone, in one
 const _widths = new WeakMap();
 const WIDTH_OF_A_WORD = 3.9; // in a row, on average, in rem
@@ -172,9 +173,10 @@ function _knownWidth(box) {
  * Returns whether they are many.
  */
 function chooseChartHeight(box, words) {
-  const inFourRows = 4 * Math.floor(_knownWidth(box) / (WIDTH_OF_A_WORD * rootSize()));
-  const many = words > Math.min(MANY_WORDS, inFourRows);
-  box.style.setProperty('--chart-height', `${(words > 16 && !many ? 4 : 8) * rootSize()}px`);
+  const inOneRow = Math.floor(_knownWidth(box) / (WIDTH_OF_A_WORD * rootSize()));
+  const many = words > Math.min(MANY_WORDS, 4 * inOneRow);
+  box.style.setProperty('--chart-height', `${(words > SPREAD_WORDS && !many ? 4 : 8) * rootSize()}px`);
+  box.classList.toggle('spread', words < Math.min(SPREAD_WORDS, inOneRow));
   box.classList.toggle('few', words <= FEW_WORDS);
   box.classList.toggle('many', many);
   return many;
