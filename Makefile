@@ -1,5 +1,5 @@
 # The one pair: `make check` reads, `make fix` writes.
-.PHONY: check fix test docs ray servers packaging slow
+.PHONY: check fix test browser docs ray servers packaging slow
 
 check:
 	ruff format --check .
@@ -13,6 +13,9 @@ fix:
 
 test:
 	pytest
+
+browser:
+	pytest -m browser -n 0
 
 docs:
 	pytest -m docs

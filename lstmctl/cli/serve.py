@@ -64,8 +64,8 @@ def command(
 ) -> int:
     """Answer requests over HTTP with predictions and explanations.
 
-    POST /v1/predict and /v1/explain, GET /v1/models, /healthz, /readyz, /metrics. stderr gets a JSON line per request;
-    -q turns that off.
+    GET / is a page of the model; POST /v1/predict and /v1/explain, GET /v1/models, /healthz, /readyz, /metrics. stderr
+    gets a JSON line per request; -q turns that off.
     """
     config = ServeConfig(
         host=host,

@@ -82,13 +82,13 @@ class Classifier:
     def __init__(self, config: ModelConfig, vocabulary: Vocabulary, weights: Mapping[str, NDArray[Any]]) -> None:
         self.config = config
         self.vocabulary = vocabulary
-        self._weights = weights
+        self.weights = weights
         self.layers = [
             {direction: _matrices(weights, f"lstm.{layer}.{direction}") for direction in config.directions}
             for layer in range(config.layers)
         ]
         self.embedding = weights["embedding"]  # (vocab_size, embedding_dim)
-        self._head_kernel, self._head_bias = weights["head.kernel"], weights["head.bias"]
+        self.head_kernel, self.head_bias = weights["head.kernel"], weights["head.bias"]
         self._packed = [{name: pack(matrices) for name, matrices in layer.items()} for layer in self.layers]
         self._tables = {name: np.empty((config.vocab_size, 4 * config.units), np.float32) for name in config.directions}
         self._in_tables = np.zeros(config.vocab_size, np.bool_)
@@ -96,7 +96,7 @@ class Classifier:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """For another process: the parts, which may be read-only there, without the tables computed from them."""
-        return type(self), (self.config, self.vocabulary, self._weights)
+        return type(self), (self.config, self.vocabulary, self.weights)
 
     def encode(self, text: str) -> Encoded:
         """The text as this model reads it."""
@@ -160,7 +160,7 @@ class Classifier:
         for start in range(0, len(texts), window):
             chunk = texts[start : start + window]
             own = self.ngram_parts(chunk) if ngrams is None else ngrams.of(texts, start, start + window)
-            z = product(self._pooled(chunk, own.inputs), self._head_kernel) + self._head_bias + own.logits
+            z = product(self._pooled(chunk, own.inputs), self.head_kernel) + self.head_bias + own.logits
             result[start : start + window, -z.shape[1] :] = z
         return result
 
@@ -194,7 +194,7 @@ class Classifier:
             extra = np.zeros((words.shape[1], lengths.size, ngram_inputs.shape[1]), np.float32)
             position = np.arange(len(ngram_inputs)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
             extra[position, np.repeat(column, lengths)] = ngram_inputs
-        hidden = np.empty((len(texts), len(self._head_kernel)), np.float32)
+        hidden = np.empty((len(texts), len(self.head_kernel)), np.float32)
         hidden[longest_first] = self._run_layers(np.ascontiguousarray(words.T), lengths[longest_first], extra)
         return hidden
 

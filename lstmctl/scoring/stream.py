@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from lstmctl.data.opening import StdinLines
     from lstmctl.data.reading import Reading
     from lstmctl.model.explanation import Explanation
+    from lstmctl.model.what_if import Hold
 
 _LARGEST_LINE_LIMIT = 2**30  # bytes
 
@@ -267,10 +268,16 @@ _MEANS = ("forget", "input", "output", "cell_change")
 
 
 def explanation_object(
-    example: Example, explanation: "Explanation", *, labels: Sequence[str], reference: str, all_units: bool = False
+    example: Example,
+    explanation: "Explanation",
+    *,
+    labels: Sequence[str],
+    reference: str,
+    all_units: bool = False,
+    holds: "Sequence[Hold]" = (),
 ) -> dict[str, Any]:
-    """The explanation of a prediction as a JSON object. `labels` and `reference` are the model's; with `all_units` each
-    word has the gates and states of every unit."""
+    """The explanation of a prediction as a JSON object. `labels` and `reference` are the model's, `holds` the gates
+    that were held; with `all_units` each word has the gates and states of every unit."""
     prediction = explanation.prediction
     means = {name: explanation.mean(name) for name in _MEANS}
     words: list[dict[str, Any]] = []
@@ -300,6 +307,7 @@ def explanation_object(
         "explains": explanation.label,
         "start": explanation.start,
         "ngrams": explanation.ngrams,
+        "held": [each._asdict() for each in holds],
         "words": words,
         "cut": prediction.reading.cut,
         "model": reference,

@@ -21,6 +21,7 @@ from starlette.routing import Route
 from lstmctl import memory
 from lstmctl.data.columns import Example
 from lstmctl.errors import LstmctlError
+from lstmctl.interchange.html import build_page
 from lstmctl.model.classifier import Classifier
 from lstmctl.model.explanation import Explanation, explain
 from lstmctl.scoring.stream import PredictionRequest, explanation_object, prediction_object
@@ -37,6 +38,8 @@ from lstmctl.serving.threads import SideThread
 JSON = "application/json"
 R = TypeVar("R")
 _PLAIN = PredictionRequest()
+# What the page may do, it says itself.
+_PAGE_HEADERS = {"cache-control": "no-cache", "content-security-policy": "frame-ancestors 'none'"}
 
 
 class Server:
@@ -50,6 +53,8 @@ class Server:
         self._batcher = Batcher(self.metrics.add_batch)
         self._explanations, self._loading = SideThread("explanations"), SideThread("models")
         self._active = 0  # requests that are being answered
+        self._pages: dict[tuple[str, str], bytes] = {}  # reference and checksum of a version → its page
+        self._one_page = asyncio.Lock()
 
     @asynccontextmanager
     async def lifespan(self, app: Starlette) -> AsyncIterator[None]:
@@ -132,6 +137,17 @@ class Server:
             objects.append(explanation_object(Example(row, text), await self._explanations.run(work), **about))
         return objects
 
+    async def page(self, request: Request) -> Response:
+        """GET /, or /?model=NAME: the model as a page, made when it is first asked for."""
+        model = self.catalogue.find(request.query_params.get("model"))
+        key = model.reference, model.sha256
+        async with self._one_page:
+            if key not in self._pages:
+                page = await self._loading.run(partial(build_page, model.folder))
+                self._pages = {known: self._pages[known] for known in self.catalogue.versions() & self._pages.keys()}
+                self._pages[key] = page
+        return Response(self._pages[key], media_type="text/html", headers=_PAGE_HEADERS)
+
     async def models(self, request: Request) -> Response:
         """GET /v1/models."""
         return Response(json_array(self.catalogue.describe()), media_type=JSON)
@@ -165,6 +181,7 @@ def create_app(service: Service) -> Starlette:
     logs.log_as_json()
     server, config = Server(service), service.config
     routes = [
+        Route("/", server.page, methods=["GET"]),
         Route("/v1/predict", server.predict, methods=["POST"]),
         Route("/v1/explain", server.explain, methods=["POST"]),
         Route("/v1/models", server.models, methods=["GET"]),
@@ -211,7 +228,7 @@ async def _request_error(request: Request, error: Any) -> Response:
 async def _http_error(request: Request, error: Any) -> Response:
     """404 and 405, which Starlette finds."""
     if error.status_code == 404:
-        hint = "POST /v1/predict, POST /v1/explain, GET /v1/models, /healthz, /readyz, /metrics"
+        hint = "GET /, POST /v1/predict, POST /v1/explain, GET /v1/models, /healthz, /readyz, /metrics"
         return _response(404, "there is nothing at this path", hint)
     allowed = (error.headers or {}).get("Allow", "")
     message = f"{request.method:.20} is not possible here"

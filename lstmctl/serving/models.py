@@ -121,6 +121,11 @@ class Catalogue:
         same_name = [served for reference, served in self._served.items() if reference.partition("@")[0] == name]
         return same_name[0] if len(same_name) == 1 else None
 
+    def versions(self) -> set[tuple[str, str]]:
+        """The versions in memory: reference and checksum of each."""
+        models = [served.model for served in self._served.values()]
+        return {(model.reference, model.sha256) for model in models if model is not None}
+
     def describe(self) -> list[dict[str, Any]]:
         """All references as JSON values."""
         described = []

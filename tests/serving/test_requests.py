@@ -101,6 +101,19 @@ def test_pages(client, path):
     assert client.get(path).status_code == 200 == client.head(path).status_code
 
 
+def test_the_page_is_that_of_the_version(start, home):
+    from lstmctl.interchange.html import build_page
+    from lstmctl.registry.store import Registry
+
+    client = start("tiny", "tiny@1")
+    register_toy(home, epoch=2)
+    for path in ("/", "/", "/?model=tiny@1"):
+        page = client.get(path)
+        assert page.headers["content-type"] == "text/html; charset=utf-8"
+        assert page.content == build_page(Registry(home).resolve("tiny@1"))
+    check_error(client.get("/?model=nobody"), 404)
+
+
 def test_figures(start):
     client = start()
     post(client, {"texts": ["good", "bad"]})
@@ -212,7 +225,7 @@ def test_a_body_that_is_too_large(client, size):
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/v1", "/v1/", "/v1/predict/", "/V1/PREDICT", "/v1/predict%00", "/../etc/passwd", "/" + "x" * 5_000]
+    "path", ["/index.html", "/v1", "/v1/", "/v1/predict/", "/V1/PREDICT", "/v1/predict%00", "/../etc/passwd", "/" + "x" * 5_000]
 )
 def test_a_path_that_does_not_exist(client, path):
     check_error(client.get(path), 404)

@@ -29,7 +29,10 @@ from lstmctl.cli.outputs import ending
 from lstmctl.errors import ExitCode, LstmctlError, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from lstmctl.data.columns import Example
+    from lstmctl.model.what_if import Hold
     from lstmctl.registry.artifact import ModelFolder
     from lstmctl.scoring.pool import WorkerPool
     from lstmctl.scoring.stream import InputRows, PredictionRequest
@@ -45,6 +48,7 @@ Examples:
   lstmctl predict -i reviews.csv -o labelled.csv      or .tsv .jsonl .parquet
   lstmctl predict -i 'reviews/*.jsonl' -o scored/    again: only what is missing
   lstmctl predict --explain "the acting was dull but the end is wonderful"
+  lstmctl predict --explain "not a good film" -o film.html      for a browser
 """
 
 
@@ -58,6 +62,7 @@ _EXPLAIN_HELP = (
     "word), and the mean gates and cell change. For a long text, a terminal shows the words around the ten strongest "
     "effects; pipes and -o get all words."
 )
+_HOLD_HELP = "With --explain: hold a gate at a value for every word; forget.3=0 for unit 3 only. Repeat for more."
 _UNITS_HELP = "With --explain: gates, cell and hidden state of every unit, in JSON or TSV."
 _HEADER_HELP = "Begin TSV and CSV with the names of the columns; tables in files always do."
 _EXPECT_HELP = "Exit with 0 if any text gets LABEL, else with 1, like grep."
@@ -87,6 +92,7 @@ def command(
     keep_columns: Annotated[bool, option("--keep-columns", "Copy the other columns of a table to the output.")] = False,
     explain: Annotated[bool, option("--explain", _EXPLAIN_HELP)] = False,
     all_units: Annotated[bool, option("--all-units", _UNITS_HELP)] = False,
+    hold: Annotated[list[str] | None, option("--hold GATE=VALUE", _HOLD_HELP)] = None,
     expect: Annotated[str | None, option("--expect LABEL", _EXPECT_HELP)] = None,
     jobs: Jobs = None,
     encoding_errors: Annotated[str, option("--encoding-errors HOW", _ENCODING_HELP)] = "strict",
@@ -106,6 +112,7 @@ def command(
 
     Prints one row for each input row, in order; none for a row that --bad-rows skip leaves out.
     """
+    from lstmctl.cli.predict.explaining import MAKERS, ExplanationFileWriter, check_holds, check_options
     from lstmctl.cli.predict.folder import predict_to_folder
     from lstmctl.cli.predict.writers import PARQUET, ExplanationWriter, PredictionWriter
     from lstmctl.config import MAX_LINE_BYTES
@@ -127,8 +134,8 @@ def command(
         top_k=top_k,
     ).validate()
     if input is not None and (engine == "ray" or _is_folder(settings.output, input)):
-        if explain or all_units or labels_only or expect is not None:
-            raise UsageError("--explain, --all-units, --labels-only and --expect are for one file at a time")
+        if explain or all_units or hold or labels_only or expect is not None:
+            raise UsageError("--explain, --all-units, --hold, --labels-only and --expect are for one file at a time")
         pool = open_pool(engine, address=ray_address, jobs=jobs)
         predict_to_folder(request, model, pool=pool, kind=answers or "jsonl", skip_bad_rows=bad_rows == "skip")
         return int(ExitCode.DONE)
@@ -137,12 +144,15 @@ def command(
             "--engine ray, --ray-address and --answers are for predictions in a folder",
             hint="lstmctl predict -i FOLDER -o SCORED, or -i 'reviews/*.csv', or -i FILE --engine ray",
         )
-    if explain and (top_k is not None or labels_only or keep_columns):
-        other = "-k" if top_k is not None else "--labels-only" if labels_only else "--keep-columns"
-        raise UsageError(f"--explain and {other} do not go together: an explanation has its own columns")
-    if all_units and not explain:
-        raise UsageError("--all-units needs --explain")
-    console = Console.open(endings=() if explain else (PARQUET,))
+    holds = check_options(
+        explain=explain,
+        all_units=all_units,
+        hold=hold or (),
+        top_k=top_k,
+        labels_only=labels_only,
+        keep_columns=keep_columns,
+    )
+    console = Console.open(endings=MAKERS if explain else (PARQUET,))
     if header and (console.format not in ("tsv", "csv") or ending(console.output) == PARQUET):
         raise UsageError("--header is for --format tsv and csv")
     folder = open_model(model)
@@ -157,15 +167,18 @@ def command(
     request.check_labels(labels)
     if expect is not None and expect not in labels:
         raise UsageError(f'--expect "{expect}" is not a label of this model', hint=f"its labels: {', '.join(labels)}")
-    writer: PredictionWriter | ExplanationWriter
-    if explain:
-        writer = ExplanationWriter(console, folder, all_units=all_units)
+    writer: PredictionWriter | ExplanationWriter | ExplanationFileWriter
+    check_holds(holds, folder)
+    if explain and ending(console.output) in MAKERS:
+        writer = ExplanationFileWriter(console, folder, holds=holds)
+    elif explain:
+        writer = ExplanationWriter(console, folder, all_units=all_units, holds=holds)
     else:
         writer = PredictionWriter(console, folder, request, labels_only=labels_only, header=header)
     if model is None and console.err.on_terminal:
         console.note((f"model {folder.reference}", "dim"))
     _hint_at_names(console, texts or [])
-    predict_pool = _make_pool(folder, workers=workers, threshold=threshold, explain=explain)
+    predict_pool = _make_pool(folder, workers=workers, threshold=threshold, explain=explain, holds=holds)
     try:
         with skip_offered():
             predict_rows(inputs, predict_pool, writer.write_all, flush=console.flush)
@@ -196,7 +209,7 @@ def _is_folder(output: str | None, source: str) -> bool:
 
 
 def _make_pool(
-    folder: "ModelFolder", *, workers: int, threshold: float | None, explain: bool
+    folder: "ModelFolder", *, workers: int, threshold: float | None, explain: bool, holds: "Sequence[Hold]"
 ) -> "WorkerPool[Example, Any]":
     """Worker processes that predict, or explain the predictions."""
     from lstmctl.scoring.pool import WorkerPool
@@ -206,6 +219,10 @@ def _make_pool(
         return WorkerPool(partial(classifier.predict_list, threshold=threshold), jobs=workers)
     from lstmctl.model.explanation import explain_all
 
+    if holds:
+        from lstmctl.model.what_if import hold
+
+        classifier = hold(classifier, holds)
     return WorkerPool(partial(explain_all, classifier, threshold=threshold), jobs=workers, batch=_EXPLANATION_BATCH)
 
 

@@ -11,8 +11,9 @@ from lstmctl.plots.text import Span, balance, bar, visible
 
 if TYPE_CHECKING:
     from lstmctl.data.columns import Example
-    from lstmctl.model.classifier import Prediction
+    from lstmctl.model.classifier import Classifier, Prediction
     from lstmctl.model.explanation import Explanation
+    from lstmctl.model.what_if import Hold
     from lstmctl.registry.artifact import ModelFolder
     from lstmctl.scoring.stream import PredictionRequest
 
@@ -164,15 +165,19 @@ def prediction_line(
 class ExplanationWriter:
     """Writes explanations to the console. `labels_given` are the labels predicted so far."""
 
-    def __init__(self, console: Console, folder: "ModelFolder", *, all_units: bool) -> None:
+    def __init__(
+        self, console: Console, folder: "ModelFolder", *, all_units: bool, holds: "Sequence[Hold]" = ()
+    ) -> None:
+        """`holds` are the gates that are held in all explanations."""
         if all_units and console.format == "table":
             raise UsageError(
                 "--all-units does not fit on a screen",
                 hint="add --json or --format tsv · lstmctl plot --kind gates --text TEXT draws it",
             )
-        self.console, self.folder, self.all_units = console, folder, all_units
+        self.console, self.folder, self.all_units, self.holds = console, folder, all_units, holds
         self.labels_given: set[str] = set()
         self._first = True
+        self._free: Classifier | None = None  # the model with no gate held
         self._legend: set[str] = set()  # lines of the legend that were shown already
 
     def write_all(self, explained: "Iterable[tuple[Example, Explanation]]") -> None:
@@ -195,8 +200,8 @@ class ExplanationWriter:
     def _objects(self, example: "Example", explanation: "Explanation") -> Iterator[dict[str, object]]:
         from lstmctl.scoring.stream import explanation_object
 
-        labels, reference = self.folder.card.config.labels, self.folder.reference
-        yield explanation_object(example, explanation, labels=labels, reference=reference, all_units=self.all_units)
+        about: dict[str, Any] = {"labels": self.folder.card.config.labels, "reference": self.folder.reference}
+        yield explanation_object(example, explanation, all_units=self.all_units, holds=self.holds, **about)
 
     def _rows(self, example: "Example", explanation: "Explanation") -> "Iterator[tuple[object, ...]]":
         """One row of fields for each word, after a header in front of the first text."""
@@ -208,6 +213,7 @@ class ExplanationWriter:
         }
         if self._first:
             header = *COLUMNS, *(f"{name}.{unit}" for name, values in units.items() for unit in range(values.shape[1]))
+            header = (*header, "held") if self.holds else header
             yield (*header, "file") if example.file else header
         numbers: list[Any] = [explanation.probability, explanation.effect]
         numbers += [explanation.mean(name) for name in ("cell_change", *GATES)]
@@ -216,6 +222,7 @@ class ExplanationWriter:
             values = [column[index] for column in numbers]
             values += [value for matrix in units.values() for value in matrix[index].tolist()]
             row = example.row, index + 1, word, known, *(f"{value:.6f}" for value in values)
+            row = (*row, " ".join(map(str, self.holds))) if self.holds else row
             yield (*row, example.file) if example.file else row
 
     def _show(self, example: "Example", explanation: "Explanation", console: Console) -> None:
@@ -223,6 +230,9 @@ class ExplanationWriter:
             console.show()
         label, probability, *_ = prediction = explanation.prediction
         console.show(*prediction_line(console, example.text, prediction, label=label, probability=probability))
+        if self.holds:
+            for line in self._held(example.text, explanation.label):
+                console.show((line, "dim"))
         if explanation.words:
             console.show()
             table = WordTable(console, explanation)
@@ -235,6 +245,14 @@ class ExplanationWriter:
             for line in ["", *new] if new else []:
                 console.show((line, "dim"))
             self._legend |= set(new)
+
+    def _held(self, text: str, label: str) -> list[str]:
+        """What is held, and the answer without that."""
+        from lstmctl.model.what_if import describe_hold
+
+        self._free = self._free or self.folder.classifier()
+        free = self._free.predict(text).probabilities[label]
+        return [*map(describe_hold, self.holds), f"P({visible(label)}) with no gate held {free:.2f}"]
 
 
 class WordTable:
