@@ -144,7 +144,7 @@ def load(seconds: int, *, pause: float = 0.0) -> dict[str, float]:
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
         script.write(LOAD % (BODY, pause))
         script.flush()
-        options = ["-t1", f"-c{CONNECTIONS}", f"-d{seconds}", "--latency", "-s", script.name]
+        options = ["-t1", f"-c{CONNECTIONS}", f"-d{seconds}", "--timeout", "30s", "--latency", "-s", script.name]
         command = ["wrk", *options, f"http://127.0.0.1:{PORT}/v1/predict"]
         said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     if "Non-2xx" in said or "Socket errors" in said:
@@ -154,6 +154,19 @@ def load(seconds: int, *, pause: float = 0.0) -> dict[str, float]:
     for percent, value, unit in re.findall(r"^\s+(50|99)%\s+([\d.]+)(us|ms|s)$", said, re.MULTILINE):
         found[f"p{percent}"] = float(value) * scale[unit]
     return found
+
+
+def cpu_seconds(session: int) -> float:
+    """Processor time of all processes of a session so far. It depends little on what else the machine does."""
+    ticks = 0
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = path.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[3]) == session:
+            ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def compare(folder: Path, reference: str, rounds: int, seconds: int, workers: int) -> None:
@@ -179,23 +192,34 @@ def compare(folder: Path, reference: str, rounds: int, seconds: int, workers: in
         results: dict[str, list[tuple[dict[str, float], dict[str, float]]]] = {name: [] for name in servers}
         for _ in range(rounds):
             for name, (command, environment) in servers.items():
-                with serving(command, **environment):
+                with serving(command, **environment) as process:
                     load(2)
+                    before = cpu_seconds(process.pid)
                     full = load(seconds)
+                    requests = max(1.0, full["rate"] * seconds)
+                    full["cpu"] = 1000 * (cpu_seconds(process.pid) - before) / requests
                     half = load(seconds, pause=1000 * CONNECTIONS / max(0.5, full["rate"] / 2))
                     results[name].append((full, half))
     print(f"{CONNECTIONS} connections, {cores()} cores, load included; medians of {rounds} rounds of {seconds} s")
-    print(f"{'':28} {'full load: /s':>14} {'ratio':>6} {'p50 ms':>8} {'p99 ms':>8}   half: /s   p50 ms   p99 ms")
+    print("CPU ms: processor time of the server for a request, which other programs on the machine change little")
+    columns = ("full load: /s", "ratio", "p50 ms", "p99 ms", "CPU ms", "half load: /s", "p50 ms", "p99 ms")
+    print(" " * 28 + "  ".join(columns))
     first = 0.0
     for name, pairs in results.items():
-        middle = [
+        full, half = (
             {key: statistics.median(pair[part][key] for pair in pairs) for key in pairs[0][part]} for part in (0, 1)
-        ]
-        full, half = middle
+        )
         first = first or full["rate"]
+        values = (
+            f"{full['rate']:,.0f}",
+            f"{full['rate'] / first:.2f}",
+            *(f"{full[key]:.1f}" for key in ("p50", "p99")),
+            f"{full['cpu']:.2f}",
+            f"{half['rate']:,.0f}",
+            *(f"{half[key]:.1f}" for key in ("p50", "p99")),
+        )
         print(
-            f"{name:28} {full['rate']:14,.0f} {full['rate'] / first:6.2f} {full['p50']:8.1f} {full['p99']:8.1f}"
-            f"   {half['rate']:8,.0f} {half['p50']:8.1f} {half['p99']:8.1f}"
+            f"{name:28}" + "  ".join(f"{value:>{len(column)}}" for value, column in zip(values, columns, strict=True))
         )
 
 
