@@ -26,13 +26,14 @@ Examples:
   lstmctl predict "great movie"          predict with the newest model
   lstmctl evaluate                       measure it on held-out reviews
   lstmctl train --data reviews.csv       train on your own texts
+  lstmctl serve                          predict over HTTP
 
 Exit codes: 0 done, 1 a check failed, 2 usage, 65 bad data, 66 not found,
   69 a package is missing, 70 a bug, 73 cannot create, 74 I/O error, 75 busy,
   76 model rejected, 77 permission, 128 + n ended by signal n.
 """
 
-COMMANDS = ("train", "evaluate", "predict", "plot", "summary", "doctor", "completion", "models", "data")
+COMMANDS = ("train", "evaluate", "predict", "plot", "summary", "serve", "doctor", "completion", "models", "data")
 
 
 class _Commands(Mapping[str, Any]):

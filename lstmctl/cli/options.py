@@ -92,7 +92,7 @@ def _store(context: typer.Context, parameter: Any, value: Any) -> None:
 
 
 # Options with one value that may nevertheless be given several times; the others are checked by `Command`.
-MAY_REPEAT = ("--data", "--text-column")
+MAY_REPEAT = ("--data", "--text-column", "--allow-host", "--allow-origin")
 _NO_PATHS = ("texts", "text", "title")  # parameters whose values are texts, even if they read like the name of a file
 
 

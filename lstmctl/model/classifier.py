@@ -84,13 +84,13 @@ class Classifier:
     def __init__(self, config: ModelConfig, vocabulary: Vocabulary, weights: Mapping[str, NDArray[Any]]) -> None:
         self.config = config
         self.vocabulary = vocabulary
-        self._weights = weights
+        self.weights = weights
         self.layers = [
             {direction: layer_matrices(weights, layer, direction) for direction in config.directions}
             for layer in range(config.layers)
         ]
         self.embedding = weights["embedding"]  # (vocab_size, embedding_dim)
-        self._head_kernel, self._head_bias = weights["head.kernel"], weights["head.bias"]
+        self.head_kernel, self.head_bias = weights["head.kernel"], weights["head.bias"]
         # What is computed: for each layer and direction every member of the ensemble, mostly one.
         self._packed = [
             {direction: [pack(matrices) for matrices in members] for direction, members in layer.items()}
@@ -105,7 +105,7 @@ class Classifier:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """For another process: the parts, which may be read-only there, without the tables computed from them."""
-        return type(self), (self.config, self.vocabulary, self._weights)
+        return type(self), (self.config, self.vocabulary, self.weights)
 
     def encode(self, text: str) -> Encoded:
         """The text as this model reads it."""
@@ -168,7 +168,7 @@ class Classifier:
         for start, stop in self._windows(texts):
             chunk = [np.asarray(text, np.int32) for text in texts[start:stop]]
             own = self.ngram_parts(chunk) if ngrams is None else ngrams.of(texts, start, stop)
-            z = product(self._pooled(chunk, own.inputs), self._head_kernel) + self._head_bias + own.logits
+            z = product(self._pooled(chunk, own.inputs), self.head_kernel) + self.head_bias + own.logits
             result[start:stop, -z.shape[1] :] = z
         return result
 
@@ -198,7 +198,7 @@ class Classifier:
         """
         text = np.asarray(ids, np.int32)
         pooled = self._pooled([text], self.ngram_parts([text]).inputs)[0].astype(np.float64)  # (pools × LSTMs × units,)
-        parts = pooled[:, None] * self._head_kernel
+        parts = pooled[:, None] * self.head_kernel
         names = [f"lstm.{self.config.layers - 1}.{direction}" for direction in self.config.directions]
         by_lstm = parts.reshape(-1, len(names), self.config.units, parts.shape[1]).sum(axis=0)
         return dict(zip(names, by_lstm, strict=True))
@@ -233,7 +233,7 @@ class Classifier:
             extra = np.zeros((words.shape[1], lengths.size, ngram_inputs.shape[1]), np.float32)
             position = np.arange(len(ngram_inputs)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
             extra[position, np.repeat(column, lengths)] = ngram_inputs
-        hidden = np.empty((len(texts), len(self._head_kernel)), np.float32)
+        hidden = np.empty((len(texts), len(self.head_kernel)), np.float32)
         hidden[longest_first] = self._run_layers(np.ascontiguousarray(words.T), lengths[longest_first], extra)
         return hidden
 

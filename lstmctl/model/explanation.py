@@ -25,6 +25,7 @@ from lstmctl.errors import UsageError
 from lstmctl.model.classifier import Classifier, Prediction, both_labels, softmax
 from lstmctl.model.lstm import Floats, Matrices, Memory, step
 from lstmctl.model.text import Encoded, clip
+from lstmctl.model.what_if import logits_with_cut
 
 NEARLY_CERTAIN = 0.05  # a probability below this, or above one minus this
 
@@ -91,11 +92,18 @@ class Explanation(NamedTuple):
 
 
 def explain(
-    classifier: Classifier, text: str, *, threshold: float | None = None, label: str | None = None
+    classifier: Classifier,
+    text: str,
+    *,
+    threshold: float | None = None,
+    label: str | None = None,
+    cut_before: int | None = None,
 ) -> Explanation:
     """How `classifier` reads a text. Costs as much as predicting twice as many texts as it has words.
 
-    `label` is the one that the numbers are about. Raises UsageError if the model has no such label.
+    `label` is the one that the numbers are about. What the model would read with a gate held is
+    `explain(hold(classifier, …), text)`, see `lstmctl.model.what_if`; with `cut_before`, every cell state is set to 0
+    before the word with that index is read. Raises UsageError if the model has no such label.
     """
     config = classifier.config
     if label is not None and label not in config.labels:
@@ -107,7 +115,7 @@ def explain(
     start_word = [] if config.start_word is None else [classifier.vocabulary.ids[config.start_word]]
     # A shorter text has room for the start word, even where the full text has none.
     variants = [clip(start_word + words, config.max_len, config.cut) for words in prefixes + without_word]
-    logits = classifier.logits([encoded.ids, *variants])
+    logits = logits_with_cut(classifier, [encoded.ids, *variants], _cut_positions(ids, start_word, encoded, cut_before))
     probabilities = softmax(logits)
     (prediction,) = classifier.predictions([encoded], probabilities[:1], threshold=threshold)
     label = label or config.positive or prediction.label
@@ -125,10 +133,23 @@ def explain(
         known=[word != UNKNOWN for word in ids],
         probability=running[1:],
         effect=full - np.array(shorter[len(ids) :], np.float64),
-        traces=traces(classifier, encoded.ids, words=len(ids)),
+        traces=traces(classifier, encoded.ids, words=len(ids), cut_before=cut_before),
         effect_log_odds=full_log_odds - np.array(shorter_log_odds[len(ids) :], np.float64),
         units=_strongest_units(classifier, encoded.ids, index, probabilities[0]),
     )
+
+
+def _cut_positions(
+    ids: Sequence[int], start_word: Sequence[int], encoded: Encoded, cut_before: int | None
+) -> list[int | None]:
+    """Where the cell states are cut in the full text, in each prefix and in the text without each word: before the same
+    word, or where that is left out, before the next one."""
+    words = len(ids)
+    if cut_before is None:
+        return [None] * (1 + 2 * words)
+    start = len(start_word)
+    without = [cut_before - (index < cut_before) + start for index in range(words)]
+    return [cut_before + len(encoded.ids) - words, *[cut_before + start] * words, *without]
 
 
 def explain_all(
@@ -163,33 +184,37 @@ def _strongest_units(
     return [shares[index] for index in strongest_words(np.array([share.log_odds for share in shares]))]
 
 
-def traces(classifier: Classifier, ids: Sequence[int], *, words: int) -> dict[str, Trace]:
-    """What each LSTM of the model computes at the last `words` of `ids`, layer by layer."""
+def traces(
+    classifier: Classifier, ids: Sequence[int], *, words: int, cut_before: int | None = None
+) -> dict[str, Trace]:
+    """What each LSTM of the model computes at the last `words` of `ids`, layer by layer; see `explain` for the cut."""
     config = classifier.config
     if config.padding == "pre":
         ids = [PADDING] * (config.max_len - len(ids)) + list(ids)
     inputs = np.concatenate(
         [classifier.embedding[np.asarray(ids, np.intp)], classifier.ngram_parts([ids]).inputs], axis=1
     )
-    by_lstm = {}
+    by_lstm, cut = {}, -1 if cut_before is None else len(ids) - words + cut_before
     for number, layer in enumerate(classifier.layers):
         hidden = []
         for direction, matrices in layer.items():
             order = slice(None, None, 1 if direction == "forward" else -1)
-            trace = Trace(*(values[order] for values in _read(inputs[order], matrices)))
+            cut_at = cut if direction == "forward" else len(ids) - 1 - cut
+            trace = Trace(*(values[order] for values in _read(inputs[order], matrices, cut_at)))
             hidden.append(trace.hidden)
             by_lstm[f"lstm.{number}.{direction}"] = Trace(*(values[len(ids) - words :] for values in trace))
         inputs = np.concatenate(hidden, axis=1)
     return by_lstm
 
 
-def _read(inputs: Floats, matrices: Matrices) -> Trace:
-    """One LSTM reads `inputs` (words, inputs), step by step."""
+def _read(inputs: Floats, matrices: Matrices, cut_at: int) -> Trace:
+    """One LSTM reads `inputs` (words, inputs), step by step, from an empty cell state again at number `cut_at`."""
     units = matrices.forget.bias.size
     trace = Trace(*(np.empty((len(inputs), units), np.float32) for _ in Trace._fields))
     memory = Memory(np.zeros(units, np.float32), np.zeros(units, np.float32))
     for position, word in enumerate(inputs):
-        cell_before = memory.cell
+        cell_before = np.zeros_like(memory.cell) if position == cut_at else memory.cell
+        memory = memory._replace(cell=cell_before)
         memory, gates = step(word, memory, matrices)
         numbers = (*gates, memory.cell, memory.hidden, memory.cell - cell_before)
         for values, value in zip(trace, numbers, strict=True):

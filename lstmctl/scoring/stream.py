@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from lstmctl.data.inputs import Inputs
     from lstmctl.data.opening import StdinLines
     from lstmctl.data.reading import Reading
+    from lstmctl.model.explanation import Explanation
+    from lstmctl.model.what_if import Hold
 
 _LARGEST_LINE_LIMIT = 2**30  # bytes
 _READINGS = 3  # files of which is said how they are read
@@ -263,7 +265,8 @@ def predict_rows(
         settle()
 
 
-# --- the JSON object of one prediction, the same from `predict --json` and in a folder of predictions -------------
+# --- the JSON objects of a prediction and of an explanation, the same from `predict`, in a folder of predictions, and
+# from a server
 
 
 def ranked_labels(prediction: Prediction, labels: Sequence[str], *, top_k: int | None) -> list[tuple[str, float]]:
@@ -300,3 +303,60 @@ def prediction_object(
     if request.keep_columns:
         fields["columns"] = column_json(other_columns(example, request.columns.texts))
     return fields
+
+
+_MEANS = ("forget", "input", "output", "cell_change")
+
+
+def explanation_object(
+    example: Example,
+    explanation: "Explanation",
+    *,
+    labels: Sequence[str],
+    reference: str,
+    all_units: bool = False,
+    holds: "Sequence[Hold]" = (),
+) -> dict[str, Any]:
+    """The explanation of a prediction as a JSON object. `labels` and `reference` are the model's, `holds` the gates
+    that were held; with `all_units` each word has the gates and states of every unit."""
+    prediction = explanation.prediction
+    means = {name: explanation.mean(name) for name in _MEANS}
+    words: list[dict[str, Any]] = []
+    for index, word in enumerate(explanation.words):
+        words.append(
+            {
+                "word": word,
+                "known": explanation.known[index],
+                **{name: _single(values[index]) for name, values in means.items()},
+                "probability": float(explanation.probability[index]),
+                "effect": float(explanation.effect[index]),
+                "effect_log_odds": float(explanation.effect_log_odds[index]),
+            }
+        )
+        if all_units:
+            words[-1]["units"] = {
+                lstm: {name: list(map(_single, values[index].tolist())) for name, values in trace._asdict().items()}
+                for lstm, trace in explanation.traces.items()
+            }
+    return {
+        "schema": "lstmctl.explanation/1",
+        **({"file": example.file} if example.file else {}),
+        "row": example.row,
+        "text": example.text,
+        "label": prediction.label,
+        "probability": prediction.probability,
+        "probabilities": dict(zip(labels, prediction.probabilities, strict=True)),
+        "explains": explanation.label,
+        "start": explanation.start,
+        "ngrams": explanation.ngrams,
+        "strongest_units": [{**unit._asdict(), "log_odds": _single(unit.log_odds)} for unit in explanation.units],
+        "held": [each._asdict() for each in holds],
+        "words": words,
+        "cut": prediction.reading.cut,
+        "model": reference,
+    }
+
+
+def _single(value: float) -> float:
+    """Rounded to the precision of a 32-bit number."""
+    return float(f"{value:.7g}")

@@ -33,7 +33,10 @@ from lstmctl.cli.outputs import PICTURES, ending
 from lstmctl.errors import ExitCode, LstmctlError, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from lstmctl.data.columns import Example
+    from lstmctl.model.what_if import Hold
     from lstmctl.registry.artifact import ModelFolder
     from lstmctl.scoring.pool import WorkerPool
     from lstmctl.scoring.stream import InputRows, PredictionRequest
@@ -49,7 +52,7 @@ Examples:
   lstmctl predict -i reviews.csv -o labelled.csv      or .tsv .jsonl .parquet
   lstmctl predict -i 'reviews/*.jsonl' -o scored/    again: only what is missing
   lstmctl predict --explain "the acting was dull but the end is wonderful"
-  lstmctl predict --explain "not a good film" -o picture.svg    or .png .pdf
+  lstmctl predict --explain "not a good film" -o film.html      for a browser; .svg .png .pdf: a picture
 """
 
 
@@ -64,6 +67,7 @@ _EXPLAIN_HELP = (
     "answer, and of a long text the words around the ten strongest effects; pipes and -o get all words. "
     "-o FILE.svg, .png or .pdf draws them."
 )
+_HOLD_HELP = "With --explain: hold a gate at a value for every word; forget.3=0 for unit 3 only. Repeat for more."
 _UNITS_HELP = "With --explain: gates, cell and hidden state of every unit, in JSON or TSV."
 _LABEL_HELP = "With --explain: explain the probability of LABEL, whatever is predicted."
 _HEADER_HELP = "Begin TSV and CSV with the names of the columns; tables in files always do."
@@ -95,6 +99,7 @@ def command(
     explain: Annotated[bool, option("--explain", _EXPLAIN_HELP)] = False,
     all_units: Annotated[bool, option("--all-units", _UNITS_HELP)] = False,
     label: Annotated[str | None, option("--label LABEL", _LABEL_HELP, default="the positive or predicted one")] = None,
+    hold: Annotated[list[str] | None, option("--hold GATE=VALUE", _HOLD_HELP)] = None,
     expect: Annotated[str | None, option("--expect LABEL", _EXPECT_HELP)] = None,
     jobs: Jobs = None,
     encoding_errors: Annotated[str, option("--encoding-errors HOW", _ENCODING_HELP)] = "strict",
@@ -117,8 +122,8 @@ def command(
 
     Prints one row for each input row, in order; none for a row that --bad-rows skip leaves out.
     """
+    from lstmctl.cli.predict.explaining import PAGES, check_holds, check_options, open_explanations
     from lstmctl.cli.predict.folder import predict_to_folder
-    from lstmctl.cli.predict.pictures import open_explanations
     from lstmctl.cli.predict.writers import PARQUET, PredictionWriter
     from lstmctl.config import MAX_LINE_BYTES
     from lstmctl.data.bad_rows import BadRows
@@ -139,8 +144,8 @@ def command(
         top_k=top_k,
     ).validate()
     if input is not None and (engine == "ray" or _is_folder(settings.output, input)):
-        if explain or all_units or labels_only or expect is not None:
-            raise UsageError("--explain, --all-units, --labels-only and --expect are for one file at a time")
+        if explain or all_units or hold or labels_only or expect is not None:
+            raise UsageError("--explain, --all-units, --hold, --labels-only and --expect are for one file at a time")
         pool = open_pool(engine, address=ray_address, jobs=jobs)
         predict_to_folder(request, model, pool=pool, kind=answers or "jsonl", skip_bad_rows=bad_rows == "skip")
         return int(ExitCode.DONE)
@@ -149,11 +154,16 @@ def command(
             "--engine ray, --ray-address and --answers are for predictions in a folder",
             hint="lstmctl predict -i FOLDER -o SCORED, or -i 'reviews/*.csv', or -i FILE --engine ray",
         )
-    if explain:
-        _refuse_with_explain(top_k=top_k, labels_only=labels_only, keep_columns=keep_columns)
-    elif all_units or label is not None:
-        raise UsageError("--all-units needs --explain" if all_units else "--label needs --explain")
-    console = Console.open(endings=PICTURES if explain else (PARQUET,))
+    holds = check_options(
+        explain=explain,
+        all_units=all_units,
+        label=label,
+        hold=hold or (),
+        top_k=top_k,
+        labels_only=labels_only,
+        keep_columns=keep_columns,
+    )
+    console = Console.open(endings=(*PAGES, *PICTURES) if explain else (PARQUET,))
     style = picture_style(size, dpi, title)
     if header and (console.format not in ("tsv", "csv") or ending(console.output) == PARQUET):
         raise UsageError("--header is for --format tsv and csv")
@@ -168,15 +178,16 @@ def command(
     request.check_labels(folder.card.config.labels)
     _check_label(folder, "--expect", expect)
     _check_label(folder, "--label", label)
-    writer: Any  # of predictions, of explanations, or of their picture
+    check_holds(holds, folder)
+    writer: Any  # of predictions, of explanations, of their picture or page
     if explain:
-        writer = open_explanations(console, folder, all_units=all_units, style=style)
+        writer = open_explanations(console, folder, all_units=all_units, style=style, holds=holds)
     else:
         writer = PredictionWriter(console, folder, request, labels_only=labels_only, header=header)
     if model is None and console.err.on_terminal:
         console.note((f"model {folder.reference}", "dim"))
     _hint_at_names(console, texts or [])
-    predict_pool = _make_pool(folder, workers=workers, threshold=threshold, explain=explain, label=label)
+    predict_pool = _make_pool(folder, workers=workers, threshold=threshold, explain=explain, label=label, holds=holds)
     try:
         _write_all(inputs, predict_pool, writer, console, reference=folder.reference)
     finally:
@@ -198,13 +209,6 @@ def _write_all(
         predict_rows(inputs, pool, writer.write_all, flush=console.flush, before_waiting=prompt.show)
         prompt.close()
         writer.finish()
-
-
-def _refuse_with_explain(*, top_k: int | None, labels_only: bool, keep_columns: bool) -> None:
-    """Raise UsageError for an option of predictions that explanations do not have."""
-    if top_k is not None or labels_only or keep_columns:
-        other = "-k" if top_k is not None else "--labels-only" if labels_only else "--keep-columns"
-        raise UsageError(f"--explain and {other} do not go together: an explanation has its own columns")
 
 
 def _check_label(folder: "ModelFolder", flag: str, label: str | None) -> None:
@@ -234,7 +238,13 @@ def _is_folder(output: str | None, source: str) -> bool:
 
 
 def _make_pool(
-    folder: "ModelFolder", *, workers: int, threshold: float | None, explain: bool, label: str | None
+    folder: "ModelFolder",
+    *,
+    workers: int,
+    threshold: float | None,
+    explain: bool,
+    label: str | None,
+    holds: "Sequence[Hold]",
 ) -> "WorkerPool[Example, Any]":
     """Worker processes that predict, or explain the predictions."""
     from lstmctl.scoring.pool import WorkerPool
@@ -244,6 +254,10 @@ def _make_pool(
         return WorkerPool(partial(classifier.predict_list, threshold=threshold), jobs=workers)
     from lstmctl.model.explanation import explain_all
 
+    if holds:
+        from lstmctl.model.what_if import hold
+
+        classifier = hold(classifier, holds)
     return WorkerPool(
         partial(explain_all, classifier, threshold=threshold, label=label), jobs=workers, batch=_EXPLANATION_BATCH
     )

@@ -4,8 +4,6 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from lstmctl.cli.console import Answer, Console
-from lstmctl.cli.outputs import PICTURES, ending
-from lstmctl.cli.predict.writers import ExplanationWriter
 from lstmctl.errors import BadData, UsageError
 from lstmctl.plots.words import MOST_TEXTS, word_effects
 
@@ -14,15 +12,6 @@ if TYPE_CHECKING:
     from lstmctl.model.explanation import Explanation
     from lstmctl.plots.style import PictureStyle
     from lstmctl.registry.artifact import ModelFolder
-
-
-def open_explanations(
-    console: Console, folder: "ModelFolder", *, all_units: bool, style: "PictureStyle"
-) -> "ExplanationWriter | ExplanationPicture":
-    """What writes explanations in the format that the ending of -o asks for. Raises UsageError as these."""
-    if ending(console.output) in PICTURES:
-        return ExplanationPicture(console, folder, style, all_units=all_units)
-    return ExplanationWriter(console, folder, all_units=all_units)
 
 
 class ExplanationPicture:

@@ -12,8 +12,9 @@ from lstmctl.plots.text import ABOVE, BELOW, Span, balance, bar, visible
 
 if TYPE_CHECKING:
     from lstmctl.data.columns import Example
-    from lstmctl.model.classifier import Prediction
+    from lstmctl.model.classifier import Classifier, Prediction
     from lstmctl.model.explanation import Explanation
+    from lstmctl.model.what_if import Hold
     from lstmctl.registry.artifact import ModelFolder
     from lstmctl.scoring.stream import PredictionRequest
 
@@ -166,15 +167,19 @@ def prediction_line(
 class ExplanationWriter:
     """Writes explanations to the console. `labels_given` are the labels predicted so far."""
 
-    def __init__(self, console: Console, folder: "ModelFolder", *, all_units: bool) -> None:
+    def __init__(
+        self, console: Console, folder: "ModelFolder", *, all_units: bool, holds: "Sequence[Hold]" = ()
+    ) -> None:
+        """`holds` are the gates that are held in all explanations."""
         if all_units and console.format == "table":
             raise UsageError(
                 "--all-units does not fit on a screen",
                 hint="add --json or --format tsv · lstmctl plot --kind gates --text TEXT draws it",
             )
-        self.console, self.folder, self.all_units = console, folder, all_units
+        self.console, self.folder, self.all_units, self.holds = console, folder, all_units, holds
         self.labels_given: set[str] = set()
         self._first = True
+        self._free: Classifier | None = None  # the model with no gate held
         self._legend: set[str] = set()  # lines of the legend that were shown already
 
     def write_all(self, explained: "Iterable[tuple[Example, Explanation]]") -> None:
@@ -195,41 +200,10 @@ class ExplanationWriter:
         """Nothing follows the last text."""
 
     def _objects(self, example: "Example", explanation: "Explanation") -> Iterator[dict[str, object]]:
-        prediction = explanation.prediction
-        means = {name: explanation.mean(name) for name in (*GATES, "cell_change")}
-        words: list[dict[str, object]] = []
-        for index, word in enumerate(explanation.words):
-            words.append(
-                {
-                    "word": word,
-                    "known": explanation.known[index],
-                    **{name: _single(values[index]) for name, values in means.items()},
-                    "probability": float(explanation.probability[index]),
-                    "effect": float(explanation.effect[index]),
-                    "effect_log_odds": float(explanation.effect_log_odds[index]),
-                }
-            )
-            if self.all_units:
-                words[-1]["units"] = {
-                    lstm: {name: list(map(_single, values[index].tolist())) for name, values in trace._asdict().items()}
-                    for lstm, trace in explanation.traces.items()
-                }
-        yield {
-            "schema": "lstmctl.explanation/1",
-            **({"file": example.file} if example.file else {}),
-            "row": example.row,
-            "text": example.text,
-            "label": prediction.label,
-            "probability": prediction.probability,
-            "probabilities": dict(zip(self.folder.card.config.labels, prediction.probabilities, strict=True)),
-            "explains": explanation.label,
-            "start": explanation.start,
-            "ngrams": explanation.ngrams,
-            "strongest_units": [{**unit._asdict(), "log_odds": _single(unit.log_odds)} for unit in explanation.units],
-            "words": words,
-            "cut": prediction.reading.cut,
-            "model": self.folder.reference,
-        }
+        from lstmctl.scoring.stream import explanation_object
+
+        about: dict[str, Any] = {"labels": self.folder.card.config.labels, "reference": self.folder.reference}
+        yield explanation_object(example, explanation, all_units=self.all_units, holds=self.holds, **about)
 
     def _rows(self, example: "Example", explanation: "Explanation") -> "Iterator[tuple[object, ...]]":
         """One row of fields for each word, after a header in front of the first text."""
@@ -241,6 +215,7 @@ class ExplanationWriter:
         }
         if self._first:
             header = *COLUMNS, *(f"{name}.{unit}" for name, values in units.items() for unit in range(values.shape[1]))
+            header = (*header, "held") if self.holds else header
             yield (*header, "file") if example.file else header
         numbers: list[Any] = [explanation.probability, explanation.effect]
         numbers += [*(explanation.mean(name) for name in ("cell_change", *GATES)), explanation.effect_log_odds]
@@ -249,6 +224,7 @@ class ExplanationWriter:
             values = [f"{column[index]:.6f}" for column in numbers]
             of_units = [f"{value:.6f}" for matrix in units.values() for value in matrix[index].tolist()]
             row = example.row, index + 1, word, known, *values, explanation.label, *of_units
+            row = (*row, " ".join(map(str, self.holds))) if self.holds else row
             yield (*row, example.file) if example.file else row
 
     def _show(self, example: "Example", explanation: "Explanation", console: Console) -> None:
@@ -256,6 +232,9 @@ class ExplanationWriter:
             console.show()
         label, probability, *_ = prediction = explanation.prediction
         console.show(*prediction_line(console, example.text, prediction, label=label, probability=probability))
+        if self.holds:
+            for line in self._held(example.text, explanation.label):
+                console.show((line, "dim"))
         if explanation.words:
             console.show()
             table = WordTable(console, explanation)
@@ -271,6 +250,14 @@ class ExplanationWriter:
             for line in ["", *new] if new else []:
                 console.show((line, "dim"))
             self._legend |= set(new)
+
+    def _held(self, text: str, label: str) -> list[str]:
+        """What is held, and the answer without that."""
+        from lstmctl.model.what_if import describe_hold
+
+        self._free = self._free or self.folder.classifier()
+        free = self._free.predict(text).probabilities[label]
+        return [*map(describe_hold, self.holds), f"P({visible(label)}) with no gate held {free:.2f}"]
 
 
 class WordTable:
@@ -367,8 +354,3 @@ def _shown(explanation: "Explanation") -> "Iterator[int | str]":
         if index < len(effects):
             yield index
         previous = index
-
-
-def _single(value: float) -> float:
-    """Rounded to the precision of a 32-bit number."""
-    return float(f"{value:.7g}")
