@@ -170,7 +170,7 @@ def bad_rows(tmp_path):
     folder = tmp_path / "reviews"
     folder.mkdir()
     lines = [json.dumps({"text": text}) for text in texts(1_000)]
-    lines[500], lines[900] = "{", '{"text": [7]}'
+    lines[500], lines[900] = "{", '{"text": [7, 8]}'
     (folder / "a.jsonl").write_text("\n".join(lines) + "\n")
     return folder
 
