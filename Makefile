@@ -1,5 +1,5 @@
 # The one pair: `make check` reads, `make fix` writes.
-.PHONY: check fix test docs ray packaging slow
+.PHONY: check fix test browser docs ray servers packaging slow
 
 check:
 	ruff format --check .
@@ -14,11 +14,17 @@ fix:
 test:
 	pytest
 
+browser:
+	pytest -m browser -n 0
+
 docs:
 	pytest -m docs
 
 ray:
 	pytest -m ray -n 0
+
+servers:
+	pytest -m servers -n 0
 
 packaging:
 	pytest -m packaging -n 0

@@ -40,15 +40,16 @@ def load(reference: str | None = None, *, home: Home = None) -> Classifier:
     return _registry(home).resolve(reference or os.environ.get("LSTMCTL_MODEL")).classifier()
 
 
-def explain(model: Classifier, text: str) -> Explanation:
+def explain(model: Classifier, text: str, *, label: str | None = None) -> Explanation:
     """How a model reads a text: probability after each word, effect of each word, gates and states of every unit.
 
-    Raises UsageError if it is not one string.
+    The numbers are about `label`; None: the positive label, or of more than two the predicted one.
+    Raises UsageError if the text is not one string, or if the model has no such label.
     """
     if not isinstance(text, str):
         message = f"explain takes one string, not {type(text).__name__}"
         raise UsageError(message, hint="[lstmctl.explain(model, text) for text in texts]")
-    return explain_text(model, text)
+    return explain_text(model, text, label=label)
 
 
 def evaluate(model: Classifier, texts: Iterable[str], labels: Iterable[str]) -> Evaluation:

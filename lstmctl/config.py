@@ -22,6 +22,11 @@ MAX_LINE_BYTES = 1024**2  # of a row, unless --max-line-bytes says otherwise
 MAX_LABELS = 1_000
 MAX_LABEL_LENGTH = 200
 MAX_PARAMETER_BYTES = 2 * 1024**3
+# What one text of the greatest length may take, however small the model is: steps of its LSTMs, and multiplications.
+# With padding in front every text takes as much.
+MAX_STEPS = {"masked": 200_000, "pre": 50_000}
+MAX_PRODUCTS = {"masked": 4 * 10**10, "pre": 4 * 10**9}
+MAX_TABLE = 2**31  # numbers of the tables that a classifier keeps of its words
 MAX_NGRAMS = 4_000_000
 MAX_NGRAM_INPUTS = 64
 FEW_TEXTS = 3_000  # training texts; with fewer, word vectors are not trained
@@ -145,9 +150,26 @@ class ModelConfig(NetworkConfig):
         """Number of trainable parameters."""
         return sum(math.prod(shape) for shape in self.shapes().values())
 
+    @property
+    def products(self) -> int:
+        """Multiplications for each word that is read; the first layer's inputs are looked up."""
+        deeper = (self.layers - 1) * self.units * len(self.directions)
+        return 4 * self.units * len(self.directions) * (self.layers * self.units + self.ngram_inputs + deeper)
+
+    def _work_problem(self) -> tuple[str, str] | None:
+        """A text must not take minutes, however few parameters the model has."""
+        lstms = self.layers * len(self.directions)
+        if self.max_len * lstms > (most := MAX_STEPS[self.padding]):
+            return "max_len", f"must be at most {most // lstms:,} with {lstms} LSTMs, not {self.max_len}"
+        if self.max_len * self.products > (most := MAX_PRODUCTS[self.padding]):
+            return "max_len", f"must be at most {most // self.products:,} with {self.units:,} units, not {self.max_len}"
+        if 4 * self.units * len(self.directions) * self.vocab_size > MAX_TABLE:
+            return "vocab_size", f"{self.vocab_size:,} is too large for {self.units:,} units"
+        return None
+
     def problem(self) -> tuple[str, str] | None:
-        """As in the base class; also for labels, and for a model that is too large."""
-        if problem := super().problem() or self._ngram_problem():
+        """As in the base class; also for labels, and for a model that is too large, or too slow."""
+        if problem := super().problem() or self._ngram_problem() or self._work_problem():
             return problem
         if not 2 <= len(self.labels) <= MAX_LABELS:
             return "labels", f"must be 2 to {MAX_LABELS:,}, not {len(self.labels):,}"

@@ -22,18 +22,20 @@ class EpochRecord(Config):
     val_high: float
     learning_rate: float
     seconds: float
-    val_calibrated_loss: float | None = None  # val_loss with the best temperature; None: not calibrated
+    val_calibrated_loss: float | None = None  # val_loss of the model as it would be delivered; None: not calibrated
+
+    @property
+    def delivered_loss(self) -> float:
+        """The validation loss of the model that this epoch would become: the number that epochs are compared by."""
+        return self.val_loss if self.val_calibrated_loss is None else self.val_calibrated_loss
 
 
 def best(records: Iterable[EpochRecord]) -> EpochRecord:
-    """The epoch with the lowest validation loss, after calibration where it is known: overconfidence can be corrected
-    and should not count against an epoch. Of equals the last one, which has learned more.
+    """The epoch with the lowest validation loss as delivered, that is after calibration, if there is one:
+    overconfidence can be corrected and should not count against an epoch. Of equals the last one, which has learned
+    more.
     """
-
-    def loss(record: EpochRecord) -> float:
-        return record.val_loss if record.val_calibrated_loss is None else record.val_calibrated_loss
-
-    return min(records, key=lambda record: (loss(record), -record.epoch))
+    return min(records, key=lambda record: (record.delivered_loss, -record.epoch))
 
 
 def to_jsonl(records: Iterable[EpochRecord]) -> bytes:

@@ -1,4 +1,4 @@
-"""This process: the signals that end it, and the cores it may use.
+"""This process: the signals that end it, the cores it may use, and Python programs that it starts.
 
 SIGINT (Ctrl-C), SIGTERM and SIGHUP raise an exception at once, or at the end of a `with signals_deferred():` block. A
 second signal ends the process immediately. A signal that the parent process had set to be ignored stays ignored.
@@ -104,3 +104,36 @@ def cores() -> int:
     if hasattr(os, "sched_getaffinity"):  # not on macOS
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+_KEPT = ("PYTHONHOME", "PYTHONUSERBASE", "PYTHONNOUSERSITE", "PYTHONDONTWRITEBYTECODE")
+
+
+def python_child(module: str) -> tuple[list[str], dict[str, str]]:
+    """The command that runs a module of this package as a program, and its environment.
+
+    Nothing is imported from the current folder, which may hold a stranger's files: Python leaves it out (-P), and so
+    does PYTHONPATH, in which an empty or relative entry means it. Other variables of Python have no effect.
+    """
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON") or name in _KEPT}
+    folders = [folder for folder in os.environ.get("PYTHONPATH", "").split(os.pathsep) if os.path.isabs(folder)]
+    own = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    if os.path.basename(own) not in ("site-packages", "dist-packages"):  # a checkout that may not be installed
+        folders.append(own)
+    if folders:
+        environ["PYTHONPATH"] = os.pathsep.join(folders)
+    return [sys.executable, "-P", "-m", module], environ
+
+
+@contextmanager
+def safe_path_for_children() -> Iterator[None]:
+    """A block in which Python programs that others start import nothing from the current folder either."""
+    before = os.environ.get("PYTHONSAFEPATH")
+    os.environ["PYTHONSAFEPATH"] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["PYTHONSAFEPATH"]
+        else:
+            os.environ["PYTHONSAFEPATH"] = before

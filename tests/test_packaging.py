@@ -5,8 +5,11 @@ Makes environments of its own and needs a package index: `make packaging`.
 
 import itertools
 import os
+import pty
 import re
+import select
 import shutil
+import signal
 import subprocess
 import sys
 import tarfile
@@ -112,27 +115,97 @@ def test_it_predicts_without_tensorflow_and_says_what_training_lacks(built, tmp_
     run(program, "train", expected=69)
 
 
-def test_bash_completes_models_options_and_data_sets(built, tmp_path):
-    """The script that `lstmctl completion bash` prints, in a real bash."""
+@pytest.fixture
+def program_path(tmp_path):
+    """PATH with an `lstmctl` that runs this package, in a folder with two files."""
     register_toy(Path(os.environ["LSTMCTL_HOME"]))
     programs = tmp_path / "bin"
     programs.mkdir()
     (programs / "lstmctl").write_text(f'#!/bin/sh\nexec {sys.executable} -m lstmctl "$@"\n')
     (programs / "lstmctl").chmod(0o755)
+    for name in ("reviews.csv", "other.csv"):
+        (tmp_path / name).write_text("")
+    return f"{programs}:{os.environ['PATH']}"
 
-    def completed(line):
-        script = f"""
-        source <(lstmctl completion bash)
-        COMP_LINE={line!r} COMP_POINT={len(line)}
-        words=($COMP_LINE); [[ $COMP_LINE == *' ' ]] && words+=('')
-        COMP_WORDS=("${{words[@]}}") COMP_CWORD=$(( ${{#words[@]}} - 1 ))
-        _lstmctl_completion; printf '%s\\n' "${{COMPREPLY[@]}}"
-        """
-        environment = {**os.environ, "PATH": f"{programs}:{os.environ['PATH']}"}
-        done = subprocess.run(["bash", "-c", script], env=environment, capture_output=True, text=True, check=True)
-        return done.stdout.split()
 
-    assert "predict" in completed("lstmctl pre")
-    assert "tiny@1" in completed("lstmctl predict -m ti")
-    assert "--threshold" in completed("lstmctl predict --thr")
-    assert "imdb" in completed("lstmctl train --data im")
+# A line that is typed → a reply that must be among those of the shell.
+COMPLETED = {
+    "lstmctl pre": "predict",
+    "lstmctl predict -m ti": "tiny@1",
+    "lstmctl predict --thr": "--threshold",
+    "lstmctl train --data im": "imdb",
+    "lstmctl predict -i rev": "reviews.csv",
+}
+
+
+def output(command, **options):
+    return subprocess.run(command, capture_output=True, text=True, check=True, **options).stdout
+
+
+@pytest.mark.parametrize(("line", "reply"), COMPLETED.items())
+def test_bash_completes(line, reply, program_path, tmp_path):
+    """The script that `lstmctl completion bash` prints, in a real bash; names of files are left to bash itself."""
+    script = f"""
+    source <(lstmctl completion bash)
+    COMP_LINE={line!r} COMP_POINT={len(line)}
+    COMP_WORDS=($COMP_LINE) COMP_CWORD=$(( $(wc -w <<<"$COMP_LINE") - 1 ))
+    _lstmctl_completion; printf '%s\\n' "${{COMPREPLY[@]}}"
+    """
+    environment = {**os.environ, "PATH": program_path}
+    done = subprocess.run(
+        ["bash", "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
+    )
+    replies = done.stdout.splitlines()
+    assert reply in replies or (reply == "reviews.csv" and replies == [""])  # nothing: bash completes the file
+
+
+@pytest.mark.parametrize(("line", "reply"), COMPLETED.items())
+def test_fish_completes(line, reply, program_path, tmp_path):
+    script = f"source (lstmctl completion fish | psub); complete -C {line!r}"
+    environment = {**os.environ, "PATH": program_path, "HOME": str(tmp_path)}
+    done = subprocess.run(
+        ["fish", "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
+    )
+    assert reply in [found.split("\t")[0] for found in done.stdout.splitlines()]
+
+
+def test_zsh_completes(program_path, tmp_path):
+    """A real zsh with a terminal of its own, in which Tab is pressed."""
+    functions = tmp_path / "functions"
+    functions.mkdir()
+    environment = {**os.environ, "PATH": program_path, "HOME": str(tmp_path)}
+    (functions / "_lstmctl").write_text(output(["lstmctl", "completion", "zsh"], env=environment))
+    child, terminal = pty.fork()
+    if child == 0:
+        os.chdir(tmp_path)
+        os.execvpe("zsh", ["zsh", "-f", "-i"], environment)
+    try:
+        shown = _Shown(terminal)
+        os.write(
+            terminal, f"PS1='ready> '; fpath=({functions} $fpath); autoload -Uz compinit && compinit -u\r".encode()
+        )
+        shown.wait_for("ready> \x1b[K")
+        for line, reply in COMPLETED.items():
+            typed = line.replace("-m ti", "-m tiny@")  # of several replies, zsh first inserts what they have in common
+            os.write(terminal, f"{typed}\t".encode())
+            shown.wait_for(f"{line.rpartition(' ')[0]} {reply}")
+            os.write(terminal, b"\x15")
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        os.close(terminal)
+
+
+class _Shown:
+    """What a terminal has shown."""
+
+    def __init__(self, descriptor):
+        self.descriptor, self.text = descriptor, ""
+
+    def wait_for(self, text):
+        """Read until a text has been shown, and forget what came before its end."""
+        while text not in self.text:
+            readable, _, _ = select.select([self.descriptor], [], [], 60)
+            assert readable, f"no {text!r} in {self.text!r}"
+            self.text += os.read(self.descriptor, 4096).decode(errors="replace")
+        self.text = self.text.partition(text)[2]

@@ -35,6 +35,7 @@ text{font:14px ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono','No
 """
 
 NEGATED = "not the film was a bit long and good"
+PAIR = "a bit long and good", "not a bit long and good"
 SENTENCE = "the acting was dull but the ending is wonderful"
 REVIEW = """
 My sister chose this one, and for half an hour I was sure that she had chosen badly. The opening is slow, the music is
@@ -102,6 +103,9 @@ def main() -> None:
             for show in ("forget", "cell"):
                 command = ["plot", "--kind", "gates", "-m", "negation", "--show", show, "--text", NEGATED]
                 run(*command, "--force", "-o", str(HERE / f"{show}-map.svg"), LSTMCTL_HOME=home)
+            texts = [option for text in PAIR for option in ("--text", text)]
+            command = ["plot", "--kind", "words", "-m", "negation", *texts]
+            run(*command, "--force", "-o", str(HERE / "words.svg"), LSTMCTL_HOME=home)
 
 
 def run(*arguments: str, **environment: str) -> None:

@@ -11,14 +11,29 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
-from typing import Any, ClassVar, Literal, NamedTuple, Self, TextIO
+from typing import Any, ClassVar, NamedTuple, Self, TextIO, cast
 
 from lstmctl.cli.options import Settings, settings
-from lstmctl.cli.outputs import Format, ending, output_format
+from lstmctl.cli.outputs import PICTURES, Format, ending, output_format
 from lstmctl.errors import CannotCreate, LstmctlError, StorageError, from_os_error
-from lstmctl.plots.text import Span, align, csv, label_lines, plain, shortened, styled, tsv, visible
+from lstmctl.plots.style import PictureFormat
+from lstmctl.plots.text import (
+    Span,
+    align,
+    csv,
+    harmless,
+    harmless_json,
+    is_formula,
+    label_lines,
+    plain,
+    shortened,
+    styled,
+    tsv,
+    visible,
+)
 from lstmctl.storage.filesystem import os_errors, write_file
 
+_LONGEST_MESSAGE = 2_000  # characters, whatever names and texts it quotes
 _IN_MEMORY = 2**23  # bytes of an answer for -o, before it moves to a temporary file
 # Replacements for a stream that cannot show these characters.
 _ASCII = str.maketrans(
@@ -39,7 +54,7 @@ class Answer(NamedTuple):
     objects  for --json: one object per line.
     rows     for --format tsv and csv: the fields of each line, header first.
     screen   writes the view for people to the console; None: the rows.
-    picture  for an -o FILE that ends in .png or .svg: the bytes of the file.
+    picture  for an -o FILE that ends in .png, .svg or .pdf: the bytes of the file.
     drawing  whether a pipe also gets the screen view, unless --format says otherwise.
     records  whether the objects are many of one kind, of which a .json file has an array.
     """
@@ -47,7 +62,7 @@ class Answer(NamedTuple):
     objects: Iterable[Mapping[str, Any]]
     rows: Iterable[Sequence[object]]
     screen: Callable[["Console"], None] | None = None
-    picture: Callable[[Literal["png", "svg"]], bytes] | None = None
+    picture: Callable[[PictureFormat], bytes] | None = None
     drawing: bool = False
     records: bool = False
 
@@ -114,6 +129,13 @@ def _can_encode(encoding: str) -> bool:
     return os.environ.get("TERM") != "linux"  # the console of the Linux kernel has no braille
 
 
+def _quoted(text: str) -> str:
+    """A message, with its middle left out if it quotes something very long."""
+    if len(text) > _LONGEST_MESSAGE:
+        text = f"{text[: _LONGEST_MESSAGE // 2]} … {text[-_LONGEST_MESSAGE // 2 :]}"
+    return visible(text)
+
+
 class Console:
     """The output of one run of the program: its answer and its messages."""
 
@@ -128,6 +150,7 @@ class Console:
         table_or_tsv = "table" if self.out.on_terminal else "tsv"
         self.format = self.chosen if self.chosen != "auto" else table_or_tsv
         self._collected: Any = None  # the answer so far, if it goes to a file
+        self._formulas = 0  # fields of a table
         self._array = ""  # what comes before the next item of an array of JSON: "[" or ","
 
     @classmethod
@@ -164,8 +187,8 @@ class Console:
         """Write an answer in the requested view. May be called again for more of the same answer."""
         format = "table" if answer.drawing and self.chosen == "auto" else self.format
         suffix = ending(self.output)
-        if answer.picture is not None and suffix in (".png", ".svg"):
-            self.write_bytes(answer.picture("png" if suffix == ".png" else "svg"))
+        if answer.picture is not None and suffix in PICTURES:
+            self.write_bytes(answer.picture(cast(PictureFormat, suffix[1:])))
         elif format == "json":
             self._array = self._array or (
                 "[" if answer.records and suffix == ".json" and self.settings.format == "auto" else ""
@@ -173,8 +196,9 @@ class Console:
             for value in answer.objects:
                 self._write_object(value)
         elif format in ("tsv", "csv") or answer.screen is None:
-            line = csv if format == "csv" else tsv
+            line, for_spreadsheets = (csv, True) if format == "csv" else (tsv, self.output is not None)
             for fields in answer.rows:
+                self._formulas += for_spreadsheets and sum(map(is_formula, fields))
                 self.result(line(fields))
         else:
             answer.screen(self)
@@ -182,6 +206,7 @@ class Console:
     def _write_object(self, value: Mapping[str, Any]) -> None:
         """Write one object: a line, or in a file that ends in .json the next item of an array."""
         text = json.dumps(value, ensure_ascii=False)
+        text = harmless_json(text) if self.out.on_terminal else text
         if not self._array:
             self.result(text)
             return
@@ -189,7 +214,9 @@ class Console:
         self._array = ","
 
     def result(self, line: str = "") -> None:
-        """Write one line of the answer unchanged, in UTF-8 in any locale."""
+        """Write one line of the answer, in UTF-8 in any locale: unchanged, but on a terminal without control characters
+        and those that reorder or hide text."""
+        line = harmless(line) if self.out.on_terminal else line
         self.write_bytes((line + "\n").encode("utf-8", "backslashreplace"))
 
     def show(self, *spans: Span) -> None:
@@ -235,6 +262,10 @@ class Console:
 
     def save(self) -> None:
         """Write the answer to the file of -o, if one was given: completely or not at all. Raises as `write_file`."""
+        if self._formulas:
+            text = f"{self._formulas:,} fields begin like a formula, which a spreadsheet may run"
+            self.warn(text, hint="--json writes no table; or import all columns as text")
+            self._formulas = 0
         if self.output is not None:
             if self._array:
                 self.result("[]" if self._array == "[" else "\n]")
@@ -272,17 +303,17 @@ class Console:
     def warn(self, text: str, *, hint: str | None = None) -> None:
         """Write a warning, with what to do about it."""
         if not self.settings.quiet:
-            self._message(("warning: ", "bold"), visible(text))
+            self._message(("warning: ", "bold"), _quoted(text))
             self.hint(hint)
 
     def hint(self, text: str | None) -> None:
         """Write what to do next, if there is a hint."""
         if text:
-            self._message(("hint: ", "bold"), visible(text))
+            self._message(("hint: ", "bold"), _quoted(text))
 
     def error(self, text: str, *, hint: str | None = None) -> None:
         """Write what went wrong, in one line, and what repairs it."""
-        self._message(("error: ", "bold red"), visible(text))
+        self._message(("error: ", "bold red"), _quoted(text))
         self.hint(hint)
 
     def report(self, error: LstmctlError) -> int:
@@ -294,7 +325,7 @@ class Console:
     def waiting(self, label: str) -> Iterator[None]:
         """A spinner with a label, for work that can take longer than a second."""
         console, spinner = self.progress(), "dots" if self.err.unicode else "line"
-        with console.status(label, spinner=spinner) if console is not None else nullcontext():
+        with console.status(styled([visible(label)]), spinner=spinner) if console is not None else nullcontext():
             yield
 
     def start_bar(self, label: str, text: str, *, total: int, room: int, numbers: str = "") -> Any:
@@ -306,7 +337,10 @@ class Console:
             return None
         from rich.progress import BarColumn, Progress, TextColumn
 
-        columns = [*([TextColumn(label)] if label else []), BarColumn(max(8, min(30, self.err.width - room)))]
+        columns = [
+            *([TextColumn(label, markup=False)] if label else []),
+            BarColumn(max(8, min(30, self.err.width - room))),
+        ]
         bar = Progress(
             *columns, TextColumn(text), console=console, transient=True, redirect_stdout=False, redirect_stderr=False
         )

@@ -149,6 +149,13 @@ def _say(result: "EvaluationResult", console: Console, request: "EvaluationReque
         console.note(visible(note))
     if result.bad_rows is not None and result.bad_rows.count:
         console.warn(result.bad_rows.describe())
+    from lstmctl.data.reading import PREDICTED
+
+    if any(PREDICTED in reading for reading in result.readings):
+        console.warn(
+            f"{PREDICTED}, not the truth: the score says how far the models agree",
+            hint="predict --keep-columns keeps the true labels, as input_label: --label-column input_label",
+        )
     for evaluated in result.models:
         if evaluated.trained_on is None:
             console.note(f"not known: which of these texts {evaluated.reference} was trained on")

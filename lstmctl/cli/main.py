@@ -1,6 +1,7 @@
 """The program: its commands, and the one place where errors become messages and exit codes."""
 
 import os
+import re
 import sys
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,7 +17,7 @@ from lstmctl import __version__, memory
 from lstmctl.cli import options
 from lstmctl.cli.console import Console, PipeClosed
 from lstmctl.cli.options import Command, Group
-from lstmctl.errors import ExitCode, LstmctlError, Signalled, StorageError, UsageError
+from lstmctl.errors import ExitCode, LstmctlError, Signalled, StorageError, UsageError, closest_names
 from lstmctl.process import signal_number
 
 EXAMPLES = """
@@ -25,13 +26,14 @@ Examples:
   lstmctl predict "great movie"          predict with the newest model
   lstmctl evaluate                       measure it on held-out reviews
   lstmctl train --data reviews.csv       train on your own texts
+  lstmctl serve                          predict over HTTP
 
 Exit codes: 0 done, 1 a check failed, 2 usage, 65 bad data, 66 not found,
   69 a package is missing, 70 a bug, 73 cannot create, 74 I/O error, 75 busy,
   76 model rejected, 77 permission, 128 + n ended by signal n.
 """
 
-COMMANDS = ("train", "evaluate", "predict", "plot", "summary", "completion", "models", "data")
+COMMANDS = ("train", "evaluate", "predict", "plot", "summary", "serve", "doctor", "completion", "models", "data")
 
 
 class _Commands(Mapping[str, Any]):
@@ -87,7 +89,7 @@ def _show_version(flag: bool) -> None:
 @app.callback()
 def program(
     version: Annotated[
-        bool, typer.Option("--version", help="Show the version and exit.", is_eager=True, callback=_show_version)
+        bool, typer.Option("--version", "-V", help="Show the version and exit.", is_eager=True, callback=_show_version)
     ] = False,
 ) -> None:
     """Train, measure, explain and serve LSTM text classifiers."""
@@ -123,6 +125,35 @@ def _run(arguments: Sequence[str]) -> int:
     return result if isinstance(result, int) else int(ExitCode.DONE)
 
 
+# What other programs call things → the command here.
+_ELSEWHERE = {
+    **dict.fromkeys(("explain", "interpret", "why"), 'predict --explain "great movie"'),
+    **dict.fromkeys(("classify", "infer", "run", "label"), 'predict "great movie"'),
+    **dict.fromkeys(("fit", "learn"), "train"),
+    **dict.fromkeys(("test", "score", "eval", "validate", "measure"), "evaluate"),
+    **dict.fromkeys(("show", "info", "describe", "inspect"), "summary"),
+    **dict.fromkeys(("list", "ls"), "models list"),
+    **dict.fromkeys(("rm", "remove", "delete"), "models rm --help"),
+    **dict.fromkeys(("export", "save", "convert"), "models export --help"),
+    **dict.fromkeys(("import", "load"), "models import --help"),
+    **dict.fromkeys(("tag", "verify", "restore", "prune"), "models --help"),
+    **dict.fromkeys(("check", "split"), "data --help"),
+    **dict.fromkeys(("draw", "curves", "graph"), "plot"),
+    "version": "--version",
+    "help": "--help",
+}
+
+
+def _meant_command(word: str, path: str) -> str | None:
+    """The command that someone meant who wrote another word behind `path`."""
+    if command := _ELSEWHERE.get(word.lower()):
+        return f"lstmctl {command}"
+    group = path.removeprefix("lstmctl").strip()
+    names = list(_build(group).commands) if group in COMMANDS else COMMANDS
+    near = closest_names(word.lower(), names, count=1)
+    return f"{path} {near[0]}" if near else None
+
+
 def _usage(error: Any, arguments: Sequence[str]) -> int:
     """Report an error of Typer's in our form: a message and a hint."""
     context = getattr(error, "ctx", None)
@@ -134,6 +165,8 @@ def _usage(error: Any, arguments: Sequence[str]) -> int:
     message = message[:1].lower() + message[1:].rstrip(".")
     message = message.replace("not a valid int", "not a whole number").replace("not a valid float", "not a number")
     hint = f"{path} --help"
+    if unknown := re.match(r"no such command '(.*?)'", message):
+        return Console.current().report(UsageError(unknown[0], hint=_meant_command(unknown[1], path) or hint))
     option = message.removeprefix("no such option: ").split(" ")[0]
     if message.startswith("no such option: -") and any(
         argument.startswith(option) and " " in argument for argument in arguments

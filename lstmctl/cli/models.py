@@ -189,13 +189,16 @@ def verify_command(
 def export_command(
     model: Model,
     to: Annotated[
-        Literal["lstmctl", "keras", "onnx"],
-        option("--to KIND", "lstmctl, keras (needs TensorFlow) or onnx (needs lstmctl[onnx])."),
+        Literal["lstmctl", "keras", "onnx", "html"],
+        option("--to KIND", "lstmctl, keras (needs TensorFlow), onnx (needs lstmctl[onnx]) or html (for a browser)."),
     ] = "lstmctl",
+    examples: Annotated[
+        list[str] | None, option("--example TEXT", "With --to html: a text to start with; repeat for more.")
+    ] = None,
 ) -> None:
     """Write a model to a single file.
 
-    For models import on another machine, for Keras, or for an ONNX runtime.
+    For models import on another machine, for Keras, for an ONNX runtime, or as a page that shows how it reads.
     """
     console = Console.open(endings=None)
     folder = open_model(model)
@@ -209,6 +212,10 @@ def export_command(
         from lstmctl.training.network import to_keras
 
         console.write_bytes(to_keras(folder))
+    elif to == "html":
+        from lstmctl.interchange.html import build_page
+
+        console.write_bytes(build_page(folder, examples=examples or ()))
     else:
         from lstmctl.interchange.model_files import export_model
 
@@ -240,7 +247,7 @@ def import_command(
     model = import_file(file, vocab=vocab, max_len=max_len, labels=label or (), home=registry.home)
     for note in model.notes:
         console.note(note)
-    console.result(registry.register(name, model.files))
+    console.result(registry.register(name, model.files, imported=True))
 
 
 _COLUMNS = ("model", "tags", "data", "accuracy", "low", "high", "n", "epoch", "parameters", "bytes", "created")

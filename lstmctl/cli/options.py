@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from lstmctl.cli.outputs import Format, refuse_input
+from lstmctl.cli.outputs import PICTURES, Format, ending, refuse_input
 from lstmctl.config import DataConfig
 from lstmctl.errors import UsageError
 from lstmctl.settings import Setting
 
 if TYPE_CHECKING:
+    from lstmctl.plots.style import PictureStyle
     from lstmctl.registry.artifact import ModelFolder
     from lstmctl.registry.store import Registry
 
@@ -91,8 +92,8 @@ def _store(context: typer.Context, parameter: Any, value: Any) -> None:
 
 
 # Options with one value that may nevertheless be given several times; the others are checked by `Command`.
-MAY_REPEAT = ("--data", "--text-column")
-_NO_PATHS = ("texts", "text")  # parameters whose values are texts, even if they read like the name of a file
+MAY_REPEAT = ("--data", "--text-column", "--allow-host", "--allow-origin")
+_NO_PATHS = ("texts", "text", "title")  # parameters whose values are texts, even if they read like the name of a file
 
 
 def given_twice(option: str, first: object, second: object) -> UsageError:
@@ -214,6 +215,27 @@ RayAddress = Annotated[
     str | None,
     option("--ray-address ADDRESS", _RAY_ADDRESS, default="RAY_ADDRESS, else a new local cluster", panel=CLUSTER),
 ]
+
+
+PICTURE = "Picture (-o FILE.svg, .png or .pdf)"
+Size = Annotated[
+    str | None, option("--size WxH", "Width and height in inches.", default="as the figure needs", panel=PICTURE)
+]
+Dpi = Annotated[int | None, option("--dpi N", "Pixels per inch.", default="150", panel=PICTURE)]
+Title = Annotated[str | None, option("--title TEXT", "The title, instead of the usual one.", panel=PICTURE)]
+
+
+def picture_style(size: str | None, dpi: int | None, title: str | None) -> "PictureStyle":
+    """These options as one value. Raises UsageError for a value out of bounds, and if no picture is written."""
+    from lstmctl.plots.style import PictureStyle
+
+    style = PictureStyle.parse(size, dpi, title)
+    if not style.is_usual and ending(settings.output) not in PICTURES:
+        given = next(
+            name for name, value in (("--size", size), ("--dpi", dpi), ("--title", title)) if value is not None
+        )
+        raise UsageError(f"{given} is for pictures, and none is written here", hint="-o picture.svg, or .png or .pdf")
+    return style
 
 
 def reading_settings(

@@ -22,6 +22,9 @@ ENDINGS: dict[str, Format] = {
 }
 
 
+PICTURES = (".png", ".svg", ".pdf")  # endings of pictures, for the commands that draw
+
+
 def ending(output: str | None) -> str:
     """The ending of the name of -o in lower case, with its dot; empty if it has none.
 

@@ -95,4 +95,6 @@ def skip_offered() -> Iterator[None]:
 def offer_skip(error: BadRow) -> None:
     """Add the option that skips bad rows to the hint of an error, once."""
     if not error.swallows and SKIP_OPTION not in (error.hint or ""):
-        error.hint = f"{error.hint}; or {SKIP_OPTION}" if error.hint else SKIP_OPTION
+        hint = error.hint or ""
+        other = f"{SKIP_OPTION} leaves it out" if hint.endswith("?") else f"{'or ' * bool(hint)}{SKIP_OPTION}"
+        error.hint = f"{hint}{'' if not hint else ' ' if hint.endswith('?') else '; '}{other}"

@@ -47,7 +47,8 @@ def _split_text(path: Path, reading: Reading, size: int) -> Iterator[Chunk]:
     is_table = FORMATS[reading.format].separator is not None
     with open_bytes(path) as file:
         file_size = os.fstat(file.fileno()).st_size
-        lines, ends = Lines(file, display(path), encoding=reading.encoding, header=reading.names), None
+        name, ends = display(path), None
+        lines = Lines(file, name, encoding=reading.encoding, header=reading.names, above=reading.above)
         if is_table:
             ends = record_ends(lines, reading.columns, separator=reading.delimiter, quoted=reading.quoted)
             next(ends)  # of the header

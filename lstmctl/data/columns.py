@@ -3,12 +3,14 @@
 import json
 import math
 import unicodedata
+from collections.abc import Iterable, Mapping
 from datetime import date, time
 from typing import Any, NamedTuple, Self
 
 from lstmctl.config import MAX_LABEL_LENGTH, DataConfig
 from lstmctl.errors import BadRow
 
+_MOST_LEVELS = 4  # of objects in objects
 _LARGEST_WHOLE = 2**53  # from here on, not every whole number is a float
 
 
@@ -89,10 +91,11 @@ def value_text(value: Any) -> str | None:
     """A value of JSON, Parquet or Excel as the text that a CSV file would have for it; None for a list, an object or
     bytes, which are not one value.
 
-    Null and NaN are empty. Numbers are as short as possible, whole ones without a point.
+    Null and NaN are empty. Numbers are as short as possible, whole ones without a point. A list of one value is that
+    value, and bytes are the text that they are in UTF-8.
 
-    >>> [value_text(value) for value in ("a", 5, 5.0, 0.5, True, None, math.nan)]
-    ['a', '5', '5', '0.5', 'true', '', '']
+    >>> [value_text(value) for value in ("a", 5, 5.0, 0.5, True, None, math.nan, ["a"], ["a", "b"])]
+    ['a', '5', '5', '0.5', 'true', '', '', 'a', None]
     """
     if isinstance(value, str):
         return value
@@ -102,7 +105,46 @@ def value_text(value: Any) -> str | None:
         return json.dumps(value)
     if isinstance(value, float):
         return "" if math.isnan(value) else _number_text(value, str(value))
-    return str(value) if isinstance(value, date | time) else _decimal_text(value)
+    return str(value) if isinstance(value, date | time) else _rare_text(value)
+
+
+def _rare_text(value: Any) -> str | None:
+    if isinstance(value, list):
+        return value_text(value[0]) if len(value) == 1 and not isinstance(value[0], list) else None
+    if not isinstance(value, bytes):
+        return _decimal_text(value)
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return None
+
+
+def nested_values(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of an object, and of the objects in it, alone or in a list of one: `{"meta": {"label": …}}` has the
+    value `meta.label`.
+
+    >>> nested_values({"text": "a film", "meta": {"label": "pos", "by": {"age": 7}}})
+    {'text': 'a film', 'meta.label': 'pos', 'meta.by.age': 7}
+    """
+    found: dict[str, Any] = {}
+    waiting = [("", values, 0)]
+    while waiting:
+        prefix, inner, level = waiting.pop(0)
+        for name, value in inner.items():
+            only = value[0] if isinstance(value, list) and len(value) == 1 else value
+            if isinstance(only, dict) and only and level < _MOST_LEVELS:
+                waiting.append((f"{prefix}{name}.", only, level + 1))
+            else:
+                found.setdefault(f"{prefix}{name}", value)
+    return found
+
+
+def with_nested(values: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    """The object with those of the names that are of values in objects inside it, such as `meta.label`."""
+    if not any("." in name and name not in values for name in names):
+        return values
+    nested = nested_values(values)
+    return values | {name: nested[name] for name in names if name not in values and name in nested}
 
 
 def _decimal_text(value: Any) -> str | None:

@@ -87,7 +87,8 @@ def divide(rows: Rows, config: DataConfig, remarks: Remarks, *, name: str, lenie
             break
         if config.rare_labels == "stop" or merged:
             unit = "different texts" if config.group_column is None else "groups"
-            raise rare_labels_error(rare, name=name, unit=unit, merged=other if merged else None)
+            others = len(labels) - len(rare)
+            raise rare_labels_error(rare, name=name, unit=unit, others=others, merged=other if merged else None)
         rare_counts = {label: counts[label] for label in rare}
         if config.rare_labels == "drop":
             dropped.update(rare_counts)

@@ -3,7 +3,9 @@
 import codecs
 import io
 import re
+from itertools import islice
 
+from lstmctl.data.languages import encoding_of_letters, is_of_other_language
 from lstmctl.data.opening import ByteLines
 
 _MARKS = (  # byte order marks; a longer one comes first
@@ -21,7 +23,6 @@ _ASCII = bytes(range(0x80))
 _LEAST_UTF16 = 16  # bytes
 _GUESSED_LINES = 50
 _LONG_RUN = re.compile(rb"[\x80-\xff]{4,}")  # in Western languages, letters with accents stand between others
-_CYRILLIC, _LEAST_CYRILLIC = ("windows-1251", "koi8-r", "cp866", "iso8859-5"), 20  # bytes that tell
 _ENOUGH = 20  # bytes that are not ASCII, to guess by how often each is used
 
 
@@ -47,17 +48,18 @@ def looks_like_windows_1252(head: bytes) -> bool:
             return False
         else:
             typical += byte in _TYPOGRAPHY
-    return typical > high / 2 and 3 * sum(map(len, _LONG_RUN.findall(head))) < high
+    likely = typical > high / 2 and 3 * sum(map(len, _LONG_RUN.findall(head))) < high
+    return likely and not is_of_other_language(b"\n".join(_lines_beyond_ascii(head)))
 
 
 def guess_encoding(head: bytes) -> str:
     """An encoding in which these bytes, which are not UTF-8, can be read: the most likely one."""
     if (marked := marked_encoding(head)) is not None:
         return marked
+    if (told := encoding_of_letters(head)) is not None:
+        return told
     if looks_like_windows_1252(head):
         return "windows-1252"
-    if (cyrillic := _guess_cyrillic(head)) is not None:
-        return cyrillic
     names = ["windows-1252", "iso-8859-1"]  # the latter has a character for every byte
     if len(head.translate(None, _ASCII)) >= _ENOUGH:
         from charset_normalizer import from_bytes
@@ -65,19 +67,6 @@ def guess_encoding(head: bytes) -> str:
         if (best := from_bytes(head).best()) is not None and best.encoding not in ("utf_8", "ascii"):
             names.insert(0, re.sub(r"^cp(125\d)$", r"windows-\1", best.encoding).replace("_", "-"))
     return next(name for name in names if keeps_ascii(name) and _can_decode(head, name))
-
-
-def _guess_cyrillic(head: bytes) -> str | None:
-    """The encoding in which nearly all that is not ASCII are small Russian letters, or None: what is small in one
-    encoding is capital or no letter in the others."""
-    other = head.translate(None, _ASCII)
-    if len(other) < _LEAST_CYRILLIC:
-        return None
-    for name in _CYRILLIC:
-        text = other.decode(name, "replace")
-        if sum("а" <= letter <= "я" or letter == "ё" for letter in text) > 0.8 * len(text):  # noqa: RUF001
-            return name
-    return None
 
 
 def is_all_utf8(head: bytes) -> bool:
@@ -93,11 +82,16 @@ def suspect_encoding(head: bytes) -> str:
     """The encoding that a file seems to be in whose first bytes are for the most part not UTF-8; "" if they are."""
     if b"\0" in head or is_all_utf8(head):
         return ""
-    other = b"\n".join([line for line in head.split(b"\n")[:-1] if not line.isascii()][:_GUESSED_LINES])
+    other = b"\n".join(_lines_beyond_ascii(head[: head.rfind(b"\n") + 1]))
     text = other.decode("utf-8", "replace")
     bad = text.count("\ufffd")
     good = sum(not letter.isascii() for letter in text) - bad
     return guess_encoding(other) if bad > max(3, good / 4) else ""
+
+
+def _lines_beyond_ascii(data: bytes) -> list[bytes]:
+    """The first lines that are not ASCII alone."""
+    return list(islice((line for line in data.split(b"\n") if not line.isascii()), _GUESSED_LINES))
 
 
 def guess_utf16(head: bytes) -> str | None:

@@ -2,13 +2,15 @@
 
 import re
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
+from lstmctl.data.column_choice import choose_columns
 from lstmctl.data.columns import ColumnNames, Example, bad_row
 from lstmctl.data.opening import Chunk, open_bytes
 from lstmctl.data.parsers import ExampleBuilder, check_length
+from lstmctl.data.titles import HEADER_ROWS, find_header
 from lstmctl.errors import BadData, BadRow, LstmctlError, MissingExtra, Signalled
 
 MAX_BYTES = 1024**3  # unpacked; a sheet is read into memory
@@ -26,8 +28,11 @@ class Sheet(NamedTuple):
     others: tuple[str, ...]
 
 
-def read_sheet(path: Path, source: str) -> Sheet:
-    """The first sheet with rows. Raises MissingExtra without python-calamine, BadData if the file is damaged."""
+def read_sheet(path: Path, source: str, columns: ColumnNames) -> Sheet:
+    """The first sheet that has the columns, or else the first with rows; from its header on, below any title.
+
+    Raises MissingExtra without python-calamine, BadData if the file is damaged.
+    """
     try:
         import python_calamine
     except ModuleNotFoundError:
@@ -40,7 +45,9 @@ def read_sheet(path: Path, source: str) -> Sheet:
             book = python_calamine.CalamineWorkbook.from_filelike(file)
             sheets = [(name, book.get_sheet_by_name(name)) for name in book.sheet_names]
             filled = [(name, sheet) for name, sheet in sheets if sheet.height]
-            rows = filled[0][1].to_python(skip_empty_area=True) if filled else []
+            heads = [(each, sheet.to_python(skip_empty_area=True, nrows=HEADER_ROWS)) for each, sheet in filled]
+            chosen = _with_columns(heads, columns)
+            rows = filled[chosen][1].to_python(skip_empty_area=True) if filled else []
         except (LstmctlError, MemoryError, KeyboardInterrupt, Signalled):
             raise
         except BaseException as error:  # of many kinds, some of them panics of Rust
@@ -49,8 +56,20 @@ def read_sheet(path: Path, source: str) -> Sheet:
             raise BadData(f"{source} is not a spreadsheet, or damaged: {reason}", hint=hint) from error
     if not rows:
         raise BadData(f"{source}: the spreadsheet is empty", hint="is this the right file?")
-    name, sheet = filled[0]
-    return Sheet(name, rows, (sheet.start or (0, 0))[0] + 1, tuple(other for other, _ in filled[1:]))
+    name, sheet = filled.pop(chosen)
+    above = 0 if columns.layout.no_header else find_header(rows[:HEADER_ROWS], columns)
+    first = (sheet.start or (0, 0))[0] + 1 + above
+    return Sheet(name, rows[above:], first, tuple(other for other, _ in filled))
+
+
+def _with_columns(heads: Sequence[tuple[str, list[list[Any]]]], columns: ColumnNames) -> int:
+    """The place of the first sheet that has the columns; 0 if there is none."""
+    for place, (_, rows) in enumerate(heads):
+        if rows and not columns.layout.no_header:
+            names = [str(value).strip() for value in rows[find_header(rows, columns)]]
+            if choose_columns(columns, names) is not None:
+                return place
+    return 0
 
 
 def _check_size(file: IO[bytes], source: str) -> None:
@@ -102,8 +121,8 @@ def read_excel(
     chunk: Chunk,
     skip_bad_row: Callable[[BadRow], None] | None,
 ) -> Iterator[Example]:
-    """Rows of the first sheet that has any, with their numbers in the sheet. Empty rows are skipped."""
-    sheet = items or read_sheet(path, source)
+    """Rows of the sheet of `read_sheet`, with their numbers in the sheet. Empty rows are skipped."""
+    sheet = items or read_sheet(path, source, columns)
     no_header = columns.layout.no_header
     names = column_names(sheet, no_header=no_header)
     builder = ExampleBuilder(source, columns)

@@ -7,30 +7,42 @@ inside them, and links to folders that contain the link. `lstmctl.data.layout` d
 import os
 import shlex
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from lstmctl.config import MAX_LINE_BYTES
 from lstmctl.data.columns import Example, clean_label
+from lstmctl.data.encodings import (
+    as_utf8,
+    guess_encoding,
+    is_all_utf8,
+    is_utf8,
+    keeps_ascii,
+    looks_like_windows_1252,
+    marked_encoding,
+)
 from lstmctl.data.lines import Lines, format_size
-from lstmctl.data.opening import ByteLines, display, open_lines
+from lstmctl.data.opening import ByteLines, display, open_lines, read_head
 from lstmctl.data.parts import PARTS, WHOLE, part_of, relative_name, word_among
 from lstmctl.data.tree import is_file, is_folder, list_entries
 from lstmctl.errors import BadData, BadRow
 
 UNLABELLED = "unsup"
+_LOOKED_AT, _HEAD_BYTES = 300, 2**14  # documents whose encoding is looked at, at least, and bytes of each
 
 
 def read_folder(
-    root: Path, *, skip_bad_row: Callable[[BadRow], None] | None = None
+    root: Path, *, encoding: str | None = None, skip_bad_row: Callable[[BadRow], None] | None = None
 ) -> tuple[Iterator[tuple[str, Example]], tuple[str, ...]]:
     """Texts, each with its part (WHOLE where the folder has no parts) and the file it is from, and notes: what the
     folder was read as, and which files are ignored.
 
     The texts are numbered from 1 in the order of their file names. All files are listed first, then read one by one.
-    `skip_bad_row` is called with the error of each file that cannot be used; without it, the error is raised.
-    Raises BadData that names the file or folder, PermissionDenied and StorageError.
+    `encoding` is that of all files; without it, it is UTF-8, or windows-1252 for those that are not UTF-8 if that is
+    what they look like. `skip_bad_row` is called with the error of each file that cannot be used; without it, the error
+    is raised. Raises BadData that names the file or folder, PermissionDenied and StorageError.
     """
     ignored: list[Path] = []
     parts = _find_parts(root, ignored)
@@ -42,7 +54,9 @@ def read_folder(
     shown = ", ".join(labels) if len(labels) <= 6 else f"{', '.join(labels[:5])} … ({len(labels):,} labels)"
     divided = " with the parts " + ", ".join(part for part in PARTS if part in parts) if WHOLE not in parts else ""
     what = f"a folder for each label{divided}, each file one text: {shown}"
-    return _examples(root, classes, skip_bad_row), (what, *ignored_notes(root, ignored))
+    encodings, note = _find_encodings([path for *_, files in classes for path in files], encoding)
+    notes = (what, *([note] if note else []), *ignored_notes(root, ignored))
+    return _examples(root, classes, encodings, skip_bad_row), notes
 
 
 def read_documents(
@@ -62,6 +76,10 @@ def read_documents(
         try:
             text = read_document(path, labelled=False, **options)
         except BadRow as error:
+            if isinstance(error.__cause__, UnicodeDecodeError) and looks_like_windows_1252(
+                read_head(path, _HEAD_BYTES)[0]
+            ):
+                error.hint = f"--encoding windows-1252; or {error.hint}"
             if skip_bad_row is None:
                 raise
             skip_bad_row(path, error)
@@ -70,15 +88,24 @@ def read_documents(
 
 
 def read_document(
-    source: Path | ByteLines, *, strict: bool = True, max_bytes: int = MAX_LINE_BYTES, labelled: bool = True
+    source: Path | ByteLines,
+    *,
+    strict: bool = True,
+    max_bytes: int = MAX_LINE_BYTES,
+    labelled: bool = True,
+    encoding: str | None = None,
+    suspected: str = "",
 ) -> str:
     """A whole file or stream as one text, without its last line feed; a packed file is decompressed.
 
-    Raises NotFound, PermissionDenied, StorageError; BadRow: it is larger than `max_bytes` or not UTF-8.
+    The encoding is UTF-8 unless it is given, or a byte order mark tells another. `suspected` is one for hints.
+    Raises NotFound, PermissionDenied, StorageError; BadRow: it is larger than `max_bytes` or not in the encoding.
     """
     name = relative_name(source, None) if isinstance(source, Path) else "standard input"
-    with open_lines(source) as (stream, _):
-        lines = Lines(stream, name, labelled=labelled, strict=strict, max_line_bytes=max_bytes)
+    with open_lines(source) as (opened, _):
+        stream, encoding = _as_lines(opened, encoding, strict=strict)
+        options: Any = {"strict": strict, "max_line_bytes": max_bytes, "suspected": suspected}
+        lines = Lines(stream, name, labelled=labelled, encoding=encoding, **options)
         text, size = [], 0
         for line in lines:
             text.append(line)
@@ -87,6 +114,15 @@ def read_document(
                 hint = "is it one text?" + ("" if labelled else " --max-line-bytes allows longer ones")
                 raise BadRow(f"{name} is larger than {format_size(max_bytes)}", hint=hint, number=1, last=1)
     return "".join(text).removesuffix("\n")
+
+
+def _as_lines(stream: ByteLines, encoding: str | None, *, strict: bool) -> tuple[ByteLines, str]:
+    """A stream whose lines can be found without decoding them, and its encoding."""
+    if encoding is None and (peek := getattr(stream, "peek", None)) is not None:
+        encoding = marked_encoding(peek(4)[:4])
+    if encoding is None or is_utf8(encoding):
+        return stream, "utf-8"
+    return (stream, encoding) if keeps_ascii(encoding) else (as_utf8(stream, encoding, strict=strict), "utf-8")
 
 
 def class_parts(root: Path) -> dict[str, list[Path]]:
@@ -157,13 +193,51 @@ def _list_class(folder: Path, ignored: list[Path]) -> tuple[str, list[Path]]:
     return label, files
 
 
+class _Encodings(NamedTuple):
+    """How documents are read: all in one encoding; or in UTF-8, and those that are not in another."""
+
+    given: str | None
+    other: str | None = None
+    suspected: str = ""  # what those that are not UTF-8 seem to be in, if they are not read
+
+    def read(self, path: Path) -> str:
+        """As `read_document`."""
+        try:
+            return read_document(path, encoding=self.given, suspected=self.suspected)
+        except BadRow as error:
+            if self.other is None or not isinstance(error.__cause__, UnicodeDecodeError):
+                raise
+        return read_document(path, encoding=self.other)
+
+
+def _find_encodings(paths: Sequence[Path], given: str | None) -> tuple[_Encodings, str]:
+    """The encodings of documents by some of them, and a note if that is not UTF-8 alone."""
+    if given is not None:
+        return _Encodings(given), f"all in {given}"
+    looked_at = paths[:: max(1, len(paths) // _LOOKED_AT)]
+    heads = [read_head(path, _HEAD_BYTES)[0] for path in looked_at]
+    marked = [encoding for head in heads if (encoding := marked_encoding(head))]
+    others = [head for head in heads if marked_encoding(head) is None and not is_all_utf8(head)]
+    notes = [f"{count:,} in {encoding}" for encoding, count in Counter(marked).items()]
+    encodings = _Encodings(None)
+    if others and looks_like_windows_1252(b"\n".join(others)):
+        notes.append(f"{len(others):,} in windows-1252, as all that are not UTF-8")
+        encodings = _Encodings(None, "windows-1252")
+    elif others:
+        encodings = _Encodings(None, suspected=guess_encoding(b"\n".join(others)))
+    return encodings, f"encodings, of {len(heads):,} files looked at: {', '.join(notes)}" if notes else ""
+
+
 def _examples(
-    root: Path, classes: list[tuple[str, str, list[Path]]], skip_bad_row: Callable[[BadRow], None] | None
+    root: Path,
+    classes: list[tuple[str, str, list[Path]]],
+    encodings: _Encodings,
+    skip_bad_row: Callable[[BadRow], None] | None,
 ) -> Iterator[tuple[str, Example]]:
     paths = ((part, label, path) for part, label, files in classes for path in files)
     for number, (part, label, path) in enumerate(paths, start=1):
         try:
-            text = read_document(path)
+            text = encodings.read(path)
         except BadRow as error:
             if skip_bad_row is None:
                 raise

@@ -214,7 +214,7 @@ def decide_reading(
         return reading
     name = name or display(source)
     with _open_text(source, name, reading, strict=strict, max_line_bytes=MAX_LINE_BYTES) as lines:
-        return json_columns(reading, find_objects(read_whole(lines), name), name)
+        return json_columns(reading, find_objects(read_whole(lines), name, columns), name)
 
 
 @contextmanager
@@ -239,7 +239,7 @@ def _open_text(
             max_line_bytes=max(max_line_bytes, MAX_JSON_BYTES) if reading.format == "json" else max_line_bytes,
             max_bytes=max_bytes,
         )
-        lines.number, lines.header = chunk.before, chunk.header or reading.names
+        lines.number, lines.header, lines.above = chunk.before, chunk.header or reading.names, reading.above
         yield lines
 
 

@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from lstmctl.data.about import is_about
 from lstmctl.data.formats import FORMATS, SUFFIX_HINT, find_format, formats_of_name
-from lstmctl.data.layout import DOCUMENT, data_files, is_about, is_fasttext, is_table_name, is_text_name
+from lstmctl.data.layout import DOCUMENT, data_files, is_fasttext, is_table_name, is_text_name
 from lstmctl.data.opening import check_file, display
 from lstmctl.data.parts import list_files, relative_name
 from lstmctl.data.patterns import folder_of, is_folder_or_pattern, matching

@@ -1,16 +1,22 @@
 """Labels that are probably one: spelled in several ways, or words for a missing value.
 
-Two labels are spellings of one if they differ by case, by white space, or as 1 and 1.0 do. All words that stand for a
+Two labels are spellings of one if they differ by case, by white space, or as 1 and 1.0 do; and where all labels are
+words for true and false, those for one of them are. All words that stand for a
 missing value (`nan`, `null`, …) are one label too: no label. Nothing is merged unless the user asks for it, because
 "US" and "us", or "none" as an answer, can be meant.
 """
 
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 OTHER = "other"  # the label that rare labels are merged into
 MISSING = frozenset(("nan", "null", "none", "n/a", "na", "#n/a", "<na>", "nil", "nat"))
+_TRUTHS = {  # that tables of one origin may mix
+    **dict.fromkeys(("1", "true", "yes", "t", "y"), "true"),
+    **dict.fromkeys(("0", "false", "no", "f", "n"), "false"),
+}
 _NUMBER = re.compile(r"([+-]?)(0|[1-9][0-9]*)(?:\.([0-9]*))?", re.ASCII)
 _SHOWN = 4  # groups in one line
 
@@ -27,10 +33,29 @@ class Spellings(NamedTuple):
         return self.counts[0][0]
 
     def __str__(self) -> str:
-        return " = ".join(f'"{label}" ({count:,})' for label, count in self.counts)
+        return " = ".join(f'"{show_invisible(label)}" ({count:,})' for label, count in self.counts)
 
 
-_INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff\u00ad"))  # zero-width characters and the like
+# Characters without width: those of the category Cf, joiners, fillers and selectors of variants.
+_FILLERS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0")
+
+
+def _is_invisible(letter: str) -> bool:
+    is_selector = "\ufe00" <= letter <= "\ufe0f" or "\U000e0100" <= letter <= "\U000e01ef"
+    return is_selector or letter in _FILLERS or unicodedata.category(letter) == "Cf"
+
+
+def _without_invisible(label: str) -> str:
+    return label if label.isascii() else "".join(letter for letter in label if not _is_invisible(letter))
+
+
+def show_invisible(label: str) -> str:
+    r"""The label with escapes for characters that cannot be seen.
+
+    >>> print(show_invisible("pos\u200d"))
+    pos\u200d
+    """
+    return "".join(ascii(letter)[1:-1] if _is_invisible(letter) else letter for letter in label)
 
 
 def label_key(label: str) -> str:
@@ -41,7 +66,7 @@ def label_key(label: str) -> str:
     >>> label_key("NaN") == label_key("null")
     True
     """
-    key = " ".join(label.translate(_INVISIBLE).casefold().split())
+    key = " ".join(_without_invisible(label).casefold().split())
     if key in MISSING:
         return ""
     if match := _NUMBER.fullmatch(key):
@@ -57,8 +82,11 @@ def find_spellings(counts: Mapping[str, int]) -> list[Spellings]:
     counts: number of rows of each label.
     """
     groups: dict[str, list[str]] = {}
+    keys = {label: label_key(label) for label in counts}
+    if {key for key in keys.values() if key} <= _TRUTHS.keys():  # true and false, in several ways
+        keys = {label: _TRUTHS.get(key, key) for label, key in keys.items()}
     for label in sorted(counts, key=lambda label: (-counts[label], label)):
-        groups.setdefault(label_key(label), []).append(label)
+        groups.setdefault(keys[label], []).append(label)
     return [
         Spellings(tuple((label, counts[label]) for label in labels), missing=key == "")
         for key, labels in sorted(groups.items())

@@ -13,6 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from lstmctl.data.about import is_about
 from lstmctl.data.folders import UNLABELLED, class_parts, ignored_notes
 from lstmctl.data.formats import formats_of_name
 from lstmctl.data.opening import display, open_lines, without_packing
@@ -23,13 +24,6 @@ from lstmctl.errors import BadData, LstmctlError
 SCORING_FILE, BAD_ROWS = "scoring.json", "bad-rows"  # beside the predictions in a folder: no data
 DOCUMENT = "document"  # beside the names in FORMATS: a whole file is one text
 _SNIFFED = 8  # .txt files of a folder that are looked into
-# Files about the data: what hubs and authors put beside it.
-_ABOUT = re.compile(
-    r"(readme|licen[cs]e|copying|notice|changelog|changes|authors|citation|contributing|version|makefile|dockerfile"
-    r"|sha256sums|md5sums?)([-_.].*)?"
-    r"|(scoring|dataset_infos?|dataset_dict|state|dataset-metadata|datapackage|croissant|package|manifest)\.json",
-    re.IGNORECASE,
-)
 _TEXT_SUFFIXES = re.compile(r"(\.(txt|text|md|html?|eml|xml|\d+))?", re.IGNORECASE)
 
 
@@ -89,15 +83,6 @@ def leave_out(files: Sequence[Path], excluded: Sequence[Path], *, root: Path) ->
     taken = [file for file in files if not names.isdisjoint(((real := file.resolve()), *real.parents))]
     notes = ignored_notes(root, taken, "named as another part") if taken else ()
     return [file for file in files if file not in set(taken)], list(notes)
-
-
-def is_about(path: Path) -> bool:
-    """Whether this is a file about the data, such as README.md or dataset_info.json.
-
-    >>> is_about(Path("README.md")), is_about(Path("readers.csv"))
-    (True, False)
-    """
-    return _ABOUT.fullmatch(path.name) is not None
 
 
 def is_table_name(path: Path) -> bool:

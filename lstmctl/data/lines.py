@@ -42,6 +42,7 @@ class Lines:
     max_bytes: int | None = None  # of the whole stream
     number: int = 0  # of the line read last, from 1; a later chunk of a file starts with another number
     header: tuple[str, ...] | None = None  # the column names of a table, once they are known
+    above: int = 0  # lines above the header of a table, which are no rows
     items: Any = None  # of a format whose rows are not lines: the rows that are left
     _total: int = field(default=0, init=False)  # bytes read
     _skipping: bool = field(default=False, init=False)  # whether the rest of a line that is too long comes next
@@ -78,12 +79,15 @@ class Lines:
 
     def carriage_returns(self) -> BadData:
         """The error in line 1 of a file whose lines end with carriage returns, as on old Macs."""
+        hint = self._repair_command(r"tr '\r' '\n'")
+        return self.fatal("the lines end with carriage returns instead of line feeds", hint=hint)
+
+    def _repair_command(self, program: str) -> str:
         suffix = os.path.splitext(self.source)[1].lower()
-        hint = repair_command(r"tr '\r' '\n'", self.source)
         if suffix in PACKED:
             target = shlex.quote(repaired_path(self.source[: -len(suffix)]))
-            hint = f"{unpack_command(self.source)} | tr '\\r' '\\n' > {target}"
-        return self.fatal("the lines end with carriage returns instead of line feeds", hint=hint)
+            return f"{unpack_command(self.source)} | {program} > {target}"
+        return repair_command(program, self.source)
 
     def _read(self) -> bytes:
         try:
@@ -121,7 +125,9 @@ class Lines:
         if b"\0" in raw:
             if self.strict:
                 position, utf16 = raw.index(0) + skipped + 1, guess_utf16(raw)
-                hint = f"--encoding {utf16}" if utf16 is not None else "is this not text at all?"
+                is_text = raw.count(0) < len(raw) / 4 or self.number > 1
+                hint = self._repair_command(r"tr -d '\0'") if is_text else "is this not text at all?"
+                hint = hint if utf16 is None else f"--encoding {utf16}"
                 raise self.error(f"byte {position} of the line is NUL", hint=hint)
             raw = raw.replace(b"\0", _REPLACEMENT if self.encoding == "utf-8" else b"?")
         try:

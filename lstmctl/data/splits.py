@@ -159,17 +159,18 @@ def missing_labels(parts: Mapping[str, Sequence[Example]], labels: Iterable[str]
 
 
 def rare_labels_error(
-    missing: Mapping[str, Mapping[str, int]], *, name: str, unit: str, merged: str | None = None
+    missing: Mapping[str, Mapping[str, int]], *, name: str, unit: str, others: int, merged: str | None = None
 ) -> BadData:
     """The error about labels that are not in every part, from `missing_labels`. `unit` is what a label needs several
-    of; `merged` is the label that rare ones were merged into."""
+    of; `others` is the number of labels in every part, `merged` the label that rare ones were merged into."""
     listed = "; ".join(
         f'"{label}" has ' + ", ".join(f"{count:,} in {part}" for part, count in counts.items())
         for label, counts in list(missing.items())[:5]
     )
     more = f"; {len(missing) - 5:,} more labels are not in every part" if len(missing) > 5 else ""
     needed = len(next(iter(missing.values())))
-    hint = f"each label needs {needed} {unit} or more; --rare-labels drop leaves their rows out"
-    if merged is None:
-        hint += f', --rare-labels merge makes them one label, "{OTHER}"'
+    options = ["--rare-labels drop leaves their rows out"] if others > 1 else []
+    if merged is None and others and sum(sum(counts.values()) for counts in missing.values()) >= needed:
+        options.append(f'--rare-labels merge makes them one label, "{OTHER}"')
+    hint = "; ".join([f"each label needs {needed} {unit} or more", *([", ".join(options)] if options else [])])
     return BadData(f"{name}: every label must be in every part, but of the rows {listed}{more}", hint=hint)

@@ -13,6 +13,7 @@ from tempfile import SpooledTemporaryFile
 from typing import BinaryIO
 
 from lstmctl.data.formats import FORMATS, format_of_head
+from lstmctl.data.opening import MAX_UNPACKED_BYTES
 from lstmctl.data.packing import PACKED
 from lstmctl.errors import BadData, NotFound, UsageError, from_os_error
 from lstmctl.storage.filesystem import os_errors, write_file
@@ -21,6 +22,7 @@ STDIN = "-"
 _READ_BYTES = 2**20
 _MAGIC = {b"\x1f\x8b": ".gz", b"\xfd7zXZ\0": ".xz", b"BZh": ".bz2"}
 _IN_MEMORY = 2**24
+MAX_BYTES = MAX_UNPACKED_BYTES  # more cannot be read back
 
 
 def spool(stream: BinaryIO | None, home: Path) -> Path:
@@ -44,8 +46,12 @@ def spool(stream: BinaryIO | None, home: Path) -> Path:
         os_errors(f"keep standard input in {folder}"),
         SpooledTemporaryFile(max_size=_IN_MEMORY, dir=str(folder)) as copy,
     ):
-        head = b""
+        head, size = b"", 0
         while block := stream.read(_READ_BYTES):
+            size += len(block)
+            if size > MAX_BYTES:
+                message = f"standard input has over {MAX_BYTES:,} bytes"
+                raise BadData(message, hint="write it to files, and name their folder: --data DIR")
             head = head or block
             digest.update(block)
             copy.write(block)

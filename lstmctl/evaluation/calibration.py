@@ -3,7 +3,8 @@
 It is fitted on validation texts after training and folded into the weights and bias of the head, so the model that is
 stored, explained and exported is the calibrated one. Only probabilities change, never which label is most probable.
 
-Source: Guo, Pleiss, Sun and Weinberger, On Calibration of Modern Neural Networks (2017), section 4.2.
+Source: Guo, Pleiss, Sun and Weinberger, On Calibration of Modern Neural Networks (2017), section 4.2; Platt,
+Probabilistic Outputs for Support Vector Machines (1999), section 2.2, for the mistake that is expected in few texts.
 """
 
 import math
@@ -16,44 +17,42 @@ from lstmctl.evaluation.metrics import log_loss
 from lstmctl.model.classifier import softmax
 from lstmctl.model.lstm import Floats
 
-FEWEST = 100  # validation texts that a temperature is fitted on
 LOWEST, HIGHEST = 0.1, 10.0
 _BISECTIONS = 60
 
 
-def best_temperature(logits: NDArray[np.float64], truth: NDArray[np.integer[Any]]) -> float:
-    """The temperature, at most 10, with the lowest log loss of softmax(logits / temperature).
+def calibrate(logits: NDArray[np.float64], truth: NDArray[np.integer[Any]]) -> tuple[float, float]:
+    """The temperature that a model with these logits is delivered with, and its log loss on these texts then: 1 if no
+    temperature lowers it.
 
-    1 for fewer than 100 texts, and where the log loss still falls at 0.1: without mistakes, overconfidence cannot be
-    measured.
+    One mistake more than the texts show is expected, one in n + 2 (Platt): so without a mistake in few texts the model
+    is not made surer than they can tell.
 
     logits (texts, labels); truth (texts,): indices of the true labels.
     """
-    if len(truth) < FEWEST:
-        return 1.0
-    temperature = minimize_log_loss(logits, truth)
-    return temperature if temperature > LOWEST else 1.0
+    temperature = minimize_log_loss(logits, truth, mistakes=1 / (len(truth) + 2))
+    as_it_is, calibrated = (log_loss(softmax(logits / divisor), truth) for divisor in (1.0, temperature))
+    return (temperature, calibrated) if calibrated < as_it_is else (1.0, as_it_is)
 
 
 def calibrated_log_loss(logits: NDArray[np.float64], truth: NDArray[np.integer[Any]]) -> float:
-    """The lowest log loss of softmax(logits / temperature) with a temperature of 0.1 or more, on any number of texts.
-
-    At most log(labels), the log loss of an infinite temperature, which ignores the logits.
-    """
-    tempered = log_loss(softmax(logits / minimize_log_loss(logits, truth)), truth)
-    return min(tempered, math.log(logits.shape[1]))
+    """The log loss after `calibrate`, at most log(labels): that of a model that ignores the text."""
+    return min(calibrate(logits, truth)[1], math.log(logits.shape[1]))
 
 
-def minimize_log_loss(logits: NDArray[np.float64], truth: NDArray[np.integer[Any]]) -> float:
-    """The temperature between LOWEST and HIGHEST with the lowest log loss, which is convex in 1 / temperature."""
+def minimize_log_loss(logits: NDArray[np.float64], truth: NDArray[np.integer[Any]], *, mistakes: float = 0.0) -> float:
+    """The temperature between LOWEST and HIGHEST with the lowest log loss, which is convex in 1 / temperature.
+    `mistakes` is the share of the texts that are taken to have another label, each other one alike."""
     true_logits = logits[np.arange(len(truth)), truth]
+    others = (logits.sum(axis=1) - true_logits) / (logits.shape[1] - 1)
+    target = float(np.mean((1 - mistakes) * true_logits + mistakes * others))
 
     def slope(inverse_temperature: float) -> float:
         """The derivative of the log loss with respect to 1 / temperature."""
         scaled = inverse_temperature * logits
         weights = np.exp(scaled - scaled.max(axis=1, keepdims=True))
-        expected = (weights * logits).sum(axis=1) / weights.sum(axis=1)
-        return float(np.mean(expected - true_logits))
+        weights /= weights.sum(axis=1, keepdims=True)
+        return float(np.mean((weights * logits).sum(axis=1))) - target
 
     low, high = 1 / HIGHEST, 1 / LOWEST
     if slope(high) < 0:

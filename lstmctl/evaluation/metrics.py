@@ -25,6 +25,7 @@ Floats = NDArray[np.floating[Any]]
 # costs at most 15.9 nats, and never infinity.
 SMALLEST = float(np.finfo(np.float32).eps)
 CALIBRATION_BINS = 15
+FEWEST_IN_BIN = 20  # texts of a bin in a reliability diagram
 
 
 class LabelScores(NamedTuple):
@@ -123,6 +124,31 @@ def roc(scores: Floats, truth: Integers) -> tuple[NDArray[np.float64], NDArray[n
     return np.r_[0, false_positives / false_positives[-1]], np.r_[0, true_positives / true_positives[-1]]
 
 
+def precision_recall(scores: Floats, truth: Integers) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Recall and precision (k,) of label 1 by increasing recall: first (0, 1), as in scikit-learn, then one point for
+    each distinct score.
+
+    >>> recall, precision = precision_recall(np.array([0.9, 0.7, 0.5]), np.array([1, 0, 1]))
+    >>> recall.tolist(), precision.round(2).tolist()
+    ([0.0, 0.5, 0.5, 1.0], [1.0, 1.0, 0.5, 0.67])
+    """
+    check_same_length(scores, truth)
+    _, true_positives, selected = _counts_by_threshold(scores, truth)
+    if not true_positives[-1]:
+        raise ValueError("a precision-recall curve needs texts of label 1")
+    return np.r_[0, true_positives / true_positives[-1]], np.r_[1, true_positives / selected]
+
+
+def average_precision(scores: Floats, truth: Integers) -> float:
+    """The area under the steps of the precision-recall curve: the mean precision, weighted by the gain in recall.
+
+    >>> round(average_precision(np.array([0.9, 0.7, 0.5]), np.array([1, 0, 1])), 3)
+    0.833
+    """
+    recall, precision = precision_recall(scores, truth)
+    return float(np.sum(np.diff(recall) * precision[1:]))
+
+
 def best_f1_threshold(scores: Floats, truth: Integers) -> float:
     """The threshold with the best F1 of label 1, which is predicted where score ≥ threshold; of equals the highest.
 
@@ -168,12 +194,24 @@ def calibration_error(probabilities: Floats, truth: Integers, predicted: Integer
 
 
 def reliability(probabilities: Floats, truth: Integers, predicted: Integers) -> list[Bin]:
-    """The reliability diagram: those bins of the calibration error that are not empty, by increasing confidence."""
+    """The reliability diagram: the bins of the calibration error, by increasing confidence. Neighbouring bins are
+    joined until each has 20 texts, if there are that many: the accuracy of a few texts says nothing.
+    """
+    check_same_length(probabilities, truth)
     confidence = probabilities[np.arange(truth.size), predicted]
     correct, indices = truth == predicted, calibration_bin(confidence)
-    bins = []
-    for index in np.unique(indices):
-        inside = indices == index
+    sizes = np.bincount(indices, minlength=CALIBRATION_BINS)
+    starts, collected = [0], 0  # the first of the equal bins in each joined bin
+    for index, size in enumerate(sizes):
+        if collected >= FEWEST_IN_BIN:
+            starts.append(index)
+            collected = 0
+        collected += size
+    if collected < FEWEST_IN_BIN and len(starts) > 1:
+        starts.pop()
+    joined, bins = np.searchsorted(starts, indices, side="right"), []
+    for index in np.unique(joined):
+        inside = joined == index
         n, successes = int(inside.sum()), int(correct[inside].sum())
         bins.append(Bin(float(confidence[inside].mean()), successes / n, wilson(successes, n), n))
     return bins

@@ -6,6 +6,7 @@ moved, was packed or has grown, and rows that it was trained on are counted in a
 
 import os
 import shlex
+import stat
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -23,7 +24,7 @@ from lstmctl.data.columns import Example
 from lstmctl.data.datasets import Dataset, load, read_all
 from lstmctl.data.digests import PARTS, RowDigests, any_of
 from lstmctl.data.labels import closest_label
-from lstmctl.data.named import NAMES
+from lstmctl.data.named import KERAS_IMDB, NAMES, is_downloaded
 from lstmctl.data.sources import resolve_source
 from lstmctl.errors import BadData, LstmctlError, NotFound, UsageError
 from lstmctl.registry.artifact import ModelFolder
@@ -91,7 +92,7 @@ def _other(folders: Sequence[ModelFolder], choice: Choice, *, home: Path) -> Lab
     all_keep, same_rows = len(digests) == len(folders), _other_data(folders) is None
     if choice.only_new:
         texts = _only_new(texts, folders, home=home)
-    elif sha256 == first.card.data_sha256 and _is_divided_alike(first.card, config) and (same_rows or not all_keep):
+    elif sha256 == first.card.data_sha256 and _is_divided_alike(first, config) and (same_rows or not all_keep):
         texts = _own_part(folders, choice.part, home=home, place=config)
     elif all_keep:
         texts = _own_rows(texts, folders, digests, choice.part)
@@ -108,10 +109,12 @@ def _other_data(folders: Sequence[ModelFolder]) -> ModelFolder | None:
     return next((folder for folder in folders if (folder.card.data, folder.card.data_sha256) != own), None)
 
 
-def _is_divided_alike(card: ModelCard, config: DataConfig) -> bool:
+def _is_divided_alike(folder: ModelFolder, config: DataConfig) -> bool:
     """Whether the rows of a model, read from another place, are divided as they were: not if only one of the places is
-    a named data set, which can have its own way."""
-    if card.data is None:
+    a named data set, which can have its own way; nor if parts of them are in files that a model from elsewhere names.
+    """
+    card = folder.card
+    if card.data is None or (folder.is_imported and (card.data.val_source or card.data.test_source)):
         return False
     return card.data.sources == config.sources or not {*card.data.sources, *config.sources} & set(NAMES)
 
@@ -136,6 +139,8 @@ def _read_part(folder: ModelFolder, part: Part, *, home: Path, place: DataConfig
     if card.data is None:
         message = f"{folder.reference} was imported; its training data is unknown"
         raise NotFound(message, hint=f"{command} --data FILE measures it on other texts")
+    if place is None:
+        _check_own_data(folder, card.data, home=home)
     config, notes = card.data, tuple[str, ...]()
     if place is not None and place.sources != card.data.sources:
         names = ("source", "more_sources", "text_column", "label_column", "bad_rows", *_LAYOUT)
@@ -162,6 +167,29 @@ def _read_part(folder: ModelFolder, part: Part, *, home: Path, place: DataConfig
     if source is not None:
         config = replace(config, source=source, more_sources=())
     return LabelledTexts(examples, description, config, part, True, notes)
+
+
+def _check_own_data(folder: ModelFolder, data: DataConfig, *, home: Path) -> None:
+    """Raise NotFound unless the data of a model may be read where its card says, and can be at once. The card of a
+    model from elsewhere says nothing about this machine; no card makes a program wait for a pipe, or use the network.
+    """
+    command = f"lstmctl evaluate {_quoted(folder)}"
+    if folder.is_imported:
+        public = [name for name in data.sources if name in NAMES]
+        named = f"{shlex.join(word for name in public for word in ('--data', name))}" if public else "--data FILE"
+        message = f"{folder.reference} was imported: its own data is not looked for on this machine"
+        raise NotFound(message, hint=f"{command} {named}")
+    for name in (*data.sources, data.val_source, data.test_source):
+        if name == KERAS_IMDB and not is_downloaded(home):
+            message = f"the data of {folder.reference} is gone: {KERAS_IMDB} is not downloaded"
+            raise NotFound(message, hint=f"lstmctl data check --data {KERAS_IMDB} downloads it")
+        if name is None or name in NAMES:
+            continue
+        with suppress(OSError):  # missing, or a pattern: reading says so
+            mode = os.stat(name).st_mode
+            if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+                message = f"the data of {folder.reference} is gone: {name} is neither a file nor a folder"
+                raise NotFound(message, hint=f"{command} --data FILE")
 
 
 def _own_rows(
@@ -218,8 +246,11 @@ def trained_rows(folder: ModelFolder, examples: Sequence[Example], *, data: Data
 def training_data(folder: ModelFolder, *, home: Path) -> Dataset | None:
     """The data of a model where it was, if it still exists unchanged."""
     with suppress(LstmctlError):
-        dataset = load(folder.card.data, home=home) if folder.card.data is not None else None
-        if dataset is not None and dataset.sha256 == folder.card.data_sha256:
+        if folder.card.data is None:
+            return None
+        _check_own_data(folder, folder.card.data, home=home)
+        dataset = load(folder.card.data, home=home)
+        if dataset.sha256 == folder.card.data_sha256:
             return dataset
     return None
 

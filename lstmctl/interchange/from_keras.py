@@ -21,8 +21,6 @@ Source: https://keras.io/api/datasets/imdb/, https://keras.io/api/layers/preproc
 import json
 import os
 import re
-import shutil
-import stat
 import subprocess
 import sys
 import tempfile
@@ -36,13 +34,14 @@ from pathlib import Path
 from typing import IO, BinaryIO, NamedTuple
 
 from lstmctl.config import FIRST_WORD, PADDING, UNKNOWN, ModelConfig
-from lstmctl.data.opening import open_bytes
+from lstmctl.data.opening import reading_error
 from lstmctl.errors import BadData, MissingExtra, NotFound, Rejected, UsageError
 from lstmctl.interchange.keras_network import MAX_FILE, MAX_RESULT_LINE
 from lstmctl.model.lstm import Floats
 from lstmctl.model.text import MAX_WORD_LENGTH, Vocabulary
+from lstmctl.process import python_child
 from lstmctl.registry import strictjson, tensors
-from lstmctl.storage.filesystem import os_errors
+from lstmctl.storage.filesystem import open_regular, os_errors
 
 START_WORD = "<start>"  # no tokenizer produces this from a text
 _PROGRAM = "lstmctl.interchange.keras_file"
@@ -51,6 +50,9 @@ _HINT = "models import reads files of models export, and .keras files of Embeddi
 _STORABLE = re.compile(rf"[^\t\n]{{1,{MAX_WORD_LENGTH}}}")  # a word that a vocab.txt can contain
 _OTHER_VOCABULARY = "--vocab FILE takes the vocabulary that the model was trained with"
 _MAX_VOCABULARY = 2**28  # bytes
+MAX_STDIN = 2**30  # bytes of standard input, which is kept on disk
+_STDIN_BLOCK = 2**20
+_ZIP = b"PK\x03\x04"  # how a .keras file begins
 _FORMATS = "a vocabulary is a JSON object of word: number, a list of words, or a text file with a word on each line"
 INDEX_FROM, START, OUT_OF_VOCABULARY = 3, 1, 2  # of keras.datasets.imdb
 _JSON = re.compile(r'\s*(?:\{\s*["}]|\[\s*["\[\]{0-9])')  # but not a line such as [UNK]
@@ -70,8 +72,11 @@ class KerasWords(NamedTuple):
 
 def read_words(path: Path) -> KerasWords:
     """The vocabulary in a file."""
-    with open_bytes(path) as file:
-        data = file.read(_MAX_VOCABULARY + 1)
+    try:
+        with open_regular(path) as file:
+            data = file.read(_MAX_VOCABULARY + 1)
+    except OSError as error:
+        raise reading_error(error, path) from error
     if len(data) > _MAX_VOCABULARY:
         raise BadData(f"{path} is too large for a vocabulary", hint=_FORMATS)
     return parse_words(data, str(path))
@@ -184,30 +189,39 @@ def _open(path: Path) -> Iterator[BinaryIO]:
     with os_errors(f"read {path}"):
         if str(path) == "-":
             with tempfile.TemporaryFile() as file:
-                shutil.copyfileobj(sys.stdin.buffer, file)
+                _copy_stdin(sys.stdin.buffer, file)
                 file.seek(0)
                 yield file
             return
         try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+            with open_regular(path) as opened:
+                if os.fstat(opened.fileno()).st_size > MAX_FILE:
+                    raise Rejected(f"{path} cannot be used: it has over {MAX_FILE:,} bytes", hint=_HINT)
+                yield opened
         except FileNotFoundError as error:
             raise NotFound(f"there is no file {path}", hint="model.save('FILE.keras') makes one") from error
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_FILE:
-            os.close(descriptor)
-            message = f"{path} cannot be used: it is not a regular file of at most {MAX_FILE:,} bytes"
-            raise Rejected(message, hint="copy it to a file")
-        with open(descriptor, "rb", buffering=0) as opened:
-            yield opened
+
+
+def _copy_stdin(stream: BinaryIO, file: BinaryIO) -> None:
+    """Copy what can be a .keras file; neither other data nor endless data fill the disk."""
+    size = 0
+    while block := stream.read(_STDIN_BLOCK):
+        if not size and not block.startswith(_ZIP):
+            raise Rejected("standard input cannot be used: it is not a .keras file", hint=_HINT)
+        size += len(block)
+        if size > MAX_STDIN:
+            message = f"standard input cannot be used: it has over {MAX_STDIN:,} bytes"
+            raise Rejected(message, hint="write it to a file, and name that")
+        file.write(block)
 
 
 @contextmanager
 def _start_child(file: BinaryIO) -> Iterator[IO[bytes]]:
     """The output of the child process that reads the file."""
-    # HDF5 loads plugins from a path in the environment; "::" forbids that. No module is loaded from the current folder
-    # (-P), and BLAS needs no threads.
-    env = os.environ | {"HDF5_PLUGIN_PRELOAD": "::", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
-    command, pipe = [sys.executable, "-P", "-m", _PROGRAM], subprocess.PIPE
+    command, env = python_child(_PROGRAM)
+    # HDF5 loads plugins from a path in the environment; "::" forbids that. BLAS needs no threads.
+    env |= {"HDF5_PLUGIN_PRELOAD": "::", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+    pipe = subprocess.PIPE
     with subprocess.Popen(command, stdin=file, stdout=pipe, stderr=subprocess.DEVNULL, env=env) as child:
         timeout = threading.Timer(_SECONDS, child.kill)
         timeout.start()

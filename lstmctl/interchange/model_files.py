@@ -21,7 +21,7 @@ from lstmctl.registry import artifact
 from lstmctl.registry.artifact import CARD, FILES, OPTIONAL_FILES, SUMS, ModelFolder
 from lstmctl.registry.card import CARD_LIMIT, ModelCard
 from lstmctl.registry.names import make_name
-from lstmctl.storage.filesystem import os_errors
+from lstmctl.storage.filesystem import open_regular, os_errors
 
 _BLOCK = 512
 _END = bytes(2 * _BLOCK)
@@ -123,7 +123,7 @@ def read_archive(path: Path) -> dict[str, bytes]:
     """
     with os_errors(f"read {path}"):
         try:
-            with nullcontext(sys.stdin.buffer) if str(path) == "-" else path.open("rb") as file:
+            with nullcontext(sys.stdin.buffer) if str(path) == "-" else open_regular(path) as file:
                 files = read_members(file, str(path))
         except (FileNotFoundError, IsADirectoryError) as error:
             hint = "lstmctl models export imdb@1 -o FILE makes one"

@@ -19,6 +19,7 @@ from lstmctl.model.text import Encoded, Reading, Vocabulary, encode
 
 WINDOW = 1024  # texts that are sorted by length and processed together
 DEEP_WINDOW = 128  # the same with several layers, which keep a row for every word of every text
+_WORKING_NUMBERS = 2**26  # kept for all words of a window: 256 MiB
 
 
 class Probabilities(tuple[float, ...]):
@@ -83,13 +84,13 @@ class Classifier:
     def __init__(self, config: ModelConfig, vocabulary: Vocabulary, weights: Mapping[str, NDArray[Any]]) -> None:
         self.config = config
         self.vocabulary = vocabulary
-        self._weights = weights
+        self.weights = weights
         self.layers = [
             {direction: layer_matrices(weights, layer, direction) for direction in config.directions}
             for layer in range(config.layers)
         ]
         self.embedding = weights["embedding"]  # (vocab_size, embedding_dim)
-        self._head_kernel, self._head_bias = weights["head.kernel"], weights["head.bias"]
+        self.head_kernel, self.head_bias = weights["head.kernel"], weights["head.bias"]
         # What is computed: for each layer and direction every member of the ensemble, mostly one.
         self._packed = [
             {direction: [pack(matrices) for matrices in members] for direction, members in layer.items()}
@@ -104,7 +105,7 @@ class Classifier:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """For another process: the parts, which may be read-only there, without the tables computed from them."""
-        return type(self), (self.config, self.vocabulary, self._weights)
+        return type(self), (self.config, self.vocabulary, self.weights)
 
     def encode(self, text: str) -> Encoded:
         """The text as this model reads it."""
@@ -164,13 +165,43 @@ class Classifier:
         """(texts, labels), whose softmax is `probabilities`; with two labels the logits of the first one are 0.
         `ngrams` replaces what the model's own n-grams contribute."""
         result = np.zeros((len(texts), len(self.config.labels)))
-        window = WINDOW if self.config.layers == 1 else DEEP_WINDOW
-        for start in range(0, len(texts), window):
-            chunk = [np.asarray(text, np.int32) for text in texts[start : start + window]]
-            own = self.ngram_parts(chunk) if ngrams is None else ngrams.of(texts, start, start + window)
-            z = product(self._pooled(chunk, own.inputs), self._head_kernel) + self._head_bias + own.logits
-            result[start : start + window, -z.shape[1] :] = z
+        for start, stop in self._windows(texts):
+            chunk = [np.asarray(text, np.int32) for text in texts[start:stop]]
+            own = self.ngram_parts(chunk) if ngrams is None else ngrams.of(texts, start, stop)
+            z = product(self._pooled(chunk, own.inputs), self.head_kernel) + self.head_bias + own.logits
+            result[start:stop, -z.shape[1] :] = z
         return result
+
+    def _windows(self, texts: Sequence[Ids]) -> Iterator[tuple[int, int]]:
+        """The beginning and end of each group of texts that are processed together: fewer where they are long, so that
+        the numbers kept for all their words, padding included, have room."""
+        config, most = self.config, WINDOW if self.config.layers == 1 else DEEP_WINDOW
+        per_word = 2 + config.ngram_inputs
+        if config.layers > 1:  # hidden states of two layers and the input of the gates, for each LSTM of a layer
+            per_word += 8 * config.units * len(config.directions)
+        start = longest = 0
+        for number, text in enumerate(texts):
+            length = config.max_len if config.padding == "pre" else len(text)
+            count = number - start
+            if count and (count == most or max(longest, length) * (count + 1) * per_word > _WORKING_NUMBERS):
+                yield start, number
+                start, longest = number, 0
+            longest = max(longest, length)
+        if start < len(texts):
+            yield start, len(texts)
+
+    def unit_logits(self, ids: Ids) -> dict[str, NDArray[np.float64]]:
+        """What each unit of the last layer adds to the logits of a text: (units, outputs) by LSTM, as in `traces`.
+
+        The head is linear, so these, its bias and what the n-grams add are the logits. With pooling, a unit adds by its
+        last, its largest and its mean hidden state together.
+        """
+        text = np.asarray(ids, np.int32)
+        pooled = self._pooled([text], self.ngram_parts([text]).inputs)[0].astype(np.float64)  # (pools × LSTMs × units,)
+        parts = pooled[:, None] * self.head_kernel
+        names = [f"lstm.{self.config.layers - 1}.{direction}" for direction in self.config.directions]
+        by_lstm = parts.reshape(-1, len(names), self.config.units, parts.shape[1]).sum(axis=0)
+        return dict(zip(names, by_lstm, strict=True))
 
     def ngram_parts(self, texts: Sequence[Ids]) -> NgramParts:
         """What the model's n-grams contribute to these texts."""
@@ -202,7 +233,7 @@ class Classifier:
             extra = np.zeros((words.shape[1], lengths.size, ngram_inputs.shape[1]), np.float32)
             position = np.arange(len(ngram_inputs)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
             extra[position, np.repeat(column, lengths)] = ngram_inputs
-        hidden = np.empty((len(texts), len(self._head_kernel)), np.float32)
+        hidden = np.empty((len(texts), len(self.head_kernel)), np.float32)
         hidden[longest_first] = self._run_layers(np.ascontiguousarray(words.T), lengths[longest_first], extra)
         return hidden
 

@@ -136,9 +136,8 @@ class KeyIndex:
     def __init__(self, keys: Keys) -> None:
         self.keys = keys
         self.size = keys.size
-        self._slots: NDArray[np.int32] | None = None
+        self._slots: tuple[NDArray[np.int32], np.uint64] | None = None  # and their multiplier, at once: for threads
         bits = max(4, int(2 * self.size - 1).bit_length())  # at most half full
-        self._multiplier = np.uint64(1)
         self._shift, self._mask = np.uint64(64 - bits), (1 << bits) - 1
 
     def find(self, wanted: Keys) -> NDArray[np.int32]:
@@ -151,12 +150,13 @@ class KeyIndex:
             return np.where(is_there & (index < self.size), index, np.int32(self.size))
         if self._slots is None:
             self._slots = self._build()
+        slots, multiplier = self._slots
         result = np.full(wanted.size, self.size, np.int32)
         pending = np.flatnonzero(wanted)
         looked_up = wanted.take(pending)
-        slot = self._first_slot(looked_up)
+        slot = self._first_slot(looked_up, multiplier)
         while pending.size:  # `take` and `compress` are faster than brackets
-            index = self._slots.take(slot)
+            index = slots.take(slot)
             # An empty slot, -1, reads the first key. That is not the wanted one, which has a slot before any empty one.
             hit = self.keys.take(index, mode="clip") == looked_up
             result[pending.compress(hit)] = index.compress(hit)
@@ -165,20 +165,20 @@ class KeyIndex:
             slot = (slot.take(again) + 1) & self._mask
         return result
 
-    def _first_slot(self, keys: Keys) -> NDArray[np.int64]:
-        return ((keys * self._multiplier) >> self._shift).astype(np.int64)
+    def _first_slot(self, keys: Keys, multiplier: np.uint64) -> NDArray[np.int64]:
+        return ((keys * multiplier) >> self._shift).astype(np.int64)
 
-    def _build(self) -> NDArray[np.int32]:
-        self._multiplier = np.random.default_rng().integers(2**64, dtype=np.uint64) | np.uint64(1)
+    def _build(self) -> tuple[NDArray[np.int32], np.uint64]:
+        multiplier = np.random.default_rng().integers(2**64, dtype=np.uint64) | np.uint64(1)
         slots = np.full(self._mask + 1, -1, np.int32)
         pending = np.arange(self.size, dtype=np.int32)
-        slot = self._first_slot(self.keys)
+        slot = self._first_slot(self.keys, multiplier)
         while pending.size:
             free = slots[slot] < 0
             slots[slot[free]] = pending[free]  # of several keys for one slot the last one gets it
             lost = slots[slot] != pending
             pending, slot = pending[lost], (slot[lost] + 1) & self._mask
-        return slots
+        return slots, multiplier
 
 
 def check_table(tensors: Mapping[str, NDArray[Any]], config: ModelConfig) -> None:

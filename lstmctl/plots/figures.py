@@ -1,9 +1,9 @@
-"""What each figure of `lstmctl plot` shows: `terminal` draws it in characters, `pictures` as PNG or SVG."""
+"""What each figure of `lstmctl plot` shows: `terminal` draws it in characters, `pictures` as PNG, SVG or PDF."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from math import isfinite
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from lstmctl.errors import UsageError
 from lstmctl.history import EpochRecord, best
@@ -15,8 +15,8 @@ Point = tuple[float, float]
 
 # Numbers of the 256 colours of a terminal; `rgb` translates them for pictures.
 COLORS = (32, 166, 28, 133, 30, 167, 94, 102)  # readable on black and on white
-SEQUENTIAL = (255, 153, 75, 32, 25, 18)  # light to dark blue
-DIVERGING = (130, 172, 215, 223, 255, 153, 75, 32, 25)  # orange, light grey, blue
+SEQUENTIAL = (255, 153, 117, 75, 39, 32, 26, 25, 18)  # light to dark blue
+DIVERGING = (130, 166, 172, 215, 223, 255, 153, 75, 32, 26, 25)  # orange, light grey, blue
 LARGEST = 1e4  # a greater loss has diverged, and would flatten the rest of the curve
 
 
@@ -70,12 +70,13 @@ class TrainingCurves:
         def points(records: Sequence[EpochRecord], field: str) -> list[Point]:
             return drawable((record.epoch, getattr(record, field)) for record in records)
 
+        validation = "delivered_loss" if metric == "loss" else f"val_{metric}"
         curves = []
         for (model, records), train_color in zip(self.runs, COLORS, strict=False):
             color = COLORS[1] if len(self.runs) == 1 else train_color
-            with_loss = [record for record in records if isfinite(record.val_loss)]
+            with_loss = [record for record in records if isfinite(record.delivered_loss)]
             stars = [best(with_loss)] if with_loss else []
-            parts = points(records, metric), points(records, f"val_{metric}"), points(stars, f"val_{metric}")
+            parts = points(records, metric), points(records, validation), points(stars, validation)
             curves.append(Curve(model, *parts, train_color, color))
         return curves
 
@@ -91,16 +92,24 @@ class Line(NamedTuple):
     model: str
     # "x" and "y"; in a reliability diagram also "low" and "high", a 95 % interval of y, and "n", its texts.
     points: Sequence[dict[str, float]]
+    score: str = ""  # for the legend: "AUC 0.945"
+
+    @property
+    def name(self) -> str:
+        """The name of the line in a legend."""
+        return f"{self.model} ({self.score})" if self.score else self.model
 
 
 class SquareChart(NamedTuple):
-    """Lines through the unit square, with its diagonal for comparison."""
+    """Lines through the unit square, with a dotted line for comparison: its diagonal, or one at the height `level`."""
 
     title: str
     x_label: str
     y_label: str
     data: str  # the texts that were measured
     lines: Sequence[Line]
+    level: float | None = None
+    steps: bool = False  # between two points, whether the line keeps the height of the second one
 
 
 class ConfusionMatrix(NamedTuple):
@@ -127,6 +136,7 @@ class HeatMap:
     values: "NDArray[Any]"  # (words, units)
     meaning: str  # a legend for the numbers
     signed: bool  # whether they are on both sides of 0
+    limits: tuple[float, float] | None = None  # both ends of the colour scale; None: those of the numbers
 
     @property
     def colors(self) -> Sequence[int]:
@@ -135,12 +145,13 @@ class HeatMap:
 
     @property
     def range(self) -> tuple[float, float]:
-        """The values at both ends of the scale: minimum and maximum, or with signs ± the largest magnitude.
+        """The values at both ends of the scale; without `limits` minimum and maximum, or with signs ± the largest
+        magnitude.
 
-        Gates rarely use all of 0…1; over that range their differences would be invisible.
+        Over 0…1 the same colour means the same number in every figure; stretched to the numbers, small differences
+        between gates become visible, and look large.
         """
-        low, high = float(self.values.min()), float(self.values.max())
-        return (-max(high, -low), max(high, -low)) if self.signed else (low, high)
+        return self.limits or value_range([self.values], signed=self.signed)
 
     def mean_over(self, units: int) -> "HeatMap":
         """The same with one column for the mean of every `units` neighbouring units."""
@@ -153,4 +164,74 @@ class HeatMap:
         return replace(self, values=np.add.reduceat(self.values, starts, axis=1) / counts)
 
 
-Figure = TrainingCurves | SquareChart | ConfusionMatrix | HeatMap
+def value_range(matrices: "Iterable[NDArray[Any]]", *, signed: bool) -> tuple[float, float]:
+    """The smallest and the largest number; with `signed`, ± the largest magnitude."""
+    ends = [(float(values.min()), float(values.max())) for values in matrices]
+    low, high = min(low for low, _ in ends), max(high for _, high in ends)
+    return (-max(high, -low), max(high, -low)) if signed else (low, high)
+
+
+@dataclass(frozen=True)
+class HeatMaps:
+    """Several heat maps: a row for each text, whose maps have the same words."""
+
+    title: str
+    rows: Sequence[tuple[str, Sequence[HeatMap]]]  # the name of the row, and its maps
+
+
+class Explained(Protocol):
+    """What `WordEffects` shows of an explanation: the attributes of `model.explanation.Explanation`."""
+
+    @property
+    def label(self) -> str: ...  # of all probabilities here
+    @property
+    def start(self) -> float: ...
+    @property
+    def words(self) -> Sequence[str]: ...
+    @property
+    def known(self) -> Sequence[bool]: ...
+    @property
+    def probability(self) -> "NDArray[Any]": ...
+    @property
+    def effect(self) -> "NDArray[Any]": ...
+    @property
+    def effect_log_odds(self) -> "NDArray[Any]": ...
+    @property
+    def strongest(self) -> Sequence[int]: ...  # indices of the words with the largest effects
+    @property
+    def nearly_certain(self) -> bool: ...  # whether effects on the probability say little
+    @property
+    def two_labels(self) -> bool: ...  # whether ½ is the middle of the probabilities
+
+
+class WordPanel(NamedTuple):
+    """One text of `WordEffects`."""
+
+    text: str
+    explained: Explained
+    cell: HeatMap | None = None  # the cell state at the same words
+
+
+@dataclass(frozen=True)
+class WordEffects:
+    """The probability after each word and the effect of each word: a panel for each text."""
+
+    title: str
+    panels: Sequence[WordPanel]
+
+    @property
+    def in_log_odds(self) -> bool:
+        """Whether effects are differences of log-odds: where a probability is nearly 0 or 1, words hardly change it."""
+        return any(panel.explained.nearly_certain for panel in self.panels)
+
+    def effects(self, panel: WordPanel) -> "NDArray[Any]":
+        """(words,): the effects of the words of a panel, as all panels show them."""
+        return panel.explained.effect_log_odds if self.in_log_odds else panel.explained.effect
+
+    @property
+    def largest(self) -> float:
+        """The largest magnitude of an effect: all panels have one scale. Not below 0.01: smaller effects are none."""
+        return max(0.01, *(float(abs(self.effects(panel)).max()) for panel in self.panels))
+
+
+Figure = TrainingCurves | SquareChart | ConfusionMatrix | HeatMap | HeatMaps | WordEffects

@@ -1,10 +1,11 @@
-"""Figures as PNG or SVG. Needs the extra `plots` (matplotlib) but no display: pyplot is not used.
+"""Figures as PNG, SVG or PDF. Needs the extra `plots` (matplotlib) but no display: pyplot is not used.
 
 The same numbers give the same bytes: no dates, no random ids, none of the user's own matplotlib settings.
 """
 
 import atexit
 import io
+import math
 import os
 import shutil
 import sys
@@ -12,12 +13,26 @@ import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
-from lstmctl.errors import MissingExtra
+from lstmctl.errors import MissingExtra, UsageError
 from lstmctl.plots import figures
-from lstmctl.plots.figures import COLORS, ConfusionMatrix, Curve, HeatMap, Point, SquareChart, TrainingCurves, rgb
-from lstmctl.plots.text import ending, printable
+from lstmctl.plots.figures import (
+    COLORS,
+    ConfusionMatrix,
+    Curve,
+    HeatMap,
+    HeatMaps,
+    Point,
+    SquareChart,
+    TrainingCurves,
+    WordEffects,
+    rgb,
+)
+from lstmctl.plots.pictures_words import draw_heat_map, draw_heat_maps, draw_word_effects, titled
+from lstmctl.plots.style import LARGEST, PictureFormat, PictureStyle
+from lstmctl.plots.text import LONGEST_NAME, ending, fitting
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -26,7 +41,6 @@ if TYPE_CHECKING:
 Style = dict[str, Any]
 
 NEUTRAL = "#444444"
-LONGEST_NAME = 40  # characters
 TRAIN: Style = {"linestyle": "-", "linewidth": 2.2}
 VALIDATION: Style = {"linestyle": (0, (2.5, 1.5)), "linewidth": 2.2}
 STAR: Style = {"linestyle": "none", "marker": "*", "markersize": 17, "markeredgecolor": "white"}
@@ -46,30 +60,62 @@ SETTINGS: Any = {
     "figure.constrained_layout.h_pad": 0.12,
     "figure.constrained_layout.w_pad": 0.12,
     "legend.frameon": False,
+    "pdf.fonttype": 42,  # TrueType: publishers refuse the other kind
     "svg.fonttype": "none",  # text stays text: it can be searched, and the viewer has fonts for every script
     "svg.hashsalt": "lstmctl",
     "text.parse_math": False,  # a $ in a model's path is no formula
 }
 
 
-def draw(figure: figures.Figure, format: Literal["png", "svg"]) -> bytes:
-    """A figure as the bytes of a file. Raises MissingExtra if matplotlib is not installed."""
-    with _own_settings():
-        from matplotlib.figure import Figure
+# So that the same figure is the same file.
+NO_DATES: dict[PictureFormat, dict[str, None]] = {
+    "png": {"Software": None},
+    "svg": {"Date": None},
+    "pdf": {"CreationDate": None},
+}
 
-        drawn = Figure(dpi=150, layout="constrained")
-        match figure:
-            case TrainingCurves():
-                _draw_curves(figure, drawn)
-            case SquareChart():
-                _draw_square(figure, drawn)
-            case ConfusionMatrix():
-                _draw_confusion(figure, drawn)
-            case HeatMap():
-                _draw_heat_map(figure, drawn)
+
+def draw(figure: figures.Figure, format: PictureFormat, style: PictureStyle = PictureStyle()) -> bytes:  # noqa: B008
+    """A figure as the bytes of a file.
+
+    Raises:
+        MissingExtra: matplotlib is not installed. UsageError: the size of the style has no room for the figure or its
+        words, or the picture would have too many pixels.
+    """
+    with _own_settings():
+        drawn = _compose(figure, style)
+        # In SVG and PDF that is the resolution of the colours of heat maps.
+        dpi = style.resolution(*drawn.get_size_inches())
         file = io.BytesIO()
-        drawn.savefig(file, format=format, metadata={"Software": None} if format == "png" else {"Date": None})
+        try:
+            drawn.savefig(file, format=format, dpi=dpi, metadata=NO_DATES[format])
+        except UserWarning as warning:
+            if style.size is None or "layout not applied" not in str(warning):
+                raise
+            width, height = map(math.ceil, _compose(figure, replace(style, size=None)).get_size_inches())
+            hint = f"--size {width}x{height}" if max(width, height) <= LARGEST else "leave out --size"
+            raise UsageError(f"--size {style.size[0]:g}x{style.size[1]:g} is too small for this", hint=hint) from None
         return file.getvalue()
+
+
+def _compose(figure: figures.Figure, style: PictureStyle) -> "Figure":
+    from matplotlib.figure import Figure
+
+    drawn = Figure(layout="constrained")
+    match figure:
+        case TrainingCurves():
+            _draw_curves(figure, drawn, style)
+        case SquareChart():
+            _draw_square(figure, drawn, style)
+        case ConfusionMatrix():
+            _draw_confusion(figure, drawn, style)
+        case HeatMap():
+            draw_heat_map(figure, drawn, style)
+        case HeatMaps():
+            draw_heat_maps(figure, drawn, style)
+        case WordEffects():
+            draw_word_effects(figure, drawn, style)
+    return drawn
 
 
 def _matplotlib() -> Any:
@@ -95,6 +141,7 @@ def _own_settings() -> Iterator[None]:
     except ModuleNotFoundError:
         raise MissingExtra("matplotlib", extra="plots") from None
     with matplotlib.rc_context(), warnings.catch_warnings():
+        warnings.filterwarnings("error", "constrained_layout not applied")  # `draw` says it
         warnings.filterwarnings("ignore", "Glyph .* missing")  # a text may be in a script that the font lacks
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(SETTINGS)
@@ -105,13 +152,14 @@ def _own_settings() -> Iterator[None]:
         yield
 
 
-def _draw_curves(figure: TrainingCurves, drawn: "Figure") -> None:
+def _draw_curves(figure: TrainingCurves, drawn: "Figure", style: PictureStyle) -> None:
     """Accuracy and loss side by side, model names above, the meaning of the lines below."""
     from matplotlib.ticker import MaxNLocator
 
     names, lines = _legends(figure.curves("loss"))
     columns = max(1, min(len(names), 90 // max(6 + len(str(handle.get_label())) for handle in names)))
-    drawn.set_size_inches(11, 4.5 + 0.3 * -(-len(names) // columns))
+    width, height = style.size or (11, 4.5 + 0.3 * -(-len(names) // columns))
+    drawn.set_size_inches(width, height)
     first, last = figure.first_and_last
     dots: Style = {"marker": "o", "markersize": 5} if last - first < 20 else {}
     margin = min(0.4, 0.04 * (last - first)) or 0.4  # below 0.5, or an epoch 0 would appear
@@ -121,9 +169,10 @@ def _draw_curves(figure: TrainingCurves, drawn: "Figure") -> None:
             axes.plot(*_columns(curve.validation), color=rgb(curve.color), **VALIDATION, **dots)
             axes.plot(*_columns(curve.best), color=rgb(curve.color), zorder=3, **STAR)
         axes.set_title(f"Training and validation {metric}", pad=12)
-        axes.set(xlabel="epoch", ylabel=metric, xlim=(first - margin, last + margin))
+        axes.set(xlabel="Epoch", ylabel=metric.capitalize(), xlim=(first - margin, last + margin))
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10], min_n_ticks=1))
-    drawn.legend(handles=names, loc="outside upper center", ncols=columns, handlelength=len(names) > 1)
+    title: Style = {"title": titled(style.title, width), "title_fontsize": "large"} if style.title else {}
+    drawn.legend(handles=names, loc="outside upper center", ncols=columns, handlelength=len(names) > 1, **title)
     drawn.legend(handles=lines, loc="outside lower center", ncols=3)
 
 
@@ -146,60 +195,65 @@ def _legends(curves: Sequence[Curve]) -> tuple[list["Line2D"], list["Line2D"]]:
     return names, [Line2D([], [], color=color, label=label, **style) for label, color, style in lines]
 
 
-def _fitting(text: str) -> str:
-    """The beginning of a text, at most `LONGEST_NAME` characters."""
-    text = printable(text)
-    return text if len(text) <= LONGEST_NAME else text[: LONGEST_NAME - 1] + "…"
-
-
-def _draw_square(figure: SquareChart, drawn: "Figure") -> None:
-    drawn.set_size_inches(6.5, 6.5)
-    axes = drawn.subplots()
-    axes.plot([0, 1], [0, 1], color="#bbbbbb", linestyle=":")
-    for line, color in zip(figure.lines, COLORS, strict=False):
+def _draw_square(figure: SquareChart, drawn: "Figure", style: PictureStyle) -> None:
+    """The lines; in a reliability diagram, with the number of texts behind each point below them."""
+    has_bins = "n" in figure.lines[0].points[0]
+    width, height = style.size or (6.5, 8.0 if has_bins else 6.5)
+    drawn.set_size_inches(width, height)
+    axes, *below = drawn.subplots(1 + has_bins, 1, squeeze=False, sharex=True, height_ratios=[4, 1][: 1 + has_bins])[
+        :, 0
+    ]
+    compared = [0, 1] if figure.level is None else [figure.level] * 2
+    axes.plot([0, 1], compared, color="#999999", linestyle=":")
+    for number, (line, color) in enumerate(zip(figure.lines, COLORS, strict=False)):
         x, y = ([point[key] for point in line.points] for key in "xy")
         errors = None
-        if "low" in line.points[0]:
+        if has_bins:
             errors = [[abs(point["y"] - point[end]) for point in line.points] for end in ("low", "high")]
-        label, marker = " " + _fitting(line.model), "o" if len(x) < 20 else ""
-        axes.errorbar(x, y, yerr=errors, color=rgb(color), marker=marker, capsize=3, label=label)
-    axes.set(xlabel=figure.x_label, ylabel=figure.y_label, xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal")
-    axes.set_title(_fitting(figure.title), loc="left", pad=12)
-    axes.legend(loc="lower right")
+            _count_texts(below[0], line, rgb(color), number, len(figure.lines))
+        score = f" ({line.score})" if line.score else ""
+        label, marker = f" {fitting(line.model)}{score}", "o" if len(x) < 20 and not figure.steps else ""
+        drawstyle: Style = {"drawstyle": "steps-pre"} if figure.steps else {}
+        axes.errorbar(x, y, yerr=errors, color=rgb(color), marker=marker, capsize=3, label=label, **drawstyle)
+    axes.set(ylabel=figure.y_label, xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
+    axes.set_aspect("auto" if has_bins or style.size else "equal")
+    (below[0] if below else axes).set_xlabel(figure.x_label)
+    title = titled(style.title, width) if style.title else fitting(figure.title)
+    axes.set_title(title, loc="left", pad=12)
+    axes.legend(loc="best")
 
 
-def _draw_confusion(figure: ConfusionMatrix, drawn: "Figure") -> None:
-    """True labels down, predicted labels across; each cell with its count, coloured by its proportion of the row."""
-    names, proportions = [_fitting(label) for label in figure.labels], figure.proportions
-    size = 3 + 0.9 * min(len(names), 20)
-    drawn.set_size_inches(size, size - 0.5)
+def _count_texts(axes: Any, line: figures.Line, color: str, number: int, lines: int) -> None:
+    """A bar for each point of a reliability diagram: how many texts it stands for."""
+    width = 0.02
+    places = [point["x"] + (number - (lines - 1) / 2) * width for point in line.points]
+    bars = axes.bar(places, [point["n"] for point in line.points], width=width, color=color)
+    if lines == 1 and len(places) <= 15:
+        axes.bar_label(bars, [f"{point['n']:,}" for point in line.points], fontsize=8, padding=2)
+        axes.margins(y=0.25)
+    axes.set_ylabel("Texts")
+
+
+def _draw_confusion(figure: ConfusionMatrix, drawn: "Figure", style: PictureStyle) -> None:
+    """True labels down, predicted labels across; each cell with its count and its proportion of the row, which is also
+    its colour."""
+    names, proportions = [fitting(label) for label in figure.labels], figure.proportions
+    side = 3 + 1.05 * min(len(names), 20)
+    width, height = style.size or (side, side - 0.5)
+    drawn.set_size_inches(width, height)
     axes = drawn.subplots()
     axes.imshow(proportions, cmap="Blues", vmin=0, vmax=1)
     axes.set_xticks(range(len(names)), names, rotation=0 if len(names) < 4 else 90)
     axes.set_yticks(range(len(names)), names)
-    axes.set(xlabel="predicted label", ylabel="true label")
-    axes.set_title(_fitting(f"{figure.model} on {figure.data}"), loc="left", pad=12)
+    axes.set(xlabel="Predicted label", ylabel="True label")
+    title = titled(style.title, width) if style.title else fitting(f"{figure.model} on {figure.data}")
+    axes.set_title(title, loc="left", pad=12)
     axes.grid(visible=False)
-    if len(names) <= 20:
-        for row, counts in enumerate(figure.counts):
-            for column, count in enumerate(counts):
-                color = "white" if proportions[row, column] > 0.5 else "black"
-                axes.text(column, row, f"{count:,}", ha="center", va="center", color=color)
-
-
-def _draw_heat_map(figure: HeatMap, drawn: "Figure") -> None:
-    """A row for each unit, a column for each word."""
-    from matplotlib.colors import LinearSegmentedColormap
-
-    words, units = figure.values.shape
-    low, high = figure.range
-    drawn.set_size_inches(min(24, 3 + 0.32 * max(words, 8)), min(14, 2.2 + 0.14 * max(units, 8)))
-    axes = drawn.subplots()
-    colors = LinearSegmentedColormap.from_list("lstmctl", list(map(rgb, figure.colors)))
-    image = axes.imshow(figure.values.T, colors, vmin=low, vmax=high, aspect="auto", interpolation="nearest")
-    step = -(-words // 65)  # not every word has room for its label
-    axes.set_xticks(range(0, words, step), [_fitting(word) for word in figure.words[::step]], rotation=90)
-    axes.set_title(f"{_fitting(figure.title)}\n{figure.meaning}", loc="left", pad=12)
-    axes.set_ylabel("unit")
-    axes.grid(visible=False)
-    drawn.colorbar(image, ax=axes, fraction=0.05, pad=0.02)
+    if len(names) > 20:
+        return
+    font = min(13.0, 72 * min(width, height) / (len(names) + 2) / 5)
+    for row, counts in enumerate(figure.counts):
+        for column, count in enumerate(counts):
+            color = "white" if proportions[row, column] > 0.5 else "black"
+            text = f"{count:,}\n{proportions[row, column]:.1%}"
+            axes.text(column, row, text, ha="center", va="center", color=color, fontsize=font)

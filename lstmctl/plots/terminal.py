@@ -1,4 +1,4 @@
-"""Figures made of characters. The only module that knows plotext.
+"""Figures made of characters: curves and diagrams. The only module that knows plotext.
 
 plotext is a C++ program behind a thin module. Its behaviour explains the code here:
   * NaN ends the whole process and infinity raises, so only points that `drawable` lets through reach it;
@@ -8,45 +8,34 @@ plotext is a C++ program behind a thin module. Its behaviour explains the code h
 """
 
 import math
+import textwrap
 from collections.abc import Iterable, Sequence
-from itertools import count, groupby
-from typing import NamedTuple, Protocol
+from itertools import count
+from typing import NamedTuple
 
 from lstmctl.plots import figures
-from lstmctl.plots.figures import COLORS, ConfusionMatrix, Curve, HeatMap, Point, SquareChart, TrainingCurves, drawable
+from lstmctl.plots.figures import (
+    COLORS,
+    ConfusionMatrix,
+    Curve,
+    HeatMap,
+    HeatMaps,
+    Point,
+    SquareChart,
+    TrainingCurves,
+    WordEffects,
+    drawable,
+)
+from lstmctl.plots.screen import NARROWEST, WIDEST, Screen, Surface
+from lstmctl.plots.terminal_words import draw_heat_map, draw_heat_maps, draw_word_effects
 from lstmctl.plots.text import Span, align, ending, visible
 
-NARROWEST, WIDEST = 24, 120  # columns of a figure
 SIDE_BY_SIDE = 56  # columns that two panels beside each other need
 GAP = 2  # columns between them
 HEIGHT = 12  # rows of a panel: title, curves, axis and its labels; with a multiple of 4 ticks are evenly spaced
 SQUARE = 48, 20  # columns and rows of a panel that is about as high as wide
-LABEL_WIDTH = 16  # columns of a word
 LETTERS = "ABCDEFGH"  # one for each of the `COLORS`
-# The cells of a heat map without colours: low to high in fewer steps.
-SHADES, ASCII_SHADES, SIGNED_SHADES = " ░▒▓█", " .:*#", "=- +#"
 _FRAME_IN_ASCII = str.maketrans("│─└┤┬", "|-+++")
-
-
-class Surface(Protocol):
-    """What a screen can show: the attributes of `cli.console.Stream` that drawing needs."""
-
-    color: bool
-    unicode: bool
-
-    @property
-    def width(self) -> int: ...
-
-
-class Screen(Protocol):
-    """What a figure is drawn on: the methods of `cli.console.Console` that drawing needs."""
-
-    @property
-    def out(self) -> Surface: ...
-    def as_shown(self, text: str, width: int | None = None) -> str: ...
-    def result(self, line: str = "") -> None: ...
-    def show(self, *spans: Span) -> None: ...
-    def show_from(self, column: int, before: Sequence[Span], after: Sequence[Span]) -> None: ...
 
 
 def draw(figure: figures.Figure, screen: Screen) -> None:
@@ -59,7 +48,11 @@ def draw(figure: figures.Figure, screen: Screen) -> None:
         case ConfusionMatrix():
             _draw_confusion(figure, screen)
         case HeatMap():
-            _draw_heat_map(figure, screen)
+            draw_heat_map(figure, screen)
+        case HeatMaps():
+            draw_heat_maps(figure, screen)
+        case WordEffects():
+            draw_word_effects(figure, screen)
 
 
 class Series(NamedTuple):
@@ -251,7 +244,7 @@ def _numbers(figure: TrainingCurves) -> list[str]:
         for record in records:
             lines.append(f"{ending(name, WIDEST)} epoch {record.epoch} (a curve needs two)".strip())
             lines.append(f"accuracy  {record.accuracy:.3f} train  {record.val_accuracy:.3f} validation")
-            lines.append(f"loss      {record.loss:.3f} train  {record.val_loss:.3f} validation")
+            lines.append(f"loss      {record.loss:.3f} train  {record.delivered_loss:.3f} validation")
     return lines
 
 
@@ -260,19 +253,34 @@ def _draw_square(figure: SquareChart, screen: Screen) -> None:
     axis = _value_axis([0.0, 1.0], most=1.0)
     frame = Frame(figure.title, axis, axis.padded(4), max(NARROWEST, min(screen.out.width, SQUARE[0])), SQUARE[1])
     dot, solid = ("braille", "braille") if screen.out.unicode else (".", "*")
-    layers, names = [Series([(tick / 25, tick / 25) for tick in range(26)], 102, dot)], []
+    compared = [(tick / 25, tick / 25 if figure.level is None else figure.level) for tick in range(26)]
+    layers, names = [Series(compared, 102, dot)], []
     for line, color, letter in zip(figure.lines, COLORS, LETTERS, strict=False):
         points = [(point["x"], point["y"]) for point in line.points]
         has_bins = "n" in line.points[0]
         has_letter = has_bins or len(figure.lines) > 1
-        layers.append(Series(points, color, solid, joined=True))
+        layers.append(Series(_stepped(points) if figure.steps else points, color, solid, joined=True))
         if has_letter:
             layers.append(Series(points if has_bins else points[len(points) // 2 :][:1], color, letter))
-        names.append(f"{letter} {line.model}" if has_letter else line.model)
+        names.append(f"{letter} {line.name}" if has_letter else line.name)
     for row in _panel(frame, layers, color=screen.out.color):
         screen.result(row.rstrip() if screen.out.unicode else in_ascii(row.rstrip()))
     screen.show(f"{' · '.join(names)} on {visible(figure.data)}")
     screen.show((f"x: {figure.x_label} · y: {figure.y_label}", "dim"))
+    for line, letter in zip(figure.lines, LETTERS, strict=False):
+        if "n" in line.points[0]:
+            counts = " ".join(f"{point['n']:,}" for point in line.points)
+            which = f" of {letter}" if len(figure.lines) > 1 else ""
+            for part in textwrap.wrap(f"texts behind each point{which}: {counts}", max(NARROWEST, screen.out.width)):
+                screen.show((part, "dim"))
+
+
+def _stepped(points: Sequence[Point]) -> list[Point]:
+    """The corners of a line that keeps the height of its next point."""
+    corners = list(points[:1])
+    for (x0, _), (x1, y1) in zip(points, points[1:], strict=False):
+        corners += [(x0, y1), (x1, y1)]
+    return corners
 
 
 def _draw_confusion(figure: ConfusionMatrix, screen: Screen) -> None:
@@ -286,45 +294,3 @@ def _draw_confusion(figure: ConfusionMatrix, screen: Screen) -> None:
         rows.append([name, *(f"{count:,} ({proportion:.0%})" for count, proportion in zip(*row, strict=True))])
     for line in align(rows, right=range(1, len(names) + 1)):
         screen.show(*line)
-
-
-def _draw_heat_map(figure: HeatMap, screen: Screen) -> None:
-    """A line for each word, a cell or two for each unit; if the units are too many, a cell for the mean of several."""
-    from rich.cells import cell_len
-
-    words = [screen.as_shown(word, LABEL_WIDTH) for word in figure.words]
-    label_width = max(cell_len("unit"), *map(cell_len, words)) + 1
-    room = max(8, min(screen.out.width, WIDEST) - label_width - 1)
-    units = figure.values.shape[1]
-    together = math.ceil(units / room)
-    cell = max(1, min(2, room // units))
-    figure = figure.mean_over(together)
-    low, high = figure.range
-    screen.show((figure.title, "bold"))
-    screen.show()
-    screen.show((f"{'unit':<{label_width}}{_unit_numbers(units, together, cell)}", "dim"))
-    for word, row in zip(words, figure.values, strict=True):
-        levels = [(float(value) - low) / ((high - low) or 1) for value in row]  # all equal: all at the low end
-        label: list[Span] = [word, " " * (label_width - cell_len(word))]
-        screen.show_from(label_width, label, _cells(levels, cell, figure, screen))
-    screen.show()
-    scale = _cells([level / 10 for level in range(11)], 1, figure, screen)
-    screen.show((f"{low:.2f} ", "dim"), *scale, (f" {high:.2f}  {figure.meaning}", "dim"))
-    if together > 1:
-        screen.show((f"{units} units exceed the width: each cell is the mean of {together}", "dim"))
-
-
-def _unit_numbers(units: int, together: int, cell: int) -> str:
-    """Unit numbers above their cells, with room for their digits."""
-    apart = next(step for step in (1, 2, 5, 10, 20, 50, 100, 200, 500) if step * cell > len(str(units)))
-    columns = range(0, -(-units // together), apart)
-    return "".join(f"{column * together:<{apart * cell}}" for column in columns).rstrip()
-
-
-def _cells(levels: list[float], width: int, figure: HeatMap, screen: Screen) -> list[Span]:
-    """Numbers between 0 and 1 as coloured cells of this width, or as characters."""
-    if screen.out.color:
-        colors = [figure.colors[round(level * (len(figure.colors) - 1))] for level in levels]
-        return [(" " * width * len(list(same)), f"on color({color})") for color, same in groupby(colors)]
-    shades = SIGNED_SHADES if figure.signed else SHADES if screen.out.unicode else ASCII_SHADES
-    return ["".join(shades[round(level * (len(shades) - 1))] * width for level in levels)]

@@ -1,18 +1,27 @@
 """Lines of text: spans with styles, user text made harmless, columns, and bars made of characters."""
 
+import json
 import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 Span = str | tuple[str, str]  # a piece of a line: plain text, or (text, style)
 
+ABOVE, BELOW = "color(32)", "color(166)"  # a number above, or below, the middle: blue and orange
+LONGEST_NAME = 40  # characters of a name in a figure
 LABEL = 10  # columns of a label and the space behind it
 _TSV_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 _CSV_SPECIAL = re.compile(r'[",\r\n]|^\s|\s$|^\ufeff')
 _TSV_SPECIAL = re.compile(r"[\\\t\n\r]")
 
-# Control characters, and those that reorder text, must not reach a terminal: a text could rewrite the screen.
-_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+# Control characters, and those that reorder or hide text, must not reach a terminal: a text could rewrite the screen,
+# or look like another one. The joiners U+200C and U+200D stay: Persian, Hindi and emoji need them.
+_UNSAFE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
+)
+_LINE = frozenset("\t\n")  # what lines of an answer are made of
+# What a spreadsheet may run when it opens a table; not "- good film" or -1.5.
+_FORMULA = re.compile(r"\s*(?:[=@]|[+-].*[(|!])", re.DOTALL)
 
 
 def visible(text: str) -> str:
@@ -22,6 +31,33 @@ def visible(text: str) -> str:
     'a b\\x1b[2J'
     """
     return _UNSAFE.sub(lambda match: " " if match[0] in "\t\r\n" else f"\\x{ord(match[0]):02x}", text)
+
+
+def harmless(line: str) -> str:
+    r"""A line of an answer for a terminal: as `visible`, but tabs and line ends stay.
+
+    >>> harmless("a\tb\x9b2J")
+    'a\tb\\x9b2J'
+    """
+    return _UNSAFE.sub(lambda match: match[0] if match[0] in _LINE else f"\\x{ord(match[0]):02x}", line)
+
+
+def harmless_json(text: str) -> str:
+    r"""A JSON text for a terminal: the same value, with escapes for the characters that `visible` escapes.
+
+    >>> harmless_json('"\x9b"')
+    '"\\u009b"'
+    """
+    return _UNSAFE.sub(lambda match: json.dumps(match[0])[1:-1], text)
+
+
+def is_formula(field: object) -> bool:
+    """Whether a spreadsheet may take a field for a formula, which can start programs.
+
+    >>> is_formula("=cmd|' /C calc'!A0"), is_formula("-2+3+cmd|x!A0"), is_formula("- a good film"), is_formula("-1.5")
+    (True, True, False, False)
+    """
+    return isinstance(field, str) and _FORMULA.match(field) is not None
 
 
 def tsv(fields: Iterable[object]) -> str:
@@ -64,6 +100,12 @@ def ending(path: str, room: int) -> str:
 def printable(text: str) -> str:
     """A text with ? for characters that cannot be drawn in a figure."""
     return "".join(letter if letter.isprintable() else "?" for letter in text)
+
+
+def fitting(text: str, room: int = LONGEST_NAME) -> str:
+    """The beginning of a text as it is drawn in a figure, at most `room` characters."""
+    text = printable(text)
+    return text if len(text) <= room else text[: room - 1] + "…"
 
 
 def span_text(span: Span) -> str:

@@ -55,11 +55,19 @@ class ModelFolder:
     PermissionDenied and StorageError.
     """
 
-    def __init__(self, path: Path, reference: str, *, inside: tuple[str, ...] = ()) -> None:
-        """Read the card of the model in the subfolder `inside`, following no links, of `path`, following links."""
+    def __init__(
+        self,
+        path: Path,
+        reference: str,
+        *,
+        inside: tuple[str, ...] = (),
+        find_imported: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """Read the card of the model in the subfolder `inside`, following no links, of `path`, following links.
+        `find_imported` is asked for `is_imported`."""
         self.path = path.joinpath(*inside)
         self.reference = reference
-        self._base, self._inside = path, inside
+        self._base, self._inside, self._find_imported = path, inside, find_imported
         self._limits = {CARD: CARD_LIMIT}
         with _rejecting(reference, SUMS):
             self._sums = parse_sums(self._read(SUMS, SUMS_LIMIT))
@@ -70,6 +78,11 @@ class ModelFolder:
     def names(self) -> tuple[str, ...]:
         """The names of its files."""
         return names_of_files(self._sums)
+
+    @cached_property
+    def is_imported(self) -> bool:
+        """Whether it was made elsewhere: then its card says nothing about files of this machine."""
+        return self._find_imported()
 
     @cached_property
     def size(self) -> int:

@@ -15,6 +15,7 @@ import dataclasses
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Self
 
 from lstmctl.config import BOUNDS, DataConfig, ModelConfig, TrainConfig
@@ -84,11 +85,26 @@ class ModelCard(Config):
             ("data_sha256", _SHA256.fullmatch(self.data_sha256), "must be 64 hexadecimal digits"),
             ("rows", known_parts and all(0 <= count <= _MAX_ROWS for count in self.rows.values()), "must count texts"),
             ("skipped", _is_skipped(self.skipped), "must count rows by short printable reasons"),
-            ("created", _CREATED.fullmatch(self.created), "must be a time in UTC, in ISO 8601"),
+            ("created", _is_time(self.created), "must be a time in UTC, in ISO 8601"),
             ("command", len(self.command) <= _MAX_ARGUMENTS, f"must have at most {_MAX_ARGUMENTS:,} arguments"),
             ("versions", readable and len(self.versions) <= _MAX_VERSIONS, "must be a few short printable texts"),
         )
         return super().problem() or next(((name, rule) for name, valid, rule in rules if not valid), None)
+
+
+def _is_time(text: str) -> bool:
+    """Whether a text is a time in UTC that exists: no 30th of February.
+
+    >>> _is_time("2026-02-28T12:00:00+00:00"), _is_time("2026-02-30T12:00:00+00:00")
+    (True, False)
+    """
+    if not _CREATED.fullmatch(text):
+        return False
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_skipped(skipped: Mapping[str, int]) -> bool:

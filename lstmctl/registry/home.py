@@ -14,7 +14,7 @@ from lstmctl.errors import CannotCreate, PermissionDenied, Rejected, UsageError
 from lstmctl.storage import staging
 from lstmctl.storage.filesystem import Directory, os_errors
 
-MODELS, CHECKPOINTS = "models", "checkpoints"
+MODELS, CHECKPOINTS, ARRIVALS = "models", "checkpoints", "arrivals"
 _FORMAT = 1
 _FORMAT_FILE = "FORMAT"
 _HINT = "choose another home with --home DIR or LSTMCTL_HOME=DIR"
@@ -72,7 +72,7 @@ def open_for_writing(path: Path) -> Iterator[Directory]:
     with home:
         with home_errors(f"write to {path}", path):
             has_format = _check_format(home)
-            for name in (staging.STAGING, MODELS, CHECKPOINTS):
+            for name in (staging.STAGING, MODELS, CHECKPOINTS, ARRIVALS):
                 home.make(name)
             if not has_format:
                 with staging.stage_files(home, {_FORMAT_FILE: f"lstmctl {_FORMAT}\n".encode()}) as staged:

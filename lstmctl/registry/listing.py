@@ -10,13 +10,15 @@ import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from stat import S_ISDIR
 from typing import NamedTuple, Self
 
 from lstmctl.errors import LstmctlError, NotFound, Rejected, UsageError, closest_names
+from lstmctl.registry.arrivals import by_reference, find_arrival, read_arrivals
 from lstmctl.registry.artifact import CARD, SUMS, ModelFolder
-from lstmctl.registry.home import MODELS, check_home, list_names
+from lstmctl.registry.home import CHECKPOINTS, MODELS, check_home, list_names
 from lstmctl.registry.names import Reference, is_name, is_tag, parse_reference, parse_version_folder, version_folder
 from lstmctl.storage.filesystem import Directory, os_errors
 
@@ -39,7 +41,7 @@ def resolve_model(home: Path, text: str | None) -> ModelFolder:
     except UsageError as error:
         raise UsageError(error.message, hint=_data_hint(text) or error.hint) from error
     if isinstance(reference, Path):
-        return _model_at(reference, text)
+        return _model_at(reference, text, home)
     check_home(home)
     for _ in range(_ATTEMPTS):
         version = find_version(home, reference)
@@ -148,10 +150,26 @@ def _unknown_name(home: Path, name: str) -> NotFound:
 
 def open_version(home: Path, name: str, version: int, *, deleted: bool = False) -> ModelFolder:
     """A version of a name, or a deleted one."""
-    return ModelFolder(home, f"{name}@{version}", inside=(MODELS, name, version_folder(version, deleted=deleted)))
+    inside = (MODELS, name, version_folder(version, deleted=deleted))
+    return ModelFolder(home, f"{name}@{version}", inside=inside, find_imported=partial(_was_imported, home, inside))
+
+
+def _was_imported(home: Path, inside: Sequence[str]) -> bool:
+    """Whether the folder `inside` the home is a model from elsewhere. Checkpoints are of this home's own training."""
+    if len(inside) == 3 and inside[0] == MODELS and (parsed := parse_version_folder(inside[2])) is not None:
+        arrival = find_arrival(home, inside[1], parsed[0])
+        return arrival is not None and arrival.origin == "imported"
+    return inside[:1] != (CHECKPOINTS,)
 
 
 def _newest_model(home: Path) -> ModelFolder:
+    """The last model that came and is not a trial. Only the models of earlier versions are all opened for that."""
+    for arrival in read_arrivals(home):
+        if arrival.origin != "trial":
+            with suppress(LstmctlError):  # removed, or damaged
+                folder = open_version(home, arrival.name, arrival.version)
+                if folder.card.data is None or folder.card.data.limit is None:
+                    return folder
     entries = list_entries(home)
     folders = [entry.folder for entry in entries if entry.folder]
     for folder in folders:
@@ -165,8 +183,13 @@ def _newest_model(home: Path) -> ModelFolder:
     raise NotFound(f"there are no models in {home}", hint=NO_MODELS)
 
 
-def _model_at(path: Path, text: str) -> ModelFolder:
+def _model_at(path: Path, text: str, home: Path) -> ModelFolder:
     """The model in a model folder or a checkpoint."""
+
+    def find_imported() -> bool:
+        place, root = path.resolve(), home.resolve()
+        return not place.is_relative_to(root) or _was_imported(home, place.relative_to(root).parts)
+
     with os_errors(f"read {path}"):
         try:
             is_folder = S_ISDIR(path.stat().st_mode)
@@ -179,9 +202,9 @@ def _model_at(path: Path, text: str) -> ModelFolder:
             raise NotFound(f"{text} is a file, not a model folder", hint=hint)
         names = set(os.listdir(path))
         if CARD in names:
-            return ModelFolder(path, text)
+            return ModelFolder(path, text, find_imported=find_imported)
         if MODEL_FOLDER in names:
-            return ModelFolder(path, text, inside=(MODEL_FOLDER,))
+            return ModelFolder(path, text, inside=(MODEL_FOLDER,), find_imported=find_imported)
     steps = sorted(name for name in names if name.startswith("step-"))
     hint = f"its newest checkpoint is {text.rstrip('/')}/{steps[-1]}" if steps else "lstmctl models list"
     raise NotFound(f"{text} is not a model folder: it has no {CARD}", hint=hint)
@@ -210,6 +233,7 @@ class Entry:
     tags: tuple[str, ...]
     folder: ModelFolder | None = None
     error: LstmctlError | None = None
+    arrived: int = 0  # its place in the order of all; 0: registered by an earlier version of this program
 
     @property
     def reference(self) -> str:
@@ -217,9 +241,11 @@ class Entry:
         return f"{self.name}@{self.version}"
 
     @property
-    def age(self) -> tuple[str, int, str]:
+    def age(self) -> tuple[bool, int, str, int, str]:
         """A sort key: larger for newer models, smallest for those that cannot be read."""
-        return self.folder.card.created[:19] if self.folder else "", self.version, self.name
+        if self.folder is None:
+            return False, 0, "", self.version, self.name
+        return True, self.arrived, self.folder.card.created[:19], self.version, self.name
 
     def value(self, key: str) -> float:
         """Its `bytes`, `parameters`, or a metric on its test texts; -infinity if it was not measured."""
@@ -240,10 +266,12 @@ def list_entries(home: Path, *, deleted: bool = False, metrics: bool = False) ->
     well. A model that cannot be read has an error and comes last; one that is removed meanwhile is left out.
     """
     entries = []
+    arrivals = by_reference(read_arrivals(home))
     for name in model_names(home):
         versions = read_versions(home, name)
         for version in versions.deleted if deleted else versions.live:
             tags = tuple(tag for tag, number in versions.tags.items() if number == version)
+            arrived = arrivals[name, version].number if (name, version) in arrivals else 0
             if deleted and SUMS not in list_names(home, MODELS, name, version_folder(version, deleted=True)):
                 continue  # pruned
             try:
@@ -253,9 +281,9 @@ def list_entries(home: Path, *, deleted: bool = False, metrics: bool = False) ->
             except NotFound:
                 continue
             except LstmctlError as error:
-                entries.append(Entry(name, version, tags, error=error))
+                entries.append(Entry(name, version, tags, error=error, arrived=arrived))
             else:
-                entries.append(Entry(name, version, tags, folder))
+                entries.append(Entry(name, version, tags, folder, arrived=arrived))
     return sorted(entries, key=lambda entry: entry.age, reverse=True)
 
 

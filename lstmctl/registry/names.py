@@ -14,8 +14,9 @@ _MAX_LENGTH = 64
 # Lower-case ASCII only, so that no two names look alike or coincide on a file system that ignores case.
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?")
 _RESERVED = re.compile(r"con|prn|aux|nul|com[1-9]|lpt[1-9]|latest|tmp|.*\.(?:lock|tmp|json)|.*\.\..*")
-_NUMBER = re.compile(r"[1-9][0-9]{0,17}")
-_VERSION_FOLDER = re.compile(r"v([0-9]{6,18})(\.deleted)?")
+MAX_VERSION = 10**9 - 1
+_NUMBER = re.compile(r"[1-9][0-9]{0,8}")
+_VERSION_FOLDER = re.compile(r"v([0-9]{6,9})(\.deleted)?")
 
 
 class Reference(NamedTuple):

@@ -8,16 +8,21 @@ checkpoints/<run>/step-00001234/           a checkpoint, which one rename puts h
     optimizer.safetensors                  the state of the optimizer
     SHA256SUMS                             of the two files and model/SHA256SUMS
 
+state.json has a SHA-256 of the run's id and settings, so that no checkpoint is continued with other settings than it
+was saved with. Those of runs of earlier versions do not have it.
+
 Functions raise UsageError for an invalid id or name, NotFound for a missing run or checkpoint, Rejected for damaged
 files and a home of a newer format, PermissionDenied and StorageError.
 """
 
+import json
 import os
 import re
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
@@ -86,8 +91,25 @@ class TrainingRun:
             except FileNotFoundError as error:
                 raise unknown_run(run_id) from error
             held.enter_context(locks.lock(directory, _LOCK, timeout=timeout, what=f"{run_id} is being trained"))
-            saved = bool(_checkpoint_steps(directory))
-            return cls(home, run_id, held.pop_all(), saved=saved)
+            run = cls(home, run_id, held, saved=bool(_checkpoint_steps(directory)))
+            _ = run.sha256  # read now: the home may be moved later
+            run._held = held.pop_all()
+            return run
+
+    @cached_property
+    def sha256(self) -> str:
+        """The SHA-256 of the run's id and its settings; not of the versions, which may change."""
+        settings = {name: value for name, value in read_run_file(self.home, self.run_id).items() if name != "versions"}
+        return artifact.sha256_hex(json.dumps([self.run_id, settings], sort_keys=True).encode())
+
+    def check_belongs(self, checkpoint: Path) -> bool:
+        """Whether a checkpoint is known to be of this run and its settings; False: an earlier version saved it, without
+        saying so. Rejected: it is of other settings, or of another run."""
+        found = read_state(checkpoint).get("run_sha256")
+        if found is not None and found != self.sha256:
+            message = f"{checkpoint} was saved by another run, or with settings that {RUN_FILE} no longer has"
+            raise Rejected(message, hint="restore the run's own files, or start a new run without --resume")
+        return found is not None
 
     def __enter__(self) -> Self:
         return self
@@ -113,7 +135,8 @@ class TrainingRun:
         """
         name = step_folder(step)
         files = {f"{MODEL_FOLDER}/{file}": data for file, data in model_files.items()}
-        files[STATE_FILE] = strictjson.dump({"schema": "lstmctl.state/1", "step": step, **state}, indent=2)
+        about = {"schema": "lstmctl.state/1", "run_sha256": self.sha256, "step": step}
+        files[STATE_FILE] = strictjson.dump({**about, **state}, indent=2)
         files[OPTIMIZER_FILE] = optimizer
         summed = (STATE_FILE, OPTIMIZER_FILE, f"{MODEL_FOLDER}/{artifact.SUMS}")
         files[artifact.SUMS] = artifact.format_sums({file: files[file] for file in summed})

@@ -12,11 +12,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from lstmctl.errors import CannotCreate, NotFound, Rejected, UsageError
-from lstmctl.registry import listing
-from lstmctl.registry.artifact import FILES, SUMS, ModelFolder
+from lstmctl.registry import arrivals, artifact, listing
+from lstmctl.registry.arrivals import Origin
+from lstmctl.registry.artifact import CARD, FILES, SUMS, ModelFolder
 from lstmctl.registry.home import MODELS, check_home, home_errors, open_for_writing
 from lstmctl.registry.listing import Entry, Versions, find_version, read_versions
-from lstmctl.registry.names import Reference, check_name, check_tag, parse_registered, version_folder
+from lstmctl.registry.names import MAX_VERSION, Reference, check_name, check_tag, parse_registered, version_folder
 from lstmctl.storage import locks
 from lstmctl.storage.filesystem import Directory
 from lstmctl.storage.staging import Staged, make_durable, stage_files
@@ -82,8 +83,9 @@ class Registry:
         ):
             pass
 
-    def register(self, name: str, files: Mapping[str, bytes]) -> str:
-        """Store a model, in the files that `pack` returns, as the next version of a name; its reference.
+    def register(self, name: str, files: Mapping[str, bytes], *, imported: bool = False) -> str:
+        """Store a model, in the files that `pack` returns, as the next version of a name; its reference. `imported`:
+        it was not trained in this home.
 
         When this returns, the model survives a power cut; when it raises, there is no new model, unless the message
         says so.
@@ -92,13 +94,15 @@ class Registry:
         if missing := set(FILES) - set(files):
             raise ValueError(f"a model folder has a file {min(missing)}")
         needed = sum(map(len, files.values()))
+        data = artifact.parse_card(files[CARD], name).data
+        origin: Origin = "imported" if imported else "trained" if data is None or data.limit is None else "trial"
         with (
             home_errors(f"store {name} in {self.home}", self.home, needed=needed),
             open_for_writing(self.home) as home,
             stage_files(home, files) as staged,
             self._lock(home, name, make=True) as directory,
         ):
-            reference = f"{name}@{_move_to_next_version(staged, directory)}"
+            reference = f"{name}@{_move_to_next_version(staged, directory, home, name, origin)}"
             make_durable(directory, f"{reference} is stored, but a power cut may undo that")
         return reference
 
@@ -155,8 +159,11 @@ class Registry:
         for current in names:
             if read_versions(self.home, current).deleted:
                 with self._open_name(current, f"prune {current}") as directory:
-                    versions = Versions.parse(directory.names()).deleted
-                    pruned += [f"{current}@{version}" for version in versions if _prune(directory, version)]
+                    deleted = Versions.parse(directory.names()).deleted
+                    gone = [version for version in deleted if _prune(directory, version)]
+                    pruned += [f"{current}@{version}" for version in gone]
+                    with Directory.open(self.home) as home:
+                        arrivals.forget(home, current, frozenset(gone))
         return pruned
 
     def tag(self, model: str, tag: str) -> str:
@@ -219,10 +226,14 @@ class Registry:
 # The directory of the name must be locked.
 
 
-def _move_to_next_version(staged: Staged, directory: Directory) -> int:
+def _move_to_next_version(staged: Staged, directory: Directory, home: Directory, name: str, origin: Origin) -> int:
     """Correct even where locks have no effect: no rename replaces a folder that is not empty."""
     while True:
         version = Versions.parse(directory.names()).next_version
+        if version > MAX_VERSION:
+            message = f"{name} has a version {MAX_VERSION}, the highest there can be"
+            raise CannotCreate(message, hint="choose another name with --name NAME")
+        arrivals.record(home, name, version, origin)
         try:
             staged.move(directory, version_folder(version))
         except FileExistsError:

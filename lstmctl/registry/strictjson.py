@@ -14,8 +14,8 @@ MAX_STRING = 131_072  # characters, the limit of Linux for one argument of a com
 _MAX_DIGITS = 19
 
 
-def parse_object(data: bytes) -> dict[str, Any]:
-    """The object of a JSON document in UTF-8.
+def parse_object(data: bytes, *, max_string: int = MAX_STRING) -> dict[str, Any]:
+    """The object of a JSON document in UTF-8. Strings have at most `max_string` characters.
 
     >>> parse_object(b'{"a": 1}')
     {'a': 1}
@@ -31,7 +31,7 @@ def parse_object(data: bytes) -> dict[str, Any]:
         raise ValueError(f"is not JSON: {error}") from error
     except RecursionError as error:
         raise ValueError("is nested too deeply") from error
-    _check(value, MAX_DEPTH)
+    _check(value, MAX_DEPTH, max_string)
     if not isinstance(value, dict):
         raise ValueError("is not an object")
     return value
@@ -70,9 +70,9 @@ def _constant(text: str) -> NoReturn:
     raise ValueError(f"has {text}, which is not JSON")
 
 
-def _check(value: Any, depth: int) -> None:
+def _check(value: Any, depth: int, max_string: int) -> None:
     if isinstance(value, str):
-        if len(value) > MAX_STRING:
+        if len(value) > max_string:
             raise ValueError("has a string that is too long")
         if not value.isascii() and _escaped(value) != value:
             raise ValueError("has a string that is not Unicode")
@@ -80,7 +80,7 @@ def _check(value: Any, depth: int) -> None:
         if not depth:
             raise ValueError("is nested too deeply")
         for item in [*value, *value.values()] if isinstance(value, dict) else value:
-            _check(item, depth - 1)
+            _check(item, depth - 1, max_string)
 
 
 def _escaped(value: Any) -> Any:

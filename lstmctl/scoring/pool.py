@@ -22,7 +22,7 @@ from typing import Any, Generic, Self, TypeVar
 
 from lstmctl import memory
 from lstmctl.errors import ExitCode, StorageError, UsageError
-from lstmctl.process import cores
+from lstmctl.process import cores, safe_path_for_children
 
 BATCH = 512  # texts
 BATCH_CHARACTERS = 2**22  # or fewer texts, where they are long
@@ -170,7 +170,8 @@ class _Worker(Generic[R]):
         self.numbers: deque[int] = deque()
         inherited = [*others, self.connection] if forked else []
         self._process = context.Process(target=_run_worker, args=(work, theirs, inherited), daemon=True)
-        self._process.start()
+        with safe_path_for_children():
+            self._process.start()
         theirs.close()
 
     def send(self, number: int, texts: list[Any]) -> None:

@@ -47,7 +47,8 @@ def connect(address: str | None, *, jobs: int | None) -> Iterator[ParallelMap]:
     if address == "local":
         options |= {"num_cpus": jobs, "include_dashboard": False, "object_store_memory": _STORE_BYTES}
     try:
-        ray.init(address, **options)
+        with _away_from_current_folder():
+            ray.init(address, **options)
     except (ConnectionError, ValueError, RuntimeError, OSError, ray.exceptions.RayError) as error:
         where = "a cluster on this machine" if address == "local" else f"the Ray cluster at {address}"
         hint = "ray status" if address in ("local", "auto") else "RAY_AUTH_MODE=token, if it asks for ~/.ray/auth_token"
@@ -56,6 +57,18 @@ def connect(address: str | None, *, jobs: int | None) -> Iterator[ParallelMap]:
         yield lambda work, items: _parallel_map(ray, work, items, jobs=None if address == "local" else jobs)
     finally:
         ray.shutdown()
+
+
+@contextmanager
+def _away_from_current_folder() -> Iterator[None]:
+    """A block with another current folder: Ray lets its processes import from the one it is started in."""
+    here = os.open(".", os.O_RDONLY)
+    try:
+        os.chdir(os.sep)
+        yield
+    finally:
+        os.fchdir(here)
+        os.close(here)
 
 
 def _check_listening(address: str) -> None:

@@ -16,10 +16,14 @@ from lstmctl.scoring.pool import WorkerPool
 
 if TYPE_CHECKING:
     from lstmctl.data.formats import OpenedRows
+    from lstmctl.data.inputs import Inputs
     from lstmctl.data.opening import StdinLines
     from lstmctl.data.reading import Reading
+    from lstmctl.model.explanation import Explanation
+    from lstmctl.model.what_if import Hold
 
 _LARGEST_LINE_LIMIT = 2**30  # bytes
+_READINGS = 3  # files of which is said how they are read
 
 R = TypeVar("R")  # the result for a text: a prediction, or an explanation
 
@@ -66,7 +70,7 @@ class PredictionRequest:
         from lstmctl.data.formats import FORMATS, formats_of_name
 
         names = [self.input_format] if self.input_format else formats_of_name(Path(self.source))
-        return not any(FORMATS[name].binary for name in names)
+        return not any(name in FORMATS and FORMATS[name].binary for name in names)
 
     def check_labels(self, labels: Sequence[str]) -> None:
         """Raise UsageError if a model with these labels does not support `top_k` or `threshold`."""
@@ -103,6 +107,7 @@ class PredictionRequest:
         from lstmctl.data.folders import read_document, read_documents
 
         options |= {"strict": self.encoding_errors == "strict", "max_bytes": self.max_line_bytes}
+        options["encoding"] = self.encoding
         if isinstance(source, Sequence):
             yield from read_documents(source, root, **options)
             return
@@ -135,8 +140,8 @@ def open_rows(
     `documents`: for a model that was trained on documents. `skip_bad_row` is as in `read_rows`.
 
     Raises:
-        UsageError: there is no input, it is a folder of tables, or an option does not apply to it. NotFound: no such
-        file, or stdin is closed. BadData: a folder that can be read in two ways.
+        UsageError: there is no input, or an option does not apply to it. NotFound: no such file, or stdin is closed.
+        BadData: a folder that can be read in two ways.
         While the rows are read, what `read_rows` raises.
     """
     texts, source = list(request.texts), request.source
@@ -159,7 +164,7 @@ def open_rows(
     if source is not None and source != "-" and is_folder_or_pattern(source):
         inputs = find_inputs(source, format=request.input_format, documents=documents)
         if not inputs.documents:
-            raise UsageError("predictions for several files need a folder", hint="-o DIR, such as -o scored/")
+            return _open_files(request, inputs, skip_bad_row)
         _refuse_columns(request, DOCUMENT)
         rows = request.read_documents([*inputs.files], inputs.root, skip_bad_row=skip_bad_file)
         return InputRows(rows, notes=inputs.all_notes)
@@ -184,6 +189,37 @@ def open_rows(
     return InputRows(rows, stdin, notes)
 
 
+def _open_files(
+    request: PredictionRequest, inputs: "Inputs", skip_bad_row: Callable[[BadRow], None] | None
+) -> InputRows:
+    """The rows of several files, one file after the other, each row with the name of its file."""
+    from lstmctl.data.layout import DOCUMENT
+    from lstmctl.data.opening import display
+    from lstmctl.data.parts import relative_name
+
+    skip_bad_file = None if skip_bad_row is None else lambda _, error: skip_bad_row(error)
+    readings: dict[Path, Reading] = {}
+    for path, format in inputs.files.items():
+        _refuse_columns(request, format)
+        if format != DOCUMENT:  # the rows of a file that is read as a whole are read again, one file at a time
+            readings[path] = request.reading_of(path, format)._replace(items=None)
+
+    def rows() -> Iterator[Example]:
+        for path, format in inputs.files.items():
+            name = relative_name(path, inputs.root)
+            if (reading := readings.get(path)) is None:
+                yield from request.read_documents([path], inputs.root, skip_bad_row=skip_bad_file)
+                continue
+            for row in request.read(path, format=format, reading=reading, skip_bad_row=skip_bad_row).rows:
+                yield row._replace(file=name)
+
+    said = [f"{display(path)}: {reading.note}" for path, reading in readings.items() if reading.note]
+    more = [f"and {len(said) - _READINGS:,} more files"] if len(said) > _READINGS else []
+    texts = {reading.columns.texts for reading in readings.values()}
+    notes = (*inputs.all_notes, *(f"reading {each}" for each in said[:_READINGS]), *more)
+    return InputRows(rows(), notes=notes, texts=texts.pop() if len(texts) == 1 else ())
+
+
 def _refuse_columns(request: PredictionRequest, format: str) -> None:  # noqa: A002
     from lstmctl.data.formats import FORMATS
 
@@ -197,11 +233,12 @@ def predict_rows(
     write: Callable[[list[tuple[Example, R]]], None],
     *,
     flush: Callable[[], None] = lambda: None,
+    before_waiting: Callable[[], None] = lambda: None,
 ) -> None:
     """Put all rows through a pool and write the results in order, in batches.
 
-    All results are written and flushed before it waits for standard input, and before it raises the error of a later
-    row. Raises what reading the rows, the pool or `write` raises.
+    All results are written and flushed before it calls `before_waiting` and waits for standard input, and before it
+    raises the error of a later row. Raises what reading the rows, the pool or `write` raises.
     """
 
     def settle() -> None:
@@ -209,9 +246,15 @@ def predict_rows(
             write(results)
         flush()
 
+    def settle_and_wait() -> None:
+        settle()
+        before_waiting()
+
     with pool:
         if inputs.stdin is not None:
-            inputs.stdin.before_waiting = settle  # a producer that sends a line a second gets a prediction a second
+            inputs.stdin.before_waiting = (
+                settle_and_wait  # a producer that sends a line a second gets a prediction a second
+            )
         try:
             for row in inputs.rows:
                 if results := pool.put(row, row.text):
@@ -222,7 +265,8 @@ def predict_rows(
         settle()
 
 
-# --- the JSON object of one prediction, the same from `predict --json` and in a folder of predictions -------------
+# --- the JSON objects of a prediction and of an explanation, the same from `predict`, in a folder of predictions, and
+# from a server
 
 
 def ranked_labels(prediction: Prediction, labels: Sequence[str], *, top_k: int | None) -> list[tuple[str, float]]:
@@ -259,3 +303,60 @@ def prediction_object(
     if request.keep_columns:
         fields["columns"] = column_json(other_columns(example, request.columns.texts))
     return fields
+
+
+_MEANS = ("forget", "input", "output", "cell_change")
+
+
+def explanation_object(
+    example: Example,
+    explanation: "Explanation",
+    *,
+    labels: Sequence[str],
+    reference: str,
+    all_units: bool = False,
+    holds: "Sequence[Hold]" = (),
+) -> dict[str, Any]:
+    """The explanation of a prediction as a JSON object. `labels` and `reference` are the model's, `holds` the gates
+    that were held; with `all_units` each word has the gates and states of every unit."""
+    prediction = explanation.prediction
+    means = {name: explanation.mean(name) for name in _MEANS}
+    words: list[dict[str, Any]] = []
+    for index, word in enumerate(explanation.words):
+        words.append(
+            {
+                "word": word,
+                "known": explanation.known[index],
+                **{name: _single(values[index]) for name, values in means.items()},
+                "probability": float(explanation.probability[index]),
+                "effect": float(explanation.effect[index]),
+                "effect_log_odds": float(explanation.effect_log_odds[index]),
+            }
+        )
+        if all_units:
+            words[-1]["units"] = {
+                lstm: {name: list(map(_single, values[index].tolist())) for name, values in trace._asdict().items()}
+                for lstm, trace in explanation.traces.items()
+            }
+    return {
+        "schema": "lstmctl.explanation/1",
+        **({"file": example.file} if example.file else {}),
+        "row": example.row,
+        "text": example.text,
+        "label": prediction.label,
+        "probability": prediction.probability,
+        "probabilities": dict(zip(labels, prediction.probabilities, strict=True)),
+        "explains": explanation.label,
+        "start": explanation.start,
+        "ngrams": explanation.ngrams,
+        "strongest_units": [{**unit._asdict(), "log_odds": _single(unit.log_odds)} for unit in explanation.units],
+        "held": [each._asdict() for each in holds],
+        "words": words,
+        "cut": prediction.reading.cut,
+        "model": reference,
+    }
+
+
+def _single(value: float) -> float:
+    """Rounded to the precision of a 32-bit number."""
+    return float(f"{value:.7g}")

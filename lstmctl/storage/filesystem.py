@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import IO, Self
+from typing import IO, BinaryIO, Self, cast
 
 from lstmctl.errors import CannotCreate, Rejected, from_os_error
 
@@ -167,6 +167,16 @@ class Directory:
                 system.unlink(name, dir_fd=self.descriptor)
 
 
+@contextmanager
+def open_regular(path: Path) -> Iterator[BinaryIO]:
+    """A regular file for reading, through links; nothing is waited for. Rejected: it is a pipe or a device. OSError."""
+    descriptor = system.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with open(descriptor, "rb", buffering=0) as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise _not_regular(str(path))
+        yield cast(BinaryIO, file)
+
+
 def write_file(path: Path, data: bytes | IO[bytes], *, force: bool = False) -> None:
     """Write a complete file or none; an open file is copied from its start. Devices and pipes are written to directly.
 
@@ -250,4 +260,4 @@ def _exists(path: Path) -> CannotCreate:
 
 
 def _not_regular(name: str) -> Rejected:
-    return Rejected(f"{name} is not a regular file", hint="replace it with a regular file")
+    return Rejected(f"{name} is not a regular file", hint="copy its content to a regular file, and name that")

@@ -46,7 +46,7 @@ def restore(fitting: Fit, run: TrainingRun) -> list[str]:
     damaged: list[str] = []
     for path in runs.list_checkpoints(run.home, run.run_id):
         try:
-            _load(fitting, path)
+            _load(fitting, path, run)
             return damaged
         except (Rejected, NotFound) as error:
             damaged.append(error.message)
@@ -70,14 +70,30 @@ def chosen_weights(fitting: Fit, run: TrainingRun) -> dict[str, Floats]:
     epoch = chosen_epoch(fitting)
     if epoch is history[-1] and between_epochs:
         return fitting.weights()
-    return _model(run.path / runs.step_folder(epoch.epoch * fitting.plan.steps)).weights()
+    path = run.path / runs.step_folder(epoch.epoch * fitting.plan.steps)
+    model = _model(path)
+    _check_belongs(model, path, fitting, run)
+    return model.weights()
 
 
-def _load(fitting: Fit, path: Path) -> None:
+def _check_belongs(model: ModelFolder, path: Path, fitting: Fit, run: TrainingRun) -> None:
+    """Raise Rejected for a checkpoint of another run, or of other settings. Those of earlier versions are compared by
+    the settings in the model's card."""
+    card, plan = model.card, fitting.plan
+    known = run.check_belongs(path)
+    same = card.config == plan.model
+    if not known:
+        settings = replace(plan.training, epochs=plan.epochs)
+        saved = replace(card.training, threads=settings.threads) if card.training is not None else None
+        same = same and card.data_sha256 == plan.data.sha256 and saved == settings
+    if not same:
+        raise Rejected(f"{path} is not of this run: its settings are others", hint=_HINT)
+
+
+def _load(fitting: Fit, path: Path, run: TrainingRun) -> None:
     model = _model(path)
     values = runs.read_state(path)
-    if model.card.config != fitting.plan.model:
-        raise Rejected(f"{path} is not of this run", hint=_HINT)
+    _check_belongs(model, path, fitting, run)
     shapes = _shapes(fitting.optimizer_arrays())
     try:
         state = TrainingState.from_dict(values, model.history())

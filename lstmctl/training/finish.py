@@ -8,15 +8,14 @@ from typing import Any, NamedTuple
 
 import keras
 import numpy as np
-from numpy.typing import NDArray
 
 from lstmctl.data.datasets import Dataset
 from lstmctl.data.digests import MOST_ROWS, RowDigests
 from lstmctl.data.word_ids import Ids
 from lstmctl.errors import Disagreement
-from lstmctl.evaluation.calibration import best_temperature, folded
+from lstmctl.evaluation.calibration import calibrate, folded
 from lstmctl.evaluation.intervals import Comparison, compare_models
-from lstmctl.evaluation.metrics import best_f1_threshold, log_loss
+from lstmctl.evaluation.metrics import best_f1_threshold
 from lstmctl.evaluation.report import Evaluation, measure
 from lstmctl.model.classifier import Classifier, predicted_indices, softmax
 from lstmctl.model.lstm import Floats
@@ -92,23 +91,14 @@ def sample_texts(texts: list[Ids], *, max_len: int) -> list[Ids]:
 
 
 def _calibrate(weights: dict[str, Floats], plan: Plan) -> tuple[dict[str, Floats], float]:
-    """The weights, with the temperature that minimizes the validation loss applied to the head, and that temperature.
-    The same weights and 1 if the loss would not fall."""
+    """The weights with the temperature of `calibrate` on validation applied to the head, and that temperature.
+    The epoch was chosen by its loss with the same rule."""
     if plan.training.calibration == "none":
         return weights, 1.0
-    truth = plan.validation.truth
-
-    def validate(weights: dict[str, Floats], temperature: float) -> tuple[NDArray[np.float64], float]:
-        tensors = plan.tensors(weights, temperature=temperature)
-        logits = Classifier(plan.model, plan.vocabulary, tensors).logits(
-            plan.validation.ids, ngrams=plan.validation_ngrams(temperature)
-        )
-        return logits, log_loss(softmax(logits), truth)
-
-    logits, loss = validate(weights, 1.0)
-    temperature = best_temperature(logits, truth)
-    calibrated = folded(weights, temperature)
-    return (calibrated, temperature) if validate(calibrated, temperature)[1] < loss else (weights, 1.0)
+    classifier = Classifier(plan.model, plan.vocabulary, plan.tensors(weights))
+    logits = classifier.logits(plan.validation.ids, ngrams=plan.validation.ngrams)
+    temperature, _ = calibrate(logits, plan.validation.truth)
+    return folded(weights, temperature), temperature
 
 
 def _measure(classifier: Classifier, plan: Plan, *, temperature: float) -> tuple[Evaluation | None, Comparison]:

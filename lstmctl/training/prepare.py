@@ -277,7 +277,9 @@ def _find_misleading(train: Sequence[Ids], truth: NDArray[np.int64], held_out: S
 _PASSES_PER_STEP = 4.0
 _START_SECONDS = 6.0  # loading TensorFlow and tracing the steps
 _START_BYTES = 0.75e9  # TensorFlow and the texts
-_SAMPLE = 256  # texts that are timed
+_SAMPLE = 256  # texts that are timed, and fewer where they take
+_TIMED_PRODUCTS = 10**10  # multiplications
+_TIMED_SIZE = 512  # units and numbers of the embedding of the network that is timed, at most
 
 
 @dataclass(frozen=True)
@@ -289,22 +291,44 @@ class Cost:
     memory_bytes: int
 
 
+def _timed_texts(texts: Sequence[Ids], config: ModelConfig) -> list[Ids]:
+    """The first texts, which take about `_TIMED_PRODUCTS` multiplications; at least one, which may be cut."""
+    words = max(16, _TIMED_PRODUCTS // config.products)
+    if config.padding == "pre":  # each text has as many words
+        return list(texts[: min(_SAMPLE, max(1, words // config.max_len))])
+    chosen = list[Ids]()
+    for text in texts[:_SAMPLE]:
+        if chosen and words < len(text):
+            break
+        chosen.append(text[:words])
+        words -= len(text)
+    return chosen
+
+
 def estimate_cost(plan: Plan) -> Cost:
-    """What the training would take on this machine, from timing the forward pass with random weights."""
+    """What the training would take on this machine, from timing the forward pass with random weights. Networks that are
+    large are not built: a smaller one is timed on part of the texts, and multiplied."""
     ensemble_size = plan.ensemble_size
-    config = member_config(plan.model, ensemble_size)  # zeros between the members are not trained
+    full = member_config(plan.model, ensemble_size)  # zeros between the members are not trained
+    sizes = {name: min(getattr(full, name), _TIMED_SIZE) for name in ("units", "embedding_dim")}
+    config = replace(full, **sizes)
+    sample = _timed_texts(plan.train.ids, config)
     generator = np.random.default_rng(0)
     weights = {name: generator.normal(0, 0.1, shape).astype(np.float32) for name, shape in config.shapes().items()}
     classifier = Classifier(config, plan.vocabulary, plan.tensors(weights))
-    sample = plan.train.ids[:_SAMPLE]
     classifier.probabilities(sample)  # the first call also fills the table of words
     started = time.perf_counter()
     classifier.probabilities(sample)
-    text_seconds = ensemble_size * (time.perf_counter() - started) / len(sample)
+    timed = (time.perf_counter() - started) * full.products / config.products
+    if config.padding == "pre":
+        text_seconds = ensemble_size * timed / len(sample)
+    else:
+        words = sum(map(len, plan.train.ids)) / len(plan.train)
+        text_seconds = ensemble_size * timed * words / max(1, sum(map(len, sample)))
     epoch_seconds = text_seconds * (_PASSES_PER_STEP * len(plan.train) + len(plan.validation))
     # Weights, gradients, optimizer slots, and the copies to be saved.
     arrays = {"rmsprop": 6, "adam": 7}[plan.training.optimizer] * plan.model.parameters
-    lstms = ensemble_size * config.layers * len(config.directions)
-    activations = plan.training.batch_size * config.max_len * lstms * 20 * max(config.units, config.embedding_dim)
+    lstms = ensemble_size * full.layers * len(full.directions)
+    activations = plan.training.batch_size * full.max_len * lstms * 20 * max(full.units, full.embedding_dim)
     memory_bytes = int(_START_BYTES + 4 * (arrays + activations))
     return Cost(plan.model.parameters, _START_SECONDS + plan.epochs * epoch_seconds, memory_bytes)

@@ -277,7 +277,7 @@ def test_models_of_different_data(cli, tmp_path, labelled):
 
 
 @pytest.mark.parametrize("columns", [40, 80, 200])
-@pytest.mark.parametrize("kind", ["roc", "calibration", "confusion"])
+@pytest.mark.parametrize("kind", ["roc", "pr", "calibration", "confusion"])
 def test_diagrams(cli, tmp_path, table, monkeypatch, kind, columns):
     monkeypatch.setenv("COLUMNS", str(columns))
     for _ in range(2):
@@ -285,7 +285,7 @@ def test_diagrams(cli, tmp_path, table, monkeypatch, kind, columns):
     result = cli("plot", "tiny@1", "--kind", kind, "--data", table, terminal=True)
     assert result.code == 0, result.err
     assert max(map(len, result.lines)) <= max(columns, 48) and "tiny@1" in result.out
-    for suffix, beginning in ((".png", b"\x89PNG"), (".svg", b"<?xml")):
+    for suffix, beginning in ((".png", b"\x89PNG"), (".svg", b"<?xml"), (".pdf", b"%PDF")):
         path = tmp_path / f"{kind}{suffix}"
         assert cli("plot", "--kind", kind, "--data", table, "-o", path).code == 0
         assert path.read_bytes().startswith(beginning)
@@ -302,9 +302,15 @@ def test_diagram_numbers(cli, tmp_path, table):
     assert {(row[1], row[2]): int(row[3]) for row in rows[1:]} == {
         (label, predicted): n for label, row in measured["confusion"].items() for predicted, n in row.items()
     }
-    points = json.loads(cli("plot", "--kind", "roc", "--data", table, "--json").out)["points"]
-    area = sum((b["x"] - a["x"]) * (a["y"] + b["y"]) / 2 for a, b in zip(points, points[1:], strict=False))
-    assert area == pytest.approx(measured["metrics"]["auc"]["value"])
+    roc = json.loads(cli("plot", "--kind", "roc", "--data", table, "--json").out)
+    steps = list(zip(roc["points"], roc["points"][1:], strict=False))
+    area = sum((b["x"] - a["x"]) * (a["y"] + b["y"]) / 2 for a, b in steps)
+    assert area == pytest.approx(roc["auc"]) == pytest.approx(measured["metrics"]["auc"]["value"])
+    pr = json.loads(cli("plot", "--kind", "pr", "--data", table, "--json").out)
+    area = sum((b["x"] - a["x"]) * b["y"] for a, b in zip(pr["points"], pr["points"][1:], strict=False))
+    assert area == pytest.approx(pr["average_precision"])
+    for kind, score in (("roc", f"AUC {roc['auc']:.3f}"), ("pr", f"AP {pr['average_precision']:.3f}")):
+        assert score in cli("plot", "--kind", kind, "--data", table).out
     bins = json.loads(cli("plot", "--kind", "calibration", "--data", table, "--json").out)["points"]
     assert sum(each["n"] for each in bins) == 60 and all(each["low"] <= each["y"] <= each["high"] for each in bins)
     rows = [line.split("\t") for line in cli("plot", "--kind", "calibration", "--data", table, "--format", "tsv").lines]

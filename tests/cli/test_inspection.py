@@ -160,3 +160,37 @@ def test_completion_scripts(cli):
     assert "#compdef" in cli("completion", "zsh").out
     assert "complete " in cli("completion", "fish").out
     assert cli("completion", "csh").code == 2
+    assert cli("completion").code == 2
+
+
+@pytest.mark.parametrize(("shell", "startup"), [("bash", ".bashrc"), ("zsh", ".zshrc"), ("fish", None)])
+def test_completion_is_set_up_once(shell, startup, cli, monkeypatch, tmp_path):
+    """For the shell of $SHELL, without a change to what the start-up file has already."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("SHELL", f"/usr/bin/{shell}")
+    if startup:
+        (tmp_path / startup).write_text("alias l=ls")
+    first = cli("completion", "--install")
+    assert first.code == 0, first.err
+    written = {path: Path(path).read_text() for path in first.lines}
+    assert cli("completion", shell).out == written[first.lines[0]]
+    if startup:
+        assert written[str(tmp_path / startup)].startswith("alias l=ls\n\n# Completion of lstmctl\n")
+    assert cli("completion", "--install").lines == first.lines
+    assert written == {path: Path(path).read_text() for path in first.lines}
+
+
+@pytest.mark.parametrize(
+    ("line", "meant"),
+    {
+        "explain": 'lstmctl predict --explain "great movie"',
+        "trian": "lstmctl train",
+        "ls": "lstmctl models list",
+        "models lst": "lstmctl models list",
+        "data chek": "lstmctl data check",
+        "qqq": "lstmctl --help",
+    }.items(),
+)
+def test_words_that_are_no_commands(line, meant, cli):
+    result = cli(*line.split())
+    assert result.code == 2 and result.err.endswith(f"hint: {meant}\n")

@@ -29,7 +29,7 @@ def test_every_schema_is_there():
     written = set()
     for path in PACKAGE.rglob("*.py"):
         written |= set(re.findall(r'"(lstmctl\.[a-z_-]+/\d)"', path.read_text()))
-    written |= {"lstmctl.roc/1", "lstmctl.calibration/1"}  # made of the kind of plot
+    written |= {"lstmctl.roc/1", "lstmctl.pr/1", "lstmctl.calibration/1"}  # made of the kind of plot
     assert set(documented()) == written - FILES
 
 
@@ -50,7 +50,9 @@ def test_every_schema_is_there():
         ["plot", "--kind", "confusion", "--data", "labelled.csv"],
         ["plot", "--kind", "roc", "--data", "labelled.csv"],
         ["plot", "--kind", "calibration", "--data", "labelled.csv"],
+        ["plot", "--kind", "pr", "--data", "labelled.csv"],
         ["plot", "--kind", "gates", "--text", "good film"],
+        ["plot", "--kind", "words", "--text", "good film"],
         ["summary"],
         ["summary", "--gates", "--text", "good film"],
         ["summary", "--word", "good"],

@@ -1,6 +1,7 @@
 """`lstmctl models import` of .keras files, without TensorFlow: options, errors, and use of the model."""
 
 import importlib.util
+import io
 import json
 import os
 import subprocess
@@ -10,6 +11,8 @@ import keras_files as good
 import pytest
 
 from lstmctl.data import named
+from lstmctl.errors import Rejected
+from lstmctl.interchange import from_keras
 
 
 @pytest.fixture
@@ -134,3 +137,39 @@ sys.exit(code)
 def test_only_the_child_imports_h5py(files):
     done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "post@1\n[]\n"), done.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments", [("pipe.lstmctl",), ("pipe.keras", "--vocab", "index.json"), ("post.keras", "--vocab", "pipe.json")]
+)
+def test_pipes_that_nobody_writes_to(cli, files, arguments):
+    """Where a model or its words should be. Before, the program waited for ever."""
+    for name in ("pipe.lstmctl", "pipe.keras", "pipe.json"):
+        os.mkfifo(files / name)
+    done = cli("models", "import", *arguments)
+    assert done.code == 76 and "not a regular file" in done.err
+
+
+def test_endless_standard_input(monkeypatch):
+    """It is refused before it fills the disk."""
+
+    class Endless(io.RawIOBase):
+        """A ZIP archive, or something else, that does not end."""
+
+        def __init__(self, head):
+            self.head, self.count = head, 0
+
+        def readable(self):
+            return True
+
+        def read(self, size=-1):
+            self.count += 1
+            assert self.count < 100
+            return (self.head if self.count == 1 else b"").ljust(size, b"x")
+
+    monkeypatch.setattr(from_keras, "MAX_STDIN", 2**24)
+    for head, reads, message in ((b"{", 1, "not a .keras file"), (b"PK\x03\x04", 17, "over 16,777,216 bytes")):
+        stream = Endless(head)
+        with pytest.raises(Rejected, match=message):
+            from_keras._copy_stdin(stream, io.BytesIO())
+        assert stream.count == reads

@@ -225,7 +225,7 @@ def test_a_file_has_the_format_of_its_ending(cli, model, tmp_path, name):
     [
         (["good"], "x.png"),
         (["good"], "x.html"),
-        (["--explain", "good"], "x.svg"),
+        (["--explain", "good"], "x.gif"),
         (["--explain", "good"], "x.parquet"),
         (["--json", "good"], "x.csv"),
         (["--format", "tsv", "good"], "x.jsonl"),

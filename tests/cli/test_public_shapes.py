@@ -280,3 +280,47 @@ def test_what_predict_writes_is_data(cli, tmp_path, monkeypatch):
         assert cli("predict", "-i", "texts.csv", "-o", name).code == 0
         found = json.loads(cli("data", "check", "--data", name, "--json").out)
         assert sum(found["rows"].values()) == 30, name
+
+
+def test_a_folder_of_tables_is_answered_row_by_row(cli, tmp_path, monkeypatch):
+    from toy import register_toy
+
+    register_toy(tmp_path / "home")
+    monkeypatch.chdir(tmp_path)
+    table(Path("in") / "a.csv", [("text", "n"), ("good film", 1), ("bad film", 2)])
+    table(Path("in/b.csv"), [("Review", "n"), ("bad", 3)])
+    Path("in/c.jsonl").write_text('{"text": "good", "n": 4}\n')
+    Path("in/d.json").write_text('[{"text": "bad"}]')
+    assert [line.split("\t")[::2] for line in cli("predict", "-i", "in").lines] == [
+        ["pos", "a.csv"], ["neg", "a.csv"], ["neg", "b.csv"], ["pos", "c.jsonl"], ["neg", "d.json"]
+    ]  # fmt: skip
+    done = cli("predict", "-i", "in/*.csv", "--json")
+    assert [(row["file"], row["row"]) for row in map(json.loads, done.lines)] == [
+        ("a.csv", 2),
+        ("a.csv", 3),
+        ("b.csv", 2),
+    ]
+    assert 'in/b.csv: CSV, header, text: "Review"' in done.err
+    assert cli("predict", "-i", "in", "-o", "all.csv").code == 0
+    assert [line.split(",")[-1] for line in Path("all.csv").read_text().splitlines()][:2] == ["file", "a.csv"]
+    Path("in/b.csv").write_text("Review,n\nbad,3,4\ngood,5\n")
+    assert cli("predict", "-i", "in").code == 65
+    skipped = cli("predict", "-i", "in", "--bad-rows", "skip")
+    assert skipped.code == 0 and len(skipped.lines) == 5 and "skipped 1 bad row" in skipped.err
+
+
+@pytest.mark.parametrize("name", ["answers.csv", "answers.jsonl", "answers.parquet"])
+def test_predicted_labels_are_not_taken_for_the_truth(cli, tmp_path, monkeypatch, name):
+    from toy import register_toy
+
+    register_toy(tmp_path / "home")
+    monkeypatch.chdir(tmp_path)
+    table(Path("texts.csv"), [("text", "label"), ("good film", "pos"), ("good", "neg"), ("bad film", "neg")])
+    assert cli("predict", "-i", "texts.csv", "-o", name).code == 0
+    measured = cli("evaluate", "--data", name)
+    assert measured.code == 0 and "the labels are predictions of lstmctl, not the truth" in measured.err
+    assert "predictions of lstmctl" in cli("data", "check", "--data", name).err
+    assert cli("predict", "-i", "texts.csv", "--keep-columns", "-o", "kept.csv").code == 0
+    measured = cli("evaluate", "--data", "kept.csv", "--label-column", "input_label", "--json")
+    assert "predictions of lstmctl" not in measured.err
+    assert json.loads(measured.out)["metrics"]["accuracy"]["value"] == pytest.approx(2 / 3)

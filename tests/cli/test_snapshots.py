@@ -32,6 +32,9 @@ SCREENS = {
     "plot": ["plot"],
     "confusion": ["plot", "--kind", "confusion", "--data", "labelled.csv"],
     "roc": ["plot", "--kind", "roc", "--data", "labelled.csv"],
+    "pr": ["plot", "--kind", "pr", "--data", "labelled.csv"],
+    "words": ["plot", "--kind", "words", "--text", "a good film", "--text", "not a bad one 字"],
+    "heat-maps": ["plot", "--kind", "gates", "--text", "good film, bad film", "--show", "all"],
     "heat-map": ["plot", "--kind", "gates", "--text", "good film, bad film", "--show", "forget"],
     "heat-map-cell": ["plot", "--kind", "gates", "--text", "good film, bad film"],
     "data-check": ["data", "check", "--data", "labelled.csv"],
@@ -45,13 +48,13 @@ SCREENS = {
 
 
 def files(tmp_path):
-    for _ in range(2):
-        register_toy(Path(os.environ["LSTMCTL_HOME"]))
     rows = [f"good film {n},pos\nbad film {n},neg\nfilm {n},{'pos' if n % 3 else 'neg'}\n" for n in range(30)]
     path = tmp_path / "labelled.csv"
     path.write_text("text,label\n" + "".join(rows))
     data = DataConfig(source=str(path))
     register_toy(Path(os.environ["LSTMCTL_HOME"]), "own", data=data, data_sha256=load(data, home=tmp_path).sha256)
+    for _ in range(2):
+        register_toy(Path(os.environ["LSTMCTL_HOME"]))
 
 
 @pytest.mark.parametrize("columns", [60, 80, 200])

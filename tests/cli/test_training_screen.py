@@ -11,7 +11,7 @@ from toy import toy_history
 
 from lstmctl.cli.console import Console
 from lstmctl.cli.options import Settings
-from lstmctl.cli.train.screen import TrainingScreen, verdict
+from lstmctl.cli.train.screen import TrainingScreen, has_learned, verdict
 from lstmctl.config import DataConfig, TrainConfig
 from lstmctl.errors import Interrupted
 from lstmctl.evaluation.intervals import compare_models
@@ -219,3 +219,27 @@ def test_verdict(counted, model, naive_bayes, ngrams):
     compared = compare_models(texts < counted, texts < model)
     assert re.fullmatch(naive_bayes, verdict(compared, "naive_bayes"))
     assert re.fullmatch(ngrams, verdict(compared, "ngrams"))
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "majority", "f1", "learned"),
+    [
+        (0.35, 0.5, None, False),
+        (0.5, 0.5, None, False),
+        (0.51, 0.5, None, True),
+        (0.95, 0.95, 0.487, False),  # the macro F1 of always the frequent label
+        (0.93, 0.95, 0.61, True),  # of two labels, one is rare, and some of it was found
+        (0.93, 0.95, None, True),  # without a test part there is no F1 to tell
+    ],
+)
+def test_a_model_that_has_learned_nothing(accuracy, majority, f1, learned):
+    part = "validation" if f1 is None else "test"
+    baselines = SimpleNamespace(
+        strongest="naive_bayes",
+        accuracy={"naive_bayes": {part: 0.7}},
+        majority={"validation": majority, "test": majority},
+    )
+    test = None if f1 is None else SimpleNamespace(metrics={"f1_macro": SimpleNamespace(value=f1)})
+    model = SimpleNamespace(test=test, vs_baseline=SimpleNamespace(difference=accuracy - 0.7))
+    own = SimpleNamespace(baselines=baselines, model=SimpleNamespace(labels=("a", "b")))
+    assert has_learned(SimpleNamespace(plan=own, model=model)) == learned

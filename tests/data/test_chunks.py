@@ -114,7 +114,7 @@ def test_bad_header_is_not_a_bad_row(tmp_path):
 
 GOOD = {"jsonl": b'{"text": "good"}\n', "csv": b"good,1\n", "tsv": b"good\t1\n", "lines": b"good\n"}
 BAD = {
-    "jsonl": [b'{"text": [1]}\n', b"{\n", b"[]\n", b'"\xff"\n', b"x" * 3_000 + b"\n"],
+    "jsonl": [b'{"text": [1, 2]}\n', b"{\n", b"[]\n", b'"\xff"\n', b"x" * 3_000 + b"\n"],
     "csv": [b"a,b,c\n", b'"a"b,1\n', b"\xff,1\n", b"\0,1\n", b"x" * 3_000 + b",1\n"],
     "tsv": [b"alone\n", b"\xff\t1\n"],
     "lines": [b"\xff\n", b"\0\n", b"x" * 3_000 + b"\n"],

@@ -107,8 +107,8 @@ def test_links() -> None:
 
 def test_errors_name_the_file() -> None:
     root = tree("pos/1.txt", "neg/1.txt")
-    (root / "pos" / "1.txt").write_bytes(b"fine\ncaf\xe9\n")
-    with pytest.raises(BadData, match=r"^data/pos/1\.txt:2: byte 4 of the line is 0xe9"):
+    (root / "pos" / "1.txt").write_bytes(b"fine\ncaf\x81\n")
+    with pytest.raises(BadData, match=r"^data/pos/1\.txt:2: byte 4 of the line is 0x81"):
         listed(root)
     (root / "pos" / "1.txt").write_bytes(b"x\n" * 600_000)
     with pytest.raises(BadData, match=r"^data/pos/1\.txt is larger than 1 MiB"):
@@ -137,3 +137,33 @@ def test_no_class_folders() -> None:
 def test_long_folder_name() -> None:
     with pytest.raises(BadData, match="the label has 201 characters"):
         read_folder(tree("x" * 201 + "/1.txt"))
+
+
+@pytest.mark.parametrize(
+    ("encodings", "note"),
+    [
+        (["cp1252"] * 4, "4 in windows-1252, as all that are not UTF-8"),
+        (["cp1252", "utf-8", "utf-8", "utf-8"], "1 in windows-1252, as all that are not UTF-8"),
+        (["utf-16", "utf-8", "utf-8-sig", "cp1252"], "1 in utf-16, 1 in windows-1252, as all that are not UTF-8"),
+    ],
+)
+def test_encodings_of_documents(encodings: list[str], note: str) -> None:
+    texts = [f"très déçu {number}" for number in range(4)]
+    for text, encoding, label in zip(texts, encodings, ("neg", "neg", "pos", "pos"), strict=True):
+        path = Path("data", label, f"{text[-1]}.txt")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(text.encode(encoding))
+    assert [text for _, _, text, _ in listed(Path("data"))] == texts
+    assert read_folder(Path("data"))[1][1:] == (f"encodings, of 4 files looked at: {note}",)
+
+
+def test_a_named_encoding_of_documents() -> None:
+    for label, text in (("a", "příliš žluťoučký kůň úpěl"), ("b", "ďábelské ódy, výborný člověk žil")):
+        Path("data", label).mkdir(parents=True)
+        Path("data", label, "1.txt").write_bytes(text.encode("cp1250"))
+    rows, notes = read_folder(Path("data"), encoding="windows-1250")
+    assert [row.text for _, row in rows] == ["příliš žluťoučký kůň úpěl", "ďábelské ódy, výborný člověk žil"]
+    assert notes[1] == "all in windows-1250"
+    with pytest.raises(BadData) as raised:
+        listed(Path("data"))
+    assert raised.value.hint == "--encoding windows-1250"

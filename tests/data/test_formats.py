@@ -203,7 +203,7 @@ TROUBLE = [
     ("a.json", b'{\n"text": "a",\n}\n', "a.json:3: not JSON: ", "copied completely"),
     ("a.jsonl", b'{"text": "a", "label": "b"}\n[1]\n', "a.jsonl:2: a JSON array", "jq -c '.[]'"),
     ("a.jsonl", b'"a"\n', "a.jsonl:1: expected a JSON object, not 'a'", "a line reads: {"),
-    ("a.jsonl", b'{"text": [5], "label": "a"}\n', 'a.jsonl:1: "text" must be a text, a number', "--text-column"),
+    ("a.jsonl", b'{"text": [5, 6], "label": "a"}\n', 'a.jsonl:1: "text" must be a text, a number', "--text-column"),
     (
         "a.jsonl",
         b'{"text": "a", "label": {}}\n',

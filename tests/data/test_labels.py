@@ -30,6 +30,20 @@ def test_groups_go_to_the_most_frequent_spelling() -> None:
     assert '"Pos" (7) = "pos" (5)' in text and (hint or "").startswith("--merge-labels")
 
 
+@pytest.mark.parametrize(
+    ("counts", "merged"),
+    [
+        ({"1": 4, "True": 3, "0": 5, "False": 2}, {"True": "1", "False": "0"}),
+        ({"yes": 4, "1": 3, "no": 5}, {"1": "yes"}),
+        ({"1": 4, "true": 3, "0": 2, "nan": 1}, {"true": "1"}),
+        ({"1": 4, "true": 3, "0": 2, "2": 1}, {}),  # other labels too: these may be meant
+        ({"1": 4, "0": 3}, {}),
+    ],
+)
+def test_words_for_true_and_false(counts: dict[str, int], merged: dict[str, str]) -> None:
+    assert merged_spellings(find_spellings(counts)) == merged
+
+
 def test_a_missing_value_alone_is_noticed_and_nothing_else() -> None:
     text, hint = describe_spellings(find_spellings({"a": 1, "b": 1, "nan": 3}))
     assert text == 'the label "nan" is usually a missing value' and hint == (

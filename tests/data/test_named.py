@@ -134,7 +134,7 @@ def test_keras_imdb_is_downloaded_once(tmp_path: Path, monkeypatch: pytest.Monke
     assert examples == list(data.test)
     (call,) = child.calls
     path = str(tmp_path / "data" / "keras-imdb.jsonl.gz")
-    assert call["command"] == [sys.executable, "-m", "lstmctl.training.keras_imdb", path]
+    assert call["command"] == [sys.executable, "-P", "-m", "lstmctl.training.keras_imdb", path]
     assert call["capture_output"] and call["env"]["KERAS_BACKEND"] == "tensorflow"
 
 

@@ -56,8 +56,8 @@ def test_bad_rows_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     path = Path("a.parquet")
     for columns, message in (
         (
-            {"text": [[1], [2]], "label": ["a", "b"]},
-            'a.parquet:1: "text" must be a text, a number or a boolean, not [1]',
+            {"text": [[1, 2], [3]], "label": ["a", "b"]},
+            'a.parquet:1: "text" must be a text, a number or a boolean, not [1, 2]',
         ),
         ({"text": ["x", "y"], "label": ["a", None]}, "a.parquet:2: the label is empty"),
         ({"text": ["x", "y"], "label": [math.nan, 1.0]}, "a.parquet:1: the label is empty"),

@@ -4,8 +4,12 @@ import csv
 import io
 import json
 import math
+import re
 import shlex
+import shutil
+import subprocess
 import sys
+import tempfile
 import zipfile
 from decimal import Decimal
 from pathlib import Path
@@ -13,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from lstmctl.config import DataConfig
+from lstmctl.data.chunks import split_file
 from lstmctl.data.columns import ColumnNames, Layout, value_text
 from lstmctl.data.formats import open_rows, read_rows
 from lstmctl.errors import BadData, MissingExtra, NotFound, UsageError
@@ -236,6 +241,8 @@ FORMS = {
     "list": {key: [row[key] for row in OBJECTS] for key in ("text", "label")},
     "one": OBJECTS[:1],
 }
+TEXTS_OF = {label: [text for text, each in ROWS if each == label] for label in ("neg", "pos")}
+INSIDE = [{"review": {"body": text}, "meta": [{"by": "us", "label": label}]} for text, label in ROWS]
 
 
 @pytest.mark.parametrize("indent", [None, 2])
@@ -245,6 +252,61 @@ def test_json_forms(form, indent):
     rows, note = read("a.json")
     assert rows == (ROWS[:1] if form == "one" else ROWS)
     assert note == 'JSON, text: "text", label: "label"'
+
+
+@pytest.mark.parametrize("texts", [TEXTS_OF, {"neg": TEXTS_OF["neg"], "pos": TEXTS_OF["pos"][:7]}])
+def test_json_texts_by_label(texts):
+    Path("a.json").write_text(json.dumps(texts))
+    assert read("a.json")[0] == [(text, label) for label in texts for text in texts[label]]
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.json", "a.parquet"])
+def test_values_inside_objects(name):
+    if name == "a.parquet":
+        pyarrow = pytest.importorskip("pyarrow")
+        pytest.importorskip("pyarrow.parquet").write_table(pyarrow.Table.from_pylist(INSIDE), name)
+    else:
+        Path(name).write_text(json.dumps(INSIDE) if name == "a.json" else "\n".join(map(json.dumps, INSIDE)))
+    with pytest.raises(BadData, match="the columns are: review.body, meta.by, meta.label") as raised:
+        read(name)
+    assert raised.value.hint == "--text-column review.body --label-column meta.label"
+    assert read(name, text_column=("review.body",), label_column="meta.label")[0] == ROWS
+
+
+def test_lists_of_one_value_and_of_several():
+    Path("a.jsonl").write_text('{"text": "a", "label": ["x"]}\n{"text": ["b"], "label": ["x", "y"]}\n')
+    skipped = []
+    assert [row.label for row in read_rows(Path("a.jsonl"), USUAL, skip_bad_row=skipped.append)] == ["x"]
+    assert "not ['x', 'y']" in skipped[0].message
+
+
+PARTS = {"train": OBJECTS[:30], "test": OBJECTS[30:]}
+
+
+@pytest.mark.skipif(shutil.which("jq") is None, reason="jq is not installed")
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (PARTS, "parts"),
+        ({part: [[row["text"], row["label"]] for row in rows] for part, rows in PARTS.items()}, "numbered"),
+        ({label: [{"text": text} for text in texts] for label, texts in TEXTS_OF.items()}, "labels"),
+    ],
+)
+def test_json_with_several_lists(value, expected, tmp_path, monkeypatch):
+    """The command of the hint loses no row and no label."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "made"))
+    Path("made").mkdir()
+    Path("a.json").write_text(json.dumps(value))
+    with pytest.raises(BadData, match="several keys have a list of rows") as raised:
+        read("a.json")
+    command = raised.value.hint.partition(", and name")[0]
+    subprocess.run(["sh", "-c", command], check=True)
+    if expected == "labels":
+        assert sorted(read("made/a.jsonl")[0]) == sorted(ROWS)
+        return
+    options = {} if expected == "parts" else {"text_column": ("1",), "label_column": "2"}
+    assert read("made/a/train.jsonl", **options)[0] == ROWS[:30]
+    assert read("made/a/test.jsonl", **options)[0] == ROWS[30:]
 
 
 def test_json_objects_over_several_lines_and_bad_ones():
@@ -267,7 +329,7 @@ def test_json_lines_stay_lines():
 def test_one_rule_for_typed_values():
     values = ["5", 5, 5.0, Decimal("5.00"), 0.5, Decimal("0.50"), True, math.nan, None, 10**20]
     assert [value_text(value) for value in values] == [*"5555", "0.5", "0.5", "true", "", "", str(10**20)]
-    assert value_text([1]) is None
+    assert value_text([1, 2]) is None
     kinds = [("a", 5.0), (7, "5"), (None, 5), (2.5, True), (math.nan, "x")]
     expected = [("a", "5"), ("7", "5"), ("", "5"), ("2.5", "true"), ("", "x")]
     Path("a.jsonl").write_text("".join(json.dumps({"text": text, "label": label}) + "\n" for text, label in kinds))
@@ -323,7 +385,8 @@ def test_zip():
         assert read(zipped(name, {"__MACOSX/._a.csv": "x", "IMDB Dataset.csv": data})) == (ROWS, "")
     with pytest.raises(BadData, match=r"two\.zip: the zip archive has 2 files: a\.csv, b\.csv") as caught:
         read(zipped("two.zip", {"a.csv": data, "b.csv": data}))
-    assert caught.value.hint.startswith("unzip -p two.zip a.csv > ")
+    assert re.fullmatch(r"unzip -q two\.zip -d \S+/two, and name the folder \S+/two/", caught.value.hint)
+    assert read(zipped("about.zip", {"README.md": "x", "d/LICENSE": "y", "d/a.csv": data})) == (ROWS, "")
     with pytest.raises(BadData, match=r"no\.csv\.zip: the zip archive is empty"):
         read(zipped("no.csv.zip", {}))
     locked = bytearray(zipped("b.csv.zip", {"b.csv": data}).read_bytes())
@@ -352,29 +415,41 @@ def test_zstandard(monkeypatch):
         read("a.csv.zst")
 
 
-def spreadsheet(name, rows):
+def spreadsheet(name, rows, *, first=()):
+    """A file with a sheet "Reviews", and if there are rows of it, a sheet "Notes" before it."""
+
     def cell(value):
         if isinstance(value, float):
             return f"<c><v>{value}</v></c>"
         return f'<c t="inlineStr"><is><t>{value}</t></is></c>'
 
-    body = "".join(f"<row>{''.join(map(cell, row))}</row>" for row in rows)
+    sheets = [("Notes", first)] * bool(first) + [("Reviews", rows)]
+    bodies = ["".join(f"<row>{''.join(map(cell, row))}</row>" for row in made) for _, made in sheets]
     main, office = "http://schemas.openxmlformats.org", "application/vnd.openxmlformats-officedocument.spreadsheetml"
     types = f'<Override PartName="/xl/workbook.xml" ContentType="{office}.sheet.main+xml"/>'
-    types += f'<Override PartName="/xl/worksheets/sheet1.xml" ContentType="{office}.worksheet+xml"/>'
-    relation = f'<Relationship Id="rId1" Type="{main}/officeDocument/2006/relationships'
-    sheet = f'xmlns="{main}/spreadsheetml/2006/main"'
+    numbers = range(1, len(sheets) + 1)
+    types += "".join(
+        f'<Override PartName="/xl/worksheets/sheet{n}.xml" ContentType="{office}.worksheet+xml"/>' for n in numbers
+    )
+    kind = f"{main}/officeDocument/2006/relationships"
+    relation, sheet = "<Relationship", f'xmlns="{main}/spreadsheetml/2006/main"'
+    listed = "".join(f'<sheet name="{sheets[n - 1][0]}" sheetId="{n}" r:id="rId{n}"/>' for n in numbers)
+    related = "".join(
+        f'{relation} Id="rId{n}" Type="{kind}/worksheet" Target="worksheets/sheet{n}.xml"/>' for n in numbers
+    )
     zipped(
         name,
         {
             "[Content_Types].xml": f'<Types xmlns="{main}/package/2006/content-types">{types}</Types>',
-            "_rels/.rels": f'<Relationships xmlns="{main}/package/2006/relationships">{relation}/officeDocument" '
-            'Target="xl/workbook.xml"/></Relationships>',
-            "xl/_rels/workbook.xml.rels": f'<Relationships xmlns="{main}/package/2006/relationships">{relation}'
-            '/worksheet" Target="worksheets/sheet1.xml"/></Relationships>',
-            "xl/workbook.xml": f'<workbook {sheet} xmlns:r="{main}/officeDocument/2006/relationships"><sheets>'
-            '<sheet name="Reviews" sheetId="1" r:id="rId1"/></sheets></workbook>',
-            "xl/worksheets/sheet1.xml": f"<worksheet {sheet}><sheetData>{body}</sheetData></worksheet>",
+            "_rels/.rels": f'<Relationships xmlns="{main}/package/2006/relationships">{relation} Id="rId1" '
+            f'Type="{kind}/officeDocument" Target="xl/workbook.xml"/></Relationships>',
+            "xl/_rels/workbook.xml.rels": f'<Relationships xmlns="{main}/package/2006/relationships">{related}'
+            "</Relationships>",
+            "xl/workbook.xml": f'<workbook {sheet} xmlns:r="{kind}"><sheets>{listed}</sheets></workbook>',
+            **{
+                f"xl/worksheets/sheet{n}.xml": f"<worksheet {sheet}><sheetData>{bodies[n - 1]}</sheetData></worksheet>"
+                for n in numbers
+            },
         },
     )
     return Path(name)
@@ -392,6 +467,44 @@ def test_spreadsheet(monkeypatch):
     monkeypatch.setitem(sys.modules, "python_calamine", None)
     with pytest.raises(MissingExtra, match="python-calamine is not installed"):
         read(path)
+
+
+def test_spreadsheet_with_a_title_and_other_sheets():
+    pytest.importorskip("python_calamine")
+    made = [("Reviews of May", ""), ("", ""), ("text", "label"), ("good film", "pos"), ("bad film", "neg")]
+    rows, note = read(spreadsheet("a.xlsx", made, first=[("About these reviews",), ("made by us",)]))
+    assert rows == [("good film", "pos"), ("bad film", "neg")]
+    assert note == 'spreadsheet, sheet "Reviews" (not "Notes"), header in row 3, text: "text", label: "label"'
+
+
+@pytest.mark.parametrize(
+    ("above", "number"),
+    [
+        ("Reviews of May\n", 2),
+        ("# made by the shop\n# on 2026-05-01, by hand\n", 3),
+        ("Report: May\n\n", 3),
+        ('"Report\tof May",\n,\n', 3),
+    ],
+)
+@pytest.mark.parametrize("delimiter", [",", ";"])
+def test_lines_above_the_header(above, number, delimiter):
+    path = table("a.csv", delimiter=delimiter)
+    path.write_text(above + path.read_text())
+    rows, note = read(path)
+    assert rows == ROWS and f"header in line {number}, " in note
+    assert [row.row for row in open_rows(path, USUAL).rows][:2] == [number + 1, number + 2]
+    reading = open_rows(path, USUAL).reading
+    chunks = list(split_file(path, reading, size=200))
+    assert len(chunks) > 2
+    assert [
+        (row.text, row.label) for chunk in chunks for row in open_rows(path, chunk=chunk, reading=reading).rows
+    ] == ROWS
+    names = table("b.csv", header=("opinion", "mark"), delimiter=delimiter)
+    names.write_text(above + names.read_text())
+    with pytest.raises(BadData, match=rf"^b\.csv:{number}: there is no column") as raised:
+        read(names)
+    assert raised.value.hint == "--text-column opinion --label-column mark"
+    assert read(names, text_column=("opinion",), label_column="mark")[0] == ROWS
 
 
 def test_long_lines_take_linear_time():

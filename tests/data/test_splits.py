@@ -161,10 +161,14 @@ def test_missing_label_is_named() -> None:
     parts = split_units(rows_of(a=30, rare=2), USUAL, seed=0)
     missing = missing_labels(parts._asdict(), ["a", "rare"])
     assert missing == {"rare": {"train": 1, "validation": 1, "test": 0}}
-    error = rare_labels_error(missing, name="reviews.csv", unit="different texts")
+    error = rare_labels_error(missing, name="reviews.csv", unit="different texts", others=2)
     assert error.message == (
         "reviews.csv: every label must be in every part, but of the rows "
         '"rare" has 1 in train, 1 in validation, 0 in test'
     )
     assert "3 different texts or more" in (error.hint or "")
-    assert "--rare-labels drop" in (error.hint or "") and "--rare-labels merge" in (error.hint or "")
+    assert "--rare-labels drop" in (error.hint or "") and "--rare-labels merge" not in (error.hint or "")
+    more = missing | {"other": {"train": 1, "validation": 0, "test": 0}}  # enough rows for one label
+    for others, options in ((1, ["merge"]), (2, ["drop", "merge"]), (0, [])):
+        hint = rare_labels_error(more, name="reviews.csv", unit="different texts", others=others).hint or ""
+        assert [option for option in ("drop", "merge") if f"--rare-labels {option}" in hint] == options

@@ -12,7 +12,15 @@ from sklearn.calibration import calibration_curve
 
 from lstmctl.evaluation import metrics
 from lstmctl.evaluation.intervals import wilson
-from lstmctl.evaluation.metrics import CALIBRATION_BINS, auc, calibration_error, reliability, roc
+from lstmctl.evaluation.metrics import (
+    CALIBRATION_BINS,
+    FEWEST_IN_BIN,
+    auc,
+    average_precision,
+    precision_recall,
+    reliability,
+    roc,
+)
 
 # Five texts, three labels: recall 1/2, 1 and 0; label 1 has one false positive.
 TRUTH = np.array([0, 0, 1, 1, 2])
@@ -278,18 +286,41 @@ def test_roc_agrees_with_sklearn(rows):
     assert np.trapezoid(true, false) == pytest.approx(auc(scores, truth), abs=1e-9)
 
 
-@given(st.integers(0, 2**32 - 1), st.integers(1, 200), st.integers(2, 4))
-@settings(max_examples=40, deadline=None)
-def test_reliability_agrees_with_sklearn(seed, n, labels):
+@given(st.lists(st.tuples(st.integers(0, 6), st.integers(0, 1)), min_size=1, max_size=40))
+@settings(max_examples=80, deadline=None)
+def test_precision_and_recall_agree_with_sklearn(rows):
+    scores, truth = np.array([score / 6 for score, _ in rows]), np.array([label for _, label in rows])
+    if not truth.any():
+        with pytest.raises(ValueError, match="texts of label 1"):
+            precision_recall(scores, truth)
+        return
+    recall, precision = precision_recall(scores, truth)
+    expected = sklearn.metrics.precision_recall_curve(truth, scores)
+    np.testing.assert_allclose(precision[::-1], expected[0], atol=1e-12)
+    np.testing.assert_allclose(recall[::-1], expected[1], atol=1e-12)
+    area = average_precision(scores, truth)
+    assert area == pytest.approx(sklearn.metrics.average_precision_score(truth, scores))
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 400), st.integers(2, 4))
+@settings(max_examples=60, deadline=None)
+def test_reliability_joins_the_bins_of_sklearn(seed, n, labels):
     generator = np.random.default_rng(seed)
     probabilities, truth = generator.dirichlet(np.ones(labels), n), generator.integers(0, labels, n)
     predicted = probabilities.argmax(axis=1)
     bins = reliability(probabilities, truth, predicted)
     correct, confidence = truth == predicted, probabilities.max(axis=1)
-    accuracies, means = calibration_curve(correct, confidence, n_bins=CALIBRATION_BINS)
-    np.testing.assert_allclose([bin.accuracy for bin in bins], accuracies, atol=1e-12)
-    np.testing.assert_allclose([bin.confidence for bin in bins], means, atol=1e-12)
     assert sum(bin.n for bin in bins) == n
+    assert len(bins) == 1 or min(bin.n for bin in bins) >= FEWEST_IN_BIN
+    assert [bin.confidence for bin in bins] == sorted(bin.confidence for bin in bins)
     assert all(bin.interval == wilson(round(bin.accuracy * bin.n), bin.n) for bin in bins)
-    gap = sum(bin.n * abs(bin.accuracy - bin.confidence) for bin in bins) / n
-    assert gap == pytest.approx(calibration_error(probabilities, truth, predicted), abs=1e-9)
+    # Each joined bin is some neighbouring ones of scikit-learn.
+    sizes = np.histogram(np.minimum(confidence, 1 - 1e-12), CALIBRATION_BINS, (0, 1))[0]
+    accuracies, means = calibration_curve(correct, confidence, n_bins=CALIBRATION_BINS)
+    parts = iter(zip(sizes[sizes > 0], accuracies, means, strict=True))
+    for joined in bins:
+        size, right, total = 0, 0.0, 0.0
+        while size < joined.n:
+            count, accuracy, mean = next(parts)
+            size, right, total = size + count, right + count * accuracy, total + count * mean
+        assert (size, right / size, total / size) == pytest.approx((joined.n, joined.accuracy, joined.confidence))

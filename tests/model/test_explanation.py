@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from toy import CONFIG, WORDS, toy_weights
 
 from lstmctl.config import ModelConfig
+from lstmctl.errors import UsageError
 from lstmctl.model.classifier import Classifier
 from lstmctl.model.explanation import explain, half_life, half_lives, measure_matrices, strongest_words
 from lstmctl.model.lstm import Memory, step
@@ -156,3 +157,60 @@ def test_matrices_are_measured(shape):
     of_lstms = sum(np.prod(size) for name, size in config.shapes().items() if name.startswith("lstm."))
     assert sum(matrix.parameters for matrix in matrices) == of_lstms
     assert sum(matrix.share for matrix in matrices) == pytest.approx(of_lstms / config.parameters)
+
+
+# --- log-odds, labels, units ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
+def test_effects_in_log_odds(shape):
+    classifier = classifier_of(**shape)
+    for label in classifier.config.labels:
+        explanation = explain(classifier, "the film was not good", label=label)
+        assert explanation.label == label
+        full = explanation.probability[-1]
+        without = full - explanation.effect
+        expected = np.log(full / (1 - full)) - np.log(without / (1 - without))
+        np.testing.assert_allclose(explanation.effect_log_odds, expected, atol=1e-5)
+
+
+def test_log_odds_tell_words_apart_where_probabilities_do_not():
+    weights = {**toy_weights(), "head.kernel": np.full((3, 1), 40, np.float32)}
+    explanation = explain(Classifier(CONFIG, WORDS, weights), "good good good film")
+    assert explanation.probability[-1] == 1 and (explanation.effect == 0).all()
+    assert explanation.nearly_certain and explanation.effect_log_odds[0] > 1
+    assert explanation.strongest and not explain(Classifier(CONFIG, WORDS, toy_weights()), "film").nearly_certain
+
+
+@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
+def test_units_add_up_to_the_logits(shape):
+    classifier = classifier_of(**shape)
+    ids = classifier.encode("the film was not good").ids
+    by_lstm = classifier.unit_logits(ids)
+    last = classifier.config.layers - 1
+    assert list(by_lstm) == [f"lstm.{last}.{direction}" for direction in classifier.config.directions]
+    total = sum(values.sum(axis=0) for values in by_lstm.values()) + classifier._head_bias
+    np.testing.assert_allclose(total, classifier.logits([ids])[0, -total.size :], atol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [{}, {"labels": ("a", "b", "c")}], ids=str)
+def test_what_a_unit_adds_is_what_is_missing_without_it(shape):
+    """For two labels exactly; for three, the slope of the log-odds where the unit adds little."""
+    classifier = classifier_of(**shape)
+    label = classifier.config.labels[1]
+    share = explain(classifier, "the film was not good", label=label).units[0]
+    little = 1e-3  # of the unit is taken away
+    weights = dict(classifier._weights)
+    weights["head.kernel"] = weights["head.kernel"].astype(np.float64)
+    before = explain(Classifier(classifier.config, VOCABULARY, weights), "the film was not good", label=label)
+    weights["head.kernel"] = weights["head.kernel"].copy()
+    weights["head.kernel"][share.unit] *= 1 - little
+    after = explain(Classifier(classifier.config, VOCABULARY, weights), "the film was not good", label=label)
+    first, second = (np.log(each.probability[-1] / (1 - each.probability[-1])) for each in (before, after))
+    assert (first - second) / little == pytest.approx(share.log_odds, rel=0.02)
+
+
+def test_a_label_that_the_model_has_not():
+    with pytest.raises(UsageError, match="not a label") as caught:
+        explain(classifier_of(), "good", label="delivery")
+    assert caught.value.hint == "its labels: neg, pos"

@@ -37,7 +37,8 @@ def test_checkpoint_is_model_and_state(home, model_files):
     with TrainingRun.start(home, RUN, {"name": "imdb", "epochs": 3}) as run:
         path = run.save(625, model_files, state={"epoch": 1, "loss": 0.5})
         assert path == home / "checkpoints" / RUN / "step-00000625"
-        assert read_state(path) == {"schema": "lstmctl.state/1", "step": 625, "epoch": 1, "loss": 0.5}
+        state = {"schema": "lstmctl.state/1", "run_sha256": run.sha256, "step": 625, "epoch": 1, "loss": 0.5}
+        assert read_state(path) == state
         ModelFolder(path, "it", inside=("model",)).verify()
     assert read_run_file(home, RUN) == {"schema": "lstmctl.run/1", "name": "imdb", "epochs": 3}
     done = subprocess.run(["sha256sum", "-c", "SHA256SUMS"], cwd=path, capture_output=True, text=True, check=False)

@@ -98,10 +98,10 @@ def below(path: Path) -> set[Path]:
 def test_first_model_and_its_flushes(home, tmp_path, model_files):
     with recorded() as trace:
         Registry(home).register("imdb", model_files)
-    acknowledged = home / "models/imdb/v000001", home / "FORMAT"
+    acknowledged = home / "models/imdb/v000001", home / "FORMAT", home / "arrivals/000000000001.trained.imdb@1"
     assert problems_of(trace.calls, {tmp_path}, *acknowledged) == []
     flushed = [call.paths[0] for call in trace.calls if call.name == "fsync"]
-    assert len(flushed) == 7 + 5  # the model's files and FORMAT, and the folders that each name is in
+    assert len(flushed) == 8 + 6  # the model's files, its arrival and FORMAT, and the folders that each name is in
     assert needless(trace.calls, {tmp_path}, *acknowledged) == []
 
 

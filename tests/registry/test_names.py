@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from lstmctl.errors import UsageError
 from lstmctl.registry.names import (
+    MAX_VERSION,
     Reference,
     check_name,
     default_model_name,
@@ -151,7 +152,7 @@ def test_tags_start_with_a_letter():
 
 
 @settings(deadline=None)
-@given(st.integers(1, 10**17), st.booleans())
+@given(st.integers(1, MAX_VERSION), st.booleans())
 def test_version_folders(version, deleted):
     assert parse_version_folder(version_folder(version, deleted=deleted)) == (version, deleted)
 

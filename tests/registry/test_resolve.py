@@ -64,14 +64,15 @@ def test_default_model_is_newest_full_model(home):
     message, hint = refusal(registry, None)
     assert "--limit" in message
     assert "trial@1" in hint
-    registry.register("b", toy_files(created="2026-01-02T00:00:00+00:00"))
-    registry.register("a", toy_files(created="2026-01-01T00:00:00+00:00"))
+    registry.register("a", toy_files(created="2026-01-02T00:00:00+00:00"))
+    registry.register("b", toy_files(created="2026-01-01T00:00:00+00:00"))
     assert registry.resolve(None).reference == "b@1"
+    registry.register("trial", toy_files(data=trial))
     registry.register("a", toy_files(created="2026-01-03T00:00:00+00:00"))
     assert registry.resolve(None).reference == "a@2"
     (home / "models/a/v000002/model.json").unlink()
     assert registry.resolve(None).reference == "b@1"
-    for name in ("a/v000001", "b/v000001", "trial/v000001"):
+    for name in ("a/v000001", "b/v000001", "trial/v000001", "trial/v000002"):
         (home / "models" / name / "model.json").unlink()
     assert refusal(registry, None) == (f"no model in {home} can be read", "lstmctl models list shows the reasons")
 

@@ -61,7 +61,7 @@ def test_models_are_numbered(home, model_files):
     assert tree(home / "models" / "imdb" / "v000002") == model_files
     assert (home / "FORMAT").read_text() == "lstmctl 1\n"
     assert os.listdir(home / "tmp") == []
-    assert sorted(os.listdir(home)) == ["FORMAT", "checkpoints", "models", "tmp"]
+    assert sorted(os.listdir(home)) == ["FORMAT", "arrivals", "checkpoints", "models", "tmp"]
 
 
 def test_incomplete_model_is_not_stored(home, model_files):
@@ -181,14 +181,62 @@ def test_foreign_files_stay(home, model_files):
 
 
 def test_newest_first(home, model_files):
+    """In the order in which they came, whatever their cards say: a clock was set back, or a stranger wrote the card."""
     registry = Registry(home)
     for name, created in (
-        ("b", "2026-01-01T00:00:00+00:00"),
+        ("b", "9999-12-31T00:00:00+00:00"),
         ("a", "2026-01-03T00:00:00Z"),
         ("c", "2026-01-02T00:00:00.5+00:00"),
     ):
         registry.register(name, toy_files(created=created))
-    assert [entry.reference for entry in registry.entries()] == ["a@1", "c@1", "b@1"]
+    assert [entry.reference for entry in registry.entries()] == ["c@1", "a@1", "b@1"]
+    assert registry.resolve(None).reference == "c@1"
+    shutil.rmtree(home / "arrivals")  # as earlier versions left it
+    assert [entry.reference for entry in registry.entries()] == ["b@1", "a@1", "c@1"]
+    registry.register("d", toy_files(created="2020-01-01T00:00:00+00:00"))
+    assert [entry.reference for entry in registry.entries()] == ["d@1", "b@1", "a@1", "c@1"]
+    assert registry.resolve(None).reference == "d@1"
+    registry.remove("d@1")
+    assert registry.resolve(None).reference == "b@1"
+    registry.restore("d@1")
+    assert registry.resolve(None).reference == "d@1"
+
+
+def test_arrivals_of_strangers(home, model_files):
+    """Whatever lies among them changes the order of models at most."""
+    registry = Registry(home)
+    registry.register("imdb", model_files)
+    arrivals = home / "arrivals"
+    for name in (
+        "999999999999.trained.imdb@7",
+        "x.trained.imdb@1",
+        "000000000005.trained...@1",
+        "0.imported.a@1",
+        "-rf",
+    ):
+        (arrivals / name).touch()
+    (arrivals / "000000000009.trained.imdb@1").mkdir()
+    os.mkfifo(arrivals / "000000000010.imported.imdb@1")
+    assert registry.resolve(None).reference == "imdb@1"
+    assert registry.register("imdb", model_files) == "imdb@2"
+    assert registry.resolve(None).reference == "imdb@2"
+    registry.remove("imdb", all_versions=True)
+    assert registry.prune() == ["imdb@1", "imdb@2"]
+    assert not [
+        path.name for path in arrivals.iterdir() if path.name.endswith(("d.imdb@1", "d.imdb@2")) and path.name[0] != "x"
+    ]
+
+
+def test_no_version_is_higher_than_the_highest(home, model_files):
+    registry = Registry(home)
+    registry.register("imdb", model_files)
+    for strange in ("v999999999999999999", "v1000000000"):  # no number that is given
+        (home / "models/imdb" / strange).mkdir()
+    assert registry.register("imdb", model_files) == "imdb@2"
+    (home / "models/imdb/v999999999").mkdir()
+    with pytest.raises(CannotCreate, match="the highest there can be"):
+        registry.register("imdb", model_files)
+    assert registry.register("other", model_files) == "other@1"
 
 
 def test_writers_wait_for_the_lock(home, model_files):
@@ -348,7 +396,7 @@ def test_prune(home, model_files):
     registry.remove("imdb@1")
     registry.remove("imdb@3")
     registry.remove("other@1")
-    assert [entry.reference for entry in registry.entries(deleted=True)] == ["imdb@3", "other@1", "imdb@1"]
+    assert [entry.reference for entry in registry.entries(deleted=True)] == ["other@1", "imdb@3", "imdb@1"]
     assert registry.prune("imdb") == ["imdb@1", "imdb@3"]
     assert registry.prune("imdb") == []
     for reference in ("imdb@1", "imdb@3"):
@@ -470,7 +518,10 @@ def test_home_is_made_with_parents(tmp_path, model_files):
 
 def test_prepare_for_writing(home, monkeypatch):
     Registry(home).prepare_for_writing()
-    assert tree(home) == {"FORMAT": b"lstmctl 1\n", "checkpoints": None, "models": None, "tmp": None}
+    assert tree(home) == {
+        "FORMAT": b"lstmctl 1\n",
+        **{name: None for name in ("arrivals", "checkpoints", "models", "tmp")},
+    }
 
 
 def test_linked_name_is_not_followed(home, model_files, tmp_path):

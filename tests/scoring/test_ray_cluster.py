@@ -158,3 +158,15 @@ def test_missing_cluster(reviews, tmp_path):
     assert process.returncode == 66
     assert "the Ray cluster at auto cannot be used" in err
     assert "Traceback" not in err
+
+
+def test_nothing_is_imported_from_the_current_folder(reviews, tmp_path, monkeypatch):
+    """Ray puts the folder that it is started in on the path of its processes."""
+    strange = tmp_path / "strange"
+    strange.mkdir()
+    for name in ("regex", "safetensors", "platformdirs", "colorsys", "turtle"):
+        (strange / f"{name}.py").write_text(f"open({str(tmp_path / 'canary')!r}, 'w').close()\n")
+    monkeypatch.chdir(strange)
+    monkeypatch.setenv("PYTHONSAFEPATH", "1")
+    score("-i", reviews, "-o", tmp_path / "out", *RAY)
+    assert not (tmp_path / "canary").exists()

@@ -12,6 +12,7 @@ import pytest
 from training import runs
 
 from lstmctl.process import cores
+from lstmctl.registry import artifact
 
 pytestmark = pytest.mark.training
 
@@ -237,6 +238,55 @@ def test_changed_versions(cli, copy):
     )  # the same settings may be given
     assert result.code == 0, result.err
     assert "warning: numpy was 1.0.0 and is " in result.err
+
+
+def without_digests(home):
+    """As an earlier version saved the checkpoints."""
+    for path in home.glob("checkpoints/*/step-*"):
+        values = json.loads((path / "state.json").read_text())
+        del values["run_sha256"]
+        (path / "state.json").write_text(json.dumps(values))
+        sums = artifact.parse_sums((path / "SHA256SUMS").read_bytes())
+        files = {name: (path / name).read_bytes() for name in sums}
+        (path / "SHA256SUMS").write_bytes(artifact.format_sums(files))
+
+
+def edit(home, **changes):
+    (path,) = home.glob("checkpoints/*/run.json")
+    values = json.loads(path.read_text())
+    values["training"] |= changes
+    path.write_text(json.dumps(values))
+
+
+@pytest.mark.parametrize(
+    ("changes", "earlier"), [({"seed": 7}, False), ({"learning_rate": 0.5}, True), ({"epochs": 7}, False)], ids=str
+)
+def test_edited_settings(cli, copy, changes, earlier):
+    if earlier:
+        without_digests(copy)
+    edit(copy, **changes)
+    result = cli("train", "--resume", "--home", copy)
+    assert result.code == 76, result.err
+    assert "settings" in result.err and "without --resume" in result.err
+    assert not list(copy.glob("models/*/v*"))
+
+
+def test_run_of_an_earlier_version(cli, copy, straight):
+    without_digests(copy)
+    assert cli("train", "--resume", "--home", copy).code == 0
+    assert runs.weights_sha256(copy) == straight(STOPPED)[0]
+
+
+def test_checkpoint_of_another_run(cli, copy, tmp_path, straight):
+    """Put among the checkpoints of a run with the same settings: that of a later step, or that of its best epoch."""
+    (run,) = copy.glob("checkpoints/*-data-*")
+    other = run.with_name(run.name[:-4] + "ffff")
+    shutil.copytree(run, other)
+    result = cli("train", "--resume", "--home", copy, "--run", other.name)
+    assert result.code == 76 and "another run" in result.err
+    steps = sorted(run.glob("step-*"))
+    shutil.copytree(steps[-1], run / "step-00099999")
+    assert cli("train", "--resume", "--home", copy, "--run", other.name).code == 76
 
 
 @pytest.mark.parametrize("content", [b"{}", b'{"schema": 1', b"[]", b'{"name": "data", "command": 1}'])

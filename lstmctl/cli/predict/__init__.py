@@ -12,24 +12,31 @@ import typer
 from lstmctl.cli.console import Console, show_readings
 from lstmctl.cli.options import (
     Delimiter,
+    Dpi,
     Encoding,
     Engine,
     Jobs,
     Model,
     NoHeader,
     RayAddress,
+    Size,
     TextColumn,
+    Title,
     open_model,
     open_registry,
     option,
+    picture_style,
     reading_settings,
     settings,
 )
-from lstmctl.cli.outputs import ending
+from lstmctl.cli.outputs import PICTURES, ending
 from lstmctl.errors import ExitCode, LstmctlError, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from lstmctl.data.columns import Example
+    from lstmctl.model.what_if import Hold
     from lstmctl.registry.artifact import ModelFolder
     from lstmctl.scoring.pool import WorkerPool
     from lstmctl.scoring.stream import InputRows, PredictionRequest
@@ -45,6 +52,7 @@ Examples:
   lstmctl predict -i reviews.csv -o labelled.csv      or .tsv .jsonl .parquet
   lstmctl predict -i 'reviews/*.jsonl' -o scored/    again: only what is missing
   lstmctl predict --explain "the acting was dull but the end is wonderful"
+  lstmctl predict --explain "not a good film" -o film.html      for a browser; .svg .png .pdf: a picture
 """
 
 
@@ -55,10 +63,13 @@ _THRESHOLD_HELP = (
 )
 _EXPLAIN_HELP = (
     "One row per word: the probability so far, the word's effect (the prediction minus the prediction without the "
-    "word), and the mean gates and cell change. For a long text, a terminal shows the words around the ten strongest "
-    "effects; pipes and -o get all words."
+    "word), and the mean gates and cell change. A terminal also shows the gates of the units that add most to the "
+    "answer, and of a long text the words around the ten strongest effects; pipes and -o get all words. "
+    "-o FILE.svg, .png or .pdf draws them."
 )
+_HOLD_HELP = "With --explain: hold a gate at a value for every word; forget.3=0 for unit 3 only. Repeat for more."
 _UNITS_HELP = "With --explain: gates, cell and hidden state of every unit, in JSON or TSV."
+_LABEL_HELP = "With --explain: explain the probability of LABEL, whatever is predicted."
 _HEADER_HELP = "Begin TSV and CSV with the names of the columns; tables in files always do."
 _EXPECT_HELP = "Exit with 0 if any text gets LABEL, else with 1, like grep."
 _ENCODING_HELP = "Invalid UTF-8: strict stops, replace reads it as U+FFFD."
@@ -87,6 +98,8 @@ def command(
     keep_columns: Annotated[bool, option("--keep-columns", "Copy the other columns of a table to the output.")] = False,
     explain: Annotated[bool, option("--explain", _EXPLAIN_HELP)] = False,
     all_units: Annotated[bool, option("--all-units", _UNITS_HELP)] = False,
+    label: Annotated[str | None, option("--label LABEL", _LABEL_HELP, default="the positive or predicted one")] = None,
+    hold: Annotated[list[str] | None, option("--hold GATE=VALUE", _HOLD_HELP)] = None,
     expect: Annotated[str | None, option("--expect LABEL", _EXPECT_HELP)] = None,
     jobs: Jobs = None,
     encoding_errors: Annotated[str, option("--encoding-errors HOW", _ENCODING_HELP)] = "strict",
@@ -101,18 +114,22 @@ def command(
         Literal["jsonl", "parquet"] | None,
         option("--answers jsonl|parquet", "Format of the predictions.", default="jsonl", panel=FOLDER),
     ] = None,
+    size: Size = None,
+    dpi: Dpi = None,
+    title: Title = None,
 ) -> int:
     """Predict the labels of texts.
 
     Prints one row for each input row, in order; none for a row that --bad-rows skip leaves out.
     """
+    from lstmctl.cli.predict.explaining import PAGES, check_holds, check_options, open_explanations
     from lstmctl.cli.predict.folder import predict_to_folder
-    from lstmctl.cli.predict.writers import PARQUET, ExplanationWriter, PredictionWriter
+    from lstmctl.cli.predict.writers import PARQUET, PredictionWriter
     from lstmctl.config import MAX_LINE_BYTES
-    from lstmctl.data.bad_rows import BadRows, skip_offered
+    from lstmctl.data.bad_rows import BadRows
     from lstmctl.scoring import open_pool
     from lstmctl.scoring.pool import worker_count
-    from lstmctl.scoring.stream import PredictionRequest, open_rows, predict_rows
+    from lstmctl.scoring.stream import PredictionRequest, open_rows
 
     workers = worker_count(jobs)
     request = PredictionRequest(
@@ -127,8 +144,8 @@ def command(
         top_k=top_k,
     ).validate()
     if input is not None and (engine == "ray" or _is_folder(settings.output, input)):
-        if explain or all_units or labels_only or expect is not None:
-            raise UsageError("--explain, --all-units, --labels-only and --expect are for one file at a time")
+        if explain or all_units or hold or labels_only or expect is not None:
+            raise UsageError("--explain, --all-units, --hold, --labels-only and --expect are for one file at a time")
         pool = open_pool(engine, address=ray_address, jobs=jobs)
         predict_to_folder(request, model, pool=pool, kind=answers or "jsonl", skip_bad_rows=bad_rows == "skip")
         return int(ExitCode.DONE)
@@ -137,12 +154,17 @@ def command(
             "--engine ray, --ray-address and --answers are for predictions in a folder",
             hint="lstmctl predict -i FOLDER -o SCORED, or -i 'reviews/*.csv', or -i FILE --engine ray",
         )
-    if explain and (top_k is not None or labels_only or keep_columns):
-        other = "-k" if top_k is not None else "--labels-only" if labels_only else "--keep-columns"
-        raise UsageError(f"--explain and {other} do not go together: an explanation has its own columns")
-    if all_units and not explain:
-        raise UsageError("--all-units needs --explain")
-    console = Console.open(endings=() if explain else (PARQUET,))
+    holds = check_options(
+        explain=explain,
+        all_units=all_units,
+        label=label,
+        hold=hold or (),
+        top_k=top_k,
+        labels_only=labels_only,
+        keep_columns=keep_columns,
+    )
+    console = Console.open(endings=(*PAGES, *PICTURES) if explain else (PARQUET,))
+    style = picture_style(size, dpi, title)
     if header and (console.format not in ("tsv", "csv") or ending(console.output) == PARQUET):
         raise UsageError("--header is for --format tsv and csv")
     folder = open_model(model)
@@ -153,27 +175,47 @@ def command(
         skip_bad_row=skipped if bad_rows == "skip" else None,
     )
     request = _as_read(inputs, request, console)
-    labels = folder.card.config.labels
-    request.check_labels(labels)
-    if expect is not None and expect not in labels:
-        raise UsageError(f'--expect "{expect}" is not a label of this model', hint=f"its labels: {', '.join(labels)}")
-    writer: PredictionWriter | ExplanationWriter
+    request.check_labels(folder.card.config.labels)
+    _check_label(folder, "--expect", expect)
+    _check_label(folder, "--label", label)
+    check_holds(holds, folder)
+    writer: Any  # of predictions, of explanations, of their picture or page
     if explain:
-        writer = ExplanationWriter(console, folder, all_units=all_units)
+        writer = open_explanations(console, folder, all_units=all_units, style=style, holds=holds)
     else:
         writer = PredictionWriter(console, folder, request, labels_only=labels_only, header=header)
     if model is None and console.err.on_terminal:
         console.note((f"model {folder.reference}", "dim"))
     _hint_at_names(console, texts or [])
-    predict_pool = _make_pool(folder, workers=workers, threshold=threshold, explain=explain)
+    predict_pool = _make_pool(folder, workers=workers, threshold=threshold, explain=explain, label=label, holds=holds)
     try:
-        with skip_offered():
-            predict_rows(inputs, predict_pool, writer.write_all, flush=console.flush)
-            writer.finish()
+        _write_all(inputs, predict_pool, writer, console, reference=folder.reference)
     finally:
         if skipped.count:
             console.warn(skipped.describe())
     return int(ExitCode.DONE if expect is None or expect in writer.labels_given else ExitCode.NO)
+
+
+def _write_all(
+    inputs: "InputRows", pool: "WorkerPool[Example, Any]", writer: Any, console: Console, *, reference: str
+) -> None:
+    """Put all rows through the pool, and write the results as they arrive."""
+    from lstmctl.cli.predict.live import Prompt
+    from lstmctl.data.bad_rows import skip_offered
+    from lstmctl.scoring.stream import predict_rows
+
+    prompt = Prompt(console, inputs.stdin, reference=reference)
+    with skip_offered():
+        predict_rows(inputs, pool, writer.write_all, flush=console.flush, before_waiting=prompt.show)
+        prompt.close()
+        writer.finish()
+
+
+def _check_label(folder: "ModelFolder", flag: str, label: str | None) -> None:
+    """Raise UsageError if the value of this option is not a label of the model."""
+    labels = folder.card.config.labels
+    if label is not None and label not in labels:
+        raise UsageError(f'{flag} "{label}" is not a label of this model', hint=f"its labels: {', '.join(labels)}")
 
 
 def _as_read(inputs: "InputRows", request: "PredictionRequest", console: Console) -> "PredictionRequest":
@@ -196,7 +238,13 @@ def _is_folder(output: str | None, source: str) -> bool:
 
 
 def _make_pool(
-    folder: "ModelFolder", *, workers: int, threshold: float | None, explain: bool
+    folder: "ModelFolder",
+    *,
+    workers: int,
+    threshold: float | None,
+    explain: bool,
+    label: str | None,
+    holds: "Sequence[Hold]",
 ) -> "WorkerPool[Example, Any]":
     """Worker processes that predict, or explain the predictions."""
     from lstmctl.scoring.pool import WorkerPool
@@ -206,7 +254,13 @@ def _make_pool(
         return WorkerPool(partial(classifier.predict_list, threshold=threshold), jobs=workers)
     from lstmctl.model.explanation import explain_all
 
-    return WorkerPool(partial(explain_all, classifier, threshold=threshold), jobs=workers, batch=_EXPLANATION_BATCH)
+    if holds:
+        from lstmctl.model.what_if import hold
+
+        classifier = hold(classifier, holds)
+    return WorkerPool(
+        partial(explain_all, classifier, threshold=threshold, label=label), jobs=workers, batch=_EXPLANATION_BATCH
+    )
 
 
 def _hint_at_names(console: Console, texts: list[str]) -> None:

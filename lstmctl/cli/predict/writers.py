@@ -6,27 +6,30 @@ from typing import TYPE_CHECKING, Any
 
 from lstmctl.cli.console import Answer, Console
 from lstmctl.cli.outputs import ending
+from lstmctl.cli.predict.units import UnitTable
 from lstmctl.errors import BadData, UsageError
-from lstmctl.plots.text import Span, balance, bar, visible
+from lstmctl.plots.text import ABOVE, BELOW, Span, balance, bar, visible
 
 if TYPE_CHECKING:
     from lstmctl.data.columns import Example
-    from lstmctl.model.classifier import Prediction
+    from lstmctl.model.classifier import Classifier, Prediction
     from lstmctl.model.explanation import Explanation
+    from lstmctl.model.what_if import Hold
     from lstmctl.registry.artifact import ModelFolder
     from lstmctl.scoring.stream import PredictionRequest
 
     Predicted = Sequence[tuple[Example, Prediction]]
 
 GATES = ("forget", "input", "output")
-COLUMNS = ("row", "position", "word", "known", "probability", "effect", "cell_change", *GATES)
+COLUMNS = (
+    "row", "position", "word", "known", "probability", "effect", "cell_change", *GATES, "effect_log_odds", "explains"
+)  # fmt: skip
 MOST_WORDS = 40  # of a text on a terminal; of a longer one, the STRONGEST words with NEIGHBOURS on both sides
 STRONGEST, NEIGHBOURS = 10, 2
-ABOVE, BELOW = "color(32)", "color(166)"  # colours of a probability above and below one half
 
 PARQUET = ".parquet"
 TABLES = (".csv", ".tsv", ".tab")  # endings of -o
-_HEADERS = ("cell", *GATES)  # each as wide as its numbers
+_HEADERS = ("change", *GATES)  # each at least as wide as its numbers
 _GATES_WIDTH = sum(2 + len(name) for name in _HEADERS)
 
 
@@ -164,15 +167,19 @@ def prediction_line(
 class ExplanationWriter:
     """Writes explanations to the console. `labels_given` are the labels predicted so far."""
 
-    def __init__(self, console: Console, folder: "ModelFolder", *, all_units: bool) -> None:
+    def __init__(
+        self, console: Console, folder: "ModelFolder", *, all_units: bool, holds: "Sequence[Hold]" = ()
+    ) -> None:
+        """`holds` are the gates that are held in all explanations."""
         if all_units and console.format == "table":
             raise UsageError(
                 "--all-units does not fit on a screen",
                 hint="add --json or --format tsv · lstmctl plot --kind gates --text TEXT draws it",
             )
-        self.console, self.folder, self.all_units = console, folder, all_units
+        self.console, self.folder, self.all_units, self.holds = console, folder, all_units, holds
         self.labels_given: set[str] = set()
         self._first = True
+        self._free: Classifier | None = None  # the model with no gate held
         self._legend: set[str] = set()  # lines of the legend that were shown already
 
     def write_all(self, explained: "Iterable[tuple[Example, Explanation]]") -> None:
@@ -193,39 +200,10 @@ class ExplanationWriter:
         """Nothing follows the last text."""
 
     def _objects(self, example: "Example", explanation: "Explanation") -> Iterator[dict[str, object]]:
-        prediction = explanation.prediction
-        means = {name: explanation.mean(name) for name in (*GATES, "cell_change")}
-        words: list[dict[str, object]] = []
-        for index, word in enumerate(explanation.words):
-            words.append(
-                {
-                    "word": word,
-                    "known": explanation.known[index],
-                    **{name: _single(values[index]) for name, values in means.items()},
-                    "probability": float(explanation.probability[index]),
-                    "effect": float(explanation.effect[index]),
-                }
-            )
-            if self.all_units:
-                words[-1]["units"] = {
-                    lstm: {name: list(map(_single, values[index].tolist())) for name, values in trace._asdict().items()}
-                    for lstm, trace in explanation.traces.items()
-                }
-        yield {
-            "schema": "lstmctl.explanation/1",
-            **({"file": example.file} if example.file else {}),
-            "row": example.row,
-            "text": example.text,
-            "label": prediction.label,
-            "probability": prediction.probability,
-            "probabilities": dict(zip(self.folder.card.config.labels, prediction.probabilities, strict=True)),
-            "explains": explanation.label,
-            "start": explanation.start,
-            "ngrams": explanation.ngrams,
-            "words": words,
-            "cut": prediction.reading.cut,
-            "model": self.folder.reference,
-        }
+        from lstmctl.scoring.stream import explanation_object
+
+        about: dict[str, Any] = {"labels": self.folder.card.config.labels, "reference": self.folder.reference}
+        yield explanation_object(example, explanation, all_units=self.all_units, holds=self.holds, **about)
 
     def _rows(self, example: "Example", explanation: "Explanation") -> "Iterator[tuple[object, ...]]":
         """One row of fields for each word, after a header in front of the first text."""
@@ -237,14 +215,16 @@ class ExplanationWriter:
         }
         if self._first:
             header = *COLUMNS, *(f"{name}.{unit}" for name, values in units.items() for unit in range(values.shape[1]))
+            header = (*header, "held") if self.holds else header
             yield (*header, "file") if example.file else header
         numbers: list[Any] = [explanation.probability, explanation.effect]
-        numbers += [explanation.mean(name) for name in ("cell_change", *GATES)]
+        numbers += [*(explanation.mean(name) for name in ("cell_change", *GATES)), explanation.effect_log_odds]
         for index, word in enumerate(explanation.words):
             known = "yes" if explanation.known[index] else "no"
-            values = [column[index] for column in numbers]
-            values += [value for matrix in units.values() for value in matrix[index].tolist()]
-            row = example.row, index + 1, word, known, *(f"{value:.6f}" for value in values)
+            values = [f"{column[index]:.6f}" for column in numbers]
+            of_units = [f"{value:.6f}" for matrix in units.values() for value in matrix[index].tolist()]
+            row = example.row, index + 1, word, known, *values, explanation.label, *of_units
+            row = (*row, " ".join(map(str, self.holds))) if self.holds else row
             yield (*row, example.file) if example.file else row
 
     def _show(self, example: "Example", explanation: "Explanation", console: Console) -> None:
@@ -252,6 +232,9 @@ class ExplanationWriter:
             console.show()
         label, probability, *_ = prediction = explanation.prediction
         console.show(*prediction_line(console, example.text, prediction, label=label, probability=probability))
+        if self.holds:
+            for line in self._held(example.text, explanation.label):
+                console.show((line, "dim"))
         if explanation.words:
             console.show()
             table = WordTable(console, explanation)
@@ -260,10 +243,21 @@ class ExplanationWriter:
                 text = f"P({visible(explanation.label)}) by the n-grams alone {explanation.ngrams:.2f}"
                 console.show()
                 console.show((text, "dim"))
-            new = [line for line in table.legend() if line not in self._legend]
+            units = UnitTable(console, explanation, word_width=table.word_width)
+            console.show()
+            units.show(list(_shown(explanation)))
+            new = [line for line in (*table.legend(), *units.legend) if line not in self._legend]
             for line in ["", *new] if new else []:
                 console.show((line, "dim"))
             self._legend |= set(new)
+
+    def _held(self, text: str, label: str) -> list[str]:
+        """What is held, and the answer without that."""
+        from lstmctl.model.what_if import describe_hold
+
+        self._free = self._free or self.folder.classifier()
+        free = self._free.predict(text).probabilities[label]
+        return [*map(describe_hold, self.holds), f"P({visible(label)}) with no gate held {free:.2f}"]
 
 
 class WordTable:
@@ -272,17 +266,18 @@ class WordTable:
     def __init__(self, console: Console, explanation: "Explanation") -> None:
         from rich.cells import cell_len
 
-        from lstmctl.model.explanation import strongest_words
-
         self.console, self.explanation = console, explanation
         self.with_gates = console.out.width >= 72
         longest = max(cell_len(console.as_shown(word)) for word in explanation.words)
         room = console.out.width - (_GATES_WIDTH if self.with_gates else 0)
         self.word_width = max(len("(start)"), min(longest, 20 if room >= 72 else 16 if room >= 46 else 10))
+        # Effects in log-odds where those on the probability say little; 46 columns have room for them.
+        self.with_log_odds = explanation.nearly_certain and room >= 46
+        self.effect_width = len("effect  log-odds <") if self.with_log_odds else len("-0.00 <")
         # Between word and end: mark, probability, bar, effect, mark, and the spaces between them.
-        bar_width = min(33, room - self.word_width - len("?  0.00    -0.00 <"))
+        bar_width = min(33, room - self.word_width - len("?  0.00    ") - self.effect_width)
         self.bar_width = max(5, bar_width - (bar_width + 1) % 2)
-        self.strongest = set(strongest_words(explanation.effect))
+        self.strongest = set(explanation.strongest)
 
     def show(self) -> None:
         """Write the header and a line per word."""
@@ -291,7 +286,8 @@ class WordTable:
         headers: list[Span] = [(name, "dim") for name in _HEADERS[: len(columns)]]
         label = console.as_shown(explanation.label, max(4, self.bar_width - 6))
         so_far = f"{f'P({label}) so far':<{self.bar_width + 6}}"
-        self._line(("word", "dim"), "", [(so_far, "dim")], ("effect", "dim"), headers)
+        effects = "effect  log-odds" if self.with_log_odds else "effect"
+        self._line(("word", "dim"), "", [(so_far, "dim")], (effects, "dim"), headers)
         self._line(("(start)", "dim"), "", self._probability(explanation.start), "", [])
         for index in _shown(explanation):
             if isinstance(index, str):
@@ -299,6 +295,8 @@ class WordTable:
                 continue
             style = "bold" if index in self.strongest else ""
             effect = f"{round(explanation.effect[index], 2) + 0.0:+.2f}"  # + 0: never -0.00
+            if self.with_log_odds:
+                effect = f"{effect:<6}  {round(explanation.effect_log_odds[index], 2) + 0.0:+8.2f}"
             self._line(
                 (explanation.words[index], style),
                 "" if explanation.known[index] else "?",
@@ -314,7 +312,7 @@ class WordTable:
         text = self.console.as_shown(word[0], self.word_width)
         space = " " * (self.word_width - cell_len(text))
         effect_width = len(effect if isinstance(effect, str) else effect[0])
-        after = [(f"{mark:<1}", "dim"), "  ", *probability, "  ", effect, " " * (len("-0.00 <") - effect_width)]
+        after = [(f"{mark:<1}", "dim"), "  ", *probability, "  ", effect, " " * (self.effect_width - effect_width)]
         for gate in gates:
             after += ["  ", gate]
         self.console.show_from(self.word_width, [(text, word[1]), space], after)
@@ -330,15 +328,17 @@ class WordTable:
         """The meaning of columns and marks."""
         label = visible(self.explanation.label)
         yield f"effect: P({label}) minus P({label}) without the word · ◀ strongest"
+        if self.with_log_odds:
+            yield f"log-odds: the effect on ln(P / (1 - P)) of {label}"
         if self.with_gates:
-            yield "cell: size of its change · cell and gates are means over the units"
+            yield "change: of the cell state, its size · change and gates: means over the units"
         if not all(self.explanation.known):
             yield "? unknown word"
 
 
 def _shown(explanation: "Explanation") -> "Iterator[int | str]":
     """Indices of the words to show; in a long text the strongest and their neighbours, with a note for each gap."""
-    effects = explanation.effect
+    effects = explanation.effect_log_odds if explanation.nearly_certain else explanation.effect
     if len(effects) <= MOST_WORDS:
         yield from range(len(effects))
         return
@@ -354,8 +354,3 @@ def _shown(explanation: "Explanation") -> "Iterator[int | str]":
         if index < len(effects):
             yield index
         previous = index
-
-
-def _single(value: float) -> float:
-    """Rounded to the precision of a 32-bit number."""
-    return float(f"{value:.7g}")

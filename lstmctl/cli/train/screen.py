@@ -150,7 +150,8 @@ class TrainingScreen(PlanScreen):
         else:
             self.console.note(
                 f"epoch={record.epoch}/{epochs} loss={record.loss:.4f} accuracy={record.accuracy:.4f} "
-                f"val_loss={record.val_loss:.4f} val_accuracy={record.val_accuracy:.4f} seconds={record.seconds:.1f}"
+                f"val_loss={record.delivered_loss:.4f} val_accuracy={record.val_accuracy:.4f} "
+                f"seconds={record.seconds:.1f}"
             )
         if record.epoch < epochs:
             self._start_bar(record.epoch + 1)
@@ -173,7 +174,12 @@ class TrainingScreen(PlanScreen):
             f1 = f" · mean F1 {model.test.metrics['f1_macro'].value:.3f}" if _imbalanced(plan) else ""
             baseline = _baseline(plan, "test")
             self._facts("test", f"{accuracy.value:.3f} ±{half:.3f}{f1} on {accuracy.n:,} test texts · {baseline}")
-        self._facts("verdict", verdict(model.vs_baseline, plan.baselines.strongest))
+        if has_learned(trained):
+            self._facts("verdict", verdict(model.vs_baseline, plan.baselines.strongest))
+        else:
+            majority = plan.baselines.majority["validation" if model.test is None else "test"]
+            text = f'no better than always "{visible(plan.baselines.majority_label)}" ({majority:.3f})'
+            self._facts("verdict", f"{text} · not trained enough: more --epochs, or another --lr")
         if self.console.err.on_terminal:
             text = "a text of yours" if "/" in plan.data.config.source else "great movie"  # own data, or film reviews
             self._facts("next", f'lstmctl predict "{text}" · lstmctl evaluate · lstmctl plot')
@@ -191,13 +197,13 @@ class TrainingScreen(PlanScreen):
         half = (record.val_high - record.val_low) / 2
         mark, wide = "", self.console.err.width >= 76
         leader = best(self._history)
-        if leader is record:
+        if leader is record and all(record.delivered_loss < before.delivered_loss for before in self._history[:-1]):
             mark = "   ★ best so far" if wide else " ★"
-        elif record.val_low <= leader.val_accuracy <= record.val_high:
+        elif leader is not record and record.val_low <= leader.val_accuracy <= record.val_high:
             mark = f"   ≈ epoch {leader.epoch}" if wide else f" ≈{leader.epoch}"
         return (
             f"{f'{record.epoch}/{self._plan.epochs}':<8}  {record.loss:.3f}  {record.accuracy:.3f}      "
-            f"{record.val_loss:.3f}  {record.val_accuracy:.3f} ±{half:.3f}  {record.seconds:>6.0f} s{mark}"
+            f"{record.delivered_loss:.3f}  {record.val_accuracy:.3f} ±{half:.3f}  {record.seconds:>6.0f} s{mark}"
         )
 
     def _curves(self, trained: Trained) -> None:
@@ -231,6 +237,19 @@ def _baseline(plan: "Plan", part: str) -> str:
     baselines, name = plan.baselines, plan.baselines.strongest
     f1 = f", mean F1 {baselines.f1[name][part]:.3f}" if _imbalanced(plan) else ""
     return f"{TITLES[name]} {baselines.accuracy[name][part]:.3f}{f1}"
+
+
+def has_learned(trained: Trained) -> bool:
+    """Whether the model is better than always predicting the most frequent label: in accuracy, or where that label is
+    so frequent that accuracy says little, in macro F1."""
+    baselines, model = trained.plan.baselines, trained.model
+    part = "validation" if model.test is None else "test"
+    accuracy = baselines.accuracy[baselines.strongest][part] + model.vs_baseline.difference
+    if accuracy > baselines.majority[part] or model.test is None:
+        return accuracy > baselines.majority[part] or _imbalanced(trained.plan)
+    share = baselines.majority[part]
+    always = 2 * share / (1 + share) / len(trained.plan.model.labels)  # its macro F1
+    return (model.test.metrics["f1_macro"].value or 0) > always + 0.01
 
 
 def verdict(vs_baseline: "Comparison", baseline: str) -> str:

@@ -1,0 +1,427 @@
+// How a model reads a text, word by word, as lstmctl/model/explanation.py and lstmctl/model/what_if.py.
+//
+// The running probability after word t is the prediction for the first t words; the effect of a word is the prediction
+// for all words minus that without it. Both are ordinary predictions for other texts. For LSTMs that read forwards the
+// states at a word do not depend on later words, so one pass gives all running probabilities, and an effect costs only
+// the words after it. Where texts are padded in front (padding "pre"), the memory after each number of paddings is
+// computed once; it soon stops changing, and from then on texts of all lengths begin with the same memory.
+
+const SLICE_MS = 8; // of work in one go, before the page may redraw
+const SETTLED = 1e-13; // change of a memory by one more padding that is none
+const KEPT_READINGS = 6; // whose running probabilities are used again
+
+/**
+ * How the model reads a text.
+ * @param options label (of all probabilities; null: the positive label, or the predicted one of more than two), holds,
+ *   cutBefore (null: never), traces (whether to return them)
+ */
+function read(model, encoded, {label = null, holds = [], cutBefore = null, traces = true} = {}) {
+  const question = new Question(model, encoded, holds, cutBefore);
+  const {config} = model, {words} = encoded, running = question.running();
+  const probabilities = running[words.length];
+  const predicted = config.labels[predictedIndex(probabilities)];
+  const explained = label ?? config.positive ?? predicted, index = config.labels.indexOf(explained);
+  const byNgrams = model.ngrams === null ? null : softmax(Array.from(question.ngramLogits()));
+  return {
+    ...encoded,
+    label: explained,
+    predicted,
+    predictedProbability: Math.max(...probabilities),
+    probabilities,
+    probability: probabilities[index],
+    start: running[0][index],
+    running: Float64Array.from(running.slice(1), (values) => values[index]),
+    ngrams: byNgrams === null ? null : byNgrams[index],
+    traces: traces ? question.traces() : [],
+    question,
+  };
+}
+
+/** A text as the model reads it with some gates held: what `read` and `effects` have in common. */
+class Question {
+  constructor(model, encoded, holds, cutBefore) {
+    const {config} = model;
+    this.model = model;
+    this.words = encoded.ids.slice(encoded.ids.length - encoded.words.length); // their ids
+    this.start = config.startWord === null ? [] : [model.vocabulary.get(config.startWord)];
+    this.hasStart = encoded.ids.length > this.words.length;
+    this.held = heldUnits(model, holds);
+    this.cutBefore = cutBefore;
+    this.signature = JSON.stringify([holds, cutBefore]);
+    // Whether the states at a word depend on nothing after it.
+    this.forward = !config.bidirectional;
+    this.padded = config.padding === 'pre';
+    this.pass = this.reading(encoded.ids, cutBefore);
+  }
+
+  /** Read ids, with what `padding` puts in front of them. */
+  reading(ids, cutBefore, words = this.words.length) {
+    const {model, held, padded} = this;
+    const start = ids.length - words;
+    const paddings = padded ? model.config.maxLen - ids.length : 0;
+    const rows = allNgramRows(model, ids);
+    const cut = cutBefore === null || cutBefore >= words ? -1 : start + cutBefore;
+    if (this.forward) {
+      const before = padded ? this.memoryAfter(paddings) : null;
+      const states = passWords(model, ids, rows, {held, cutAt: cut, memories: before?.memories});
+      return {ids, rows, start, states, before, paddings, padded: 0};
+    }
+    const all = [...new Array(paddings).fill(PADDING), ...ids];
+    const states = passWords(model, all, rows, {held, cutAt: cut < 0 ? -1 : paddings + cut});
+    return {ids: all, rows, start, states, before: null, paddings: 0, padded: paddings};
+  }
+
+  /** The probabilities of all labels after the whole of a pass. */
+  answer(pass) {
+    const lstms = lastLayer(this.model), {length} = pass.ids;
+    const pools = lstms.map((lstm, place) => new Pool(lstm.units, pass.before?.pools[place]));
+    lstms.forEach((lstm, place) => {
+      for (let index = 0; index < length; index++) pools[place].add(pass.states[lstm.name].hidden, index);
+    });
+    const last = lstms.map((lstm) => this.lastHidden(pass, lstm, length));
+    return headProbabilities(
+      this.model, headInputs(this.model, last, pools, pass.paddings + length), this.ngramLogits(pass.rows),
+    );
+  }
+
+  /** The hidden state of an LSTM after the last word that it reads, of the first `length`. */
+  lastHidden(pass, lstm, length) {
+    const {hidden, before} = pass.states[lstm.name], {units} = lstm;
+    if (length === 0) return before.hidden;
+    const index = lstm.direction === 'forward' ? length - 1 : 0;
+    return hidden.subarray(index * units, (index + 1) * units);
+  }
+
+  /** (outputs,): the logits of the n-grams of a text with these rows; null without n-grams. */
+  ngramLogits(rows = this.pass.rows) {
+    if (this.model.ngrams === null) return null;
+    const sum = new NgramSum(this.model.ngrams);
+    rows.forEach((each) => sum.add(each));
+    return sum.logits();
+  }
+
+  /** For 0, 1, … words: the probabilities of all labels. */
+  running() {
+    const {model, words, start} = this;
+    const full = this.answer(this.pass);
+    if (words.length === 0) return [full];
+    const kept = this.kept([...start, ...words]);
+    const results = kept.probabilities;
+    // The pass over all words gives the prefixes too, if they begin with the same memory.
+    if (this.forward && this.hasStart === start.length > 0) this.shared(results);
+    for (let length = 0; length < words.length; length++) {
+      results[length] ??= this.answer(this.reading([...start, ...words.slice(0, length)], this.cutBefore, length));
+    }
+    results[words.length] = full;
+    return results;
+  }
+
+  /** Fill in what follows from the pass over all words. */
+  shared(results) {
+    const {model, pass, words} = this, lstms = lastLayer(model);
+    const offset = pass.ids.length - words.length;
+    const settled = this.padded ? this.paddings().settled : 0;
+    if (pass.paddings < settled) return;
+    const sum = model.ngrams === null ? null : new NgramSum(model.ngrams);
+    // Of a shorter text more paddings are read.
+    const pools = lstms.map((lstm) => new Pool(lstm.units));
+    for (let read = 0; read <= pass.ids.length; read++) {
+      if (read > 0) {
+        sum?.add(pass.rows[read - 1]);
+        lstms.forEach((lstm, place) => pools[place].add(pass.states[lstm.name].hidden, read - 1));
+      }
+      const length = read - offset;
+      if (length < 0 || results[length] !== undefined) continue;
+      const paddings = this.padded ? model.config.maxLen - read : 0;
+      const before = this.padded ? this.memoryAfter(paddings).pools : null;
+      const merged = before === null ? pools : pools.map((pool, place) => mergedPool(pool, before[place]));
+      const last = lstms.map((lstm) => this.lastHidden(pass, lstm, read));
+      results[length] = headProbabilities(model, headInputs(model, last, merged, paddings + read), sum?.logits() ?? null);
+    }
+  }
+
+  /** Running probabilities of an earlier reading that begins with the same words, to be completed. */
+  kept(ids) {
+    const {memo} = this.model, earlier = memo.get('running') ?? [];
+    const common = (entry) => {
+      let length = 0;
+      while (length < ids.length && length < entry.ids.length && ids[length] === entry.ids[length]) length++;
+      return length;
+    };
+    let best = [], most = 0;
+    for (const entry of earlier) {
+      if (entry.signature === this.signature && common(entry) > most) {
+        most = common(entry);
+        best = entry.probabilities.slice(0, Math.max(0, most - this.start.length) + 1);
+        // A text of which the start was cut has its last probability from another reading.
+        if (entry.probabilities.length === best.length) best.pop();
+      }
+    }
+    const entry = {signature: this.signature, ids, probabilities: best};
+    memo.set('running', [entry, ...earlier].slice(0, KEPT_READINGS));
+    return entry;
+  }
+
+  /** The memories after 0, 1, … paddings, as far as they change: up to number `settled`. */
+  paddings() {
+    const {model} = this, key = `paddings ${this.signature.replace(/,[^,]*\]$/, '')}`;
+    if (!model.memo.has(key)) {
+      const lstms = lastLayer(model), {maxLen} = model.config;
+      const zero = Object.fromEntries(
+        model.lstms.map(({name, units}) => [name, {hidden: new Float64Array(units), cell: new Float64Array(units)}]),
+      );
+      const steps = [{memories: zero, pools: lstms.map((lstm) => new Pool(lstm.units))}];
+      let settled = maxLen + 1;
+      for (let number = 1; number <= maxLen && settled > maxLen; number++) {
+        const {memories, pools} = steps[number - 1];
+        const states = passWords(model, [PADDING], null, {held: this.held, memories});
+        const next = Object.fromEntries(model.lstms.map(({name}) => [name, {hidden: states[name].hidden, cell: states[name].cell}]));
+        const grown = pools.map((pool, place) => {
+          const more = new Pool(pool.sum.length, pool);
+          more.add(states[lstms[place].name].hidden, 0);
+          return more;
+        });
+        steps.push({memories: next, pools: grown});
+        if (model.lstms.every(({name}) => isSame(next[name], memories[name]))) settled = number;
+      }
+      model.memo.set(key, {steps, settled});
+    }
+    return model.memo.get(key);
+  }
+
+  /** Memories and pools after so many paddings. */
+  memoryAfter(number) {
+    const {steps, settled} = this.paddings();
+    if (number < steps.length) return steps[number];
+    const {memories, pools} = steps[settled];
+    const more = number - settled, lstms = lastLayer(this.model);
+    const grown = pools.map((pool, place) => {
+      const {hidden} = memories[lstms[place].name];
+      return {maximum: pool.maximum, sum: pool.sum.map((value, unit) => value + more * hidden[unit])};
+    });
+    return {memories, pools: grown};
+  }
+
+  /** The probabilities of all labels without the word at `index`. */
+  without(index) {
+    const {model, words, start, pass, cutBefore} = this;
+    const ids = [...start, ...words.slice(0, index), ...words.slice(index + 1)];
+    const cut = cutBefore !== null && index < cutBefore ? cutBefore - 1 : cutBefore;
+    const sameStart = this.hasStart === start.length > 0;
+    const settled = !this.padded || pass.paddings >= this.paddings().settled;
+    if (!this.forward || !sameStart || !settled) return this.answer(this.reading(ids, cut, words.length - 1));
+    // The memory before the word is that of the whole text.
+    const from = start.length + index, lstms = lastLayer(model);
+    const memories = Object.fromEntries(model.lstms.map((lstm) => [lstm.name, this.memoryBefore(lstm, from)]));
+    const rows = model.ngrams === null ? null : this.rowsWithout(ids, from);
+    const cutAt = cut === null || cut < index ? -1 : start.length + cut;
+    const states = passWords(model, ids, rows, {held: this.held, cutAt, from, memories});
+    const paddings = this.padded ? model.config.maxLen - ids.length : 0;
+    const before = this.padded ? this.memoryAfter(paddings).pools : null;
+    const pools = lstms.map((lstm, place) => {
+      const pool = new Pool(lstm.units, before?.[place]);
+      const own = this.poolsBefore(place)[from];
+      const merged = mergedPool(pool, own);
+      const grown = new Pool(lstm.units, merged);
+      for (let at = 0; at < ids.length - from; at++) grown.add(states[lstm.name].hidden, at);
+      return grown;
+    });
+    const last = lstms.map((lstm) => this.lastHidden({states}, lstm, ids.length - from));
+    return headProbabilities(model, headInputs(model, last, pools, paddings + ids.length), this.ngramLogits(rows));
+  }
+
+  /** The rows of the n-grams without the word at `from`: others only at the words that follow it. */
+  rowsWithout(ids, from) {
+    const rows = [...this.pass.rows.slice(0, from), ...this.pass.rows.slice(from + 1)];
+    for (let at = from; at < Math.min(ids.length, from + this.model.ngrams.order - 1); at++) {
+      rows[at] = ngramRows(this.model.ngrams, ids, at);
+    }
+    return rows;
+  }
+
+  /** The pools of an LSTM of the last layer over the first 0, 1, … ids. */
+  poolsBefore(place) {
+    this.pools ??= [];
+    if (this.pools[place] === undefined) {
+      const lstm = lastLayer(this.model)[place], pools = [new Pool(lstm.units)];
+      for (let at = 0; at < this.pass.ids.length; at++) {
+        const next = new Pool(lstm.units, pools[at]);
+        next.add(this.pass.states[lstm.name].hidden, at);
+        pools.push(next);
+      }
+      this.pools[place] = pools;
+    }
+    return this.pools[place];
+  }
+
+  /** The memory of an LSTM before it reads the id at `index`: for one that reads backwards, after the following id. */
+  memoryBefore(lstm, index) {
+    const {hidden, cell, before} = this.pass.states[lstm.name], {units} = lstm;
+    const source = lstm.direction === 'forward' ? index - 1 : index + 1;
+    if (source < 0 || source >= this.pass.ids.length) return before;
+    return {
+      hidden: hidden.slice(source * units, (source + 1) * units),
+      cell: cell.slice(source * units, (source + 1) * units),
+    };
+  }
+
+  /** What each LSTM computed at each word; states are those after it. */
+  traces() {
+    const {model, pass, words} = this, first = pass.ids.length - words.length;
+    return model.lstms.map(({name, units}) => {
+      const {gates, cell, hidden} = pass.states[name], trace = {name, units};
+      GATES.forEach((gate, place) => {
+        trace[gate] = new Float32Array(words.length * units);
+        for (let word = 0; word < words.length; word++) {
+          const start = ((first + word) * 4 + place) * units;
+          trace[gate].set(gates.subarray(start, start + units), word * units);
+        }
+      });
+      trace.cell = Float32Array.from(cell.subarray(first * units));
+      trace.hidden = Float32Array.from(hidden.subarray(first * units));
+      return trace;
+    });
+  }
+
+  /** The inputs of an LSTM at the id at `index`. */
+  inputsOf(lstm, index) {
+    const {model, pass} = this;
+    if (lstm.layer === 0) return wordInputs(model, pass.ids[index], pass.rows?.[index - pass.padded]);
+    const below = model.lstms.filter((each) => each.layer === lstm.layer - 1);
+    return below.flatMap(({name, units}) => Array.from(pass.states[name].hidden.subarray(index * units, (index + 1) * units)));
+  }
+}
+
+/** Two pools as one. */
+function mergedPool(one, other) {
+  return {
+    maximum: one.maximum.map((value, unit) => Math.max(value, other.maximum[unit])),
+    sum: one.sum.map((value, unit) => value + other.sum[unit]),
+  };
+}
+
+/** Whether two memories are equal up to SETTLED. */
+function isSame(one, other) {
+  const close = (values, others) => values.every((value, unit) => Math.abs(value - others[unit]) <= SETTLED);
+  return close(one.hidden, other.hidden) && close(one.cell, other.cell);
+}
+
+/** What is held, as `passWords` takes it: by LSTM, for the four gates of all units, the value or NaN. */
+function heldUnits(model, holds) {
+  const held = {};
+  for (const {gate, value, unit = null, lstm: name = null} of holds) {
+    for (const lstm of model.lstms.filter((each) => name === null || each.name === name)) {
+      held[lstm.name] ??= new Float64Array(4 * lstm.units).fill(NaN);
+      const first = GATES.indexOf(gate) * lstm.units;
+      if (unit === null) held[lstm.name].fill(value, first, first + lstm.units);
+      else held[lstm.name][first + unit] = value;
+    }
+  }
+  return held;
+}
+
+/**
+ * The effect of each word on the probability of a label. Works in slices, between which the page can redraw.
+ * @param control signal (an AbortSignal: the promise is rejected with its reason), onProgress(done, words)
+ */
+async function effects(model, encoded, options = {}, {signal = null, onProgress = null} = {}) {
+  const reading = read(model, encoded, {...options, traces: false});
+  const index = model.config.labels.indexOf(reading.label);
+  const result = new Float64Array(encoded.words.length);
+  let until = performance.now() + SLICE_MS;
+  for (let word = 0; word < result.length; word++) {
+    if (performance.now() > until) {
+      onProgress?.(word, result.length);
+      await nextTask();
+      until = performance.now() + SLICE_MS;
+    }
+    signal?.throwIfAborted();
+    result[word] = reading.probability - reading.question.without(word)[index];
+  }
+  onProgress?.(result.length, result.length);
+  return result;
+}
+
+/** A promise for the next task: after pending input and drawing had their turn. */
+function nextTask() {
+  return new Promise((resolve) => {
+    const channel = new MessageChannel();
+    channel.port1.onmessage = () => {
+      channel.port1.close();
+      resolve();
+    };
+    channel.port2.postMessage(null);
+  });
+}
+
+/**
+ * (units,): what each unit of an LSTM adds to the answer, for sorting. In the last layer, the size of what it adds to the
+ * logit of the label (of more than two, beyond the mean of all); below, of what it adds to the layer above.
+ */
+function unitContributions(model, reading, name) {
+  const lstm = model.lstms.find((each) => each.name === name), {units, layer} = lstm;
+  const result = new Float64Array(units), {pass} = reading.question;
+  const place = model.lstms.filter((each) => each.layer === layer).indexOf(lstm);
+  if (layer + 1 < model.config.layers) {
+    const {hidden} = pass.states[name];
+    for (const above of model.lstms.filter((each) => each.layer === layer + 1)) {
+      for (let unit = 0; unit < units; unit++) {
+        let squares = 0, size = 0;
+        for (let column = 0; column < 4 * units; column++) {
+          squares += above.packed.kernel[(place * units + unit) * 4 * units + column] ** 2;
+        }
+        for (let at = unit; at < hidden.length; at += units) size += Math.abs(hidden[at]);
+        result[unit] += Math.sqrt(squares) * size;
+      }
+    }
+    return result;
+  }
+  const lstms = lastLayer(model), {length} = pass.ids, {outputs} = model.config;
+  const pools = lstms.map((each, index) => new Pool(each.units, pass.before?.pools[index]));
+  lstms.forEach((each, index) => {
+    for (let at = 0; at < length; at++) pools[index].add(pass.states[each.name].hidden, at);
+  });
+  const inputs = headInputs(model, lstms.map((each) => reading.question.lastHidden(pass, each, length)), pools, pass.paddings + length);
+  const column = outputs === 1 ? 0 : model.config.labels.indexOf(reading.label);
+  model.config.pools.forEach((_, kind) => {
+    for (let unit = 0; unit < units; unit++) {
+      const row = (kind * lstms.length + place) * units + unit;
+      const weights = model.headKernel.subarray(row * outputs, (row + 1) * outputs);
+      const mean = outputs === 1 ? 0 : weights.reduce((sum, weight) => sum + weight, 0) / outputs;
+      result[unit] += (weights[column] - mean) * inputs[row];
+    }
+  });
+  return result.map(Math.abs);
+}
+
+/** The numbers of one unit at one word, as `step` computes them. */
+function stepNumbers(model, reading, name, word, unit) {
+  const {question} = reading, lstm = model.lstms.find((each) => each.name === name);
+  const index = question.pass.ids.length - question.words.length + word;
+  const before = question.memoryBefore(lstm, index);
+  const isCut = question.cutBefore === word;
+  const memory = {hidden: before.hidden, cell: isCut ? before.cell.map(() => 0) : before.cell};
+  const packed = question.held[name];
+  const held = packed === undefined ? {} : Object.fromEntries(
+    GATES.map((gate, place) => [gate, packed.subarray(place * lstm.units, (place + 1) * lstm.units)]),
+  );
+  const result = step(question.inputsOf(lstm, index), memory, lstm.matrices, held);
+  const own = (values) => Object.fromEntries(GATES.map((gate) => [gate, values[gate][unit]]));
+  return {
+    ...own(result.gates),
+    cellBefore: memory.cell[unit],
+    hiddenBefore: memory.hidden[unit],
+    cell: result.memory.cell[unit],
+    hidden: result.memory.hidden[unit],
+    preActivations: own(result.preActivations),
+  };
+}
+
+/** The indices of the two or three strongest words, as lstmctl.model.explanation.strongest_words. */
+function strongestWords(effects) {
+  const order = Array.from(effects, (_, index) => index).filter((index) => effects[index] !== 0);
+  order.sort((one, other) => Math.abs(effects[other]) - Math.abs(effects[one]) || one - other);
+  const strongest = order.slice(0, 3);
+  if (strongest.length === 3 && Math.abs(effects[strongest[2]]) < Math.abs(effects[strongest[1]]) / 2) strongest.pop();
+  return strongest;
+}

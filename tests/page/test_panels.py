@@ -1,0 +1,276 @@
+"""What a reader does with the page: typing, choosing words, reading the heat map, comparing, taking it along."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+from toy import NGRAM_CONFIG, register_random, register_toy
+
+from lstmctl.model.explanation import explain
+from lstmctl.registry.store import Registry
+
+WIDTHS = (360, 1440)
+HEIGHT = 900
+
+
+@pytest.fixture
+def film(open_page, home):
+    """The toy model's page, opened on a text."""
+
+    def call(text: str = "a good film", **options: object) -> Page:
+        folder = Registry(home).resolve(register_toy(home, config=NGRAM_CONFIG))
+        return open_page(folder, page_options={"text": text, "examples": ["a good film", "a bad film"]}, **options)
+
+    return call
+
+
+def with_effects(page: Page) -> Page:
+    """Wait for the effects of the words, which come after the answer."""
+    page.wait_for_selector("body[data-effects=done]", state="attached")
+    return page
+
+
+def probability(page: Page) -> float:
+    return float(page.evaluate("document.body.dataset.probability"))
+
+
+def chips(page: Page) -> list[str]:
+    return page.locator("#words .chip-word").all_inner_texts()
+
+
+def saved(page: Page, button: str, folder: Path) -> bytes:
+    """What a button of the last panel saves."""
+    with page.expect_download() as download:
+        page.locator(button).click()
+    path = folder / download.value.suggested_filename
+    download.value.save_as(path)
+    return path.read_bytes()
+
+
+def test_the_answer_follows_typing(film):
+    page = film("good")
+    assert page.evaluate("document.body.dataset.label") == "pos"
+    page.locator("#sentence").fill("bad")
+    assert page.evaluate("document.body.dataset.label") == "neg"
+    expect(page.locator("#text h2")).to_contain_text("The answer is neg")
+    page.locator("#sentence").press_sequentially(" film")
+    assert chips(with_effects(page)) == ["bad", "film"]
+    expect(page).to_have_url(re.compile("#text=bad%20film$"))  # it follows after a pause
+
+
+def test_no_word_at_all(film):
+    page = with_effects(film("... !!"))
+    expect(page.locator("#text h2")).to_contain_text("Before any word")
+    expect(page.locator("#words h2")).to_contain_text("no words")
+    page.locator("#sentence").fill("good")
+    assert chips(with_effects(page)) == ["good"]
+
+
+def test_the_address_tells_the_text(film):
+    text = "bad film & 100% #1 ?\n+ ü"
+    page = film("good", fragment="#text=bad%20film%20%26%20100%25%20%231%20%3F%0A%2B%20%C3%BC")
+    assert page.locator("#sentence").input_value() == text
+    page.evaluate("location.hash = '#text=good'")
+    expect(page.locator("#sentence")).to_have_value("good")
+    page.evaluate("location.hash = '#text=100%'")  # not an encoding
+    expect(page.locator("#sentence")).to_have_value("100%")
+
+
+def test_an_example_is_one_click(film):
+    page = film("good")
+    page.get_by_role("button", name="a bad film").click()
+    assert page.evaluate("document.body.dataset.label") == "neg"
+
+
+def test_effects_unknown_and_decisive_words(film, home):
+    page = with_effects(film("a good film"))
+    explained = explain(Registry(home).resolve("tiny").classifier(), "a good film")
+    labels = page.locator("#words .chip").evaluate_all("chips => chips.map((chip) => chip.ariaLabel)")
+    for label, effect in zip(labels, explained.effect, strict=True):
+        assert float(label.split("effect ")[1].split(",")[0].replace("−", "-")) == pytest.approx(effect, abs=0.006)
+    assert [label.endswith("unknown word") for label in labels] == [not known for known in explained.known]
+    # Not by colour alone.
+    assert page.locator("#words .chip.decisive .chip-mark").first.inner_text() in "▲▼"
+    expect(page.locator("#words h2")).to_contain_text("“good” matters most")
+
+
+def test_a_word_is_chosen_by_keyboard_alone(film):
+    page = with_effects(film("a good film"))
+    page.locator("#sentence").focus()
+    for _ in range(4):  # two examples, then the words
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.role") == "option":
+            break
+    assert page.evaluate("document.activeElement.textContent").startswith("film")  # one stop for all words
+    page.keyboard.press("ArrowLeft")
+    assert "good" in page.evaluate("document.activeElement.textContent")
+    assert page.locator("#words [aria-selected=true]").get_attribute("aria-label").startswith("good")
+    page.keyboard.press("Home")
+    page.keyboard.press("ArrowLeft")
+    assert page.locator("#words [aria-selected=true]").get_attribute("aria-label").startswith("a")
+    assert page.locator("#words [tabindex='0']").count() == 1
+    expect(page.locator("#words .chosen-word")).to_contain_text("Word 1 of 3")
+
+
+def test_right_to_left(film):
+    page = with_effects(film("הסרט good film"))
+    boxes = page.locator("#words .chip").evaluate_all("chips => chips.map((chip) => chip.getBoundingClientRect().x)")
+    assert boxes == sorted(boxes, reverse=True)
+    page.locator("#words .chip").nth(0).click()
+    page.keyboard.press("ArrowLeft")  # onwards
+    assert page.locator("#words [aria-selected=true]").get_attribute("aria-label").startswith("good")
+
+
+def test_the_heat_map_by_keyboard_and_as_a_table(film, home):
+    page = with_effects(film("a good film"))
+    page.locator("#heatmap input[value=forget]").check(force=True)
+    expect(page.locator("#heatmap h2")).to_contain_text("forget gate")
+    expect(page.locator("#heatmap .scale-labels").first).to_contain_text("0.5")  # the fixed scale
+    page.locator("#heatmap .map-scroller").focus()
+    page.keyboard.press("Home")
+    page.keyboard.press("ArrowRight")
+    page.locator("#heatmap summary").click()
+    trace = explain(Registry(home).resolve("tiny").classifier(), "a good film").traces["lstm.0.forward"]
+    rows = page.locator("#heatmap tbody tr").all_inner_texts()
+    assert len(rows) == 3
+    for row in rows:
+        unit, *shown = row.replace("−", "-").split()
+        names = ("cell", "forget", "input", "candidate", "output", "hidden")
+        expected = [getattr(trace, name)[1, int(unit)] for name in names]
+        assert [float(number) for number in shown[:6]] == pytest.approx(expected, abs=6e-4)
+    expect(page.locator("#heatmap .readout h3")).to_contain_text("good")
+
+
+def test_several_lstms_can_be_chosen(open_page, home):
+    page = open_page(register_random(home, {"layers": 2, "bidirectional": True}), fragment="#text=good%20film")
+    names = page.locator("#heatmap select option").all_inner_texts()
+    assert names[0] == "layer 1, forward LSTM"
+    page.locator("#heatmap select").select_option("lstm.0.backward")
+    expect(page.locator("#heatmap select")).to_have_value("lstm.0.backward")
+
+
+def test_a_review_of_five_hundred_words(open_page, home):
+    folder = register_random(home, {"units": 64, "max_len": 600})
+    page = with_effects(open_page(folder, viewport={"width": 360, "height": 800}))
+    page.locator("#sentence").fill("a good film and a bad one " * 72)
+    assert len(chips(with_effects(page))) == 504
+    expect(page.locator("#text .note").last).to_contain_text("Read 504 words")
+    page.locator("#words .chip").last.click()
+    page.keyboard.press("Home")
+    assert page.locator("#words [aria-selected=true]").count() == 1
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+def test_two_sentences(film):
+    page = with_effects(film("a good film"))
+    page.locator("#pair").scroll_into_view_if_needed()
+    first, second = page.locator("#pair input").all()
+    expect(first).to_have_value("a good film")
+    expect(second).to_have_value("a bad film")
+    expect(page.locator("#pair h2")).to_contain_text("“bad” instead of “good” takes pos from")
+    second.fill("a good good film")
+    expect(page.locator("#pair h2")).to_contain_text("One more word, “good”")
+    page.locator("#pair summary").click()
+    assert page.locator("#pair tbody tr").count() == 4
+    page.get_by_role("button", name="Swap").click()
+    expect(page.locator("#sentence")).to_have_value("a good good film")
+
+
+@pytest.mark.parametrize("shape", [{}, {"layers": 2, "bidirectional": True, "pooling": "last+max"},
+                                   {"padding": "pre"}, {"labels": ("a", "b", "c"), "ngrams": "2"}])  # fmt: skip
+def test_the_numbers_are_those_of_predict(open_page, home, tmp_path, cli, shape):
+    page = with_effects(open_page(register_random(home, shape), fragment="#text=a%20good%20bad%20film"))
+    ours = json.loads(saved(page, "#save-json", tmp_path))
+    arguments = ("--explain", "--json", "--all-units", "--model", "it", "a good bad film")
+    theirs = json.loads(cli("predict", *arguments).out)
+    assert_like(ours, theirs)
+
+
+def test_the_numbers_with_a_gate_held(open_page, home, tmp_path, cli):
+    page = with_effects(open_page(register_random(home, {}), fragment="#text=a%20good%20bad%20film"))
+    page.locator("#what-if").get_by_role("radio", name="open").first.check(force=True)  # the forget gate
+    ours = json.loads(saved(page, "#save-json", tmp_path))
+    arguments = ("--explain", "--json", "--all-units", "--hold", "forget=1", "--model", "it", "a good bad film")
+    assert_like(ours, json.loads(cli("predict", *arguments).out))
+    expect(page.locator("#text .held")).to_be_visible()
+    page.locator("#text .held button").click()
+    expect(page.locator("#text .held")).to_be_hidden()
+
+
+def assert_like(ours: object, theirs: object, path: str = "") -> None:
+    """The same fields in the same order, and numbers that are equal up to rounding."""
+    if isinstance(theirs, dict):
+        assert list(ours) == list(theirs), path
+        for name, value in theirs.items():
+            assert_like(ours[name], value, f"{path}.{name}")
+    elif isinstance(theirs, list):
+        assert len(ours) == len(theirs), path
+        for index, value in enumerate(theirs):
+            assert_like(ours[index], value, f"{path}[{index}]")
+    elif isinstance(theirs, float):
+        assert ours == pytest.approx(theirs, abs=1e-5), path
+    else:
+        assert ours == theirs, path
+
+
+def test_pictures(film, tmp_path):
+    page = with_effects(film("a good film <b>&</b>"))
+    svg = saved(page, "#save-svg", tmp_path).decode()
+    assert svg.startswith("<svg")
+    assert "good" in svg and "cell state" in svg.lower()
+    assert saved(page, "#save-png", tmp_path).startswith(b"\x89PNG\r\n")
+    page.locator("#sentence").fill("good " * 20)
+    assert saved(page, "#save-svg", tmp_path).count(b"<circle") == 21
+
+
+def test_the_link_reopens_the_sentence(film):
+    page = film("bad film?", permissions=["clipboard-read", "clipboard-write"])
+    page.locator("#copy-link").click()
+    expect(page.locator("#export [role=status]")).to_contain_text("link")
+    link = page.evaluate("document.querySelector('#export .link').value || navigator.clipboard.readText()")
+    page.goto("about:blank")
+    page.goto(link)
+    expect(page.locator("#sentence")).to_have_value("bad film?")
+
+
+HOSTILE = '<img src=x onerror="window.hit=1"> <script>window.hit=1</script> good \'"&lt;'
+
+
+def test_markup_in_texts_and_labels_is_text(open_page, home):
+    labels = ("<img src=x onerror=window.hit=1>", "</script><script>window.hit=1</script>", "c")
+    page = with_effects(open_page(register_random(home, {"labels": labels}), page_options={"text": HOSTILE}))
+    page.locator("#pair input").last.fill(HOSTILE)
+    page.locator("#export").scroll_into_view_if_needed()
+    page.wait_for_timeout(100)
+    assert page.evaluate("window.hit") is None
+    assert page.locator("img").count() == 0
+    assert page.evaluate("document.body.dataset.label") in labels
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_accessible(open_page, home, width, scheme):
+    shape = {"layers": 2, "bidirectional": True, "labels": ("a", "b", "c"), "max_len": 200}
+    folder = register_random(home, shape)
+    options = {"viewport": {"width": width, "height": HEIGHT}, "color_scheme": scheme, "reduced_motion": "reduce"}
+    text = "a good bad film " * (1 if width > 1000 else 30)  # long texts are drawn in another way
+    page = with_effects(open_page(folder, page_options={"text": text}, **options))
+    for section in page.locator("main > section").all():
+        section.scroll_into_view_if_needed()
+        page.wait_for_timeout(50)  # panels are drawn when they come near
+    for summary in page.locator("summary").all():
+        summary.click()
+    found = Axe().run(page)
+    assert not found.response["violations"], found.generate_report()
+
+
+@pytest.mark.parametrize("text", ["good", "a good film " * 6, "x" * 300, "الفيلم جيد " * 12, "这部电影很好" * 9])
+def test_nothing_is_wider_than_a_telephone(film, text):
+    page = with_effects(film(text, viewport={"width": 360, "height": 740}))
+    for section in page.locator("main > section").all():
+        section.scroll_into_view_if_needed()
+        page.wait_for_timeout(30)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
