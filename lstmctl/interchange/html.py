@@ -27,6 +27,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lstmctl.config import ModelConfig
+from lstmctl.interchange.small import SmallModel
+from lstmctl.model.lstm import Floats
 from lstmctl.model.text import Vocabulary
 from lstmctl.model.what_if import Hold
 from lstmctl.registry.artifact import ModelFolder
@@ -45,17 +47,25 @@ Tensors = Mapping[str, NDArray[Any]]
 def build_page(
     folder: ModelFolder,
     *,
+    small: SmallModel | None = None,
     examples: Sequence[str] = (),
     text: str | None = None,
     holds: Sequence[Hold] = (),
 ) -> bytes:
     """The page of a model, in UTF-8. `examples` are sentences to start with; the page opens on `text`, if given, with
-    the gates of `holds` held."""
-    config = folder.card.config
+    the gates of `holds` held. With `small`, the page has its weights instead of those of the folder."""
+    config = folder.card.config if small is None else small.config
     parts = _Parts()
     parts.add_words(folder.vocabulary())
-    for name, tensor in folder.weights().items():
-        parts.add(name, tensor)
+    if small is None:
+        for name, tensor in folder.weights().items():
+            parts.add(name, tensor)
+    else:
+        for name, tensor in small.tensors.items():
+            if name in small.scales:
+                parts.add_rounded(name, tensor, small.scales[name])
+            else:
+                parts.add(name, tensor)
     header = {
         "name": folder.reference,
         "examples": list(examples or EXAMPLES),
@@ -110,6 +120,11 @@ class _Parts:
             self._add_numbers("ngrams.high", (tensor >> np.uint64(32)).astype(np.uint32), "uint32")
         else:
             self._add_numbers(name, tensor, "float16" if tensor.dtype == np.float16 else "float32")
+
+    def add_rounded(self, name: str, rows: NDArray[np.int8], scales: Floats) -> None:
+        """Add a matrix of int8, each row of which stands for its numbers divided by a scale."""
+        data = planes(scales.astype("<f4")) + rows.tobytes()
+        self._append(name, data, type="int8", count=rows.size, columns=rows.size // len(scales))
 
     def _add_numbers(self, name: str, tensor: NDArray[Any], kind: str) -> None:
         values = tensor.astype(np.dtype(kind).newbyteorder("<"))

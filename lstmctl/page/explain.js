@@ -7,7 +7,9 @@
 // computed once; it soon stops changing, and from then on texts of all lengths begin with the same memory.
 
 const SLICE_MS = 8; // of work in one go, before the page may redraw
-const SETTLED = 1e-13; // change of a memory by one more padding that is none
+const SETTLED = 1e-10; // change of a memory by one more padding that is none
+const FORGOTTEN = 1e-9; // difference that a word made to a memory, and no longer makes
+const STRETCH = 16; // words that are read before it is seen whether a word is forgotten
 const KEPT_READINGS = 6; // whose running probabilities are used again
 
 /**
@@ -182,7 +184,7 @@ class Question {
           return more;
         });
         steps.push({memories: next, pools: grown});
-        if (model.lstms.every(({name}) => isSame(next[name], memories[name]))) settled = number;
+        if (model.lstms.every(({name}) => isSame(next[name], memories[name], SETTLED))) settled = number;
       }
       model.memo.set(key, {steps, settled});
     }
@@ -215,18 +217,29 @@ class Question {
     const memories = Object.fromEntries(model.lstms.map((lstm) => [lstm.name, this.memoryBefore(lstm, from)]));
     const rows = model.ngrams === null ? null : this.rowsWithout(ids, from);
     const cutAt = cut === null || cut < index ? -1 : start.length + cut;
-    const states = passWords(model, ids, rows, {held: this.held, cutAt, from, memories});
     const paddings = this.padded ? model.config.maxLen - ids.length : 0;
     const before = this.padded ? this.memoryAfter(paddings).pools : null;
-    const pools = lstms.map((lstm, place) => {
-      const pool = new Pool(lstm.units, before?.[place]);
-      const own = this.poolsBefore(place)[from];
-      const merged = mergedPool(pool, own);
-      const grown = new Pool(lstm.units, merged);
-      for (let at = 0; at < ids.length - from; at++) grown.add(states[lstm.name].hidden, at);
-      return grown;
-    });
-    const last = lstms.map((lstm) => this.lastHidden({states}, lstm, ids.length - from));
+    const pools = lstms.map((lstm, place) => new Pool(lstm.units, mergedPool(
+      new Pool(lstm.units, before?.[place]), this.poolsBefore(place)[from],
+    )));
+    let last = lstms.map((lstm) => memories[lstm.name].hidden);
+    for (let at = from, reached = memories; at < ids.length; at += STRETCH) {
+      const to = Math.min(at + STRETCH, ids.length);
+      const states = passWords(model, ids, rows, {held: this.held, cutAt, from: at, to, memories: reached});
+      reached = Object.fromEntries(model.lstms.map((lstm) => [lstm.name, lastMemory(states[lstm.name], lstm.units)]));
+      lstms.forEach((lstm, place) => {
+        for (let index = 0; index < to - at; index++) pools[place].add(states[lstm.name].hidden, index);
+      });
+      last = lstms.map((lstm) => reached[lstm.name].hidden);
+      if (to < ids.length && model.lstms.every((lstm) => isSame(reached[lstm.name], this.memoryBefore(lstm, to + 1), FORGOTTEN))) {
+        // What follows is as in the whole text.
+        lstms.forEach((lstm, place) => {
+          pools[place] = mergedPool(pools[place], this.poolsAfter(place)[to + 1]);
+        });
+        last = lstms.map((lstm) => this.lastHidden(pass, lstm, pass.ids.length));
+        break;
+      }
+    }
     return headProbabilities(model, headInputs(model, last, pools, paddings + ids.length), this.ngramLogits(rows));
   }
 
@@ -242,16 +255,25 @@ class Question {
   /** The pools of an LSTM of the last layer over the first 0, 1, … ids. */
   poolsBefore(place) {
     this.pools ??= [];
-    if (this.pools[place] === undefined) {
-      const lstm = lastLayer(this.model)[place], pools = [new Pool(lstm.units)];
-      for (let at = 0; at < this.pass.ids.length; at++) {
-        const next = new Pool(lstm.units, pools[at]);
-        next.add(this.pass.states[lstm.name].hidden, at);
-        pools.push(next);
-      }
-      this.pools[place] = pools;
-    }
+    this.pools[place] ??= this.growingPools(place, (read) => read);
     return this.pools[place];
+  }
+
+  /** The pools of an LSTM of the last layer over the ids from 0, 1, … on. */
+  poolsAfter(place) {
+    this.poolsOfRest ??= [];
+    this.poolsOfRest[place] ??= this.growingPools(place, (read) => this.pass.ids.length - 1 - read).reverse();
+    return this.poolsOfRest[place];
+  }
+
+  growingPools(place, positionOf) {
+    const lstm = lastLayer(this.model)[place], pools = [new Pool(lstm.units)];
+    for (let read = 0; read < this.pass.ids.length; read++) {
+      const next = new Pool(lstm.units, pools[read]);
+      next.add(this.pass.states[lstm.name].hidden, positionOf(read));
+      pools.push(next);
+    }
+    return pools;
   }
 
   /** The memory of an LSTM before it reads the id at `index`: for one that reads backwards, after the following id. */
@@ -300,9 +322,14 @@ function mergedPool(one, other) {
   };
 }
 
-/** Whether two memories are equal up to SETTLED. */
-function isSame(one, other) {
-  const close = (values, others) => values.every((value, unit) => Math.abs(value - others[unit]) <= SETTLED);
+/** The memory after the last word of a pass, of a forward LSTM. */
+function lastMemory({cell, hidden}, units) {
+  return {hidden: hidden.slice(-units), cell: cell.slice(-units)};
+}
+
+/** Whether two memories are equal up to `tolerance`. */
+function isSame(one, other, tolerance) {
+  const close = (values, others) => values.every((value, unit) => Math.abs(value - others[unit]) <= tolerance);
   return close(one.hidden, other.hidden) && close(one.cell, other.cell);
 }
 
