@@ -9,6 +9,7 @@ from playwright.sync_api import expect
 
 from lstmctl.model import lstm
 from lstmctl.model.explanation import explain
+from lstmctl.model.text import clip, tokenize
 from lstmctl.model.what_if import Hold, hold
 
 TEXT = "the film was not good, and it is 8/10 !"
@@ -203,13 +204,41 @@ def test_removing_and_replacing_words_and_undo(open_page, home):
     assert page.locator("#sentence").input_value() == "the film was not bad, and it is 8/10 !"
     assert _after(page) == probability("the film was not bad, and it is 8/10 !")
     assert float(panel.locator(".before b").get_attribute("data-exact")) == probability(TEXT)
-    assert panel.locator(".line-slot.removed").all_inner_texts() == ["not", "good"]
-    assert panel.locator(".line-slot.added").all_inner_texts() == ["not", "bad"]
+    assert panel.locator(".line-slot.removed").all_inner_texts() == ["good"]
+    assert panel.locator(".line-slot.added").all_inner_texts() == ["bad"]
     panel.get_by_role("button", name="Undo", exact=True).click()
     panel.get_by_role("button", name="Undo", exact=True).click()
     assert page.locator("#sentence").input_value() == TEXT
     assert panel.get_by_role("button", name="Undo", exact=True).is_disabled()
     assert _after(page) == probability(TEXT)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "text"),
+    [
+        ("n-grams", "GOOD good, It’s l'Été! 8/10 <br /> İS :-) ..... 👍🏽電影 goodgood good"),
+        ("start word", " ".join(["good", "not", "a", "film"] * 15)),  # longer than the model reads, cut at the end
+        ("n-grams", " ".join(["good", "not", "a", "film"] * 25)),  # cut in the middle
+    ],
+)
+def test_each_word_can_be_removed(open_page, home, architecture, text):
+    folder = make_model(home, architecture)
+    config = folder.card.config
+    page = open_page(folder, **STILL)
+    page.locator("#sentence").fill(text)
+    panel = page.locator("#what-if")
+    panel.scroll_into_view_if_needed()
+    words = tokenize(text, config.tokenizer)
+    start = [] if config.start_word is None else [-1]
+    places = [place for place in clip(start + list(range(len(words))), config.max_len, config.cut) if place >= 0]
+    for index in sorted({0, 1, 2, 3, 4, 5, 6, 7, 8, 20, len(places) - 1} & set(range(len(places)))):
+        panel.get_by_label("The word").select_option(str(index))
+        panel.get_by_role("button", name="Remove it").click()
+        changed = page.locator("#sentence").input_value()
+        place = places[index]
+        assert tokenize(changed, config.tokenizer) == words[:place] + words[place + 1 :]
+        panel.get_by_role("button", name="Undo", exact=True).click()
+        assert page.locator("#sentence").input_value() == text
 
 
 def test_reset_undoes_everything(open_page, home):
