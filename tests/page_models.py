@@ -12,11 +12,12 @@ from lstmctl.registry.artifact import ModelFolder, pack, shapes_of
 from lstmctl.registry.card import ModelCard
 from lstmctl.registry.store import Registry
 
-WORDS = (
-    "the film was not good bad a and it of <start> don't l'été 8/10 3.5 10 ! ? ... :) :( ;) great dull wonderful é naïve "
-    "фильм очень хороший не плохой ταινία καλή δεν είναι सिनेमा अच्छा नहीं فيلم جيد ليس סרט טוב לא 영화 좋다 안 好 不 电 影 很 の ス "
-    "タ ー ห นั ง ดี מאוד 👍🏽 😀 👨‍👩‍👧 🇫🇷 ❤️ phim không hay ფილმი კარგი ֆիլմ լավ சினிமா நல்ல"
-).split()
+_WORDS = """
+the film was not good bad a and it of <start> don't l'été 8/10 3.5 10 ! ? ... :) :( ;) great dull wonderful é naïve
+фильм очень хороший не плохой ταινία καλή δεν είναι सिनेमा अच्छा नहीं فيلم جيد ليس סרט טוב לא 영화 좋다 안 好 不 电 影
+很 の ス タ ー ห นั ง ดี מאוד 👍🏽 😀 👨‍👩‍👧 🇫🇷 ❤️ phim không hay ფილმი კარგი ֆիլմ լավ சினிமா நல்ல
+"""
+WORDS = _WORDS.split()
 
 ARCHITECTURES = {
     "plain": {},

@@ -198,9 +198,7 @@ def export_command(
     examples: Annotated[
         list[str] | None, option("--example TEXT", "With --to html: a text to start with; repeat for more.")
     ] = None,
-    small: Annotated[
-        bool, option("--small", "With --to html: weights in 8 bits and fewer n-grams; says what that costs.")
-    ] = False,
+    small: Annotated[bool, option("--small", "With --to html: a third of the size; says what that costs.")] = False,
 ) -> None:
     """Write a model to a single file.
 
@@ -234,10 +232,11 @@ def export_command(
 def _make_small(console: Console, folder: "ModelFolder") -> "SmallModel":
     """The small form of a model, after a note on what it costs: for its own test part, if that can be read."""
     from lstmctl.evaluation.selection import Choice, select_texts
-    from lstmctl.interchange.small import NEUTRAL, make_small, measure_loss
+    from lstmctl.interchange.html import make_small_for
+    from lstmctl.interchange.small import NEUTRAL, measure_loss
 
-    small = make_small(folder.card.config, folder.weights())
     with console.waiting("comparing predictions"):
+        small = make_small_for(folder)
         try:
             examples, description, *_ = select_texts([folder], Choice(), home=open_registry().home)
             texts, name = [example.text for example in examples], f"texts of {description}"

@@ -1,7 +1,7 @@
 """A model as one HTML file that shows how it reads: model, tokenizer and page, without any connection to anywhere.
 
-The page is made of the files in lstmctl/page, joined in a fixed order: the scripts into one <script>, the styles into one
-<style>. A Content-Security-Policy allows exactly these two, by their SHA-256, and no connection of any kind.
+The page is made of the files in lstmctl/page, joined in a fixed order: the scripts into one <script>, the styles into
+one <style>. A Content-Security-Policy allows exactly these two, by their SHA-256, and no connection of any kind.
 
 Payload. `<script type="application/json" id="model">` says what the model is and where its parts are;
 `<script type="text/plain" id="weights">` holds the parts, concatenated, compressed with gzip, in base64:
@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lstmctl.config import ModelConfig
-from lstmctl.interchange.small import SmallModel
+from lstmctl.interchange.small import SIZES, SmallModel, make_small
 from lstmctl.model.lstm import Floats
 from lstmctl.model.text import Vocabulary
 from lstmctl.model.what_if import Hold
@@ -75,6 +75,17 @@ def build_page(
         "parts": parts.places,
     }
     return _assemble(header, parts.packed())
+
+
+def make_small_for(folder: ModelFolder) -> SmallModel:
+    """The best small form of a model with which its page, without its code, has a third of the size."""
+    code = len(page_script().encode()) + len(page_style().encode())
+    room = (len(build_page(folder)) - code) / 3 + code
+    for steps, share in SIZES:
+        small = make_small(folder.card.config, folder.weights(), steps=steps, share=share)
+        if len(build_page(folder, small=small)) <= room:
+            break
+    return small
 
 
 def page_config(config: ModelConfig) -> dict[str, Any]:

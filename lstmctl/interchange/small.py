@@ -1,11 +1,11 @@
 """A model with less in it, for a small page: weights in 8 bits, and only the n-grams that matter most.
 
-Each row of a matrix is rounded to 255 steps between its largest number and the negative of it. The n-grams that stay are
-all single words' and those of the longer ones whose weights are largest. What that costs is not guessed: `measure_loss`
-compares the predictions of both models for texts, those of the model's own test part if its data can be read.
+Each row of a matrix is rounded to steps between its largest number and the negative of it. Of the n-grams of several
+words, a share with the largest weights stays. What that costs is not guessed: `measure_loss` compares the predictions
+of both models for texts, those of the model's own test part if its data can be read.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -18,8 +18,9 @@ from lstmctl.model.lstm import Floats
 from lstmctl.model.ngrams import BITS
 from lstmctl.model.text import Vocabulary
 
-_STEPS = 127
-_KEPT = 5  # one of so many n-grams of several words
+# Steps above zero, and the share of n-grams of several words that stays: the first that fits is taken. Fewer steps are
+# compressed better, and cost less than n-grams that are missing.
+SIZES = ((127, 1.0), (63, 1.0), (31, 1.0), (31, 0.75), (31, 0.5), (31, 0.25), (15, 0.1))
 
 
 class SmallModel(NamedTuple):
@@ -38,29 +39,31 @@ class SmallModel(NamedTuple):
         return Classifier(self.config, vocabulary, weights)
 
 
-def make_small(config: ModelConfig, weights: "dict[str, NDArray[Any]]") -> SmallModel:
-    """The small form of a model."""
+def make_small(
+    config: ModelConfig, weights: "Mapping[str, NDArray[Any]]", *, steps: int = 127, share: float = 1.0
+) -> SmallModel:
+    """The small form of a model: with so many steps above zero, and this share of its n-grams of several words."""
     tensors, scales = dict(weights), {}
     if config.ngram_order:
-        kept = _strongest(tensors["ngrams.keys"], tensors["ngrams.weights"])
+        kept = _strongest(tensors["ngrams.keys"], tensors["ngrams.weights"], share)
         tensors |= {name: tensors[name][kept] for name in ("ngrams.keys", "ngrams.weights")}
         config = replace(config, ngram_count=int(kept.sum()))
     for name, tensor in tensors.items():
         if tensor.ndim == 2 and name != "ngrams.weights" and tensor.shape[1] > 1:
             largest = np.abs(tensor).max(axis=1).astype(np.float32)
-            scale = np.where(largest > 0, largest / _STEPS, 1).astype(np.float32)
+            scale = np.where(largest > 0, largest / steps, 1).astype(np.float32)
             tensors[name] = np.round(tensor / scale[:, None]).astype(np.int8)
             scales[name] = scale
     return SmallModel(config, tensors, scales)
 
 
-def _strongest(keys: NDArray[np.uint64], weights: NDArray[Any]) -> NDArray[np.bool_]:
+def _strongest(keys: NDArray[np.uint64], weights: NDArray[Any], share: float) -> NDArray[np.bool_]:
     """Which n-grams stay."""
     strength = np.abs(weights.astype(np.float32)).max(axis=1)
     kept = np.asarray(keys < np.uint64(1 << BITS))
     longer = np.flatnonzero(~kept)
     order = longer[np.argsort(-strength[longer], kind="stable")]
-    kept[order[: -(-len(longer) // _KEPT)]] = True
+    kept[order[: round(share * len(longer))]] = True
     if not kept.any():
         kept[0] = True
     return kept
