@@ -21,7 +21,7 @@ function _cellLayout(width, boxHeight) {
   const beltTop = belt + crate.height / 2 + 1;
   const beltHeight = narrow ? 14 : 20;
   const upper = beltTop + beltHeight + (narrow ? 28 : 34) + crate.height / 2; // the crates above the lower doors
-  const door = upper + crate.height / 2 + (narrow ? 20 : 26);
+  const door = upper + crate.height / 2 + (narrow ? 20 : 30);
   const lower = door + (narrow ? 20 : 26) + crate.height / 2; // the crates below them
   const boxTop = lower + crate.height / 2 + 26;
   const before = crate.width / 2 + 1;
@@ -86,24 +86,29 @@ function cellDrawing(stage, boxes) {
   let last = [null, null, 1];
 
   function arrange() {
-    const width = stage.clientWidth;
-    if (!width) return;
+    if (!stage.clientWidth) return;
+    // Where there is room, the drawing grows with the text of the page.
+    const rem = Number.parseFloat(getComputedStyle(document.documentElement).fontSize) / 16;
+    const scale = stage.clientWidth / rem < 620 ? 1 : rem;
+    const width = stage.clientWidth / scale;
     const probe = _cellLayout(width, 0);
+    stage.classList.toggle('narrow', probe.narrow);
+    stage.classList.toggle('stacked', probe.box < 146); // the choices of a gate under each other
     boxes.forEach((box, index) => {
-      box.style.width = `${probe.box}px`;
-      box.style.left = `${probe.columns[index] - probe.box / 2}px`;
+      box.style.width = `${probe.box * scale}px`;
+      box.style.left = `${(probe.columns[index] - probe.box / 2) * scale}px`;
       box.style.minHeight = '0';
     });
     const boxHeight = Math.max(...boxes.map((box) => box.offsetHeight));
-    const place = _cellLayout(width, boxHeight);
+    const place = _cellLayout(width, boxHeight / scale);
     for (const box of boxes) {
-      box.style.top = `${place.boxTop}px`;
+      box.style.top = `${place.boxTop * scale}px`;
       box.style.minHeight = `${boxHeight}px`;
     }
-    stage.style.height = `${place.height}px`;
+    stage.style.height = `${place.height * scale}px`;
     root.setAttribute('viewBox', `0 0 ${width} ${place.height}`);
-    root.setAttribute('width', width);
-    root.setAttribute('height', place.height);
+    root.setAttribute('width', stage.clientWidth);
+    root.setAttribute('height', place.height * scale);
     parts = _cellParts(place);
     root.replaceChildren(title, description, ...parts.nodes);
     draw(...last);
@@ -248,8 +253,8 @@ function _cellParts(place) {
   const factor = (x, y, anchor) => text(x, y, '', 'cell-factor', anchor);
   const factors = {
     forget: factor(forget, belt - doorHeight / 2 - 7, 'middle'),
-    input: factor(plus - doorWidth / 2 - 8, door - 7, 'end'),
-    output: factor(channel - doorWidth / 2 - 8, door - 7, 'end'),
+    input: factor(plus - 7, door - 15, 'end'),
+    output: factor(channel - 7, door - 15, 'end'),
   };
   if (!narrow) nodes.push(...Object.values(factors)); // else only the boxes tell them
 

@@ -1,6 +1,6 @@
 // The four matrices of an LSTM as heat maps: the word part above, the hidden part and the bias below. One column for each unit.
 
-const MATRIX_SIZE = { width: 220, height: 460 }; // pixels on the screen, unless a weight would be smaller than 2
+const MATRIX_SIZE = { width: 220, height: 460 }; // pixels on the screen, at a whole number of pixels a weight
 
 function viewMatrices(root, app) {
   const note = element('p', { class: 'note' });
@@ -164,7 +164,7 @@ function _matrixFigure(app, gate, term, post, tell) {
       put(bias, rows - 1);
       context.putImageData(image, 0, 0);
       size = Math.max(
-        2,
+        1,
         Math.min(14, Math.floor(MATRIX_SIZE.width / lstm.units), Math.floor(MATRIX_SIZE.height / rows)),
       );
       canvas.style.width = `${lstm.units * size}px`;

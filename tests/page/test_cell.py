@@ -295,7 +295,7 @@ def test_keyboard_alone_finds_and_holds_the_forget_gate(open_page, home):
     assert page.evaluate("document.activeElement.value") == "1"  # the focus is still there
 
 
-@pytest.mark.parametrize("width", [320, 360, 768, 1440])
+@pytest.mark.parametrize("width", [320, 360, 700, 768, 1200, 1440])
 def test_nothing_overlaps_at_any_width(open_page, home, width):
     page = open_page(
         make_model(home, "n-grams"), fragment=_fragment(), viewport={"width": width, "height": 800}, **STILL
