@@ -104,10 +104,17 @@ function _cellHeading(app, numbers) {
 }
 
 function _cellNote(app) {
-  const lstm = chosenLstm(app);
-  const order =
-    lstm.direction === 'backward' ? ' This LSTM reads from the end: steps go from the last word to the first.' : '';
-  return `A gate is a door: 0 is shut, 1 is open. Hold one shut or open, and see what becomes of the answer.${order}`;
+  const { padding, startWord } = app.model.config;
+  const sentences = [
+    'A gate is a door: 0 is shut, 1 is open. Hold one shut or open, in all units, and see what becomes of the answer.',
+  ];
+  if (chosenLstm(app).direction === 'backward') {
+    sentences.push('This LSTM reads from the end: steps go from the last word to the first.');
+  }
+  const first = padding === 'pre' ? 'padding' : startWord === null ? null : 'a start word';
+  if (first !== null)
+    sentences.push(`This model reads ${first} before the first word, so its cell state does not start at 0.`);
+  return sentences.join(' ');
 }
 
 /** The chosen word with its neighbours. */
@@ -128,12 +135,12 @@ function _wordsAround(app) {
 
 /** What is held, and what it does to the answer; nothing if nothing is. */
 function _heldNote(app) {
-  const { holds, cutBefore } = app.state;
-  if (!holds.length && cutBefore === null) return [];
+  const sentence = interventionSentence(app);
+  if (!sentence) return [];
   const { label } = app.reading;
   const [before, after] = percents(app.plain.probability, app.reading.probability);
   return [
-    element('p', {}, interventionSentence(app)),
+    element('p', {}, sentence),
     element(
       'p',
       { class: 'cell-change numbers' },

@@ -1,4 +1,4 @@
-"""The cell, its matrices and what-if: the numbers are Python's, the steps are the model's, and all of it works by keyboard."""
+"""The cell, its matrices and what-if: numbers and steps are Python's, and all of it works by keyboard."""
 
 import re
 from pathlib import Path
@@ -13,6 +13,27 @@ from lstmctl.model.text import clip, tokenize
 from lstmctl.model.what_if import Hold, hold
 
 TEXT = "the film was not good, and it is 8/10 !"
+# Texts of the drawing that touch each other or leave it, and choices that leave their box.
+OVERLAPPING = """() => {
+    const box = (node) => node.getBoundingClientRect();
+    const inside = (one, other) => one.left >= other.left - 1 && one.right <= other.right + 1;
+    const touch = (a, b) =>
+        a.left < b.right - 1 && b.left < a.right - 1 && a.top < b.bottom - 3 && b.top < a.bottom - 3;
+    const seen = (node) => node.textContent && getComputedStyle(node).visibility === 'visible';
+    const texts = [...document.querySelectorAll('.cell-drawing text')].filter(seen);
+    const stage = box(document.querySelector('.cell-stage'));
+    const found = [];
+    texts.forEach((text, index) => {
+        if (!inside(box(text), stage)) found.push([text.textContent, 'the edge']);
+        for (const other of texts.slice(index + 1)) {
+            if (touch(box(text), box(other))) found.push([text.textContent, other.textContent]);
+        }
+    });
+    for (const part of document.querySelectorAll('.cell-box > *, .cell-choice label')) {
+        if (!inside(box(part), box(part.closest('.cell-box')))) found.push([part.textContent, 'its box']);
+    }
+    return found;
+}"""
 TIMEOUT = 60_000  # milliseconds; machines are shared
 STILL = {"reduced_motion": "reduce"}
 
@@ -127,7 +148,7 @@ def test_play_reads_to_the_end_and_stops(open_page, home):
 
 def test_without_motion_a_step_is_drawn_at_once(open_page, home):
     page = open_page(make_model(home, "plain"), fragment=_fragment(), **STILL)
-    visible = "[...document.querySelectorAll('.cell-crate')].filter((each) => each.getAttribute('visibility') === 'visible').length"
+    visible = "document.querySelectorAll('.cell-crate[visibility=visible]').length"
     assert page.evaluate(f"(() => {{ document.querySelector('[data-cell=step]').click(); return {visible}; }})()") == 7
 
 
@@ -302,19 +323,7 @@ def test_nothing_overlaps_at_any_width(open_page, home, width):
     )
     page.locator(".cell-box.input").get_by_label("open").check(force=True)
     assert page.evaluate("document.documentElement.scrollWidth") == width
-    overlapping = page.evaluate("""() => {
-        const texts = [...document.querySelectorAll('.cell-drawing text')].filter((text) => text.textContent && getComputedStyle(text).visibility === 'visible');
-        const boxes = texts.map((text) => [text.textContent, text.getBoundingClientRect()]);
-        const found = [];
-        boxes.forEach(([one, a], index) => boxes.slice(index + 1).forEach(([other, b]) => {
-            if (a.left < b.right - 1 && b.left < a.right - 1 && a.top < b.bottom - 3 && b.top < a.bottom - 3) found.push([one, other]);
-        }));
-        const stage = document.querySelector('.cell-stage').getBoundingClientRect();
-        for (const [text, box] of boxes) if (box.left < stage.left - 1 || box.right > stage.right + 1) found.push([text, 'the edge']);
-        for (const box of document.querySelectorAll('.cell-box')) if (box.scrollWidth > box.clientWidth) found.push([box.textContent, 'its box']);
-        return found;
-    }""")
-    assert overlapping == []
+    assert page.evaluate(OVERLAPPING) == []
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
