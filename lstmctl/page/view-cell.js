@@ -108,12 +108,12 @@ function _cellNote(app) {
   const sentences = [
     'A gate is a door: 0 is shut, 1 is open. Hold one shut or open, in all units, and see what becomes of the answer.',
   ];
+  const first = padding === 'pre' ? 'padding' : startWord === null ? null : 'a start word';
   if (chosenLstm(app).direction === 'backward') {
     sentences.push('This LSTM reads from the end: steps go from the last word to the first.');
-  }
-  const first = padding === 'pre' ? 'padding' : startWord === null ? null : 'a start word';
-  if (first !== null)
+  } else if (first !== null) {
     sentences.push(`This model reads ${first} before the first word, so its cell state does not start at 0.`);
+  }
   return sentences.join(' ');
 }
 
