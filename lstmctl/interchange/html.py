@@ -34,7 +34,8 @@ from lstmctl.model.what_if import Hold
 from lstmctl.registry.artifact import ModelFolder
 
 PAGE = Path(__file__).parent.parent / "page"
-_FIRST = ("text", "lstm", "ngrams", "model", "explain", "api", "dom", "colours", "app")  # scripts, then the views
+# Scripts that come first, in this order.
+_FIRST = ("text", "lstm", "ngrams", "model", "prefixes", "explain", "api", "dom", "colours", "app")
 _POLICY = (
     "default-src 'none'; script-src 'sha256-{script}'; style-src 'sha256-{style}'; img-src data: blob:; "
     "base-uri 'none'; form-action 'none'"

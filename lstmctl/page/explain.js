@@ -3,8 +3,9 @@
 // The running probability after word t is the prediction for the first t words; the effect of a word is the prediction
 // for all words minus that without it. Both are ordinary predictions for other texts. For LSTMs that read forwards the
 // states at a word do not depend on later words, so one pass gives all running probabilities, and an effect costs only
-// the words after it. Where texts are padded in front (padding "pre"), the memory after each number of paddings is
-// computed once; it soon stops changing, and from then on texts of all lengths begin with the same memory.
+// the words after it, until it is forgotten. For other models see prefixes.js. Where texts are padded in front (padding
+// "pre"), the memory after each number of paddings is computed once; it soon stops changing, and from then on texts of all
+// lengths begin with the same memory.
 
 const SLICE_MS = 8; // of work in one go, before the page may redraw
 const SETTLED = 1e-10; // change of a memory by one more padding that is none
@@ -104,42 +105,41 @@ class Question {
 
   /** For 0, 1, … words: the probabilities of all labels. */
   running() {
-    const {model, words, start} = this;
+    const {words, start} = this;
     const full = this.answer(this.pass);
     if (words.length === 0) return [full];
+    if (this.forward && !this.padded && this.hasStart === start.length > 0) return this.shared();
     const kept = this.kept([...start, ...words]);
     const results = kept.probabilities;
-    // The pass over all words gives the prefixes too, if they begin with the same memory.
-    if (this.forward && this.hasStart === start.length > 0) this.shared(results);
+    const prefixes = this.forward || !this.padded ? new Prefixes(this) : null;
     for (let length = 0; length < words.length; length++) {
-      results[length] ??= this.answer(this.reading([...start, ...words.slice(0, length)], this.cutBefore, length));
+      if (results[length] !== undefined) continue;
+      if (prefixes === null) {
+        results[length] = this.answer(this.reading([...start, ...words.slice(0, length)], this.cutBefore, length));
+      } else {
+        prefixes.grow(length);
+        results[length] = prefixes.answer();
+      }
     }
     results[words.length] = full;
     return results;
   }
 
-  /** Fill in what follows from the pass over all words. */
-  shared(results) {
-    const {model, pass, words} = this, lstms = lastLayer(model);
-    const offset = pass.ids.length - words.length;
-    const settled = this.padded ? this.paddings().settled : 0;
-    if (pass.paddings < settled) return;
+  /** The same, from the pass over all words: their states do not depend on what follows. */
+  shared() {
+    const {model, pass} = this, lstms = lastLayer(model), results = [];
     const sum = model.ngrams === null ? null : new NgramSum(model.ngrams);
-    // Of a shorter text more paddings are read.
     const pools = lstms.map((lstm) => new Pool(lstm.units));
     for (let read = 0; read <= pass.ids.length; read++) {
       if (read > 0) {
         sum?.add(pass.rows[read - 1]);
         lstms.forEach((lstm, place) => pools[place].add(pass.states[lstm.name].hidden, read - 1));
       }
-      const length = read - offset;
-      if (length < 0 || results[length] !== undefined) continue;
-      const paddings = this.padded ? model.config.maxLen - read : 0;
-      const before = this.padded ? this.memoryAfter(paddings).pools : null;
-      const merged = before === null ? pools : pools.map((pool, place) => mergedPool(pool, before[place]));
+      if (read < pass.start) continue;
       const last = lstms.map((lstm) => this.lastHidden(pass, lstm, read));
-      results[length] = headProbabilities(model, headInputs(model, last, merged, paddings + read), sum?.logits() ?? null);
+      results.push(headProbabilities(model, headInputs(model, last, pools, read), sum?.logits() ?? null));
     }
+    return results;
   }
 
   /** Running probabilities of an earlier reading that begins with the same words, to be completed. */
