@@ -19,7 +19,7 @@ function createApp(model, text) {
       unit: 0,
       lstm: lastLayer[0].name,
       quantity: 'cell',
-      holds: [],
+      holds: model.holds ?? [], // `predict --explain --hold` opens a page with some
       cutBefore: null,
       second: '',
     },

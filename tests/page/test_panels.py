@@ -10,6 +10,7 @@ from playwright.sync_api import Page, expect
 from toy import NGRAM_CONFIG, register_random, register_toy
 
 from lstmctl.model.explanation import explain
+from lstmctl.model.what_if import parse_hold
 from lstmctl.registry.store import Registry
 
 WIDTHS = (360, 1440)
@@ -198,6 +199,15 @@ def test_the_numbers_with_a_gate_held(open_page, home, tmp_path, cli):
     expect(page.locator("#text .held")).to_be_visible()
     page.locator("#text .held button").click()
     expect(page.locator("#text .held")).to_be_hidden()
+
+
+def test_a_page_opens_with_gates_held(open_page, home, tmp_path, cli):
+    folder = register_random(home, {})
+    page = with_effects(open_page(folder, page_options={"text": "a good film", "holds": [parse_hold("forget.2=0")]}))
+    ours = json.loads(saved(page, "#save-json", tmp_path))
+    arguments = ("--explain", "--json", "--all-units", "--hold", "forget.2=0", "--model", "it", "a good film")
+    assert_like(ours, json.loads(cli("predict", *arguments).out))
+    expect(page.locator("#text .held")).to_be_visible()
 
 
 def assert_like(ours: object, theirs: object, path: str = "") -> None:
