@@ -35,12 +35,13 @@ from lstmctl.registry.artifact import ModelFolder
 
 PAGE = Path(__file__).parent.parent / "page"
 # Scripts that come first, in this order.
-_FIRST = ("text", "lstm", "ngrams", "model", "prefixes", "explain", "api", "dom", "colours", "app")
+_FIRST = ("text", "lstm", "ngrams", "model", "prefixes", "question", "explain", "api", "dom", "colours", "app")
 _POLICY = (
     "default-src 'none'; script-src 'sha256-{script}'; style-src 'sha256-{style}'; img-src data: blob:; "
     "base-uri 'none'; form-action 'none'"
 )
-EXAMPLES = ("a good film", "not a good film")
+# What a page starts with: of these, sentences of words that the model knows.
+EXAMPLES = tuple((f"a good {noun}", f"not a good {noun}") for noun in ("film", "product", "place", "book", "day"))
 
 Tensors = Mapping[str, NDArray[Any]]
 
@@ -69,7 +70,7 @@ def build_page(
                 parts.add(name, tensor)
     header = {
         "name": folder.reference,
-        "examples": list(examples or EXAMPLES),
+        "examples": list(examples or _neutral_examples(folder.vocabulary())),
         "text": text,
         "holds": [hold._asdict() for hold in holds],
         "config": page_config(config),
@@ -87,6 +88,11 @@ def make_small_for(folder: ModelFolder) -> SmallModel:
         if len(build_page(folder, small=small)) <= room:
             break
     return small
+
+
+def _neutral_examples(vocabulary: Vocabulary) -> tuple[str, ...]:
+    """The pair of sentences with the most known words, the first of equals."""
+    return max(EXAMPLES, key=lambda pair: sum(word in vocabulary.ids for word in " ".join(pair).split()))
 
 
 def page_config(config: ModelConfig) -> dict[str, Any]:
