@@ -8,7 +8,7 @@
 const SETTLED = 1e-10; // change of a memory by one more padding that is none
 const FORGOTTEN = 1e-9; // difference that a word made to a memory, and no longer makes
 const STRETCH = 16; // words that are read before it is seen whether a word is forgotten
-const KEPT_READINGS = 6; // whose running probabilities are used again
+const KEPT = 6; // readings whose running probabilities, and holds whose paddings, are used again
 
 /** A text as the model reads it with some gates held: what `read` and `effects` have in common. */
 class Question {
@@ -19,6 +19,7 @@ class Question {
     this.start = config.startWord === null ? [] : [model.vocabulary.get(config.startWord)];
     this.hasStart = encoded.ids.length > this.words.length;
     this.held = heldUnits(model, holds);
+    this.holds = holds;
     this.cutBefore = cutBefore;
     this.signature = JSON.stringify([holds, cutBefore]);
     // Whether the states at a word depend on nothing after it.
@@ -130,14 +131,16 @@ class Question {
       }
     }
     const entry = {signature: this.signature, ids, probabilities: best};
-    memo.set('running', [entry, ...earlier].slice(0, KEPT_READINGS));
+    memo.set('running', [entry, ...earlier].slice(0, KEPT));
     return entry;
   }
 
   /** The memories after 0, 1, … paddings, as far as they change: up to number `settled`. */
   paddings() {
-    const {model} = this, key = `paddings ${this.signature.replace(/,[^,]*\]$/, '')}`;
-    if (!model.memo.has(key)) {
+    if (this.ownPaddings) return this.ownPaddings;
+    const {model} = this, key = JSON.stringify(this.holds), earlier = model.memo.get('paddings') ?? [];
+    let found = earlier.find((each) => each.key === key);
+    if (found === undefined) {
       const lstms = lastLayer(model), {maxLen} = model.config;
       const zero = Object.fromEntries(
         model.lstms.map(({name, units}) => [name, {hidden: new Float64Array(units), cell: new Float64Array(units)}]),
@@ -156,9 +159,11 @@ class Question {
         steps.push({memories: next, pools: grown});
         if (model.lstms.every(({name}) => isSame(next[name], memories[name], SETTLED))) settled = number;
       }
-      model.memo.set(key, {steps, settled});
+      found = {key, steps, settled};
+      model.memo.set('paddings', [found, ...earlier].slice(0, KEPT));
     }
-    return model.memo.get(key);
+    this.ownPaddings = found;
+    return found;
   }
 
   /** Memories and pools after so many paddings. */

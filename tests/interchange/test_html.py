@@ -178,3 +178,5 @@ def test_explanation_as_a_page(cli, home, tmp_path):
     for texts in (["a", "b"], ["-"]):
         result = cli("predict", "--explain", *texts, "-o", tmp_path / "two.html", input=b"")
         assert result.code == 2 and not (tmp_path / "two.html").exists()
+    result = cli("predict", "not good", "-o", tmp_path / "two.html")
+    assert result.code == 2 and "--explain" in result.err
