@@ -2,7 +2,7 @@
 
 const LONGEST_LABEL = 16; // letters
 const WIDEST_COLUMN = 8.75; // rem
-const GUTTER = 4.625; // rem, as in views.css
+const GUTTER = 4.625; // rem, as in view-heatmap.css
 const SLANT = 0.95; // of words over narrow columns, in radians
 const LARGEST_CANVAS = 16000; // pixels; browsers refuse more
 
