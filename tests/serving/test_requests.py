@@ -225,7 +225,17 @@ def test_a_body_that_is_too_large(client, size):
 
 
 @pytest.mark.parametrize(
-    "path", ["/index.html", "/v1", "/v1/", "/v1/predict/", "/V1/PREDICT", "/v1/predict%00", "/../etc/passwd", "/" + "x" * 5_000]
+    "path",
+    [
+        "/index.html",
+        "/v1",
+        "/v1/",
+        "/v1/predict/",
+        "/V1/PREDICT",
+        "/v1/predict%00",
+        "/../etc/passwd",
+        "/" + "x" * 5_000,
+    ],
 )
 def test_a_path_that_does_not_exist(client, path):
     check_error(client.get(path), 404)
