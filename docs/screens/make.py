@@ -19,6 +19,7 @@ import termios
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import quote
 from xml.sax.saxutils import escape
 
 import regex  # noqa: TID253  # user-perceived characters
@@ -27,6 +28,7 @@ from rich.cells import cell_len
 from lstmctl.plots.figures import rgb
 
 HERE = Path(__file__).parent
+PAGES = HERE.parent / "pages"
 CELL, LINE, MARGIN = 8.4, 19, 14  # pixels
 STYLE = """
 text{font:14px ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono','Noto Sans CJK SC',monospace;fill:#1f2328}
@@ -91,7 +93,7 @@ class Run(NamedTuple):
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", choices=[screen.name for screen in SCREENS])
+    parser.add_argument("--only", choices=[*(screen.name for screen in SCREENS), "pages"])
     only = parser.parse_args().only
     with tempfile.TemporaryDirectory() as temporary:
         for screen in SCREENS:
@@ -106,10 +108,42 @@ def main() -> None:
             texts = [option for text in PAIR for option in ("--text", text)]
             command = ["plot", "--kind", "words", "-m", "negation", *texts]
             run(*command, "--force", "-o", str(HERE / "words.svg"), LSTMCTL_HOME=home)
+        if only in (None, "pages"):
+            make_pages(train_negation(Path(temporary)) if only else home)
 
 
 def run(*arguments: str, **environment: str) -> None:
     subprocess.run([sys.executable, "-m", "lstmctl", *arguments], check=True, env={**os.environ, **environment})
+
+
+def make_pages(home: str) -> None:
+    """docs/pages: the model of the reviews and that of the ten words, whose registry is `home`, as pages for a browser;
+    and pictures of both in Chromium, in light and dark."""
+    PAGES.mkdir(exist_ok=True)
+    films = [option for text in (SENTENCE, "a good film", "not a good film") for option in ("--example", text)]
+    ten_words = [option for text in PAIR for option in ("--example", text)]
+    export = ("models", "export", "--to", "html", "--force")
+    run(*export, "imdb", "--small", *films, "-o", str(PAGES / "films.html"))
+    run(*export, "negation", *ten_words, "-o", str(PAGES / "ten-words.html"), LSTMCTL_HOME=home)
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+        for scheme in ("light", "dark"):
+            page = browser.new_page(viewport={"width": 1200, "height": 1500}, color_scheme=scheme)
+            page.goto((PAGES / "films.html").as_uri() + "#text=" + quote(SENTENCE))
+            page.locator("body[data-effects=done]").wait_for()
+            page.screenshot(path=HERE / f"page-{scheme}.png", clip={"x": 0, "y": 40, "width": 1200, "height": 1260})
+            page.goto((PAGES / "ten-words.html").as_uri() + "#text=" + quote(PAIR[1]))
+            page.reload()  # another part of the same page is no new page
+            page.locator("body[data-effects=done]").wait_for()
+            cell = page.locator("#cell")
+            cell.scroll_into_view_if_needed()
+            page.wait_for_timeout(1_000)  # panels are drawn when they are seen
+            box = cell.bounding_box()
+            clip = {"x": 0, "y": box["y"] + page.evaluate("scrollY") + 30, "width": 1200, "height": box["height"] - 60}
+            page.screenshot(path=HERE / f"page-cell-{scheme}.png", full_page=True, clip=clip)
+        browser.close()
 
 
 def train_chinese(folder: Path) -> str:
