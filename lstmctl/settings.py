@@ -4,7 +4,7 @@ and that are read from untrusted JSON."""
 import dataclasses
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any, Literal, NamedTuple, Self
 
@@ -54,7 +54,11 @@ def setting(default: Any, *definition: Any, **more: Any) -> Any:
     return dataclasses.field(default=default, metadata={"setting": Setting(default, *definition, **more)})
 
 
+# Asked for every field of every model in a list.
 _type_hints = cache(typing.get_type_hints)
+_origin: Callable[[Any], Any] = cache(typing.get_origin)
+_arguments: Callable[[Any], tuple[Any, ...]] = cache(typing.get_args)
+_fields: Callable[[Any], tuple[dataclasses.Field[Any], ...]] = cache(dataclasses.fields)
 
 
 class Config:
@@ -67,7 +71,7 @@ class Config:
     @classmethod
     def settings(cls) -> Mapping[str, Setting]:
         """The definitions of all settings by name, in order."""
-        fields = dataclasses.fields(typing.cast(Any, cls))
+        fields = _fields(cls)
         return {field.name: field.metadata["setting"] for field in fields if field.metadata}
 
     @classmethod
@@ -87,7 +91,7 @@ class Config:
         for name in given:
             if name not in kinds:
                 raise ValueError(f"unknown field {name!r:.60}")
-        for field in dataclasses.fields(typing.cast(Any, cls)):
+        for field in _fields(cls):
             has_default = (field.default, field.default_factory) != (dataclasses.MISSING, dataclasses.MISSING)
             if field.name not in given and not has_default:
                 raise ValueError(f"field {field.name!r} is missing")
@@ -121,9 +125,9 @@ _KIND_NAMES = {int: "a whole number", float: "a finite number", str: "a string",
 
 def _typed(name: str, value: Any, kind: Any) -> Any:
     """`value` as the annotated type `kind`, or ValueError naming the field. Strings and bools never become numbers."""
-    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    origin, arguments = _origin(kind), _arguments(kind)
     if origin in (types.UnionType, typing.Union):  # the latter where one of them is a Literal
-        several = next((each for each in arguments if typing.get_origin(each) is tuple), None)
+        several = next((each for each in arguments if _origin(each) is tuple), None)
         kind = several if several is not None and isinstance(value, list) else arguments[0]
         return None if value is None else _typed(name, value, kind)
     if origin is Literal:

@@ -41,6 +41,10 @@ def output_format(output: str, format: Format, *, others: Iterable[str] = ()) ->
     Raises UsageError for an ending that the command cannot write, or one that contradicts --format.
     """
     suffix = ending(output)
+    if suffix in PICTURES and suffix in others and format != "auto":
+        raise UsageError(
+            f"--format {format} contradicts -o {output}, a picture", hint="leave out --format, or -o FILE.json or .tsv"
+        )
     if not suffix or suffix in others or os.path.exists(output) and not os.path.isfile(output):  # such as /dev/stdout
         return format
     if suffix not in ENDINGS:

@@ -80,8 +80,9 @@ def command(
         max_waiting=max_waiting,
         timeout=timeout,
     ).validate()
-    from lstmctl.serving.access import check_origins, is_loopback, read_token
+    from lstmctl.serving.access import check_hosts, check_origins, is_loopback, read_token
 
+    check_hosts(config.allow_host)
     check_origins(config.allow_origin)
     if settings.output is not None:
         raise UsageError("serve writes no file, so -o has no meaning", hint="2> FILE keeps the log")
@@ -101,8 +102,9 @@ def command(
     from lstmctl.serving.settings import Service
 
     console = Console.open()
-    given = [os.path.expanduser(model) if "/" in model else model for model in models or []]
-    references = tuple(dict.fromkeys(given)) or (os.environ.get("LSTMCTL_MODEL") or open_model(None).reference,)
+    default = os.environ.get("LSTMCTL_MODEL") or open_model(None).reference if not models else ""
+    given = [os.path.expanduser(model) if "/" in model else model for model in models or [default]]
+    references = tuple(dict.fromkeys(given))
     home = open_registry().home
     with console.waiting("loading"):
         check_models(home, references)

@@ -114,6 +114,8 @@ def _draw_panel(
     effects.set(ylabel="Effect (log-odds)" if figure.in_log_odds else "Effect", ylim=(-1.5 * largest, 1.5 * largest))
     for index in explained.strongest:
         value = float(values[index])
+        if abs(value) < largest / 20:
+            continue  # a strong word of a text in which none is
         beyond: Any = {"xytext": (0, 3 if value >= 0 else -3), "textcoords": "offset points", "ha": "center"}
         text = f"{value:+.2f}".replace("-", "−")
         effects.annotate(text, (index + 1, value), **beyond, va="bottom" if value >= 0 else "top", fontsize=10)

@@ -80,7 +80,9 @@ def _check(value: Any, depth: int, max_string: int) -> None:
         if not depth:
             raise ValueError("is nested too deeply")
         for item in [*value, *value.values()] if isinstance(value, dict) else value:
-            _check(item, depth - 1, max_string)
+            kind = type(item)  # most are numbers and short words: with thousands of models, each call counts
+            if kind is dict or kind is list or (kind is str and (len(item) > max_string or not item.isascii())):
+                _check(item, depth - 1, max_string)
 
 
 def _escaped(value: Any) -> Any:

@@ -73,6 +73,15 @@ def bearer_matches(header: bytes | None, token: str) -> bool:
     return hmac.compare_digest(given.strip(), token.encode()) and scheme.lower() == b"bearer"
 
 
+def check_hosts(names: Iterable[str]) -> None:
+    """Raise UsageError for an --allow-host that no Host header has."""
+    for name in names:
+        match = _HOST.fullmatch(name)
+        if name != "*" and (match is None or (match["six"] or match["name"]) != name.strip("[]")):
+            message = f'--allow-host "{name}" is not a name: without scheme, port and path'
+            raise UsageError(message, hint="--allow-host shop.example")
+
+
 class Hosts:
     """The names that a Host header may have. A page on another site can make a browser ask a server on this machine, by
     pointing its own name at 127.0.0.1 (DNS rebinding); the browser then sends that name.
@@ -84,7 +93,7 @@ class Hosts:
 
     def __init__(self, listening: str, allowed: Iterable[str]) -> None:
         """`listening` is the address of --host, `allowed` are the names of --allow-host; * is every name."""
-        self._names = {"localhost", listening.lower(), *(name.lower() for name in allowed)}
+        self._names = {"localhost", listening.lower(), *(name.lower().strip("[]") for name in allowed)}
         self._any_address = not is_loopback(listening)
 
     def allow(self, header: bytes) -> bool | None:

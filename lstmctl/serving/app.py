@@ -22,8 +22,7 @@ from lstmctl import memory
 from lstmctl.data.columns import Example
 from lstmctl.errors import LstmctlError
 from lstmctl.interchange.html import build_page
-from lstmctl.model.classifier import Classifier
-from lstmctl.model.explanation import Explanation, explain
+from lstmctl.model.explanation import explain
 from lstmctl.scoring.stream import PredictionRequest, explanation_object, prediction_object
 from lstmctl.serving import logs
 from lstmctl.serving.batching import Batcher
@@ -60,7 +59,7 @@ class Server:
     async def lifespan(self, app: Starlette) -> AsyncIterator[None]:
         """Load the models, and keep them up to date."""
         _end_with_parent()
-        await self._loading.run(self.catalogue.refresh)
+        await self._refresh()
         refreshing = asyncio.create_task(self._keep_up_to_date())
         try:
             yield
@@ -75,12 +74,14 @@ class Server:
     async def _keep_up_to_date(self) -> None:
         while True:
             await asyncio.sleep(REFRESH)
-            try:
-                await self._loading.run(self.catalogue.refresh)
-            except Exception as error:  # such as too little memory for another model
-                logs.write_line(
-                    "log", level="error", message=f"cannot look for models: {type(error).__name__}: {error}"
-                )
+            await self._refresh()
+
+    async def _refresh(self) -> None:
+        try:
+            await self._loading.run(self.catalogue.refresh)
+        except Exception as error:  # such as too little memory for another model: what is loaded stays in use
+            message = f"cannot look for models: {type(error).__name__}: {error}"
+            logs.write_line("log", level="error", message=message)
 
     async def predict(self, request: Request) -> Response:
         """POST /v1/predict."""
@@ -113,9 +114,10 @@ class Server:
                 async with asyncio.timeout(self.config.timeout):
                     objects = await answer(model, question)
             except TimeoutError:
-                raise unavailable(
-                    f"the answer took longer than {self.config.timeout:g} s", "send fewer texts"
-                ) from None
+                message = f"the answer took longer than {self.config.timeout:g} s"
+                raise unavailable(message, "send fewer texts") from None
+        except asyncio.CancelledError:  # uvicorn has waited long enough
+            raise unavailable("the server is ending") from None
         finally:
             self._active -= 1
             self.metrics.waiting.dec()
@@ -130,11 +132,9 @@ class Server:
         ]
 
     async def _explain(self, model: ServedModel, question: Question) -> list[dict[str, Any]]:
-        about: Any = {"labels": model.labels, "reference": model.reference, "all_units": question.all_units}
         objects = []
         for row, text in enumerate(question.texts, start=1):  # one by one, so that others get their turn between them
-            work = partial(_explained, model.classifier, text, question.threshold)
-            objects.append(explanation_object(Example(row, text), await self._explanations.run(work), **about))
+            objects.append(await self._explanations.run(partial(_explained, model, Example(row, text), question)))
         return objects
 
     async def page(self, request: Request) -> Response:
@@ -167,8 +167,10 @@ class Server:
         return Response(self.metrics.text(), headers={"content-type": CONTENT_TYPE})
 
 
-def _explained(classifier: Classifier, text: str, threshold: float | None) -> Explanation:
-    return explain(classifier, text, threshold=threshold)
+def _explained(model: ServedModel, example: Example, question: Question) -> dict[str, Any]:
+    explanation = explain(model.classifier, example.text, threshold=question.threshold)
+    about: Any = {"labels": model.labels, "reference": model.reference, "all_units": question.all_units}
+    return explanation_object(example, explanation, **about)
 
 
 def _check_threshold(question: Question, model: ServedModel) -> None:

@@ -15,7 +15,7 @@ from lstmctl.model.classifier import Classifier, Prediction
 from lstmctl.serving.threads import SideThread
 
 BATCH_TEXTS = 64  # longer batches would only make the others wait
-BATCH_CHARACTERS = 65_536  # or fewer texts, where they are long
+BATCH_CHARACTERS = 16_384  # or fewer texts, where they are long
 _PIECE = 16  # texts that a request contributes at a turn
 
 _Piece = tuple["_Job", int, list[str]]  # the job, the index of its first text, and the texts

@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -26,7 +27,9 @@ from lstmctl.serving.models import Catalogue
 from lstmctl.serving.protocol import Protocol
 from lstmctl.serving.settings import Service
 
-DRAIN = 3  # seconds that requests have to end after a signal
+DRAIN = 2  # seconds that requests have to end after a signal
+_AFTER_DRAIN = 1.5  # seconds that a worker has for everything else before it is killed
+_HANGS = 10  # seconds after which a worker that gives no sign of life is replaced; starting takes one or two
 _BACKLOG = 2_048
 _SWITCH = 0.0005  # seconds that the prediction thread may hold Python's lock while the event loop waits for it
 
@@ -79,6 +82,7 @@ def serve(service: Service, listening: socket.socket) -> int:
             proxy_headers=False,
             workers=workers,
             timeout_graceful_shutdown=DRAIN,
+            timeout_worker_healthcheck=_HANGS,
         )
         return _serve_alone(config, listening) if workers == 1 else _serve_together(config, listening)
 
@@ -147,6 +151,14 @@ class _Supervisor(Multiprocess):
     def handle_hup(self) -> None:
         """End, as other commands do; uvicorn would restart its workers."""
         self.should_exit.set()
+
+    def join_all(self) -> None:
+        """Wait for the workers, and kill one that does not end although it should have."""
+        deadline = time.monotonic() + DRAIN + _AFTER_DRAIN
+        for process in self.processes:
+            process.process.join(max(0.0, deadline - time.monotonic()))
+            process.process.kill()
+            process.process.join()
 
     def keep_subprocess_alive(self) -> None:
         """Replace workers that have ended, and forget what they had in hand."""

@@ -21,7 +21,7 @@ from lstmctl.model.lstm import Floats
 from lstmctl.model.ngrams import NgramParts, NgramTable
 from lstmctl.model.text import Vocabulary
 from lstmctl.training.ensemble import member_config
-from lstmctl.training.ngrams import fit_ngrams
+from lstmctl.training.ngrams import FittedNgrams, fit_ngrams
 from lstmctl.training.tfidf import predict_tfidf
 from lstmctl.training.vectors import ChosenVectors, choose_vectors
 from lstmctl.training.vectors import Texts as VectorTexts
@@ -46,6 +46,7 @@ class DataFindings(NamedTuple):
     leaks: int  # validation and test texts that are copies of training texts
     conflicts: int  # training texts that repeat an earlier one under another label
     empty: int  # training texts without words
+    copies: int = 0  # training texts that repeat an earlier one under the same label
 
 
 @dataclass(frozen=True)
@@ -148,15 +149,11 @@ def prepare(
     encoded = [EncodedPart(truncate_ids(part, model), truth) for part, truth in zip(ids, truths, strict=True)]
     # From the validation texts too: what n-grams tell about a text is always from a model that does not know it.
     known, known_truth = encoded[0].ids + encoded[1].ids, np.concatenate(truths[:2])
-    fitted = None
-    if model.ngram_order:
-        with waiting("fitting the n-gram model"):
-            fitted = fit_ngrams(known, known_truth, model)
-        if fitted is None:
-            model = replace(model, ngrams="none", ngram_count=0)
-    if fitted is not None:
-        if training.class_weight == "balanced":
-            fitted = fitted.balanced(known_truth, labels=len(labels))
+    with waiting("fitting the n-gram model") if model.ngram_order else nullcontext():
+        fitted = _fit_ngrams(known, known_truth, model, training, labels=len(labels))
+    if fitted is None:
+        model = replace(model, ngrams="none", ngram_count=0)
+    else:
         model = fitted.config(model)
         encoded = _with_ngrams(encoded, fitted.out_of_fold)
         baselines = _measure_ngrams(baselines, encoded, NgramTable(model, fitted.tensors), labels=len(labels))
@@ -217,6 +214,15 @@ def _baselines(
     return baselines.with_predictions("tfidf", predicted, truth, labels=len(labels))
 
 
+def _fit_ngrams(
+    texts: Sequence[Ids], truth: NDArray[np.int64], model: ModelConfig, training: TrainConfig, *, labels: int
+) -> FittedNgrams | None:
+    """The n-gram model of a model that has one; None if it has none, or none can be fitted to these texts."""
+    fitted = fit_ngrams(texts, truth, model) if model.ngram_order else None
+    balanced = fitted is not None and training.class_weight == "balanced"
+    return fitted.balanced(truth, labels=labels) if fitted is not None and balanced else fitted
+
+
 def _with_ngrams(parts: Sequence[EncodedPart], out_of_fold: NgramParts) -> list[EncodedPart]:
     """The parts, training and validation with what n-grams contribute to their texts, which `out_of_fold` is about."""
     train, validation, test = parts
@@ -263,13 +269,16 @@ def _find_misleading(train: Sequence[Ids], truth: NDArray[np.int64], held_out: S
         return hashlib.blake2b(text.tobytes(), digest_size=16).digest()
 
     labels: dict[bytes, int] = {}
-    conflicts = 0
+    conflicts = copies = 0
     for text, label in zip(train, truth.tolist(), strict=True):
         if text.size:
-            conflicts += labels.setdefault(digest(text), label) != label
+            different, first = len(labels), labels.setdefault(digest(text), label)
+            conflicts += first != label
+            copies += first == label and len(labels) == different
     # A duplicate has no unknown word; different texts with unknown words might look alike.
     known = [text for text in held_out if text.size and not (text == UNKNOWN).any()]
-    return DataFindings(sum(digest(text) in labels for text in known), conflicts, sum(not text.size for text in train))
+    leaks, empty = sum(digest(text) in labels for text in known), sum(not text.size for text in train)
+    return DataFindings(leaks, conflicts, empty, copies)
 
 
 # A training step takes about as long as this many NumPy forward passes over its texts (two threads; see

@@ -79,13 +79,16 @@ def inputs(text):
     return found
 
 if kind == "keras":
+    import threading
     import keras
+    one_at_a_time = threading.Lock()
     model = keras.models.load_model(os.environ["KERAS_FILE"])
     names = [tensor.name for tensor in model.inputs]
     def probabilities(text):
         found = inputs(text)
         values = [found[name] for name in names] if len(names) > 1 else found["words"]
-        return model.predict(values, verbose=0)[0].tolist()
+        with one_at_a_time:  # predict hangs when threads call it at the same time
+            return model.predict(values, verbose=0)[0].tolist()
 else:
     import onnxruntime
     from lstmctl.interchange.onnx import to_onnx
@@ -169,11 +172,13 @@ def cpu_seconds(session: int) -> float:
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
-def compare(folder: Path, reference: str, rounds: int, seconds: int, workers: int) -> None:
+def compare(folder: Path, reference: str, rounds: int, seconds: int, workers: int, only: str) -> None:
     """Print the medians of all servers, in turns."""
     many, here = str(workers), str(PORT)
     ours = [sys.executable, "-m", "lstmctl", "serve", reference, "--port", here]
+    # Where Keras computes, a worker does not answer uvicorn's check for a while, and would be replaced.
     theirs = [sys.executable, "-m", "uvicorn", "peer:app", "--port", here, "--workers", many, "--log-level", "error"]
+    theirs += ["--timeout-worker-healthcheck", "120"]
     with tempfile.TemporaryDirectory() as place:
         Path(place, "peer.py").write_text(PEER)
         keras_file = str(Path(place, "model.keras"))
@@ -189,6 +194,7 @@ def compare(folder: Path, reference: str, rounds: int, seconds: int, workers: in
                 {"PEER": f"keras:{folder}", "PYTHONPATH": path, "KERAS_FILE": keras_file},
             ),
         }
+        servers = {name: server for name, server in servers.items() if only in name}
         results: dict[str, list[tuple[dict[str, float], dict[str, float]]]] = {name: [] for name in servers}
         for _ in range(rounds):
             for name, (command, environment) in servers.items():
@@ -212,15 +218,13 @@ def compare(folder: Path, reference: str, rounds: int, seconds: int, workers: in
         first = first or full["rate"]
         values = (
             f"{full['rate']:,.0f}",
-            f"{full['rate'] / first:.2f}",
+            f"{full['rate'] / (first or 1):.4f}",
             *(f"{full[key]:.1f}" for key in ("p50", "p99")),
             f"{full['cpu']:.2f}",
             f"{half['rate']:,.0f}",
             *(f"{half[key]:.1f}" for key in ("p50", "p99")),
         )
-        print(
-            f"{name:28}" + "  ".join(f"{value:>{len(column)}}" for value, column in zip(values, columns, strict=True))
-        )
+        print(f"{name:28}" + "  ".join(f"{text:>{len(column)}}" for text, column in zip(values, columns, strict=True)))
 
 
 # --- workers that are killed ---------------------------------------------------------------------------------------
@@ -317,13 +321,14 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=10)
     parser.add_argument("--workers", type=int, default=cores())
+    parser.add_argument("--only", default="", help="the servers with this in their names")
     parser.add_argument("--kill", type=int, metavar="SECONDS")
     options = parser.parse_args()
     folder = Registry(default_home(None, os.environ)).resolve(options.model)
     if options.kill:
         kill_workers(folder.reference, options.kill, options.workers)
     else:
-        compare(folder.path, folder.reference, options.rounds, options.seconds, options.workers)
+        compare(folder.path, folder.reference, options.rounds, options.seconds, options.workers, options.only)
 
 
 if __name__ == "__main__":

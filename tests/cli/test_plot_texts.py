@@ -137,6 +137,7 @@ def test_scales(cli, home, expected):
         (["--title", "A title", "-o", "x.tsv"], 2, "--title is for pictures"),
         (["--dpi", "5", "-o", "x.png"], 2, "--dpi must be"),
         (["--size", "1000x1", "-o", "x.png"], 2, "--size must be"),
+        (["--json", "-o", "x.svg"], 2, "--format json contradicts -o x.svg"),
         (["-o", "x.eps"], 2, "cannot write .eps files"),
     ],
 )

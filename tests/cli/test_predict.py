@@ -229,7 +229,7 @@ def test_a_file_has_the_format_of_its_ending(cli, model, tmp_path, name):
         (["--explain", "good"], "x.parquet"),
         (["--json", "good"], "x.csv"),
         (["--format", "tsv", "good"], "x.jsonl"),
-        (["-i", "*.csv"], "x.csv"),
+        (["-i", "*.csv", "--engine", "ray"], "x.csv"),
     ],
 )
 def test_endings_that_do_not_fit(cli, model, tmp_path, monkeypatch, arguments, output):

@@ -31,6 +31,7 @@ OPTIONS = [
     ["--encoding", "cp037"],
     ["--encoding", "utf-7"],
     ["--text-column", "text", "--text-column", "label"],
+    ["--text-column", "text.body", "--label-column", "meta.label"],
 ]
 
 
@@ -52,6 +53,12 @@ def seeds():
         "a.json": json.dumps(objects, indent=1).encode(),
         "b.json": json.dumps({"data": objects}).encode(),
         "c.json": json.dumps({"columns": ["text", "label"], "data": ROWS}).encode(),
+        "d.json": json.dumps({label: [text for text, each in ROWS if each == label] for label in "ab"}).encode(),
+        "e.json": json.dumps({"train": objects[:20], "test": objects[20:]}).encode(),
+        "d.jsonl": "".join(
+            json.dumps({"text": {"body": text}, "meta": [{"label": label}]}) + "\n" for text, label in ROWS
+        ).encode(),
+        "d.csv": b"Reviews of May\n# by us\n\n" + table(","),
         "a.ft": "".join(f"__label__{label} {text}\n" for text, label in ROWS).encode(),
     }
     made |= {"a.csv.gz": gzip.compress(made["a.csv"]), "a.csv.xz": lzma.compress(made["a.csv"])}

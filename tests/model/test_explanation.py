@@ -189,7 +189,7 @@ def test_units_add_up_to_the_logits(shape):
     by_lstm = classifier.unit_logits(ids)
     last = classifier.config.layers - 1
     assert list(by_lstm) == [f"lstm.{last}.{direction}" for direction in classifier.config.directions]
-    total = sum(values.sum(axis=0) for values in by_lstm.values()) + classifier._head_bias
+    total = sum(values.sum(axis=0) for values in by_lstm.values()) + classifier.head_bias
     np.testing.assert_allclose(total, classifier.logits([ids])[0, -total.size :], atol=1e-5)
 
 
@@ -200,7 +200,7 @@ def test_what_a_unit_adds_is_what_is_missing_without_it(shape):
     label = classifier.config.labels[1]
     share = explain(classifier, "the film was not good", label=label).units[0]
     little = 1e-3  # of the unit is taken away
-    weights = dict(classifier._weights)
+    weights = dict(classifier.weights)
     weights["head.kernel"] = weights["head.kernel"].astype(np.float64)
     before = explain(Classifier(classifier.config, VOCABULARY, weights), "the film was not good", label=label)
     weights["head.kernel"] = weights["head.kernel"].copy()

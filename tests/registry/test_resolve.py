@@ -1,6 +1,7 @@
 """Resolving a MODEL, and the errors if there is none."""
 
 import pytest
+from faults import recorded
 from toy import toy_files
 
 from lstmctl.config import DataConfig
@@ -151,3 +152,18 @@ def test_model_removed_during_read(registry):
         folder.weights()
     registry.restore("imdb@3")
     folder.verify()
+
+
+def test_the_default_model_is_found_among_any_number(home, monkeypatch):
+    """Without opening the others: the first answer takes as long as with one model."""
+    registry = Registry(home)
+    for number in range(12):
+        registry.register(f"m{number % 3}", toy_files())
+    opened = []
+    folder = listing.ModelFolder
+    monkeypatch.setattr(listing, "ModelFolder", lambda *args, **more: opened.append(args) or folder(*args, **more))
+    assert registry.resolve(None).reference == "m2@4"
+    assert len(opened) == 1
+    with recorded() as trace:
+        registry.resolve(None)
+    assert len({call.paths[0] for call in trace.calls if call.name == "open"}) < 12

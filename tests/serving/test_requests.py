@@ -339,7 +339,7 @@ def test_a_threshold_for_three_labels(start, home):
 def test_a_bug_is_told_and_does_not_end_the_server(start, monkeypatch):
     client = start()
     with monkeypatch.context() as broken:
-        broken.setattr("lstmctl.model.classifier.Classifier.probabilities", lambda *arguments: 1 / 0)
+        broken.setattr("lstmctl.model.classifier.Classifier.logits", lambda *arguments: 1 / 0)
         check_error(post(client, {"texts": ["good"]}), 500)
         check_error(post(client, {"texts": ["good"]}, "/v1/explain"), 500)
     assert post(client, {"texts": ["good"]}).status_code == 200

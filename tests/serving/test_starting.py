@@ -44,6 +44,8 @@ def write_token(data, mode=0o600):
         ["--workers", "0"],
         ["--timeout", "0"],
         ["--max-texts", "0"],
+        ["--allow-host", "https://shop.example"],
+        ["--allow-host", "shop.example:8000"],
         ["--allow-origin", "shop.example"],
         ["--allow-origin", "https://shop.example/"],
         ["-o", "log"],

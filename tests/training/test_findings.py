@@ -22,4 +22,4 @@ def test_leaks_conflicts_and_empty_texts():
         test=part(("three six", "a"), ("THREE four", "b"), ("", "b")),
     )
     plan = prepare(data, TrainConfig(vocab_size=4, vectors="none"), labels=("a", "b"), home=Path("/nowhere"))
-    assert plan.findings == (2, 1, 1)
+    assert plan.findings == (2, 1, 1, 1)

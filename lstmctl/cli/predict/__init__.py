@@ -162,6 +162,7 @@ def command(
         top_k=top_k,
         labels_only=labels_only,
         keep_columns=keep_columns,
+        output=settings.output,
     )
     console = Console.open(endings=(*PAGES, *PICTURES) if explain else (PARQUET,))
     style = picture_style(size, dpi, title)

@@ -26,6 +26,7 @@ def check_options(
     top_k: int | None,
     labels_only: bool,
     keep_columns: bool,
+    output: str | None,
 ) -> "list[Hold]":
     """What --hold says. UsageError: options that do not go together, or a --hold that holds nothing."""
     if explain and (top_k is not None or labels_only or keep_columns):
@@ -35,6 +36,8 @@ def check_options(
         raise UsageError("--all-units needs --explain")
     if label is not None and not explain:
         raise UsageError("--label needs --explain")
+    if not explain and ending(output) in (*PAGES, *PICTURES):
+        raise UsageError(f"-o {output} needs --explain: it shows how the model reads a text", hint="add --explain")
     if not hold:
         return []
     if not explain:

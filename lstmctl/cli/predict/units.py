@@ -84,7 +84,9 @@ class UnitTable:
             drawn = -1
             after.append(" " * (GAP - 1))
             for quantity, header in self.columns:
-                value = float(getattr(self.explanation.traces[lstm], quantity)[index, unit])
+                value = (
+                    round(float(getattr(self.explanation.traces[lstm], quantity)[index, unit]), 2) + 0.0
+                )  # never -0.00
                 after += [" ", self._number(quantity, value, len(header))]
                 drawn += 1 + len(header)
             after.append(" " * (self.width - drawn))

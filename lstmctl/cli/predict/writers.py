@@ -89,7 +89,8 @@ class PredictionWriter:
             yield prediction_object(example, prediction, self.request, **about)
 
     def _rows(self, predicted: "Predicted") -> Iterator[list[str]]:
-        for row, (example, prediction) in enumerate(predicted, start=self._written + 1):
+        for place, (example, prediction) in enumerate(predicted, start=self._written + 1):
+            row = place if self.request.has_lines or example.file else example.row
             line = [str(example.row)] if self.request.has_lines else []
             fields = [str(row), *line, example.text] if self._in_file else []
             for label, probability in self._ranked(prediction):

@@ -83,7 +83,7 @@ class TrainingScreen(PlanScreen):
 
     def _findings(self, plan: "Plan") -> None:
         """Texts that inflate the score or mislead the training: a line if they are few, a warning if many."""
-        leaks, conflicts, empty = plan.findings
+        leaks, conflicts, empty, copies = plan.findings
         counts = [
             (leaks, len(plan.validation) + len(plan.test), "held-out texts are copies of training texts"),
             (conflicts, len(plan.train), "training texts are conflicting duplicates"),
@@ -96,6 +96,8 @@ class TrainingScreen(PlanScreen):
                 self.console.warn(f"{count:,} {text} ({count / total:.1%})", hint=hint)
             elif count:
                 self._facts("notice", f"{count:,} {text} · {count / total:.1%}")
+        if copies > 0.01 * len(plan.train):
+            self._facts("notice", f"{copies:,} training texts are copies of others · {copies / len(plan.train):.1%}")
 
     # --- while training -------------------------------------------------------------------------------------------
 
