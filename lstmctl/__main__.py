@@ -1,5 +1,6 @@
 """Entry point of `lstmctl` and `python -m lstmctl`. Signal handlers are set before anything slow is imported."""
 
+import gc
 import os
 import sys
 import threading
@@ -15,6 +16,8 @@ def main() -> int:
     # Must be set before NumPy is imported. Our matrix products are many and small, so threads would only wait for each
     # other. TensorFlow has threads of its own.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    # What is imported is not garbage: to look through all of it every 700 objects takes a twentieth of a first answer.
+    gc.set_threshold(20_000)
     # Warnings of libraries are for programmers: -W default, or PYTHONWARNINGS, shows them. Some libraries ignore their
     # own, but TensorFlow's are imported in a thread, and `catch_warnings` in another thread undoes that.
     if not sys.warnoptions:

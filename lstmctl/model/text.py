@@ -20,7 +20,7 @@ Left out: stemming, subwords, stop words, dictionaries for scripts without space
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import cache, cached_property
 from itertools import compress, repeat
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
@@ -177,10 +177,15 @@ class Vocabulary:
     {'good': 2, 'film': 3}
     """
 
-    def __init__(self, words: Sequence[str], counts: Sequence[int]) -> None:
+    def __init__(self, words: Sequence[str], counts: Sequence[int] | Sequence[str]) -> None:
         self.words = tuple(words)
-        self.counts = tuple(counts)
+        self._counts = counts  # as they are: predictions do not wait for numbers that they do not use
         self.ids = dict(zip(self.words, range(FIRST_WORD, FIRST_WORD + len(self.words)), strict=True))
+
+    @cached_property
+    def counts(self) -> tuple[int, ...]:
+        """How often each word occurs in the training texts."""
+        return tuple(map(int, self._counts))
 
     def __len__(self) -> int:
         """Number of ids, with padding and unknown: the rows of the embedding."""
@@ -211,7 +216,7 @@ class Vocabulary:
         if not _WORDS_AND_COUNTS.fullmatch(text):
             raise ValueError(_first_bad_line(text))
         fields = text.replace("\n", "\t").split("\t")[:-1]
-        words, counts = fields[::2], [*map(int, fields[1::2])]
+        words, counts = fields[::2], fields[1::2]
         vocabulary = cls(words, counts)
         if len(vocabulary.ids) != len(words):
             raise ValueError("a word occurs twice")
