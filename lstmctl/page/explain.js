@@ -89,7 +89,7 @@ function unitContributions(model, reading, name) {
     return result;
   }
   const lstms = lastLayer(model), {length} = pass.ids, {outputs} = model.config;
-  const pools = lstms.map((each, index) => new Pool(each.units, pass.before?.pools[index]));
+  const pools = lstms.map((each, index) => new Pool(each.pooledUnits, pass.before?.pools[index]));
   lstms.forEach((each, index) => {
     for (let at = 0; at < length; at++) pools[index].add(pass.states[each.name].hidden, at);
   });

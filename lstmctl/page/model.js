@@ -52,7 +52,9 @@ function buildModel(header, data) {
         const own = (packed) => packed.filter((_, index) => index % columns >= place * units && index % columns < end);
         matrices[gate] = {kernel: own(kernel), recurrent: own(recurrent), bias: own(bias)};
       });
-      const lstm = {name, layer, direction, inputs, units, matrices};
+      // Pools are kept only where the head reads them.
+      const pooledUnits = config.pools.length > 1 ? units : 0;
+      const lstm = {name, layer, direction, inputs, units, pooledUnits, matrices};
       model.lstms.push({...lstm, packed: pack(lstm), rows: new Map()});
     }
     inputs = config.units * config.directions.length;

@@ -23,7 +23,7 @@ class Prefixes {
       changed: new Uint8Array(this.ids.length), // by the last growth
     }));
     // Of each LSTM of the last layer, the pools over the first 0, 1, … ids.
-    this.pools = lastLayer(model).map((lstm) => [new Pool(lstm.units)]);
+    this.pools = lastLayer(model).map((lstm) => [new Pool(lstm.pooledUnits)]);
   }
 
   /** Read up to `words` words. */
@@ -40,7 +40,7 @@ class Prefixes {
     last.forEach((state, place) => {
       const pools = this.pools[place], first = state.changed.indexOf(1);
       for (let index = first < 0 ? count : first; index < count; index++) {
-        pools[index + 1] = new Pool(state.lstm.units, pools[index]);
+        pools[index + 1] = new Pool(state.lstm.pooledUnits, pools[index]);
         pools[index + 1].add(state.hidden, index);
       }
     });

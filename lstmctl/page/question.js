@@ -48,7 +48,7 @@ class Question {
   /** The probabilities of all labels after the whole of a pass. */
   answer(pass) {
     const lstms = lastLayer(this.model), {length} = pass.ids;
-    const pools = lstms.map((lstm, place) => new Pool(lstm.units, pass.before?.pools[place]));
+    const pools = lstms.map((lstm, place) => new Pool(lstm.pooledUnits, pass.before?.pools[place]));
     lstms.forEach((lstm, place) => {
       for (let index = 0; index < length; index++) pools[place].add(pass.states[lstm.name].hidden, index);
     });
@@ -100,7 +100,7 @@ class Question {
   shared() {
     const {model, pass} = this, lstms = lastLayer(model), results = [];
     const sum = model.ngrams === null ? null : new NgramSum(model.ngrams);
-    const pools = lstms.map((lstm) => new Pool(lstm.units));
+    const pools = lstms.map((lstm) => new Pool(lstm.pooledUnits));
     for (let read = 0; read <= pass.ids.length; read++) {
       if (read > 0) {
         sum?.add(pass.rows[read - 1]);
@@ -145,7 +145,7 @@ class Question {
       const zero = Object.fromEntries(
         model.lstms.map(({name, units}) => [name, {hidden: new Float64Array(units), cell: new Float64Array(units)}]),
       );
-      const steps = [{memories: zero, pools: lstms.map((lstm) => new Pool(lstm.units))}];
+      const steps = [{memories: zero, pools: lstms.map((lstm) => new Pool(lstm.pooledUnits))}];
       let settled = maxLen + 1;
       for (let number = 1; number <= maxLen && settled > maxLen; number++) {
         const {memories, pools} = steps[number - 1];
@@ -194,8 +194,8 @@ class Question {
     const cutAt = cut === null || cut < index ? -1 : start.length + cut;
     const paddings = this.padded ? model.config.maxLen - ids.length : 0;
     const before = this.padded ? this.memoryAfter(paddings).pools : null;
-    const pools = lstms.map((lstm, place) => new Pool(lstm.units, mergedPool(
-      new Pool(lstm.units, before?.[place]), this.poolsBefore(place)[from],
+    const pools = lstms.map((lstm, place) => new Pool(lstm.pooledUnits, mergedPool(
+      new Pool(lstm.pooledUnits, before?.[place]), this.poolsBefore(place)[from],
     )));
     let last = lstms.map((lstm) => memories[lstm.name].hidden);
     for (let at = from, reached = memories; at < ids.length; at += STRETCH) {
@@ -242,9 +242,9 @@ class Question {
   }
 
   growingPools(place, positionOf) {
-    const lstm = lastLayer(this.model)[place], pools = [new Pool(lstm.units)];
+    const lstm = lastLayer(this.model)[place], pools = [new Pool(lstm.pooledUnits)];
     for (let read = 0; read < this.pass.ids.length; read++) {
-      const next = new Pool(lstm.units, pools[read]);
+      const next = new Pool(lstm.pooledUnits, pools[read]);
       next.add(this.pass.states[lstm.name].hidden, positionOf(read));
       pools.push(next);
     }
