@@ -13,6 +13,8 @@ from lstmctl.errors import LstmctlError, Rejected, UsageError
 from lstmctl.plots.text import Span, visible
 
 if TYPE_CHECKING:
+    from lstmctl.interchange.small import SmallModel
+    from lstmctl.registry.artifact import ModelFolder
     from lstmctl.registry.listing import Entry
     from lstmctl.registry.runs import UnfinishedRun
 
@@ -55,6 +57,7 @@ Examples:
   lstmctl models import imdb.lstmctl
   lstmctl models export imdb@3 --to keras -o imdb.keras
   lstmctl models export imdb@3 --to onnx -o imdb.onnx
+  lstmctl models export imdb@3 --to html -o imdb.html
   lstmctl models export imdb | ssh elsewhere lstmctl models import - --name imdb
 """
 IMPORT_EXAMPLES = """
@@ -195,11 +198,14 @@ def export_command(
     examples: Annotated[
         list[str] | None, option("--example TEXT", "With --to html: a text to start with; repeat for more.")
     ] = None,
+    small: Annotated[bool, option("--small", "With --to html: a third of the size; says what that costs.")] = False,
 ) -> None:
     """Write a model to a single file.
 
     For models import on another machine, for Keras, for an ONNX runtime, or as a page that shows how it reads.
     """
+    if (examples or small) and to != "html":
+        raise UsageError(f"{'--example' if examples else '--small'} needs --to html")
     console = Console.open(endings=None)
     folder = open_model(model)
     if console.output is None and console.out.on_terminal:
@@ -215,11 +221,31 @@ def export_command(
     elif to == "html":
         from lstmctl.interchange.html import build_page
 
-        console.write_bytes(build_page(folder, examples=examples or ()))
+        made = _make_small(console, folder) if small else None
+        console.write_bytes(build_page(folder, small=made, examples=examples or ()))
     else:
         from lstmctl.interchange.model_files import export_model
 
         console.write_bytes(export_model(folder, to))
+
+
+def _make_small(console: Console, folder: "ModelFolder") -> "SmallModel":
+    """The small form of a model, after a note on what it costs: for its own test part, if that can be read."""
+    from lstmctl.evaluation.selection import Choice, select_texts
+    from lstmctl.interchange.html import make_small_for
+    from lstmctl.interchange.small import NEUTRAL, measure_loss
+
+    with console.waiting("comparing predictions"):
+        small = make_small_for(folder)
+        try:
+            examples, description, *_ = select_texts([folder], Choice(), home=open_registry().home)
+            texts, name = [example.text for example in examples], f"texts of {description}"
+        except LstmctlError as error:
+            console.warn(f"the small model is compared with the full one on made-up sentences: {error.message}")
+            texts, name = list(NEUTRAL), "made-up sentences"
+        loss = measure_loss(folder.classifier(), small.classifier(folder.vocabulary()), texts)
+    console.note(loss.describe(name))
+    return small
 
 
 @app.command("import", cls=Command, epilog=IMPORT_EXAMPLES)

@@ -1,7 +1,7 @@
 """A model as one HTML file that shows how it reads: model, tokenizer and page, without any connection to anywhere.
 
-The page is made of the files in lstmctl/page, joined in a fixed order: the scripts into one <script>, the styles into one
-<style>. A Content-Security-Policy allows exactly these two, by their SHA-256, and no connection of any kind.
+The page is made of the files in lstmctl/page, joined in a fixed order: the scripts into one <script>, the styles into
+one <style>. A Content-Security-Policy allows exactly these two, by their SHA-256, and no connection of any kind.
 
 Payload. `<script type="application/json" id="model">` says what the model is and where its parts are;
 `<script type="text/plain" id="weights">` holds the parts, concatenated, compressed with gzip, in base64:
@@ -27,17 +27,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lstmctl.config import ModelConfig
+from lstmctl.interchange.small import SIZES, SmallModel, make_small
+from lstmctl.model.lstm import Floats
 from lstmctl.model.text import Vocabulary
 from lstmctl.model.what_if import Hold
 from lstmctl.registry.artifact import ModelFolder
 
 PAGE = Path(__file__).parent.parent / "page"
-_FIRST = ("text", "lstm", "ngrams", "model", "explain", "api", "dom", "colours", "app")  # scripts, then the views
+# Scripts that come first, in this order.
+_FIRST = ("text", "lstm", "ngrams", "model", "prefixes", "question", "explain", "api", "dom", "colours", "app")
 _POLICY = (
     "default-src 'none'; script-src 'sha256-{script}'; style-src 'sha256-{style}'; img-src data: blob:; "
     "base-uri 'none'; form-action 'none'"
 )
-EXAMPLES = ("a good film", "not a good film")
+# What a page starts with: of these, sentences of words that the model knows.
+EXAMPLES = tuple((f"a good {noun}", f"not a good {noun}") for noun in ("film", "product", "place", "book", "day"))
 
 Tensors = Mapping[str, NDArray[Any]]
 
@@ -45,26 +49,50 @@ Tensors = Mapping[str, NDArray[Any]]
 def build_page(
     folder: ModelFolder,
     *,
+    small: SmallModel | None = None,
     examples: Sequence[str] = (),
     text: str | None = None,
     holds: Sequence[Hold] = (),
 ) -> bytes:
     """The page of a model, in UTF-8. `examples` are sentences to start with; the page opens on `text`, if given, with
-    the gates of `holds` held."""
-    config = folder.card.config
+    the gates of `holds` held. With `small`, the page has its weights instead of those of the folder."""
+    config = folder.card.config if small is None else small.config
     parts = _Parts()
     parts.add_words(folder.vocabulary())
-    for name, tensor in folder.weights().items():
-        parts.add(name, tensor)
+    if small is None:
+        for name, tensor in folder.weights().items():
+            parts.add(name, tensor)
+    else:
+        for name, tensor in small.tensors.items():
+            if name in small.scales:
+                parts.add_rounded(name, tensor, small.scales[name])
+            else:
+                parts.add(name, tensor)
     header = {
         "name": folder.reference,
-        "examples": list(examples or EXAMPLES),
+        "examples": list(examples or _neutral_examples(folder.vocabulary())),
         "text": text,
         "holds": [hold._asdict() for hold in holds],
         "config": page_config(config),
         "parts": parts.places,
     }
     return _assemble(header, parts.packed())
+
+
+def make_small_for(folder: ModelFolder) -> SmallModel:
+    """The best small form of a model with which its page, without its code, has a third of the size."""
+    code = len(page_script().encode()) + len(page_style().encode())
+    room = (len(build_page(folder)) - code) / 3 + code
+    for steps, share in SIZES:
+        small = make_small(folder.card.config, folder.weights(), steps=steps, share=share)
+        if len(build_page(folder, small=small)) <= room:
+            break
+    return small
+
+
+def _neutral_examples(vocabulary: Vocabulary) -> tuple[str, ...]:
+    """The pair of sentences with the most known words, the first of equals."""
+    return max(EXAMPLES, key=lambda pair: sum(word in vocabulary.ids for word in " ".join(pair).split()))
 
 
 def page_config(config: ModelConfig) -> dict[str, Any]:
@@ -110,6 +138,11 @@ class _Parts:
             self._add_numbers("ngrams.high", (tensor >> np.uint64(32)).astype(np.uint32), "uint32")
         else:
             self._add_numbers(name, tensor, "float16" if tensor.dtype == np.float16 else "float32")
+
+    def add_rounded(self, name: str, rows: NDArray[np.int8], scales: Floats) -> None:
+        """Add a matrix of int8, each row of which stands for its numbers divided by a scale."""
+        data = planes(scales.astype("<f4")) + rows.tobytes()
+        self._append(name, data, type="int8", count=rows.size, columns=rows.size // len(scales))
 
     def _add_numbers(self, name: str, tensor: NDArray[Any], kind: str) -> None:
         values = tensor.astype(np.dtype(kind).newbyteorder("<"))

@@ -1,13 +1,14 @@
 """What a model would say if some of its gates were held open or shut, or if its cell states were cleared at a word.
 
-A gate that is held does not look at the word or at the hidden state any more. That is a model of its own, whose matrices
-have zeros for this gate and a bias that gives the value: σ(bias) = value, with an infinite bias for 0 and 1. So
-`hold` returns a classifier, and prediction, running probability, effect and trace mean the same for it as for any other.
+A gate that is held does not look at the word or at the hidden state any more. That is a model of its own, whose
+matrices have zeros for this gate and a bias that gives the value: σ(bias) = value, with an infinite bias for 0 and 1.
+So `hold` returns a classifier, and prediction, running probability, effect and trace mean the same for it as for any
+other.
 
     explain(hold(classifier, [parse_hold("forget=1")]), "not a good film")
 
-The cut is no property of a model but of one reading: before word t is read, by LSTMs of both directions, every cell state
-is 0, and nothing else changes. It is read with `lstm.step`, for many texts at once.
+The cut is no property of a model but of one reading: before word t is read, by LSTMs of both directions, every cell
+state is 0, and nothing else changes. It is read with `lstm.step`, for many texts at once.
 """
 
 from collections.abc import Iterable, Sequence
@@ -180,7 +181,7 @@ def _read_with_cut(
 def _read(
     inputs: Floats, lengths: NDArray[np.int64], cut_at: NDArray[np.int64], matrices: Matrices, *, forward: bool
 ) -> tuple[Floats, Floats]:
-    """One LSTM reads texts (texts, longest, inputs): its hidden states (texts, longest, units), and the last of each."""
+    """One LSTM reads texts (texts, longest, inputs): its hidden states (texts, longest, units), the last of each."""
     texts, longest, _ = inputs.shape
     units = matrices.forget.bias.size
     hidden = np.zeros((texts, longest, units), np.float32)

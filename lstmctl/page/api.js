@@ -2,5 +2,5 @@
 // lstmctl.read(model, lstmctl.encode(model, 'a good film')).probability`.
 
 globalThis.lstmctl = {
-  readModel, tokenize, encode, read, effects, unitContributions, stepNumbers, strongestWords, step, passWords,
+  readModel, tokenize, encode, read, effects, unitContributions, stepNumbers, strongestWords, step, passWords, blocksOf,
 };

@@ -19,7 +19,7 @@ function createApp(model, text) {
       unit: 0,
       lstm: lastLayer[0].name,
       quantity: 'cell',
-      holds: [],
+      holds: model.holds ?? [], // `predict --explain --hold` opens a page with some
       cutBefore: null,
       second: '',
     },
@@ -31,7 +31,10 @@ function createApp(model, text) {
     subscribe(listener) {
       listeners.push(listener);
     },
-    set(changes) {
+    set(asked) {
+      const changes = {...asked};
+      const sameText = (changes.text ?? app.state.text) === app.state.text;
+      if ('now' in changes && sameText) changes.now = _within(app, changes.now);
       const changed = new Set(Object.keys(changes).filter((name) => !_same(app.state[name], changes[name])));
       const atEnd = app.reading && app.state.now === app.reading.words.length - 1;
       Object.assign(app.state, changes);
@@ -106,12 +109,17 @@ function _read(app) {
   body.dataset.probability = app.reading.predictedProbability;
 }
 
+/** The index of a word that there is, or −1. */
+function _within(app, index) {
+  return Math.max(-1, Math.min(app.reading.words.length - 1, index));
+}
+
 /** The chosen word after the text has changed: the last one stays the last one. True if it moved. */
 function _follow(app, changes, atEnd) {
   const last = app.reading.words.length - 1;
   const before = app.state.now;
   if (!('now' in changes) && atEnd) app.state.now = last;
-  app.state.now = Math.max(-1, Math.min(last, app.state.now));
+  app.state.now = _within(app, app.state.now);
   return app.state.now !== before;
 }
 

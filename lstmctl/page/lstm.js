@@ -74,7 +74,28 @@ function pack(lstm) {
       }
     }
   });
+  packed.blocks = blocksOf(packed);
   return packed;
+}
+
+/**
+ * The first unit of each LSTM in a packed one, and the number of units: several LSTMs of an ensemble are one whose
+ * recurrent matrices have blocks of numbers along the diagonal, and zeros beside them.
+ */
+function blocksOf({units, recurrent}) {
+  const starts = [0];
+  for (let unit = 1, reach = 0; unit < units; unit++) {
+    // The furthest unit that those before this one are connected with, in either direction.
+    for (let other = units - 1; other > reach; other--) {
+      if ([0, 1, 2, 3].some((gate) => recurrent[(4 * (unit - 1) + gate) * units + other] !== 0
+          || recurrent[(4 * other + gate) * units + unit - 1] !== 0)) reach = other;
+    }
+    if (reach < unit) {
+      starts.push(unit);
+      reach = unit;
+    }
+  }
+  return [...starts, units];
 }
 
 /** z (4·units,) += inputs (n,) times rows `firstRow` … of the packed kernel. */
@@ -94,8 +115,17 @@ function addInputs(z, inputs, kernel, firstRow) {
  * @param held (4·units,) in the order of `GATES`, NaN where a gate is free; null: none is held
  */
 function readWord(z, hidden, cell, packed, held) {
-  const units = packed.units, columns = 4 * units;
-  addInputs(z, hidden, packed.recurrent, 0);
+  const {units, recurrent, blocks} = packed, columns = 4 * units;
+  for (let block = 1; block < blocks.length; block++) {
+    const first = blocks[block - 1], end = blocks[block];
+    for (let row = first; row < end; row++) {
+      const value = hidden[row];
+      for (let gate = 0; gate < columns; gate += units) {
+        const start = row * columns + gate;
+        for (let column = first; column < end; column++) z[gate + column] += value * recurrent[start + column];
+      }
+    }
+  }
   for (let column = 0; column < columns; column++) {
     const isCandidate = column >= 2 * units && column < 3 * units;
     z[column] = isCandidate ? 2 / (1 + Math.exp(-2 * z[column])) - 1 : 1 / (1 + Math.exp(-z[column]));

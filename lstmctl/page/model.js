@@ -8,9 +8,17 @@ const PADDING = 0;
 async function readModel() {
   if (typeof DecompressionStream === 'undefined') throw new Error('This page needs a browser of 2023 or later.');
   const header = JSON.parse(document.getElementById('model').textContent);
-  const packed = Uint8Array.from(atob(document.getElementById('weights').textContent), (character) => character.charCodeAt(0));
+  const packed = fromBase64(document.getElementById('weights').textContent);
   const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream('gzip'));
   return buildModel(header, await new Response(stream).arrayBuffer());
+}
+
+/** Bytes from base64; browsers before 2025 have no function of their own for it. */
+function fromBase64(text) {
+  if (Uint8Array.fromBase64) return Uint8Array.fromBase64(text);
+  const characters = atob(text), bytes = new Uint8Array(characters.length);
+  for (let index = 0; index < bytes.length; index++) bytes[index] = characters.charCodeAt(index);
+  return bytes;
 }
 
 /** The model of a header and its data: `header.parts` says where each tensor and the vocabulary are (see html.py). */
@@ -125,12 +133,12 @@ function wordInputs(model, id, rows) {
  * @param ngramRows for each id the rows of its n-grams; null without n-grams
  * @param held by name of an LSTM, as for `readWord`
  * @param cutAt every cell state is set to 0 before the id at this position is read; -1: never
- * @param from read from this position on, which all LSTMs reach with `memories` (forward LSTMs only)
+ * @param from read from this position on, which all LSTMs reach with `memories` (forward LSTMs only); `to`: up to this one
  * @returns by name of an LSTM: gates (ids, 4·units), cell and hidden (ids, units) after each id from `from` on, and
  *   `before`, the memory before it
  */
-function passWords(model, ids, rows, {held = {}, cutAt = -1, from = 0, memories = null} = {}) {
-  const count = ids.length - from, states = {};
+function passWords(model, ids, rows, {held = {}, cutAt = -1, from = 0, to = ids.length, memories = null} = {}) {
+  const count = to - from, states = {};
   let below = []; // the hidden states of the layer below, by direction
   for (let layer = 0; layer < model.config.layers; layer++) {
     const own = model.lstms.filter((lstm) => lstm.layer === layer);

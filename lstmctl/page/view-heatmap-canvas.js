@@ -2,7 +2,7 @@
 
 const LONGEST_LABEL = 16; // letters
 const WIDEST_COLUMN = 8.75; // rem
-const GUTTER = 4.625; // rem, as in views.css
+const GUTTER = 4.625; // rem, as in view-heatmap.css
 const SLANT = 0.95; // of words over narrow columns, in radians
 const LARGEST_CANVAS = 16000; // pixels; browsers refuse more
 
@@ -107,7 +107,7 @@ function drawMap(canvas, layout, app, shown) {
   context.imageSmoothingEnabled = false;
   context.drawImage(small, 0, layout.top, layout.mapWidth, layout.rowHeight * layout.units);
   _drawGaps(context, layout, words.length, colour('--paper'));
-  _drawFrames(context, layout, app, colour('--accent'));
+  _drawFrames(context, layout, app, {accent: colour('--accent'), paper: colour('--paper')});
   _drawLabels(context, layout, app.state.now, {
     ink: colour('--ink'),
     soft: colour('--ink-soft'),
@@ -125,21 +125,22 @@ function _drawGaps(context, layout, words, paper) {
     for (let row = 1; row < units; row += 1) context.fillRect(0, top + row * rowHeight - 0.5, mapWidth, 1);
 }
 
-function _drawFrames(context, layout, app, accent) {
+/** The column of the chosen word and its cell of the chosen unit: the accent, on paper, to be seen on every colour. */
+function _drawFrames(context, layout, app, {accent, paper}) {
+  if (app.state.now < 0) return;
   const {columnWidth, rowHeight, units, top} = layout;
+  const [left, width] = [layout.left(app.state.now) + 0.5, Math.max(2, columnWidth - 1)];
   const row = app.unitOrder.indexOf(app.state.unit);
-  context.strokeStyle = accent;
-  context.lineWidth = 2;
-  if (app.state.now >= 0) {
-    context.strokeRect(layout.left(app.state.now) + 0.5, top, Math.max(2, columnWidth - 1), rowHeight * units);
-    if (row >= 0) {
-      context.lineWidth = 3;
-      context.strokeRect(
-        layout.left(app.state.now) + 0.5,
-        top + row * rowHeight,
-        Math.max(2, columnWidth - 1),
-        rowHeight,
-      );
+  const frames = [[top, rowHeight * units, 2]];
+  if (row >= 0) frames.push([top + row * rowHeight, rowHeight, 3]);
+  for (const [y, height, line] of frames) {
+    for (const [colour, extra] of [
+      [paper, 3],
+      [accent, 0],
+    ]) {
+      context.strokeStyle = colour;
+      context.lineWidth = line + extra;
+      context.strokeRect(left, y, width, height);
     }
   }
 }

@@ -73,7 +73,8 @@ function viewHeatmap(root, app) {
       if (cell) app.set(cell.unit === null ? {now: cell.now} : cell);
     },
   });
-  scroller.append(canvas);
+  const pointer = element('div', {class: 'map-pointer', hidden: true});
+  scroller.append(canvas, pointer);
   const readout = element('div', {class: 'readout'});
   const legend = element('div', {class: 'legend'});
   const table = element('details', {class: 'all-units', onToggle: () => showTable()});
@@ -123,6 +124,13 @@ function viewHeatmap(root, app) {
   function point(cell) {
     if (cell?.now === pointed?.now && cell?.unit === pointed?.unit) return;
     pointed = cell;
+    pointer.hidden = !cell || cell.unit === null;
+    if (!pointer.hidden) {
+      pointer.style.left = `${layout.left(cell.now)}px`;
+      pointer.style.top = `${layout.top + app.unitOrder.indexOf(cell.unit) * layout.rowHeight}px`;
+      pointer.style.width = `${layout.columnWidth}px`;
+      pointer.style.height = `${layout.rowHeight}px`;
+    }
     showReadout();
   }
 
@@ -177,7 +185,7 @@ function viewHeatmap(root, app) {
   const later = drawnWhenSeen(root, draw);
   app.subscribe((changed) => {
     if (changed.has('quantity')) root.querySelector(`input[value="${app.state.quantity}"]`).checked = true;
-    if (changed.has('reading')) pointed = null;
+    if (changed.has('reading')) point(null);
     if (changed.has('now')) _bringIntoView();
     later();
   });

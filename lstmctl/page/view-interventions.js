@@ -37,13 +37,28 @@ function holdSentence({ gate, value, unit, lstm }, model) {
   return `The ${GATE_TERMS[gate]}${where}${which} is held at ${plainNumber(value, Number.isInteger(value) ? 0 : 2)}: ${told}${only}.`;
 }
 
+/** Two probabilities, with enough digits that one sees whether they differ: 8.1 % and 7.9 %. */
+function percents(one, other, written = percent) {
+  const texts = [written(one), written(other)];
+  if (texts[0] !== texts[1] || Math.abs(one - other) < 0.0005) return texts;
+  const digits = Math.min(one, other, 1 - one, 1 - other) < 0.01 ? 2 : 1;
+  return [one, other].map((value) => `${(value * 100).toFixed(digits)}\u00a0%`);
+}
+
+/** A word in quotation marks; one from right to left does not turn what stands around it. */
+function quoted(word) {
+  return directionOf(word) === 'rtl' ? `“\u2068${word}\u2069”` : `“${word}”`;
+}
+
 /** What is changed inside the network, in a sentence for each change; '' if nothing is. */
 function interventionSentence(app) {
   const { holds, cutBefore } = app.state;
   const sentences = holds.map((hold) => holdSentence(hold, app.model));
   if (cutBefore !== null && cutBefore < app.reading.words.length) {
     const word = app.reading.words[cutBefore];
-    sentences.push(`Before “${word}” every cell state is set to 0: what the conveyor belt carried up to there is lost.`);
+    sentences.push(
+      `Before ${quoted(word)} every cell state is set to 0: what the conveyor belt carried up to there is lost.`,
+    );
   }
   return sentences.join(' ');
 }
@@ -52,7 +67,8 @@ function interventionSentence(app) {
 function heldValue(holds, gate, lstm, unit) {
   let value = null;
   for (const hold of holds) {
-    if (hold.gate === gate && (hold.lstm === null || hold.lstm === lstm) && (hold.unit === null || hold.unit === unit)) value = hold.value;
+    if (hold.gate === gate && (hold.lstm === null || hold.lstm === lstm) && (hold.unit === null || hold.unit === unit))
+      value = hold.value;
   }
   return value;
 }
@@ -73,7 +89,11 @@ function textWithWord(model, text, index, replacement) {
   const { tokenizer } = model.config;
   const words = tokenize(text, tokenizer);
   const at = _placeInText(model, words, index);
-  const wanted = [...words.slice(0, at), ...(replacement === null ? [] : tokenize(replacement, tokenizer)), ...words.slice(at + 1)];
+  const wanted = [
+    ...words.slice(0, at),
+    ...(replacement === null ? [] : tokenize(replacement, tokenizer)),
+    ...words.slice(at + 1),
+  ];
   const place = _findWord(text, words, at);
   if (place !== null) {
     const [start, end] = place;

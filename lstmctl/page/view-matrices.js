@@ -1,15 +1,25 @@
 // The four matrices of an LSTM as heat maps: the word part above, the hidden part and the bias below. One column for each unit.
 
-const MATRIX_CELL = { least: 2, most: 9 }; // pixels of a weight on the screen
+const MATRIX_SIZE = { width: 220, height: 460 }; // pixels on the screen, at a whole number of pixels a weight
 
 function viewMatrices(root, app) {
   const note = element('p', { class: 'note' });
   const legend = element('div', { class: 'legend' });
   const maps = element('div', { class: 'matrix-maps' });
   const readout = element('p', { class: 'matrix-readout numbers', 'aria-live': 'polite' });
-  const details = element('details', { onToggle: () => draw() }, element('summary', {}, 'The four matrices: what the gates have learned'), note, legend, maps, readout);
+  const details = element(
+    'details',
+    { onToggle: () => draw() },
+    element('summary', {}, 'The four matrices: what the gates have learned'),
+    note,
+    legend,
+    maps,
+    readout,
+  );
   root.append(details);
-  const figures = Object.entries(CELL_BOXES).map(([gate, { term, post }]) => _matrixFigure(app, gate, term, post, (text) => (readout.textContent = text)));
+  const figures = Object.entries(CELL_BOXES).map(([gate, { term, post }]) =>
+    _matrixFigure(app, gate, term, post, (text) => (readout.textContent = text)),
+  );
   maps.append(...figures.map((figure) => figure.node));
   let drawn = null; // which LSTM, in which theme
 
@@ -65,22 +75,46 @@ function _columnSentence(lstm, unit) {
 function _matrixFigure(app, gate, term, post, tell) {
   const canvas = element('canvas', { 'aria-hidden': 'true' });
   const frame = element('div', { class: 'matrix-chosen' });
-  const box = element('div', {
-    class: 'matrix-box', tabindex: '0', role: 'slider', 'aria-label': `${term}: unit`, 'aria-valuemin': '0', 'aria-orientation': 'horizontal',
-    onClick: (event) => { const cell = at(event); if (cell) app.set({ unit: cell.unit }); },
-    onPointermove: (event) => { const cell = at(event); if (cell) tell(weightSentence(cell)); },
-    onPointerleave: () => tell(_columnSentence(chosenLstm(app), app.state.unit)),
-    onKeydown: (event) => {
-      const { unit } = app.state;
-      const last = chosenLstm(app).units - 1;
-      const to = { ArrowRight: unit + 1, ArrowUp: unit + 1, ArrowLeft: unit - 1, ArrowDown: unit - 1, Home: 0, End: last }[event.key];
-      if (to === undefined || event.altKey || event.ctrlKey || event.metaKey) return;
-      event.preventDefault();
-      app.set({ unit: Math.max(0, Math.min(last, to)) });
+  const box = element(
+    'div',
+    {
+      class: 'matrix-box',
+      tabindex: '0',
+      role: 'slider',
+      'aria-label': `${term}: unit`,
+      'aria-valuemin': '0',
+      'aria-orientation': 'horizontal',
+      onClick: (event) => {
+        const cell = at(event);
+        if (cell) app.set({ unit: cell.unit });
+      },
+      onPointermove: (event) => {
+        const cell = at(event);
+        if (cell) tell(weightSentence(cell));
+      },
+      onPointerleave: () => tell(_columnSentence(chosenLstm(app), app.state.unit)),
+      onKeydown: (event) => {
+        const { unit } = app.state;
+        const last = chosenLstm(app).units - 1;
+        const to = {
+          ArrowRight: unit + 1,
+          ArrowUp: unit + 1,
+          ArrowLeft: unit - 1,
+          ArrowDown: unit - 1,
+          Home: 0,
+          End: last,
+        }[event.key];
+        if (to === undefined || event.altKey || event.ctrlKey || event.metaKey) return;
+        event.preventDefault();
+        app.set({ unit: Math.max(0, Math.min(last, to)) });
+      },
     },
-  }, canvas, frame);
-  const scroller = element('div', { class: 'matrix-scroll' }, box);
-  const parts = element('figcaption', {}, element('b', {}, term), post ? ` “${post}”` : '', element('small', {}));
+    canvas,
+    frame,
+  );
+  const labels = element('div', { class: 'matrix-labels', 'aria-hidden': 'true' });
+  const scroller = element('div', { class: 'matrix-scroll' }, box, labels);
+  const parts = element('figcaption', {}, element('b', {}, term), post ? element('i', {}, ` “${post}”`) : '');
   const node = element('figure', { class: 'matrix' }, parts, scroller);
   let size = 4;
   const gap = 1; // rows of the canvas between the parts
@@ -101,8 +135,10 @@ function _matrixFigure(app, gate, term, post, tell) {
     const lstm = chosenLstm(app);
     const { kernel, recurrent, bias } = lstm.matrices[gate];
     const hiddenRow = row - lstm.inputs - gap;
-    if (row < lstm.inputs) return `${term}: input ${row} of the word → unit ${unit}: ${signed(kernel[row * lstm.units + unit], 3)}`;
-    if (hiddenRow >= 0 && hiddenRow < lstm.units) return `${term}: hidden state of unit ${hiddenRow} → unit ${unit}: ${signed(recurrent[hiddenRow * lstm.units + unit], 3)}`;
+    if (row < lstm.inputs)
+      return `${term}: input ${row} of the word → unit ${unit}: ${signed(kernel[row * lstm.units + unit], 3)}`;
+    if (hiddenRow >= 0 && hiddenRow < lstm.units)
+      return `${term}: hidden state of unit ${hiddenRow} → unit ${unit}: ${signed(recurrent[hiddenRow * lstm.units + unit], 3)}`;
     if (row === rowsOf(lstm) - 1) return `${term}: bias of unit ${unit}: ${signed(bias[unit], 3)}`;
     return _columnSentence(lstm, app.state.unit);
   }
@@ -127,12 +163,24 @@ function _matrixFigure(app, gate, term, post, tell) {
       put(recurrent, lstm.inputs + gap);
       put(bias, rows - 1);
       context.putImageData(image, 0, 0);
-      size = Math.max(MATRIX_CELL.least, Math.min(MATRIX_CELL.most, Math.floor(240 / lstm.units)));
+      size = Math.max(
+        1,
+        Math.min(14, Math.floor(MATRIX_SIZE.width / lstm.units), Math.floor(MATRIX_SIZE.height / rows)),
+      );
       canvas.style.width = `${lstm.units * size}px`;
       canvas.style.height = `${rows * size}px`;
       box.style.width = canvas.style.width;
       box.setAttribute('aria-valuemax', lstm.units - 1);
-      node.querySelector('small').textContent = ` word ${lstm.inputs} × ${lstm.units}, hidden ${lstm.units} × ${lstm.units}, bias`;
+      const starts = [0, lstm.inputs + gap, rows - 1];
+      const names = [`word\n${lstm.inputs} × ${lstm.units}`, `hidden\n${lstm.units} × ${lstm.units}`, 'bias'];
+      labels.replaceChildren(
+        ...starts.map((row, index) => {
+          const label = element('span', {}, names[index]);
+          label.style.top = `${row * size}px`;
+          return label;
+        }),
+      );
+      labels.style.left = canvas.style.width;
     },
     choose(lstm, unit) {
       frame.style.left = `${unit * size}px`;

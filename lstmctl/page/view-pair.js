@@ -28,13 +28,14 @@ function viewPair(root, app) {
     element('span', {class: 'key-line other'}, 'second'),
     element('span', {}, element('span', {class: 'pair-differs'}, 'marked'), ' words differ'),
   );
+  const held = element('span', {hidden: true}, ' Both are read as the model was trained: nothing is held here.');
   const table = element('details', {onToggle: () => showTable()}, element('summary', {}, 'Word by word, as a table'));
   const draw = lineOver(box);
   const slots = [];
   let compared = null;
   root.append(
     heading,
-    element('p', {class: 'note'}, 'Change a word and see from where on the two part.'),
+    element('p', {class: 'note'}, 'Change a word and see from where on the two part.', held),
     element('div', {class: 'pair-fields'}, first.label, second.label),
     element('div', {class: 'pair-buttons no-print'}, copy, swap),
     answers,
@@ -46,6 +47,7 @@ function viewPair(root, app) {
   function show() {
     if (first.field.value !== app.state.text) first.field.value = app.state.text;
     if (second.field.value !== app.state.second) second.field.value = app.state.second;
+    held.hidden = app.plain === app.reading;
     compared = compare(app.plain, app.readOther(app.state.second));
     heading.replaceChildren(...pairHeading(compared));
     answers.replaceChildren(..._bothAnswers(compared));

@@ -24,6 +24,7 @@ function viewWords(root, app) {
   const chips = [];
   const drawn = new WeakMap(); // chip → what it shows
   let shown = []; // the words of the chips
+  let shownLabel = null; // the label of their effects
   let shownEffects = []; // their effects, NaN where not known yet
   let limit = 0.1; // the effect that has the full colour
   let digits = 2;
@@ -31,8 +32,9 @@ function viewWords(root, app) {
 
   /** New words: a chip at either end that is still the same keeps its effect until the new ones come. */
   function carryOver() {
-    const {words} = app.reading;
-    const {start, end} = commonEnds(shown, words);
+    const {words, label} = app.reading;
+    const {start, end} = label === shownLabel ? commonEnds(shown, words) : {start: 0, end: 0};
+    shownLabel = label;
     const carried = new Array(words.length).fill(Number.NaN);
     for (let index = 0; index < start; index += 1) carried[index] = shownEffects[index];
     for (let index = 1; index <= end; index += 1) {
@@ -97,28 +99,34 @@ function viewWords(root, app) {
       const tab = index === focused ? '0' : '-1';
       if (chip.getAttribute('tabindex') !== tab) chip.setAttribute('tabindex', tab);
     });
-    chosen.textContent = aboutWord(app, shownEffects[app.state.now]);
+    chosen.textContent = aboutWord(app, app.effects?.[app.state.now]);
+  }
+
+  /** What matters most, in one sentence. */
+  function headingParts() {
+    const {words, label, probability} = app.reading;
+    if (!words.length) return ['There are no words yet.'];
+    if (!app.effects) return ['What each word does to the answer.'];
+    const [strongest] = decisive;
+    if (strongest === undefined) return ['No word matters: without any one of them, the answer would be the same.'];
+    const without = percentInWords(Math.min(1, Math.max(0, probability - shownEffects[strongest])));
+    const little = Math.abs(shownEffects[strongest]) < 0.02;
+    return [
+      little ? 'No single word decides; “' : '“',
+      element('bdi', {}, words[strongest]),
+      little ? '” does most: without it, ' : '” matters most: without it, ',
+      element('bdi', {}, label),
+      ` would have ${without} instead of ${percentInWords(probability)}.`,
+    ];
   }
 
   function showHeading() {
-    const {words, label, probability} = app.reading;
-    const [strongest] = decisive;
+    const {words} = app.reading;
     list.hidden = legend.hidden = words.length === 0;
-    if (!words.length) {
-      heading.textContent = 'There are no words yet.';
-    } else if (strongest === undefined) {
-      heading.textContent = 'No word matters: without any one of them, the answer would be the same.';
-    } else {
-      const without = percentInWords(Math.min(1, Math.max(0, probability - shownEffects[strongest])));
-      const little = Math.abs(shownEffects[strongest]) < 0.02;
-      heading.replaceChildren(
-        little ? 'No single word decides; “' : '“',
-        element('bdi', {}, words[strongest]),
-        little ? '” does most: without it, ' : '” matters most: without it, ',
-        element('bdi', {}, label),
-        ` would have ${without} instead of ${percentInWords(probability)}.`,
-      );
-    }
+    const pending = words.length > 0 && !app.effects;
+    root.classList.toggle('pending', pending);
+    list.setAttribute('aria-busy', pending);
+    if (!pending || !heading.firstChild) heading.replaceChildren(...headingParts());
     explanation.textContent =
       'The colour of a word is its effect: how the probability would change if the word were left out. ' +
       'Choose a word to look inside the network at that moment.';

@@ -1,4 +1,4 @@
-"""The cell, its matrices and what-if: the numbers are Python's, the steps are the model's, and all of it works by keyboard."""
+"""The cell, its matrices and what-if: numbers and steps are Python's, and all of it works by keyboard."""
 
 import re
 from pathlib import Path
@@ -9,9 +9,31 @@ from playwright.sync_api import expect
 
 from lstmctl.model import lstm
 from lstmctl.model.explanation import explain
+from lstmctl.model.text import clip, tokenize
 from lstmctl.model.what_if import Hold, hold
 
 TEXT = "the film was not good, and it is 8/10 !"
+# Texts of the drawing that touch each other or leave it, and choices that leave their box.
+OVERLAPPING = """() => {
+    const box = (node) => node.getBoundingClientRect();
+    const inside = (one, other) => one.left >= other.left - 1 && one.right <= other.right + 1;
+    const touch = (a, b) =>
+        a.left < b.right - 1 && b.left < a.right - 1 && a.top < b.bottom - 3 && b.top < a.bottom - 3;
+    const seen = (node) => node.textContent && getComputedStyle(node).visibility === 'visible';
+    const texts = [...document.querySelectorAll('.cell-drawing text')].filter(seen);
+    const stage = box(document.querySelector('.cell-stage'));
+    const found = [];
+    texts.forEach((text, index) => {
+        if (!inside(box(text), stage)) found.push([text.textContent, 'the edge']);
+        for (const other of texts.slice(index + 1)) {
+            if (touch(box(text), box(other))) found.push([text.textContent, other.textContent]);
+        }
+    });
+    for (const part of document.querySelectorAll('.cell-box > *, .cell-choice label')) {
+        if (!inside(box(part), box(part.closest('.cell-box')))) found.push([part.textContent, 'its box']);
+    }
+    return found;
+}"""
 TIMEOUT = 60_000  # milliseconds; machines are shared
 STILL = {"reduced_motion": "reduce"}
 
@@ -126,7 +148,7 @@ def test_play_reads_to_the_end_and_stops(open_page, home):
 
 def test_without_motion_a_step_is_drawn_at_once(open_page, home):
     page = open_page(make_model(home, "plain"), fragment=_fragment(), **STILL)
-    visible = "[...document.querySelectorAll('.cell-crate')].filter((each) => each.getAttribute('visibility') === 'visible').length"
+    visible = "document.querySelectorAll('.cell-crate[visibility=visible]').length"
     assert page.evaluate(f"(() => {{ document.querySelector('[data-cell=step]').click(); return {visible}; }})()") == 7
 
 
@@ -203,13 +225,41 @@ def test_removing_and_replacing_words_and_undo(open_page, home):
     assert page.locator("#sentence").input_value() == "the film was not bad, and it is 8/10 !"
     assert _after(page) == probability("the film was not bad, and it is 8/10 !")
     assert float(panel.locator(".before b").get_attribute("data-exact")) == probability(TEXT)
-    assert panel.locator(".line-slot.removed").all_inner_texts() == ["not", "good"]
-    assert panel.locator(".line-slot.added").all_inner_texts() == ["not", "bad"]
+    assert panel.locator(".line-slot.removed").all_inner_texts() == ["good"]
+    assert panel.locator(".line-slot.added").all_inner_texts() == ["bad"]
     panel.get_by_role("button", name="Undo", exact=True).click()
     panel.get_by_role("button", name="Undo", exact=True).click()
     assert page.locator("#sentence").input_value() == TEXT
     assert panel.get_by_role("button", name="Undo", exact=True).is_disabled()
     assert _after(page) == probability(TEXT)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "text"),
+    [
+        ("n-grams", "GOOD good, It’s l'Été! 8/10 <br /> İS :-) ..... 👍🏽電影 goodgood good"),
+        ("start word", " ".join(["good", "not", "a", "film"] * 15)),  # longer than the model reads, cut at the end
+        ("n-grams", " ".join(["good", "not", "a", "film"] * 25)),  # cut in the middle
+    ],
+)
+def test_each_word_can_be_removed(open_page, home, architecture, text):
+    folder = make_model(home, architecture)
+    config = folder.card.config
+    page = open_page(folder, **STILL)
+    page.locator("#sentence").fill(text)
+    panel = page.locator("#what-if")
+    panel.scroll_into_view_if_needed()
+    words = tokenize(text, config.tokenizer)
+    start = [] if config.start_word is None else [-1]
+    places = [place for place in clip(start + list(range(len(words))), config.max_len, config.cut) if place >= 0]
+    for index in sorted({0, 1, 2, 3, 4, 5, 6, 7, 8, 20, len(places) - 1} & set(range(len(places)))):
+        panel.get_by_label("The word").select_option(str(index))
+        panel.get_by_role("button", name="Remove it").click()
+        changed = page.locator("#sentence").input_value()
+        place = places[index]
+        assert tokenize(changed, config.tokenizer) == words[:place] + words[place + 1 :]
+        panel.get_by_role("button", name="Undo", exact=True).click()
+        assert page.locator("#sentence").input_value() == text
 
 
 def test_reset_undoes_everything(open_page, home):
@@ -266,26 +316,14 @@ def test_keyboard_alone_finds_and_holds_the_forget_gate(open_page, home):
     assert page.evaluate("document.activeElement.value") == "1"  # the focus is still there
 
 
-@pytest.mark.parametrize("width", [320, 360, 768, 1440])
+@pytest.mark.parametrize("width", [320, 360, 700, 768, 1200, 1440])
 def test_nothing_overlaps_at_any_width(open_page, home, width):
     page = open_page(
         make_model(home, "n-grams"), fragment=_fragment(), viewport={"width": width, "height": 800}, **STILL
     )
     page.locator(".cell-box.input").get_by_label("open").check(force=True)
     assert page.evaluate("document.documentElement.scrollWidth") == width
-    overlapping = page.evaluate("""() => {
-        const texts = [...document.querySelectorAll('.cell-drawing text')].filter((text) => text.textContent && getComputedStyle(text).visibility === 'visible');
-        const boxes = texts.map((text) => [text.textContent, text.getBoundingClientRect()]);
-        const found = [];
-        boxes.forEach(([one, a], index) => boxes.slice(index + 1).forEach(([other, b]) => {
-            if (a.left < b.right - 1 && b.left < a.right - 1 && a.top < b.bottom - 3 && b.top < a.bottom - 3) found.push([one, other]);
-        }));
-        const stage = document.querySelector('.cell-stage').getBoundingClientRect();
-        for (const [text, box] of boxes) if (box.left < stage.left - 1 || box.right > stage.right + 1) found.push([text, 'the edge']);
-        for (const box of document.querySelectorAll('.cell-box')) if (box.scrollWidth > box.clientWidth) found.push([box.textContent, 'its box']);
-        return found;
-    }""")
-    assert overlapping == []
+    assert page.evaluate(OVERLAPPING) == []
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

@@ -10,6 +10,7 @@ from playwright.sync_api import Page, expect
 from toy import NGRAM_CONFIG, register_random, register_toy
 
 from lstmctl.model.explanation import explain
+from lstmctl.model.what_if import parse_hold
 from lstmctl.registry.store import Registry
 
 WIDTHS = (360, 1440)
@@ -28,16 +29,14 @@ def film(open_page, home):
 
 
 def with_effects(page: Page) -> Page:
-    """Wait for the effects of the words, which come after the answer."""
+    """Wait for the effects of the words, which come after the answer, and until they are drawn."""
     page.wait_for_selector("body[data-effects=done]", state="attached")
+    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
     return page
 
 
-def probability(page: Page) -> float:
-    return float(page.evaluate("document.body.dataset.probability"))
-
-
 def chips(page: Page) -> list[str]:
+    page.locator("#words").scroll_into_view_if_needed()
     return page.locator("#words .chip-word").all_inner_texts()
 
 
@@ -88,6 +87,7 @@ def test_an_example_is_one_click(film):
 def test_effects_unknown_and_decisive_words(film, home):
     page = with_effects(film("a good film"))
     explained = explain(Registry(home).resolve("tiny").classifier(), "a good film")
+    expect(page.locator("#words .chip.decisive")).not_to_have_count(0)
     labels = page.locator("#words .chip").evaluate_all("chips => chips.map((chip) => chip.ariaLabel)")
     for label, effect in zip(labels, explained.effect, strict=True):
         assert float(label.split("effect ")[1].split(",")[0].replace("−", "-")) == pytest.approx(effect, abs=0.006)
@@ -128,14 +128,14 @@ def test_the_heat_map_by_keyboard_and_as_a_table(film, home):
     page = with_effects(film("a good film"))
     page.locator("#heatmap input[value=forget]").check(force=True)
     expect(page.locator("#heatmap h2")).to_contain_text("forget gate")
-    expect(page.locator("#heatmap .scale-labels").first).to_contain_text("0.5")  # the fixed scale
+    expect(page.locator("#heatmap .scale-labels").first).to_contain_text("0.5")  # of a scale from 0 to 1
     page.locator("#heatmap .map-scroller").focus()
     page.keyboard.press("Home")
     page.keyboard.press("ArrowRight")
     page.locator("#heatmap summary").click()
     trace = explain(Registry(home).resolve("tiny").classifier(), "a good film").traces["lstm.0.forward"]
+    expect(page.locator("#heatmap tbody tr")).to_have_count(3)
     rows = page.locator("#heatmap tbody tr").all_inner_texts()
-    assert len(rows) == 3
     for row in rows:
         unit, *shown = row.replace("−", "-").split()
         names = ("cell", "forget", "input", "candidate", "output", "hidden")
@@ -156,7 +156,8 @@ def test_a_review_of_five_hundred_words(open_page, home):
     folder = register_random(home, {"units": 64, "max_len": 600})
     page = with_effects(open_page(folder, viewport={"width": 360, "height": 800}))
     page.locator("#sentence").fill("a good film and a bad one " * 72)
-    assert len(chips(with_effects(page))) == 504
+    page.locator("#words").scroll_into_view_if_needed()  # what is off the screen is drawn later
+    expect(page.locator("#words .chip")).to_have_count(504)
     expect(page.locator("#text .note").last).to_contain_text("Read 504 words")
     page.locator("#words .chip").last.click()
     page.keyboard.press("Home")
@@ -174,7 +175,7 @@ def test_two_sentences(film):
     second.fill("a good good film")
     expect(page.locator("#pair h2")).to_contain_text("One more word, “good”")
     page.locator("#pair summary").click()
-    assert page.locator("#pair tbody tr").count() == 4
+    expect(page.locator("#pair tbody tr")).to_have_count(4)
     page.get_by_role("button", name="Swap").click()
     expect(page.locator("#sentence")).to_have_value("a good good film")
 
@@ -198,6 +199,15 @@ def test_the_numbers_with_a_gate_held(open_page, home, tmp_path, cli):
     expect(page.locator("#text .held")).to_be_visible()
     page.locator("#text .held button").click()
     expect(page.locator("#text .held")).to_be_hidden()
+
+
+def test_a_page_opens_with_gates_held(open_page, home, tmp_path, cli):
+    folder = register_random(home, {})
+    page = with_effects(open_page(folder, page_options={"text": "a good film", "holds": [parse_hold("forget.2=0")]}))
+    ours = json.loads(saved(page, "#save-json", tmp_path))
+    arguments = ("--explain", "--json", "--all-units", "--hold", "forget.2=0", "--model", "it", "a good film")
+    assert_like(ours, json.loads(cli("predict", *arguments).out))
+    expect(page.locator("#text .held")).to_be_visible()
 
 
 def assert_like(ours: object, theirs: object, path: str = "") -> None:

@@ -151,6 +151,7 @@ def command(
         top_k=top_k,
         labels_only=labels_only,
         keep_columns=keep_columns,
+        output=settings.output,
     )
     console = Console.open(endings=MAKERS if explain else (PARQUET,))
     if header and (console.format not in ("tsv", "csv") or ending(console.output) == PARQUET):

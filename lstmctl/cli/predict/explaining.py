@@ -15,7 +15,14 @@ if TYPE_CHECKING:
 
 
 def check_options(
-    *, explain: bool, all_units: bool, hold: Sequence[str], top_k: int | None, labels_only: bool, keep_columns: bool
+    *,
+    explain: bool,
+    all_units: bool,
+    hold: Sequence[str],
+    top_k: int | None,
+    labels_only: bool,
+    keep_columns: bool,
+    output: str | None,
 ) -> "list[Hold]":
     """What --hold says. UsageError: options that do not go together, or a --hold that holds nothing."""
     if explain and (top_k is not None or labels_only or keep_columns):
@@ -23,6 +30,8 @@ def check_options(
         raise UsageError(f"--explain and {other} do not go together: an explanation has its own columns")
     if all_units and not explain:
         raise UsageError("--all-units needs --explain")
+    if not explain and ending(output) in MAKERS:
+        raise UsageError(f"-o {output} needs --explain: it shows how the model reads a text", hint="add --explain")
     if not hold:
         return []
     if not explain:
