@@ -6,6 +6,7 @@ Nothing here prints or touches a file: only `cli.main` turns an error into lines
 import errno
 from collections.abc import Iterable
 from enum import IntEnum
+from itertools import islice
 
 
 class ExitCode(IntEnum):
@@ -166,6 +167,9 @@ _OS_ERRORS: dict[int, tuple[type[LstmctlError], str]] = {
 }
 
 
+_COMPARED_NAMES, _COMPARED_LETTERS = 2_000, 200
+
+
 def closest_names(word: str, known: Iterable[str], count: int = 3) -> list[str]:
     """The known names most similar to `word`, best match first.
 
@@ -174,4 +178,6 @@ def closest_names(word: str, known: Iterable[str], count: int = 3) -> list[str]:
     """
     import difflib
 
-    return difflib.get_close_matches(word, list(known), n=count, cutoff=0.5)
+    # Names come from files too: comparing takes time with the square of their length.
+    compared = [name for name in islice(known, _COMPARED_NAMES) if len(name) <= _COMPARED_LETTERS]
+    return difflib.get_close_matches(word[:_COMPARED_LETTERS], compared, n=count, cutoff=0.5)

@@ -2,13 +2,13 @@
 
 import json
 import math
-import unicodedata
 from collections.abc import Iterable, Mapping
 from datetime import date, time
 from typing import Any, NamedTuple, Self
 
 from lstmctl.config import MAX_LABEL_LENGTH, DataConfig
 from lstmctl.errors import BadRow
+from lstmctl.model.text import to_nfc
 
 _MOST_LEVELS = 4  # of objects in objects
 _LARGEST_WHOLE = 2**53  # from here on, not every whole number is a float
@@ -74,7 +74,7 @@ def clean_label(label: str) -> str:
     >>> clean_label(" cafe\\u0301 ")
     'café'
     """
-    label = unicodedata.normalize("NFC", label).strip()
+    label = to_nfc(label).strip()
     if not label:
         raise ValueError("the label is empty")
     if len(label) > MAX_LABEL_LENGTH:

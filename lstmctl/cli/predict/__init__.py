@@ -52,7 +52,8 @@ Examples:
   lstmctl predict -i reviews.csv -o labelled.csv      or .tsv .jsonl .parquet
   lstmctl predict -i 'reviews/*.jsonl' -o scored/    again: only what is missing
   lstmctl predict --explain "the acting was dull but the end is wonderful"
-  lstmctl predict --explain "not a good film" -o film.html      for a browser; .svg .png .pdf: a picture
+  lstmctl predict --explain "not a good film" -o film.html   for a browser
+  lstmctl predict --explain "not a good film" -o film.svg    or .png .pdf
 """
 
 
