@@ -280,6 +280,7 @@ def test_second_concurrent_run_is_busy(cli, reviews, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
+        (["-i", "{folder}", "--engine", "ray"], 2, "-o DIR"),
         (["-i", "{folder}/*.nothing", "-o", "scored"], 66, "there is no file"),
         (["-i", "{folder}", "-o", "no/such/scored"], 73, "mkdir -p"),
         (["-i", "{folder}", "-o", "scored", "--explain"], 2, "one file at a time"),
