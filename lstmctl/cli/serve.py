@@ -65,7 +65,7 @@ def command(
     """Answer requests over HTTP with predictions and explanations.
 
     GET / is a page of the model; POST /v1/predict and /v1/explain, GET /v1/models, /healthz, /readyz, /metrics. stderr
-    gets a JSON line per request; -q turns that off.
+    gets a JSON line per request; -q leaves errors only.
     """
     config = ServeConfig(
         host=host,

@@ -47,8 +47,7 @@ class Server:
     def __init__(self, service: Service) -> None:
         self.service, self.config = service, service.config
         self.metrics = Metrics()
-        report = logs.write_line if service.log_requests else (lambda event, **fields: None)
-        self.catalogue = Catalogue(service.home, service.models, report)
+        self.catalogue = Catalogue(service.home, service.models, logs.write_line if service.log_requests else _errors)
         self._batcher = Batcher(self.metrics.add_batch)
         self._explanations, self._loading = SideThread("explanations"), SideThread("models")
         self._active = 0  # requests that are being answered
@@ -165,6 +164,12 @@ class Server:
     async def figures(self, request: Request) -> Response:
         """GET /metrics."""
         return Response(self.metrics.text(), headers={"content-type": CONTENT_TYPE})
+
+
+def _errors(event: str, **fields: Any) -> None:
+    """What is reported with -q."""
+    if event == "model_error":
+        logs.write_line(event, **fields)
 
 
 def _explained(model: ServedModel, example: Example, question: Question) -> dict[str, Any]:

@@ -20,6 +20,7 @@ import os
 import random
 import re
 import signal
+import socket
 import statistics
 import subprocess
 import sys
@@ -110,6 +111,9 @@ def predict(question: Question):
 @contextmanager
 def serving(command: list[str], **environment: str) -> Iterator[subprocess.Popen[bytes]]:
     """A server in a process of its own, from when it answers."""
+    with socket.socket() as probe:
+        if probe.connect_ex(("127.0.0.1", PORT)) == 0:
+            raise SystemExit(f"port {PORT} is in use")
     options = {"stderr": subprocess.PIPE, "env": {**os.environ, **environment}, "start_new_session": True}
     with subprocess.Popen(command, **options) as process:  # type: ignore[call-overload]
         threading.Thread(target=process.stderr.read, daemon=True).start()  # type: ignore[union-attr]
@@ -324,6 +328,7 @@ def main() -> None:
     parser.add_argument("--only", default="", help="the servers with this in their names")
     parser.add_argument("--kill", type=int, metavar="SECONDS")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that no server stays behind
     folder = Registry(default_home(None, os.environ)).resolve(options.model)
     if options.kill:
         kill_workers(folder.reference, options.kill, options.workers)

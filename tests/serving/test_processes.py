@@ -44,6 +44,16 @@ class Running:
             time.sleep(0.01)
         raise AssertionError(self.log)
 
+    def wait_for_count(self, requests):
+        """Wait until /metrics has so many: a request is counted just after its answer was sent."""
+        wanted = f'lstmctl_requests_total{{route="/v1/predict",status="200"}} {requests}.0'
+        for _ in range(PATIENCE * 10):
+            figures = self.ask("GET", "/metrics", None)[1].decode()
+            if wanted in figures:
+                return
+            time.sleep(0.1)
+        raise AssertionError(figures)
+
     def ask(self, method="POST", path="/v1/predict", body=BODY):
         """(status, content) of one request on a connection of its own."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
@@ -118,11 +128,11 @@ def test_a_killed_worker_is_replaced_and_the_last_one_ends_with_its_parent(shop)
                 time.sleep(0.01)
         first = server.wait_for("model")["pid"]
         expected = server.ask()
+        server.wait_for_count(1)
         os.kill(first, signal.SIGKILL)
         server.wait_for("worker")
         assert {server.ask() for _ in range(20)} == {expected} and expected[0] == 200
-        figures = server.ask("GET", "/metrics", None)[1].decode()
-        assert 'lstmctl_requests_total{route="/v1/predict",status="200"} 21.0' in figures
+        server.wait_for_count(21)  # with that of the worker that is gone, if it was its
         server.process.kill()
         server.process.wait(PATIENCE)
         with pytest.raises(OSError, match="refused"):
