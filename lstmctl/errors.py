@@ -137,6 +137,9 @@ class Interrupted(LstmctlError):
         self.exit_code = ExitCode(128 + number)
 
 
+RESOURCES = (errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM, errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG)
+
+
 def from_os_error(error: OSError, action: str) -> LstmctlError:
     """The LstmctlError for an operating-system error met while doing `action` ("write /x/y").
 
@@ -163,6 +166,7 @@ _OS_ERRORS: dict[int, tuple[type[LstmctlError], str]] = {
     errno.EDQUOT: (StorageError, "free some space and try again"),
     errno.EMFILE: (StorageError, "raise the limit on open files with ulimit -n"),
     errno.ENOMEM: (StorageError, "memory was short: ulimit -v shows this program's limit, in KiB"),
+    errno.EAGAIN: (StorageError, "no more processes or threads may start: ulimit -u shows the limit; -j 1 needs fewer"),
     errno.ENFILE: (StorageError, "too many files are open on this machine; try again later"),
 }
 

@@ -17,7 +17,16 @@ from lstmctl import __version__, memory
 from lstmctl.cli import options
 from lstmctl.cli.console import Console, PipeClosed
 from lstmctl.cli.options import Command, Group
-from lstmctl.errors import ExitCode, LstmctlError, Signalled, StorageError, UsageError, closest_names
+from lstmctl.errors import (
+    RESOURCES,
+    ExitCode,
+    LstmctlError,
+    Signalled,
+    StorageError,
+    UsageError,
+    closest_names,
+    from_os_error,
+)
 from lstmctl.process import signal_number
 
 EXAMPLES = """
@@ -185,11 +194,24 @@ def _bug(error: Exception) -> int:
     if isinstance(error, FileNotFoundError) and "No usable temporary directory" in str(error):
         message = "there is no folder for temporary files that can be written to"
         return console.report(StorageError(message, hint="TMPDIR=FOLDER before the command names one"))
+    if (lacking := _lacking(error)) is not None:
+        return console.report(from_os_error(lacking, "go on"))
     console.error(
         f"this is a bug in lstmctl: {type(error).__name__}: {error}",
         hint="run the same command with --debug and report what it prints",
     )
     return int(ExitCode.INTERNAL)
+
+
+def _lacking(error: BaseException) -> OSError | None:
+    """The error of the system that led to an error, if it is a lack of files, processes or room, which can
+    be met anywhere, also while a module is loaded."""
+    link: BaseException | None = error
+    while link is not None:
+        if isinstance(link, OSError) and link.errno in RESOURCES:
+            return link
+        link = link.__cause__ or link.__context__
+    return None
 
 
 def _flush(code: int) -> int:

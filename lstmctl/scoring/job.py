@@ -20,6 +20,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
+from stat import S_ISDIR
 from tempfile import SpooledTemporaryFile
 from typing import IO, Any, NamedTuple
 
@@ -34,7 +35,7 @@ from lstmctl.model.classifier import Classifier, Prediction
 from lstmctl.process import signal_number
 from lstmctl.scoring.pool import ParallelMapContext, WorkerPool
 from lstmctl.scoring.stream import InputRows, PredictionRequest, predict_rows, prediction_object
-from lstmctl.scoring.tasks import Task, document_tasks, file_key, table_tasks
+from lstmctl.scoring.tasks import InputChanged, Task, check_unchanged, document_tasks, file_key, table_tasks
 from lstmctl.storage.filesystem import Directory, os_errors, write_file
 from lstmctl.storage.locks import lock
 
@@ -42,7 +43,7 @@ BAD_ROW_SCHEMA = "lstmctl.bad-row/1"
 SCORING_SCHEMA = "lstmctl.scoring/1"
 _LAYOUT = ("delimiter", "encoding", "no_header")  # options that scoring.json has only if they were given
 _LOCK = ".lock"
-_SCORED = re.compile(r".*-([0-9a-f]{16})-\d{6,}\.(?:jsonl|parquet)")
+_SCORED = re.compile(r".*-([0-9a-f]{16})-\d{6,}\.(?:jsonl|parquet)", re.DOTALL)
 _TEMPORARY = re.compile(r"\.lstmctl-[0-9a-f]+\.tmp")
 _MAX_SCORING_FILE_BYTES = 2**20
 _ROW_GROUP, _ROW_GROUP_CHARACTERS = 4_096, 2**23  # texts of a Parquet row group: whichever is reached first
@@ -115,7 +116,11 @@ class Scoring:
     def __call__(self, task: Task) -> ChunkResult:
         """Predict a chunk and write the file. Expected errors are part of the result, to cross process boundaries."""
         try:
-            return self._score(task)
+            try:
+                return self._score(task)
+            except LstmctlError:
+                check_unchanged(task)  # which explains most errors of a file that did change
+                raise
         except LstmctlError as error:
             return ChunkResult(bytes=task.chunk.bytes, error=error)
 
@@ -149,6 +154,7 @@ class Scoring:
                     write_objects([make_object(example, prediction) for example, prediction in predicted])
 
                 predict_rows(InputRows(rows), pool, write)
+            check_unchanged(task)
             if bad:
                 write_file(folder / BAD_ROWS / f"{task.name}.jsonl", bad_rows, force=True)
             write_file(folder / f"{task.name}.{self.kind}", predictions, force=True)
@@ -199,14 +205,30 @@ def score_to_folder(
             chunks = table_tasks(scoring.request, tables, keys, root, size=CHUNK_BYTES, note=note)
             tasks = _undone(scoring, chain(documents, chunks), names, progress)
             if (first := next(tasks, None)) is not None:
+                answered = dict[tuple[str, ...], Task]()
                 with pool as run:
-                    for result in run(scoring, chain([first], tasks)):
+                    for result in run(scoring, _noted(chain([first], tasks), answered)):
                         progress.add(result)
                         report(progress)
+                for task in answered.values():
+                    check_unchanged(task)
+    except InputChanged as error:
+        with suppress(OSError), Directory.open(Path(scoring.folder)) as folder:
+            for name in folder.names():
+                if (match := _SCORED.fullmatch(name)) is not None and match[1] == error.key:
+                    folder.remove(name)
+        raise
     except (KeyboardInterrupt, Signalled) as interrupt:
         message = f"stopped after {progress.rows:,} row{'' if progress.rows == 1 else 's'}; their predictions are kept"
         raise Interrupted(signal_number(interrupt), message, hint="the same command continues") from None
     return progress
+
+
+def _noted(tasks: Iterable[Task], answered: dict[tuple[str, ...], Task]) -> Iterator[Task]:
+    """The tasks, one of each file noted."""
+    for task in tasks:
+        answered[task.documents or (task.path,)] = task
+        yield task
 
 
 def _undone(scoring: Scoring, tasks: Iterable[Task], names: set[str], progress: Progress) -> Iterator[Task]:
@@ -249,6 +271,8 @@ def _check_only_ours(folder: Directory) -> None:
         scored = SCORING_FILE in names and _SCORED.fullmatch(name)
         if not (name in (SCORING_FILE, BAD_ROWS, _LOCK) or scored or _TEMPORARY.fullmatch(name)):
             raise CannotCreate(f"{display(folder.path)} has other files in it: {name}", hint="-o names a new folder")
+    if BAD_ROWS in names and not S_ISDIR(folder.status(BAD_ROWS).st_mode):  # a link would lead elsewhere
+        raise CannotCreate(f"{display(folder.path / BAD_ROWS)} is not a folder", hint="-o names a new folder")
 
 
 def _claim(folder: Directory, settings: dict[str, Any], keys: set[str], *, force: bool) -> None:

@@ -12,6 +12,7 @@ from lstmctl.data.layout import DOCUMENT
 from lstmctl.data.opening import Chunk, display
 from lstmctl.data.parts import relative_name
 from lstmctl.data.reading import Reading
+from lstmctl.errors import BadData, LstmctlError
 from lstmctl.scoring.stream import PredictionRequest
 from lstmctl.storage.filesystem import os_errors
 
@@ -78,7 +79,32 @@ def document_tasks(paths: Sequence[Path], root: Path | None, *, size: int) -> It
 def _stem(path: Path) -> str:
     """The start of the names of the predictions of a file or a folder."""
     name = os.fsencode(path.name)[:_MAX_STEM_BYTES].decode("utf-8", "ignore").lstrip(".")
+    name = "".join(letter if letter.isprintable() else "_" for letter in name)  # as a line end
     return name or "texts"
+
+
+class InputChanged(BadData):
+    """A file changed while it was read. `key` is that of its predictions."""
+
+    key = ""
+
+
+def check_unchanged(task: Task) -> None:
+    """Raise InputChanged if a file of a task is no longer as it was when the task was made."""
+    key = task.name.rsplit("-", 2)[1]
+    changes = hashlib.blake2b(b"documents" if task.documents else b"", digest_size=8)
+    try:
+        for path in task.documents or (task.path,):
+            _add_change(changes, Path(path))
+    except LstmctlError:  # it is gone
+        changes.update(b"gone")
+    if changes.hexdigest() != key:
+        message = f"{display(Path(task.path))} changed while it was read, or a file beside it"
+        if not task.documents:
+            message = f"{display(Path(task.path))} changed while it was read"
+        error = InputChanged(message, hint="run the same command again when it is complete")
+        error.key = key
+        raise error
 
 
 def file_key(path: Path) -> str:
