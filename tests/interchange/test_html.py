@@ -5,13 +5,16 @@ import gzip
 import hashlib
 import json
 import re
+from collections import Counter
 from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
 import pytest
 from page_models import ARCHITECTURES, make_model
 from toy import register_toy
 
+import lstmctl
 from lstmctl.interchange.html import build_page, make_small_for, page_script, page_style
 from lstmctl.interchange.small import SIZES, make_small, measure_loss
 from lstmctl.model.what_if import Hold
@@ -180,3 +183,12 @@ def test_explanation_as_a_page(cli, home, tmp_path):
         assert result.code == code and not (tmp_path / "two.html").exists()
     result = cli("predict", "not good", "-o", tmp_path / "two.html")
     assert result.code == 2 and "--explain" in result.err
+
+
+def test_every_name_of_the_scripts_is_defined_once():
+    """The scripts of the page are joined into one function, in which a second definition would replace the first."""
+    scripts = sorted((Path(lstmctl.__file__).parent / "page").glob("*.js"))
+    defined = re.compile(r"^(?:async )?(?:function\*?|const|let|class) (\w+)", re.MULTILINE)
+    names = [name for script in scripts for name in defined.findall(script.read_text(encoding="utf-8"))]
+    assert len(names) > 100
+    assert [name for name, count in Counter(names).items() if count > 1] == []
