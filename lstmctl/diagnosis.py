@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from lstmctl import memory
 from lstmctl.errors import LstmctlError
-from lstmctl.process import cores
+from lstmctl.process import cores, python_child
 from lstmctl.registry.home import check_home, default_home
 from lstmctl.registry.store import Registry
 
@@ -62,7 +62,7 @@ def check_python(home: str | None) -> Iterator[Finding]:
     from packaging.specifiers import SpecifierSet
 
     supported = metadata.metadata(_PACKAGE)["Requires-Python"] or ""
-    found = f"{platform.python_version()} · {sys.executable}"
+    found = f"{platform.python_version()} · {sys.prefix}"
     if SpecifierSet(supported).contains(platform.python_version(), prereleases=True):
         yield Finding("python", "ok", found)
     else:
@@ -179,8 +179,10 @@ def check_training(home: str | None) -> Iterator[Finding]:
         yield Finding("training", "warning", f"{', '.join(missing)} not installed: everything but train works", repair)
         return
     try:
+        command, environ = python_child("-c", _TRY_TENSORFLOW)
         done = subprocess.run(
-            [sys.executable, "-P", "-c", _TRY_TENSORFLOW],
+            command,
+            env=environ,
             capture_output=True,
             text=True,
             timeout=_IMPORT_TIMEOUT,

@@ -109,8 +109,8 @@ def cores() -> int:
 _KEPT = ("PYTHONHOME", "PYTHONUSERBASE", "PYTHONNOUSERSITE", "PYTHONDONTWRITEBYTECODE")
 
 
-def python_child(module: str) -> tuple[list[str], dict[str, str]]:
-    """The command that runs a module of this package as a program, and its environment.
+def python_child(*arguments: str) -> tuple[list[str], dict[str, str]]:
+    """The command that runs Python with arguments, such as "-m" and a module of this package, and its environment.
 
     Nothing is imported from the current folder, which may hold a stranger's files: Python leaves it out (-P), and so
     does PYTHONPATH, in which an empty or relative entry means it. Other variables of Python have no effect.
@@ -122,7 +122,7 @@ def python_child(module: str) -> tuple[list[str], dict[str, str]]:
         folders.append(own)
     if folders:
         environ["PYTHONPATH"] = os.pathsep.join(folders)
-    return [sys.executable, "-P", "-m", module], environ
+    return [sys.executable, "-P", *arguments], environ
 
 
 @contextmanager

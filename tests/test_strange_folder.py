@@ -81,7 +81,7 @@ def test_empty_entries_of_the_path_are_left_out(monkeypatch):
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(["", ".", "src", "/absolute", ""]))
     monkeypatch.setenv("PYTHONSTARTUP", "evil.py")
     monkeypatch.setenv("PYTHONINSPECT", "1")
-    command, environ = python_child("lstmctl")
+    command, environ = python_child("-m", "lstmctl")
     assert command[1:] == ["-P", "-m", "lstmctl"]
     assert environ["PYTHONPATH"].split(os.pathsep)[0] == "/absolute"
     assert all(map(os.path.isabs, environ["PYTHONPATH"].split(os.pathsep)))

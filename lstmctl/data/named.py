@@ -110,7 +110,7 @@ def _fetch(path: Path, *, hint: str) -> None:
     except OSError as error:
         raise from_os_error(error, f"create {path.parent}") from error
     # Nothing is computed: hide accelerators and silence TensorFlow.
-    command, env = python_child("lstmctl.training.keras_imdb")
+    command, env = python_child("-m", "lstmctl.training.keras_imdb")
     command.append(str(path))
     env |= {"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
     try:

@@ -40,6 +40,13 @@ def calibrated_log_loss(logits: NDArray[np.float64], truth: NDArray[np.integer[A
     return min(calibrate(logits, truth)[1], math.log(logits.shape[1]))
 
 
+def lowest_log_loss(logits: NDArray[np.float64], truth: NDArray[np.integer[Any]]) -> float:
+    """The lowest log loss with any temperature of 0.1 or more, at most log(labels): how well the logits order the
+    texts, however large they are."""
+    tempered = log_loss(softmax(logits / minimize_log_loss(logits, truth)), truth)
+    return min(tempered, math.log(logits.shape[1]))
+
+
 def minimize_log_loss(logits: NDArray[np.float64], truth: NDArray[np.integer[Any]], *, mistakes: float = 0.0) -> float:
     """The temperature between LOWEST and HIGHEST with the lowest log loss, which is convex in 1 / temperature.
     `mistakes` is the share of the texts that are taken to have another label, each other one alike."""

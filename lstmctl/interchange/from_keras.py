@@ -218,7 +218,7 @@ def _copy_stdin(stream: BinaryIO, file: BinaryIO) -> None:
 @contextmanager
 def _start_child(file: BinaryIO) -> Iterator[IO[bytes]]:
     """The output of the child process that reads the file."""
-    command, env = python_child(_PROGRAM)
+    command, env = python_child("-m", _PROGRAM)
     # HDF5 loads plugins from a path in the environment; "::" forbids that. BLAS needs no threads.
     env |= {"HDF5_PLUGIN_PRELOAD": "::", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
     pipe = subprocess.PIPE

@@ -45,7 +45,8 @@ class Catalogue:
     ) -> None:
         self._registry = Registry(home)
         self._served = {
-            reference: _Served(error=NotFound(f"{reference} is not loaded yet")) for reference in references
+            reference: _Served(error=NotFound(f"{reference} is not loaded yet", hint="ask again in a second"))
+            for reference in references
         }
         self._report = report
         self._broken: dict[tuple[str, str], tuple[float, LstmctlError]] = {}
@@ -111,7 +112,9 @@ class Catalogue:
             known = ", ".join(self._served)
             raise RequestError(404, f'this server has no model "{name:.100}"', f"it has {known}: GET /v1/models")
         if served.model is None:
-            raise from_model_error(served.error or NotFound("there is no model"))
+            raise from_model_error(
+                served.error or NotFound("there is no model", hint="GET /v1/models lists those of this server")
+            )
         return served.model
 
     def _find_by_version(self, name: str) -> _Served | None:

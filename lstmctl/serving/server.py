@@ -98,7 +98,7 @@ def _serve_alone(config: uvicorn.Config, listening: socket.socket) -> int:
     server = _Server(config)
     server.run(sockets=[listening])
     if not server.started:
-        raise LstmctlError("the server did not start: see the lines above")
+        raise LstmctlError("the server did not start", hint="the lines above say why")
     return server.signal
 
 
@@ -132,7 +132,7 @@ def _serve_together(config: uvicorn.Config, listening: socket.socket) -> int:
         for number, handler in before.items():
             signal.signal(number, handler)
     if not supervisor.signal:
-        raise LstmctlError("a worker process did not start: see the lines above")
+        raise LstmctlError("a worker process did not start", hint="the lines above say why")
     return supervisor.signal
 
 

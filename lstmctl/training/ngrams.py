@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from lstmctl.config import ModelConfig
 from lstmctl.data.word_ids import Ids
-from lstmctl.evaluation.calibration import LOWEST, calibrated_log_loss, minimize_log_loss
+from lstmctl.evaluation.calibration import LOWEST, lowest_log_loss, minimize_log_loss
 from lstmctl.model.classifier import both_labels
 from lstmctl.model.lstm import Floats
 from lstmctl.model.ngrams import KeyIndex, NgramParts, NgramTable, Occurrences, distinct, ngram_keys
@@ -120,7 +120,7 @@ def _choose(learner: "_Learner", *, longest: int) -> Mixture:
     truth = learner.truth[known]
 
     def loss(logits: NDArray[np.float64]) -> float:
-        return calibrated_log_loss(both_labels(logits), truth)
+        return lowest_log_loss(both_labels(logits), truth)
 
     best: dict[bool, tuple[float, Setting, NDArray[np.float64]]] = {}  # regression, and naive Bayes
     for setting in settings:

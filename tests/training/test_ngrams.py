@@ -10,7 +10,7 @@ from sklearn.naive_bayes import MultinomialNB
 
 from lstmctl.config import FIRST_WORD, ModelConfig
 from lstmctl.data.word_ids import truncate_ids
-from lstmctl.evaluation.calibration import calibrated_log_loss
+from lstmctl.evaluation.calibration import lowest_log_loss
 from lstmctl.model.classifier import both_labels, softmax
 from lstmctl.model.ngrams import NgramTable, check_table, ngram_keys
 from lstmctl.training import ngrams
@@ -68,7 +68,7 @@ def test_learns_words_and_their_order():
     assert ((logits[:, 0] > 0) == new_truth).mean() > 0.95
     # Out of fold they are calibrated: no other temperature is better, but where there are no mistakes.
     own = -np.mean(np.log(1 / (1 + np.exp(-fitted.out_of_fold.logits[:, 0] * (2 * truth - 1)))))
-    best = calibrated_log_loss(both_labels(fitted.out_of_fold.logits), truth)
+    best = lowest_log_loss(both_labels(fitted.out_of_fold.logits), truth)
     assert own == pytest.approx(best, abs=1e-6 if (predicted != truth).any() else 0.01)
 
 
@@ -186,7 +186,7 @@ def test_naive_bayes_and_regression_are_mixed():
         models = [learner.mix(chosen, fold) for fold in range(FOLDS)]
         logits = np.concatenate([learner._logits(model, learner.folds == fold) for fold, model in enumerate(models)])
         sorted_truth = np.concatenate([truth[learner.folds == fold] for fold in range(FOLDS)])
-        losses.append(calibrated_log_loss(both_labels(logits), sorted_truth))
+        losses.append(lowest_log_loss(both_labels(logits), sorted_truth))
     assert losses[2] < min(losses[:2])
 
 

@@ -65,6 +65,7 @@ def check_holds(holds: "Iterable[Hold]", folder: "ModelFolder") -> None:
 
 
 PAGES = (".html",)  # endings of -o
+_NO_TEXT = "give a text, or -i with a file that has one"
 
 
 def open_explanations(
@@ -101,7 +102,7 @@ class ExplanationPage:
     def finish(self) -> None:
         """Write the page. BadData: there was no text."""
         if self._text is None:
-            raise BadData(f"-o {self.console.output}: there is no text to show")
+            raise BadData(f"-o {self.console.output}: there is no text to show", hint=_NO_TEXT)
         from lstmctl.interchange.html import build_page
 
         self.console.write_bytes(build_page(self.folder, text=self._text, holds=self.holds))
