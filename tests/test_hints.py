@@ -195,7 +195,8 @@ FOLLOWED = [
         "= predict -i tables -o a --answers jsonl",
         "= predict -i 'tables/*.csv' -o b --answers jsonl",
     ),
-    follow("mkdir -p 'no'", "predict -i tables -o no/scored", "$ mkdir -p 'no'", "+"),
+    follow("mkdir -p no", "predict -i tables -o no/scored", "$ mkdir -p no", "+"),
+    follow("mkdir -p 'no such'", "predict good -o 'no such/x.csv'", "$ mkdir -p 'no such'", "+"),
     follow("-o names a new folder", "predict -i tables -o full", "= predict -i tables -o new"),
     follow(
         "-o names another folder; --force removes those predictions",
@@ -327,6 +328,13 @@ FOLLOWED = [
         "train --data good.csv --name last",
         "= train --data good.csv --name new --dry-run",
     ),
+    follow("lstmctl models import 'a film.keras' --vocab FILE", "models import 'a film.keras'"),
+    follow(
+        "lstmctl models export './a model' --to lstmctl -o 'a model.lstmctl'",
+        "models export './a model' --to lstmctl !",
+        "= models export './a model' --to lstmctl -o 'a model.lstmctl'",
+    ),
+    follow("lstmctl summary './a model'", "plot './a model'", "= summary './a model'"),
     follow("lstmctl models import x.keras --vocab FILE, or --vocab keras-imdb", "models import x.keras"),
     # plots and summaries
     follow(
@@ -764,6 +772,7 @@ def world(tmp_path_factory):
         register_toy(home, "three", config=three)
         register_toy(home, "broken")
         next((home / "models" / "broken").rglob("weights.safetensors")).write_bytes(b"")
+        shutil.copytree(home / "models/bare/v000001", "a model")
         register_toy(home, "gone")
         Registry(home).remove("gone@1")
         register_toy(home, "lengthy", config=replace(TOY, max_len=200))
