@@ -13,7 +13,7 @@ PACKAGE = Path(lstmctl.__file__).parent
 # What a person can type: an option, a command of ours, or of the shell.
 _ACTION = re.compile(
     r"(?<![\w-])--?[a-zA-Z][\w-]*|\blstmctl [a-z]|"
-    r"^(cp|mkdir|mv|ls|git|jq|unzip|curl|pip|tr|iconv|sha256sum|ray|grep|tar|ulimit)\b"
+    r"^(cp|mkdir|mv|ls|git|jq|unzip|curl|pip|tr|iconv|sha256sum|ray|grep|tar|ulimit|chmod)\b"
 )
 
 

@@ -11,8 +11,10 @@ import os
 import re
 import shlex
 import shutil
+import socket
 import subprocess
 import tempfile
+import threading
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -25,6 +27,7 @@ from toy import CONFIG as TOY
 from toy import register_toy
 
 from lstmctl.config import DataConfig
+from lstmctl.registry.names import MAX_VERSION, version_folder
 from lstmctl.registry.store import Registry
 
 
@@ -43,6 +46,134 @@ def follow(says: str, run: str, *then: str, ends: int = 0) -> Followed:
 
 
 FOLLOWED = [
+    # pictures: before anything loads TensorFlow, which hides matplotlib while it loads
+    follow(
+        "--size 11x5",
+        "plot tiny@1 -o x.svg --size 1x1",
+        "= plot tiny@1 -o x.svg --size 11x5",
+    ),
+    follow(
+        "leave out --size",
+        "plot lengthy@1 --kind gates --text LONG -o x.svg --size 4x5",
+        "= plot lengthy@1 --kind gates --text LONG -o x.svg",
+    ),
+    follow(
+        "--dpi 100",
+        "plot tiny@1 -o x.svg --size 100x100 --dpi 1200",
+        "= plot tiny@1 -o x.svg --size 100x100 --dpi 100",
+    ),
+    follow("--size 8x5", "plot tiny@1 -o x.svg --size large", "= plot tiny@1 -o x.svg --size 8x5"),
+    follow("--size 8x5", "plot tiny@1 -o x.svg --size 8x101"),
+    follow("--dpi 300 is usual for print", "plot tiny@1 -o x.svg --dpi 9", "= plot tiny@1 -o x.svg --dpi 300"),
+    follow("leave out --title for the usual title", "plot tiny@1 -o x.svg --title ''", "= plot tiny@1 -o x.svg"),
+    follow(
+        "-o picture.svg, or .png or .pdf",
+        "plot tiny@1 --title Films",
+        "+ -o picture.svg",
+        "+ -o picture.png",
+        "+ -o picture.pdf",
+    ),
+    follow(
+        "leave out --format, or -o FILE.json or .tsv",
+        "plot tiny@1 -o x.svg --format json",
+        "= plot tiny@1 -o x.svg",
+        "= plot tiny@1 -o x.json",
+        "= plot tiny@1 -o x.tsv",
+    ),
+    follow(
+        "--text at most 12 times",
+        f"plot --kind gates --json {'--text good ' * 13}",
+        f"= plot --kind gates --json {'--text good ' * 12}",
+    ),
+    # explanations
+    follow("add --explain", "predict good -o x.html", "+ --explain"),
+    follow(
+        'lstmctl predict --explain --hold forget=1 "not a good film"',
+        "predict good --hold forget=1",
+        '= predict --explain --hold forget=1 "not a good film"',
+    ),
+    follow(
+        "--hold forget=1; --hold forget.0=0 for unit 0; --hold lstm.0.forward.input=0.5 for one LSTM",
+        "predict good --explain --hold forget",
+        "= predict good --explain --hold forget=1",
+        "= predict good --explain --hold forget.0=0",
+        "= predict good --explain --hold lstm.0.forward.input=0.5",
+    ),
+    follow("lstmctl summary -m tiny@1", "predict good --explain --hold forget.3=0", "= summary -m tiny@1"),
+    follow(
+        "-o FILE.jsonl or FILE.tsv takes them all",
+        "predict good bad --explain -o x.html",
+        "= predict good bad --explain -o x.jsonl",
+        "= predict good bad --explain -o x.tsv",
+    ),
+    follow(
+        "-o FILE.jsonl, or .tsv",
+        "predict good --explain --all-units -o x.svg",
+        "= predict good --explain --all-units -o x.jsonl",
+        "= predict good --explain --all-units -o x.tsv",
+    ),
+    follow("-o FILE.jsonl takes any text", "predict , --explain -o x.svg", "= predict , --explain -o x.jsonl"),
+    follow(
+        "-o FILE.jsonl takes any number",
+        f"predict {'good ' * 13} --explain -o x.svg",
+        f"= predict {'good ' * 13} --explain -o x.jsonl",
+    ),
+    # server: the command ends where it would begin to serve
+    follow(
+        "--token-file FILE asks them for a token; --no-auth lets everyone in",
+        "serve -q --host 0.0.0.0 --port 0",
+        "+ --token-file token",
+        "+ --no-auth",
+    ),
+    follow(
+        "(umask 077 && openssl rand -hex 32 > new-token) writes a token",
+        "serve -q --port 0 --token-file new-token",
+        "$ (umask 077 && openssl rand -hex 32 > new-token)",
+        "+",
+    ),
+    follow(
+        "(umask 077 && openssl rand -hex 32 > 'short token') writes a token",
+        "serve -q --port 0 --token-file 'short token'",
+        "$ (umask 077 && openssl rand -hex 32 > 'short token')",
+        "+",
+    ),
+    follow(
+        "--token-file FILE names one that holds the token",
+        "serve -q --port 0 --token-file tables",
+        "= serve -q --port 0 --token-file token",
+    ),
+    follow(
+        "chmod 600 'open token'",
+        "serve -q --port 0 --token-file 'open token'",
+        "$ chmod 600 'open token'",
+        "+",
+    ),
+    follow(
+        "--allow-origin https://shop.example",
+        "serve -q --port 0 --allow-origin shop.example",
+        "= serve -q --port 0 --allow-origin https://shop.example",
+    ),
+    follow(
+        "--allow-host shop.example",
+        "serve -q --port 0 --allow-host https://shop.example",
+        "= serve -q --port 0 --allow-host shop.example",
+    ),
+    follow("--host 127.0.0.1", "serve -q --port 0 --host 192.0.2.1 --no-auth", "= serve -q --port 0 --host 127.0.0.1"),
+    follow("--port 0 takes a free one", "serve -q --port TAKEN", "= serve -q --port 0"),
+    # completion
+    follow(
+        "lstmctl completion bash|zsh|fish prints it; lstmctl completion --install sets it up",
+        "completion",
+        "= completion bash",
+        "= completion zsh",
+        "= completion fish",
+        "= HOME=$PWD/empty SHELL=/bin/zsh completion --install",
+    ),
+    follow(
+        "lstmctl completion bash prints the script",
+        "HOME=/nowhere completion bash --install",
+        "= HOME=/nowhere completion bash",
+    ),
     # output
     follow("--force overwrites it", "predict good -o there.txt", "+ --force"),
     follow(
@@ -64,7 +195,8 @@ FOLLOWED = [
         "= predict -i tables -o a --answers jsonl",
         "= predict -i 'tables/*.csv' -o b --answers jsonl",
     ),
-    follow("mkdir -p 'no'", "predict -i tables -o no/scored", "$ mkdir -p 'no'", "+"),
+    follow("mkdir -p no", "predict -i tables -o no/scored", "$ mkdir -p no", "+"),
+    follow("mkdir -p 'no such'", "predict good -o 'no such/x.csv'", "$ mkdir -p 'no such'", "+"),
     follow("-o names a new folder", "predict -i tables -o full", "= predict -i tables -o new"),
     follow(
         "-o names another folder; --force removes those predictions",
@@ -76,6 +208,25 @@ FOLLOWED = [
         "lstmctl models export tiny@1 --to onnx -o tiny-1.onnx",
         "models export tiny@1 --to onnx !",
         "= models export tiny@1 --to lstmctl -o tiny-1.lstmctl",
+    ),
+    follow(
+        "-o names a folder elsewhere, such as -o ../scored/",
+        "predict -i tables -o tables/scored",
+        "= predict -i tables -o ../scored/",
+    ),
+    follow(
+        "-o 'my scored/'", "predict -i tables -o 'my scored.csv' --engine ray", "= predict -i tables -o 'my scored/'"
+    ),
+    follow(
+        "write it to a file and name that; without --engine ray, -o can name a file",
+        "predict -i pipe --input-format lines -o piped/",
+        "= predict -i good.csv -o piped/",
+        "= predict -i pipe --input-format lines -o piped.csv",
+    ),
+    follow(
+        "--json writes no table; or import all columns as text",
+        "predict -i formulas.jsonl --keep-columns -o x.csv",
+        "= predict -i formulas.jsonl --keep-columns --json",
     ),
     # texts to predict
     follow(
@@ -167,6 +318,23 @@ FOLLOWED = [
         "models import good.csv",
         "= models export tiny@1 -o NEW",
     ),
+    follow(
+        "choose another name with --name NAME",
+        "models import last.lstmctl --name last",
+        "= models import last.lstmctl --name new",
+    ),
+    follow(
+        "choose another name with --name NAME",
+        "train --data good.csv --name last",
+        "= train --data good.csv --name new --dry-run",
+    ),
+    follow("lstmctl models import 'a film.keras' --vocab FILE", "models import 'a film.keras'"),
+    follow(
+        "lstmctl models export './a model' --to lstmctl -o 'a model.lstmctl'",
+        "models export './a model' --to lstmctl !",
+        "= models export './a model' --to lstmctl -o 'a model.lstmctl'",
+    ),
+    follow("lstmctl summary './a model'", "plot './a model'", "= summary './a model'"),
     follow("lstmctl models import x.keras --vocab FILE, or --vocab keras-imdb", "models import x.keras"),
     # plots and summaries
     follow(
@@ -252,6 +420,11 @@ FOLLOWED = [
         "= evaluate tiny@1 --data good.csv",
     ),
     follow("--data FILE reads a file", "train --data -", "= train --data good.csv --dry-run"),
+    follow(
+        "write it to files, and name their folder: --data DIR",
+        "train --data - <large.csv",
+        "= train --data tables/ --dry-run",
+    ),
     follow("--limit 2", "train --data good.csv --limit 1 --dry-run", "= train --data good.csv --limit 2 --dry-run"),
     follow(
         "lstmctl data check lists them",
@@ -448,6 +621,9 @@ NOT_FOLLOWED = {
     "ray start --head prints the address of the cluster it starts": "it needs a cluster",
     "it needs the internet once; or give a copy of imdb_word_index.json: --vocab FILE": "it downloads",
     "it needs the internet once; --data imdb is its training half, available offline": "it downloads",
+    "lstmctl data check --data … downloads it": "it downloads; tests/data/test_named.py",
+    "lstmctl serve --allow-host NAME serves under another name": "in an answer; tests/serving/test_requests.py",
+    "curl -H 'authorization: Bearer TOKEN' …": "in an answer; tests/serving/test_requests.py",
     "-i FILE reads a file": "standard input is closed; tests/cli/test_predict.py",
     "-o FILE writes it to a file": "standard output is closed; tests/cli/test_environment.py",
     "… | lstmctl train --data -": "standard input is a terminal",
@@ -472,6 +648,7 @@ NOT_FOLLOWED = {
     "start a new run without --resume": "of a damaged checkpoint",
     "try a smaller learning rate: --lr …": "of a training that diverges; tests/training/test_fit.py",
     "omit these options to resume the run, or omit --resume to start a new one": "it needs a stopped training",
+    "restore the run's own files, or start a new run without --resume": "it needs a stopped training",
     "restore the original data, or start a new run without --resume": "it needs a stopped training",
     "use the versions that started the run, or start a new one without --resume": "it needs a stopped training",
     "--vectors own learns them from the training texts": "a package is missing",
@@ -552,6 +729,8 @@ def make_others():
     Path("texts.txt").write_text("\n".join(TEXTS) + "\n")
     shutil.copy("texts.txt", "texts.dat")
     shutil.copy("good.csv", "table.dat")
+    Path("formulas.jsonl").write_text('{"text": "good", "note": "=1+1"}\n')
+    shutil.copy("good.csv", "large.csv")
     Path("fast.ft").write_text("".join(f"__label__{label} {text}\n" for text, label in ROWS))
     whole = Path("good.csv").read_bytes()
     Path("mac.csv").write_bytes(whole.replace(b"\n", b"\r"))
@@ -561,6 +740,7 @@ def make_others():
     Path("bad.toml").write_text("epochs = ")
     Path("x.keras").touch()
     Path("empty").mkdir()
+    os.mkfifo("pipe")
     Path("link.csv").symlink_to("nowhere.csv")
     with zipfile.ZipFile("sheet.csv", "w") as archive:
         archive.write("sheets/sheet.csv")
@@ -592,8 +772,12 @@ def world(tmp_path_factory):
         register_toy(home, "three", config=three)
         register_toy(home, "broken")
         next((home / "models" / "broken").rglob("weights.safetensors")).write_bytes(b"")
+        shutil.copytree(home / "models/bare/v000001", "a model")
         register_toy(home, "gone")
         Registry(home).remove("gone@1")
+        register_toy(home, "lengthy", config=replace(TOY, max_len=200))
+        register_toy(home, "last")
+        (home / "models/last/v000001").rename(home / "models/last" / version_folder(MAX_VERSION))
         register_toy(home, "tiny", data=replace(here, source="/gone/tiny.csv"))
         register_toy(Path("trials"), "trial", data=replace(here, limit=9))
     finally:
@@ -614,8 +798,10 @@ def here(world, tmp_path, monkeypatch, no_fsync):
 
 
 def start(cli, command, more=""):
-    """Run a command of ours. `!` at the end: on a terminal; `<FILE`: with it as standard input."""
-    words = shlex.split(command)
+    """Run a command of ours. `NAME=value` before it is set; `!` at the end: on a terminal; `<FILE`: with it as standard
+    input."""
+    variables = re.match(r"(?:[A-Z]+=\S+ )*", command)[0]
+    words = shlex.split(command.removeprefix(variables).replace("LONG", "'" + "good film " * 99 + "'"))
     if "--dry-run" in words and "--recipe" not in words:
         words += ["--ngrams", "none"]  # choosing them takes longest
     options = {"terminal": True, "input": None} if "!" in words else {}
@@ -624,16 +810,51 @@ def start(cli, command, more=""):
             options["input"] = None
         elif word.startswith("<"):
             options["input"] = Path(word[1:]).read_bytes()
-    return cli(*(word for word in words if word != "!" and not word.startswith("<")), *shlex.split(more), **options)
+    with pytest.MonkeyPatch.context() as patch:
+        for name, _, value in (word.partition("=") for word in variables.split()):
+            patch.setenv(name, value.replace("$PWD", os.getcwd()))
+        return cli(*(word for word in words if word != "!" and not word.startswith("<")), *shlex.split(more), **options)
+
+
+def prepare(command, cli, monkeypatch):
+    """Make what only this command needs."""
+    if "done" in command:
+        assert cli("predict", "-i", "tables", "-o", "done").code == 0
+    if "untag" in command:
+        assert cli("models", "tag", "tiny@1", "prod").code == 0
+    if "last.lstmctl" in command:
+        assert cli("models", "export", "tiny@1", "-o", "last.lstmctl").code == 0
+    if "<large.csv" in command:
+        monkeypatch.setattr("lstmctl.data.spool.MAX_BYTES", 100)
+    if ".svg" in command or "--title" in command:
+        for thread in threading.enumerate():
+            if thread.name == "import tensorflow":
+                thread.join()
+    if "LONG" in command:
+        monkeypatch.setattr("lstmctl.plots.pictures_words.LARGEST", 9.0)  # inches
+    if "serve" in command:
+        monkeypatch.setattr("lstmctl.serving.server.serve", lambda service, listening: listening.close() or -128)
+        for name, text, mode in (
+            ("token", "x" * 16, 0o600),
+            ("open token", "x" * 16, 0o644),
+            ("short token", "", 0o600),
+        ):
+            Path(name).write_text(text)
+            Path(name).chmod(mode)
+
+
+@pytest.fixture(scope="module")
+def taken():
+    """A port that is in use."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield str(server.getsockname()[1])
 
 
 @pytest.mark.parametrize("hint", FOLLOWED, ids=lambda hint: f"{hint.says[:40]} · {hint.run[:30]}")
-def test_hint_is_true(hint, here, world, cli):
-    if "done" in hint.run:
-        assert cli("predict", "-i", "tables", "-o", "done").code == 0
-    if "untag" in hint.run:
-        assert cli("models", "tag", "tiny@1", "prod").code == 0
-    first = start(cli, hint.run)
+def test_hint_is_true(hint, here, world, cli, monkeypatch, taken):
+    prepare(hint.run, cli, monkeypatch)
+    run = hint.run.replace("TAKEN", taken)
+    first = start(cli, run)
     said = " ".join(first.err.split()).replace(f"{here}/", "").replace(f"{world}/", "")
     assert " ".join(hint.says.split()) in said, f"{hint.run}\n{first.err}"
     for step in hint.then:
@@ -642,7 +863,9 @@ def test_hint_is_true(hint, here, world, cli):
             assert command in hint.says or " ".join(command.split()[:3]) in hint.says
             subprocess.run(["sh", "-c", command], check=True, capture_output=True)
             continue
-        done = start(cli, hint.run, command) if kind == "+" else start(cli, command)
+        if "-i pipe " in command:
+            threading.Thread(target=Path("pipe").write_text, args=["good\n"], daemon=True).start()
+        done = start(cli, run, command) if kind == "+" else start(cli, command)
         last = step is hint.then[-1]
         assert done.code == (hint.ends if last else 0), f"{step}\n{done.err}"
 

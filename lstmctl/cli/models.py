@@ -1,6 +1,7 @@
 """`lstmctl models`: the registry."""
 
 import math
+import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -210,7 +211,10 @@ def export_command(
     folder = open_model(model)
     if console.output is None and console.out.on_terminal:
         name = folder.reference.rstrip("/").rpartition("/")[2].replace("@", "-")
-        raise UsageError("export writes bytes", hint=f"lstmctl models export {model} --to {to} -o {name}.{to}")
+        raise UsageError(
+            "export writes bytes",
+            hint=f"lstmctl models export {shlex.quote(model)} --to {to} -o {shlex.quote(f'{name}.{to}')}",
+        )
     if to == "keras":
         from lstmctl.training.framework import BackgroundImport
 

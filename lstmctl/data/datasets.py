@@ -4,6 +4,7 @@ What happens to labels and rows that do not fit the others is decided in `data/d
 """
 
 import hashlib
+import shlex
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -159,7 +160,9 @@ def _read_parts(
         for row in _rows_of_part(source, part, others):
             rows.add(part, row)
         if part not in rows.parts:
-            raise BadData(f"{source.name} has no row that can be used", hint=f"lstmctl data check --data {path}")
+            raise BadData(
+                f"{source.name} has no row that can be used", hint=f"lstmctl data check --data {shlex.quote(str(path))}"
+            )
         for other, count in sorted(others.items()):
             remarks.notes.append(f"the {other} part of {source.name} is not used: it is named as {part} data")
             remarks.left_out[f"the {other} part of the {part} data"] = count

@@ -6,6 +6,7 @@ and compares. So links, paths, devices and extensions of the format are impossib
 """
 
 import re
+import shlex
 import sys
 import tarfile
 from collections import deque
@@ -67,7 +68,7 @@ def import_file(
         raise NotFound("cannot read standard input: it is closed", hint="name a file")
     if vocab is None:
         if file.endswith(".keras"):
-            hint = f"lstmctl models import {file} --vocab FILE, or --vocab {KERAS_IMDB}"
+            hint = f"lstmctl models import {shlex.quote(file)} --vocab FILE, or --vocab {KERAS_IMDB}"
             raise UsageError(f"{file} needs its vocabulary: it contains word ids, not words", hint=hint)
         if max_len is not None or labels:
             raise UsageError("--max-len and --label go with --vocab, for a .keras file", hint="leave them out")

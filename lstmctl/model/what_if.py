@@ -25,7 +25,7 @@ from lstmctl.model.ngrams import Ids
 ALIASES = {"decision": "input", "new-value": "candidate"}  # the post's words
 _NAMES = ("forget", "input", "candidate", "output")
 _TEXTS = 128  # read with a cut at once
-EXAMPLE = "forget=1, forget.3=0 for unit 3, lstm.0.forward.input=0.5 for one LSTM"
+EXAMPLE = "--hold forget=1; --hold forget.0=0 for unit 0; --hold lstm.0.forward.input=0.5 for one LSTM"
 
 
 class Hold(NamedTuple):

@@ -69,10 +69,11 @@ class Registry:
                 yield model, None
 
     def next_reference(self, name: str) -> str:
-        """The reference of the next model with this name, if no other process registers one first."""
+        """The reference of the next model with this name, if no other process registers one first. Raises CannotCreate
+        if there can be no further version."""
         check_name(name)
         check_home(self.home)
-        return f"{name}@{read_versions(self.home, name).next_version}"
+        return f"{name}@{_next_version(read_versions(self.home, name), name)}"
 
     def prepare_for_writing(self) -> None:
         """Fail now, not after hours of training, if nothing can be written."""
@@ -229,16 +230,20 @@ class Registry:
 def _move_to_next_version(staged: Staged, directory: Directory, home: Directory, name: str, origin: Origin) -> int:
     """Correct even where locks have no effect: no rename replaces a folder that is not empty."""
     while True:
-        version = Versions.parse(directory.names()).next_version
-        if version > MAX_VERSION:
-            message = f"{name} has a version {MAX_VERSION}, the highest there can be"
-            raise CannotCreate(message, hint="choose another name with --name NAME")
+        version = _next_version(Versions.parse(directory.names()), name)
         arrivals.record(home, name, version, origin)
         try:
             staged.move(directory, version_folder(version))
         except FileExistsError:
             continue
         return version
+
+
+def _next_version(versions: Versions, name: str) -> int:
+    if versions.next_version > MAX_VERSION:
+        message = f"{name} has a version {MAX_VERSION}, the highest there can be"
+        raise CannotCreate(message, hint="choose another name with --name NAME")
+    return versions.next_version
 
 
 def _restore(directory: Directory, name: str, version: int) -> None:

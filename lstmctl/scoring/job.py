@@ -14,6 +14,7 @@ write to it. Only files that scoring wrote are ever removed.
 
 import json
 import re
+import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -249,7 +250,9 @@ def _claim_folder(scoring: Scoring, keys: set[str], *, force: bool) -> Iterator[
     """The names in the folder, which is created if needed and locked for this process. Raises as `score_to_folder`."""
     path = Path(scoring.folder)
     if not path.parent.is_dir():
-        raise CannotCreate(f"there is no folder {display(path.parent)}", hint=f"mkdir -p '{path.parent}'")
+        raise CannotCreate(
+            f"there is no folder {display(path.parent)}", hint=f"mkdir -p {shlex.quote(str(path.parent))}"
+        )
     with os_errors(f"make the folder {display(path)}"):
         path.mkdir(exist_ok=True)
         folder = Directory.open(path)

@@ -4,6 +4,7 @@ import hmac
 import ipaddress
 import os
 import re
+import shlex
 import stat
 from collections.abc import Iterable
 
@@ -12,7 +13,6 @@ from lstmctl.storage.filesystem import os_errors
 
 _TOKEN = re.compile(r"[!-~]{16,512}")
 _TOKEN_FILE_LIMIT = 4_096  # bytes
-_NEW_TOKEN = "(umask 077 && openssl rand -hex 32 > {path})"
 _HOST = re.compile(r"(?:\[(?P<six>[0-9a-f:.]+)\]|(?P<name>[^\s:/?#@\[\]]+))(?::\d{0,5})?", re.IGNORECASE | re.ASCII)
 _ORIGIN = re.compile(r"https?://[^\s/?#@]+", re.ASCII)
 _NOT_FOR_OTHERS = stat.S_IRWXO | stat.S_IWGRP
@@ -24,27 +24,30 @@ def read_token(path: str) -> str:
     Raises NotFound, PermissionDenied: others may read the file, or the group may write it; BadData: it holds something
     else.
     """
-    new = _NEW_TOKEN.format(path=path)
     with os_errors(f"read {path}"):
         try:
             descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         except FileNotFoundError as error:
-            raise NotFound(f"there is no file {path}", hint=f"{new} writes a token") from error
+            raise NotFound(f"there is no file {path}", hint=_new_token_hint(path)) from error
         try:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):
-                raise BadData(f"{path} is not a regular file", hint=f"{new} writes a token")
+                raise BadData(f"{path} is not a regular file", hint="--token-file FILE names one that holds the token")
             if status.st_mode & _NOT_FOR_OTHERS:
                 message = f"{path} holds a secret, but other users can read or change it"
-                raise PermissionDenied(message, hint=f"chmod 600 {path}")
+                raise PermissionDenied(message, hint=f"chmod 600 {shlex.quote(path)}")
             data = os.read(descriptor, _TOKEN_FILE_LIMIT)
         finally:
             os.close(descriptor)
     token = data.decode("ascii", "replace").strip()
     if not _TOKEN.fullmatch(token):
         message = f"{path} is not a token: one line of 16 to 512 ASCII characters without spaces"
-        raise BadData(message, hint=f"{new} writes one")
+        raise BadData(message, hint=_new_token_hint(path))
     return token
+
+
+def _new_token_hint(path: str) -> str:
+    return f"(umask 077 && openssl rand -hex 32 > {shlex.quote(path)}) writes a token"
 
 
 def is_loopback(host: str) -> bool:

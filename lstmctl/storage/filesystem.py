@@ -10,6 +10,7 @@ there leads outside.
 import errno
 import fcntl
 import os
+import shlex
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -200,7 +201,9 @@ def write_file(path: Path, data: bytes | IO[bytes], *, force: bool = False) -> N
             raise _exists(path)
         target = Path(os.path.realpath(path))  # a link stays; the file it points to is written
         if not target.parent.is_dir():
-            raise CannotCreate(f"there is no folder {target.parent}", hint=f"mkdir -p '{target.parent}'")
+            raise CannotCreate(
+                f"there is no folder {target.parent}", hint=f"mkdir -p {shlex.quote(str(target.parent))}"
+            )
         with Directory.open(target.parent) as directory:
             _write_atomically(directory, target.name, data, mode=stat.S_IMODE(mode or 0o666), force=force)
 

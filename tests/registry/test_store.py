@@ -234,6 +234,8 @@ def test_no_version_is_higher_than_the_highest(home, model_files):
         (home / "models/imdb" / strange).mkdir()
     assert registry.register("imdb", model_files) == "imdb@2"
     (home / "models/imdb/v999999999").mkdir()
+    with pytest.raises(CannotCreate, match="the highest there can be"):  # said before a model is trained
+        registry.next_reference("imdb")
     with pytest.raises(CannotCreate, match="the highest there can be"):
         registry.register("imdb", model_files)
     assert registry.register("other", model_files) == "other@1"

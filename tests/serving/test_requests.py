@@ -1,6 +1,7 @@
 """Every kind of request, good and hostile, with the status that the documentation gives it."""
 
 import json
+import shlex
 import warnings
 from contextlib import ExitStack
 
@@ -312,6 +313,18 @@ def test_with_the_token(start):
     for scheme in ("Bearer", "bearer"):
         headers = JSON | {"authorization": f"{scheme} {TOKEN}"}
         assert post(client, {"texts": ["good"]}, headers=headers).status_code == 200
+
+
+def test_what_refusals_recommend(start):
+    """The hint of each refusal, followed."""
+    other = {"host": "shop.example"}
+    hint = start().get("/", headers=other).json()["hint"]
+    assert hint.startswith("lstmctl serve --allow-host NAME ")
+    assert start(allow_host=("shop.example",)).get("/", headers=other).status_code == 200
+    client = start(token=TOKEN)
+    curl = shlex.split(client.get("/v1/models").json()["hint"].replace("TOKEN", TOKEN))
+    assert curl[:2] == ["curl", "-H"]
+    assert client.get("/v1/models", headers=dict([curl[2].split(": ")])).status_code == 200
 
 
 def test_pages_of_other_origins(start):

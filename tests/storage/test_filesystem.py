@@ -104,7 +104,7 @@ def test_devices_and_pipes_are_not_replaced(tmp_path):
 def test_impossible_targets(tmp_path):
     with pytest.raises(CannotCreate, match="no folder") as caught:
         write_file(tmp_path / "missing" / "a", b"")
-    assert caught.value.hint == f"mkdir -p '{tmp_path}/missing'"
+    assert caught.value.hint == f"mkdir -p {tmp_path}/missing"
     with pytest.raises(CannotCreate, match="is a folder"):
         write_file(tmp_path, b"")
 

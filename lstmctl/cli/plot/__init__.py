@@ -1,5 +1,6 @@
 """`lstmctl plot`: training curves, how a text is read, or predictions; drawn, as a picture, or in numbers."""
 
+import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -131,7 +132,9 @@ def answer_curves(folders: "Sequence[ModelFolder]", *, style: "PictureStyle") ->
     runs = [(folder.reference, folder.history()) for folder in folders]
     for reference, records in runs:
         if not records:
-            raise BadData(f"{reference} has no training history to draw", hint=f"lstmctl summary {reference}")
+            raise BadData(
+                f"{reference} has no training history to draw", hint=f"lstmctl summary {shlex.quote(reference)}"
+            )
 
     def rows() -> Iterable[Sequence[object]]:
         yield "model", "epoch", "part", "metric", "value"

@@ -1,5 +1,6 @@
 """The options of `predict --explain`, and what writes explanations: as rows, as a picture, or as a page."""
 
+import shlex
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -49,7 +50,7 @@ def check_options(
         try:
             holds.append(parse_hold(text))
         except ValueError as error:
-            raise UsageError(f'--hold "{text:.60}" {error}', hint=f"--hold {EXAMPLE}") from None
+            raise UsageError(f'--hold "{text:.60}" {error}', hint=EXAMPLE) from None
     return holds
 
 
@@ -61,7 +62,9 @@ def check_holds(holds: "Iterable[Hold]", folder: "ModelFolder") -> None:
         try:
             check_hold(each, folder.card.config)
         except ValueError as error:
-            raise UsageError(f'--hold "{each}" {error}', hint=f"lstmctl summary -m {folder.reference}") from None
+            raise UsageError(
+                f'--hold "{each}" {error}', hint=f"lstmctl summary -m {shlex.quote(folder.reference)}"
+            ) from None
 
 
 PAGES = (".html",)  # endings of -o

@@ -1,6 +1,7 @@
 """`predict` for files of any size and number, into a folder of predictions, with a display of its progress."""
 
 import os
+import shlex
 import stat
 import time
 from pathlib import Path
@@ -37,14 +38,14 @@ def predict_to_folder(
         raise UsageError(message, hint="-o DIR, such as -o scored/")
     if ending(target) in _FILES and not os.path.isdir(target):
         message = f"-o {target} is the name of a file; predictions for several files, or from a cluster, need a folder"
-        raise UsageError(message, hint=f"-o {os.path.splitext(target)[0]}/")
+        raise UsageError(message, hint=f"-o {shlex.quote(os.path.splitext(target)[0] + '/')}")
     source = request.source or ""
     if os.path.isdir(source) and Path(target).resolve().is_relative_to(Path(source).resolve()):
         message = f"-o {target} is inside {source}: the next run would read its predictions as texts"
         raise UsageError(message, hint="-o names a folder elsewhere, such as -o ../scored/")
     if source != "-" and stat.S_ISFIFO(_mode(source)):
         message = f"{source} is a pipe, which cannot be split into chunks"
-        raise UsageError(message, hint="write it to a file and name that, or name a file with -o")
+        raise UsageError(message, hint="write it to a file and name that; without --engine ray, -o can name a file")
     folder = open_model(model)
     request.check_labels(folder.card.config.labels)
     console = Console.open(to_file=False)  # -o is a folder
