@@ -68,7 +68,7 @@ def check_holds(holds: "Iterable[Hold]", folder: "ModelFolder") -> None:
 
 
 PAGES = (".html",)  # endings of -o
-_NO_TEXT = "give a text, or -i with a file that has one"
+_NO_TEXT = "give at least one text"
 
 
 def open_explanations(

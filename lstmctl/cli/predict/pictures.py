@@ -39,7 +39,7 @@ class ExplanationPicture:
     def finish(self) -> None:
         """Draw the picture. Raises BadData if there was no text."""
         if not self._explained:
-            raise BadData("there is no text to draw", hint="give a text, or -i with a file that has one")
+            raise BadData("there is no text to draw", hint="give at least one text")
         from lstmctl.plots import pictures
 
         figure = word_effects(self.folder.reference, self._explained, cell=True)
