@@ -33,13 +33,14 @@ function read(model, encoded, {label = null, holds = [], cutBefore = null, trace
 }
 
 /**
- * The effect of each word on the probability of a label. Works in slices, between which the page can redraw.
+ * The effect of each word on the probability of a label; its property `logOdds` has those on the log-odds. Works in slices, between which the page can redraw.
  * @param control signal (an AbortSignal: the promise is rejected with its reason), onProgress(done, words)
  */
 async function effects(model, encoded, options = {}, {signal = null, onProgress = null} = {}) {
   const reading = read(model, encoded, {...options, traces: false});
   const index = model.config.labels.indexOf(reading.label);
   const result = new Float64Array(encoded.words.length);
+  result.logOdds = new Float64Array(encoded.words.length);
   let until = performance.now() + SLICE_MS;
   for (let word = 0; word < result.length; word++) {
     if (performance.now() > until) {
@@ -48,7 +49,9 @@ async function effects(model, encoded, options = {}, {signal = null, onProgress 
       until = performance.now() + SLICE_MS;
     }
     signal?.throwIfAborted();
-    result[word] = reading.probability - reading.question.without(word)[index];
+    const without = reading.question.without(word);
+    result[word] = reading.probability - without[index];
+    result.logOdds[word] = logOdds(reading.probabilities.logits, index) - logOdds(without.logits, index);
   }
   onProgress?.(result.length, result.length);
   return result;
@@ -68,42 +71,59 @@ function nextTask() {
 
 /**
  * (units,): what each unit of an LSTM adds to the answer, for sorting. In the last layer, the size of what it adds to the
- * logit of the label (of more than two, beyond the mean of all); below, of what it adds to the layer above.
+ * log-odds of the label; below, of what it adds to the layer above.
  */
 function unitContributions(model, reading, name) {
   const lstm = model.lstms.find((each) => each.name === name), {units, layer} = lstm;
-  const result = new Float64Array(units), {pass} = reading.question;
+  if (layer + 1 === model.config.layers) return unitLogOdds(model, reading, name).map(Math.abs);
+  const result = new Float64Array(units), {hidden} = reading.question.pass.states[name];
   const place = model.lstms.filter((each) => each.layer === layer).indexOf(lstm);
-  if (layer + 1 < model.config.layers) {
-    const {hidden} = pass.states[name];
-    for (const above of model.lstms.filter((each) => each.layer === layer + 1)) {
-      for (let unit = 0; unit < units; unit++) {
-        let squares = 0, size = 0;
-        for (let column = 0; column < 4 * units; column++) {
-          squares += above.packed.kernel[(place * units + unit) * 4 * units + column] ** 2;
-        }
-        for (let at = unit; at < hidden.length; at += units) size += Math.abs(hidden[at]);
-        result[unit] += Math.sqrt(squares) * size;
+  for (const above of model.lstms.filter((each) => each.layer === layer + 1)) {
+    for (let unit = 0; unit < units; unit++) {
+      let squares = 0, size = 0;
+      for (let column = 0; column < 4 * units; column++) {
+        squares += above.packed.kernel[(place * units + unit) * 4 * units + column] ** 2;
       }
+      for (let at = unit; at < hidden.length; at += units) size += Math.abs(hidden[at]);
+      result[unit] += Math.sqrt(squares) * size;
     }
-    return result;
   }
-  const lstms = lastLayer(model), {length} = pass.ids, {outputs} = model.config;
+  return result;
+}
+
+/**
+ * (units,): what each unit of an LSTM of the last layer adds to the log-odds of the label. With more than two labels, what
+ * it adds to the logits of the others counts by their probabilities: log-odds are not linear in these, that is their slope.
+ */
+function unitLogOdds(model, reading, name) {
+  const lstms = lastLayer(model), place = lstms.findIndex((each) => each.name === name), {units} = lstms[place];
+  const result = new Float64Array(units), {pass} = reading.question, {length} = pass.ids, {outputs} = model.config;
   const pools = lstms.map((each, index) => new Pool(each.pooledUnits, pass.before?.pools[index]));
   lstms.forEach((each, index) => {
     for (let at = 0; at < length; at++) pools[index].add(pass.states[each.name].hidden, at);
   });
   const inputs = headInputs(model, lstms.map((each) => reading.question.lastHidden(pass, each, length)), pools, pass.paddings + length);
-  const column = outputs === 1 ? 0 : model.config.labels.indexOf(reading.label);
+  const index = model.config.labels.indexOf(reading.label);
+  const others = reading.probabilities.reduce((sum, value, other) => (other === index ? sum : sum + value), 0);
+  const share = (output) => (others > 0 ? reading.probabilities[output] / others : 1 / (outputs - 1));
+  const weightOf = outputs === 1
+    ? (weights) => (index === 1 ? weights[0] : -weights[0])
+    : (weights) => weights.reduce((sum, weight, output) => sum + (output === index ? weight : -share(output) * weight), 0);
   model.config.pools.forEach((_, kind) => {
     for (let unit = 0; unit < units; unit++) {
       const row = (kind * lstms.length + place) * units + unit;
-      const weights = model.headKernel.subarray(row * outputs, (row + 1) * outputs);
-      const mean = outputs === 1 ? 0 : weights.reduce((sum, weight) => sum + weight, 0) / outputs;
-      result[unit] += (weights[column] - mean) * inputs[row];
+      result[unit] += weightOf(model.headKernel.subarray(row * outputs, (row + 1) * outputs)) * inputs[row];
     }
   });
-  return result.map(Math.abs);
+  return result;
+}
+
+/** The two or three units of the last layer that add most to the log-odds of the label. */
+function strongestUnits(model, reading) {
+  const shares = lastLayer(model).flatMap(({name}) =>
+    Array.from(unitLogOdds(model, reading, name), (value, unit) => ({lstm: name, unit, log_odds: value})),
+  );
+  return strongestWords(shares.map((share) => share.log_odds)).map((index) => shares[index]);
 }
 
 /** The numbers of one unit at one word, as `step` computes them. */

@@ -223,7 +223,15 @@ function headInputs(model, last, pools, words) {
 /** (labels,): probabilities from the inputs of the head and the logits of the n-grams (null: none). */
 function headProbabilities(model, inputs, ngramLogits) {
   const logits = Array.from(plus(times(inputs, model.headKernel), model.headBias));
-  return softmax(ngramLogits === null ? logits : logits.map((value, output) => value + ngramLogits[output]));
+  const all = ngramLogits === null ? logits : logits.map((value, output) => value + ngramLogits[output]);
+  return Object.assign(softmax(all), {logits: all});
+}
+
+/** ln(P / (1 − P)) of the label with this index, from logits (outputs,): exact where P rounds to 1. */
+function logOdds(logits, index) {
+  if (logits.length === 1) return index === 1 ? logits[0] : -logits[0];
+  const others = Array.from(logits).filter((_, other) => other !== index), largest = Math.max(...others);
+  return logits[index] - largest - Math.log(others.reduce((sum, logit) => sum + Math.exp(logit - largest), 0));
 }
 
 /** Logits (outputs,) → probabilities (labels,); one output is the logit of the second of two labels. */

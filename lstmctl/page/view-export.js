@@ -112,6 +112,7 @@ async function explanationOf(app) {
     cell_change: overUnits((trace) => changes.get(trace.name).map(Math.abs), index),
     probability: reading.running[index],
     effect: wordEffects[index],
+    effect_log_odds: wordEffects.logOdds[index],
     units: Object.fromEntries(
       traces.map((trace) => [
         trace.name,
@@ -135,6 +136,7 @@ async function explanationOf(app) {
     explains: reading.label,
     start: reading.start,
     ngrams: reading.ngrams,
+    strongest_units: strongestUnits(model, reading).map((unit) => ({...unit, log_odds: _single(unit.log_odds)})),
     held: state.holds.map(({gate, value, unit = null, lstm = null}) => ({gate, value, unit, lstm})),
     words,
     cut: reading.cut,
