@@ -74,12 +74,12 @@ def check_packages(home: str | None) -> Iterator[Finding]:
     from packaging.requirements import Requirement
 
     faults, fitting = [], 0
-    extras: dict[str, bool] = {}  # name → whether all of its packages are installed
+    extras: dict[str, list[str]] = {}  # name → its packages that are not installed
     for requirement in map(Requirement, metadata.requires(_PACKAGE) or ()):
         name, installed = requirement.name, _installed_version(requirement.name)
         extra = next((extra for extra in _extras() if requirement.marker and _needed_for(requirement, extra)), None)
         if extra is not None:
-            extras[extra] = extras.get(extra, True) and installed is not None
+            extras.setdefault(extra, []).extend([name] if installed is None else [])
         elif requirement.marker and not requirement.marker.evaluate({"extra": ""}):
             continue
         elif installed is None:
@@ -94,10 +94,11 @@ def check_packages(home: str | None) -> Iterator[Finding]:
         yield Finding("packages", "failed", found + purpose, f"pip install '{install}'")
     if not faults:
         yield Finding("packages", "ok", f"{fitting} packages, each in a version that fits")
-    missing = [name for name, is_there in extras.items() if not is_there]
-    there = [name for name, is_there in extras.items() if is_there]
+    there = [name for name, packages in extras.items() if not packages]
+    missing = [name for name, packages in extras.items() if packages]
     if missing:
-        found = f"{' '.join(there) or 'none'} · not installed: {' '.join(missing)}"
+        lacking = ", ".join(f"{name} ({' '.join(packages)})" for name, packages in extras.items() if packages)
+        found = f"{' '.join(there) or 'none'} · not complete: {lacking}"
         yield Finding("extras", "ok", found, f"pip install 'lstmctl[{missing[0]}]'")
     else:
         yield Finding("extras", "ok", " ".join(there))

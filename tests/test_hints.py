@@ -162,12 +162,10 @@ FOLLOWED = [
     follow("--port 0 takes a free one", "serve -q --port TAKEN", "= serve -q --port 0"),
     # completion
     follow(
-        "lstmctl completion bash|zsh|fish prints it; lstmctl completion --install sets it up",
+        "lstmctl completion bash prints it; lstmctl completion --install bash sets it up",
         "completion",
         "= completion bash",
-        "= completion zsh",
-        "= completion fish",
-        "= HOME=$PWD/empty SHELL=/bin/zsh completion --install",
+        "= HOME=$PWD/empty completion --install bash",
     ),
     follow(
         "lstmctl completion bash prints the script",
@@ -186,6 +184,17 @@ FOLLOWED = [
         "predict good -o x.csv --format table",
         "= predict good -o x.csv",
         "= predict good -o x.txt --format table",
+    ),
+    follow(
+        "leave out --to, or end the name in .html",
+        "models export tiny@1 --to html -o tiny.lstmctl",
+        "= models export tiny@1 -o tiny.lstmctl",
+        "= models export tiny@1 --to html -o tiny.html",
+    ),
+    follow(
+        "leave out --hold forget=1",
+        "predict --explain --hold forget=1 --hold forget=0 good",
+        "= predict --explain --hold forget=0 good",
     ),
     follow("-o scored/", "predict -i tables -o scored.csv --engine ray", "= predict -i tables -o scored/"),
     follow("-o DIR, such as -o scored/", "predict -i good.csv --engine ray", "= predict -i tables -o scored/"),
@@ -230,7 +239,7 @@ FOLLOWED = [
     ),
     # texts to predict
     follow(
-        'lstmctl predict "great movie" · … | lstmctl predict - · predict -i FILE',
+        'lstmctl predict "great movie" · … | lstmctl predict - · lstmctl predict -i FILE',
         "predict !",
         '= predict "great movie"',
         "= predict -",

@@ -75,8 +75,8 @@ def command(
     console = Console.open(endings=None)
     name = shell or _login_shell()
     if name is None or (shell is None and not install):
-        hint = "lstmctl completion bash|zsh|fish prints it; lstmctl completion --install sets it up"
-        raise UsageError("which shell?", hint=hint)
+        hint = "lstmctl completion bash prints it; lstmctl completion --install bash sets it up"
+        raise UsageError("which shell: bash, zsh or fish?", hint=hint)
     if not install:
         console.result(_script(name))
         return

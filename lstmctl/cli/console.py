@@ -164,6 +164,8 @@ class Console:
         format = settings.format
         if output is not None and endings is not None:
             format = output_format(output, format, others=endings)
+        if output is not None and os.path.isdir(output):
+            raise CannotCreate(f"{output} is a folder", hint="name a file in it")
         if output is not None and not settings.force and os.path.lexists(output):
             raise CannotCreate(f"{output} exists", hint="--force overwrites it")
         Console._current = console = cls(settings, output=output, format=format)
@@ -233,6 +235,10 @@ class Console:
         terminals differ in the width of emoji with a skin tone or a joiner."""
         cursor = f"\x1b[{column + 1}G" if self.out.on_terminal and os.environ.get("TERM") != "dumb" else ""
         self._show(self.out.render(before, strip=False) + cursor + self.out.render(after) + "\n")
+
+    def show_drawing(self, text: str) -> None:
+        """Write lines that already contain colour codes, and no text of others."""
+        self._show(text + "\n")
 
     def table(self, header: Sequence[str], rows: Sequence[Sequence[Span]], *, right: Sequence[int] = ()) -> None:
         """Write aligned columns under a dim header. The columns with an index in `right` are right-aligned."""

@@ -10,6 +10,7 @@ import typer
 
 from lstmctl.cli.console import Answer, Console
 from lstmctl.cli.options import Command, complete_model, open_model, open_registry, option
+from lstmctl.cli.outputs import ENDINGS, PICTURES, ending
 from lstmctl.errors import LstmctlError, Rejected, UsageError
 from lstmctl.plots.text import Span, visible
 
@@ -193,9 +194,13 @@ def verify_command(
 def export_command(
     model: Model,
     to: Annotated[
-        Literal["lstmctl", "keras", "onnx", "html"],
-        option("--to KIND", "lstmctl, keras (needs TensorFlow), onnx (needs lstmctl[onnx]) or html (for a browser)."),
-    ] = "lstmctl",
+        Literal["lstmctl", "keras", "onnx", "html"] | None,
+        option(
+            "--to KIND",
+            "lstmctl, keras (needs TensorFlow), onnx (needs lstmctl[onnx]) or html (for a browser).",
+            default="by the ending of -o, else lstmctl",
+        ),
+    ] = None,
     examples: Annotated[
         list[str] | None, option("--example TEXT", "With --to html: a text to start with; repeat for more.")
     ] = None,
@@ -205,24 +210,25 @@ def export_command(
 
     For models import on another machine, for Keras, for an ONNX runtime, or as a page that shows how it reads.
     """
-    if (examples or small) and to != "html":
-        raise UsageError(f"{'--example' if examples else '--small'} needs --to html")
     console = Console.open(endings=None)
+    kind = _export_kind(to, console.output)
+    if (examples or small) and kind != "html":
+        raise UsageError(f"{'--example' if examples else '--small'} needs --to html")
     folder = open_model(model)
     if console.output is None and console.out.on_terminal:
         name = folder.reference.rstrip("/").rpartition("/")[2].replace("@", "-")
         raise UsageError(
-            "export writes bytes",
-            hint=f"lstmctl models export {shlex.quote(model)} --to {to} -o {shlex.quote(f'{name}.{to}')}",
+            "export writes a file, which -o names",
+            hint=f"lstmctl models export {shlex.quote(model)} --to {kind} -o {shlex.quote(f'{name}.{kind}')}",
         )
-    if to == "keras":
+    if kind == "keras":
         from lstmctl.training.framework import BackgroundImport
 
         BackgroundImport().wait()
         from lstmctl.training.network import to_keras
 
         console.write_bytes(to_keras(folder))
-    elif to == "html":
+    elif kind == "html":
         from lstmctl.interchange.html import build_page
 
         made = _make_small(console, folder) if small else None
@@ -230,7 +236,24 @@ def export_command(
     else:
         from lstmctl.interchange.model_files import export_model
 
-        console.write_bytes(export_model(folder, to))
+        console.write_bytes(export_model(folder, kind))
+
+
+Kind = Literal["lstmctl", "keras", "onnx", "html"]
+_KINDS: tuple[Kind, ...] = ("lstmctl", "keras", "onnx", "html")
+
+
+def _export_kind(to: Kind | None, output: str | None) -> Kind:
+    """What --to asks for, or the ending of -o. UsageError: they contradict each other, or nothing has that ending."""
+    suffix = ending(output)[1:]
+    if to is None and suffix and f".{suffix}" in (*ENDINGS, *PICTURES):
+        message = f"-o {output}: a model cannot be written as .{suffix}"
+        raise UsageError(message, hint="possible endings: " + " ".join(f".{kind}" for kind in _KINDS))
+    if to is not None and suffix in _KINDS and suffix != to:
+        raise UsageError(f"--to {to} contradicts -o {output}", hint=f"leave out --to, or end the name in .{to}")
+    if to is not None:
+        return to
+    return next((kind for kind in _KINDS if kind == suffix), "lstmctl")
 
 
 def _make_small(console: Console, folder: "ModelFolder") -> "SmallModel":

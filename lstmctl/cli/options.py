@@ -88,7 +88,9 @@ def _store(context: typer.Context, parameter: Any, value: Any) -> None:
             raise given_twice(f"--{name}", _given[name], stored)
         _given[name] = stored
         # The shell leaves --output=~/… as it is.
-        setattr(settings, name, os.path.expanduser(stored) if name == "output" else stored)
+        if name == "output":
+            stored = None if stored == "-" else os.path.expanduser(stored)  # - is standard output, as elsewhere
+        setattr(settings, name, stored)
 
 
 # Options with one value that may nevertheless be given several times; the others are checked by `Command`.

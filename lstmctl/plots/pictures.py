@@ -46,7 +46,8 @@ VALIDATION: Style = {"linestyle": (0, (2.5, 1.5)), "linewidth": 2.2}
 STAR: Style = {"linestyle": "none", "marker": "*", "markersize": 17, "markeredgecolor": "white"}
 # Fonts of other scripts for PNG, if the machine has them; the viewer chooses the fonts of an SVG.
 OTHER_SCRIPTS = (
-    "Noto Sans CJK SC", "Noto Sans CJK JP", "PingFang SC", "Hiragino Sans", "Arial Unicode MS",
+    "Noto Sans CJK SC", "Noto Sans CJK JP", "Source Han Sans SC", "WenQuanYi Micro Hei", "WenQuanYi Zen Hei",
+    "PingFang SC", "Hiragino Sans", "Microsoft YaHei", "Arial Unicode MS", "Noto Emoji", "Symbola",
     "Noto Sans Arabic", "Noto Sans Hebrew", "Noto Sans Devanagari", "Noto Sans Bengali", "Noto Sans Thai",
 )  # fmt: skip
 SETTINGS: Any = {

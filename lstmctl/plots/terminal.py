@@ -42,7 +42,7 @@ def draw(figure: figures.Figure, screen: Screen) -> None:
     """Draw a figure, at least 24 and at most 120 columns wide."""
     match figure:
         case TrainingCurves():
-            screen.result(curves_chart(figure, screen.out))
+            screen.show_drawing(curves_chart(figure, screen.out))
         case SquareChart():
             _draw_square(figure, screen)
         case ConfusionMatrix():
@@ -264,7 +264,7 @@ def _draw_square(figure: SquareChart, screen: Screen) -> None:
             layers.append(Series(points if has_bins else points[len(points) // 2 :][:1], color, letter))
         names.append(f"{letter} {line.name}" if has_letter else line.name)
     for row in _panel(frame, layers, color=screen.out.color):
-        screen.result(row.rstrip() if screen.out.unicode else in_ascii(row.rstrip()))
+        screen.show_drawing(row.rstrip() if screen.out.unicode else in_ascii(row.rstrip()))
     screen.show(f"{' · '.join(names)} on {visible(figure.data)}")
     screen.show((f"x: {figure.x_label} · y: {figure.y_label}", "dim"))
     for line, letter in zip(figure.lines, LETTERS, strict=False):

@@ -59,8 +59,11 @@ def usual_lstm(names: Iterable[str]) -> str:
     return next(name for name in reversed(list(names)) if name.endswith(".forward"))
 
 
-def word_effects(reference: str, explained: Iterable[tuple[str, Traced]], *, cell: bool = False) -> WordEffects:
-    """Texts and how the model `reference` reads them; with `cell`, the cell state below, on one scale for all texts."""
+def word_effects(
+    reference: str, explained: Iterable[tuple[str, Traced]], *, cell: bool = False, held: str = ""
+) -> WordEffects:
+    """Texts and how the model `reference` reads them; with `cell`, the cell state below, on one scale for all texts.
+    `held` says which gates are held there."""
     texts, explanations = zip(*explained, strict=True)
     maps: list[HeatMap | None] = [None] * len(texts)
     if cell:
@@ -72,4 +75,5 @@ def word_effects(reference: str, explained: Iterable[tuple[str, Traced]], *, cel
             for explanation, matrix in zip(explanations, values, strict=True)
         ]
     panels = [WordPanel(*parts) for parts in zip(texts, explanations, maps, strict=True)]
-    return WordEffects(f"Probability after each word, effect of each word · {reference}", panels)
+    title = " · ".join(filter(None, ("Probability after each word, effect of each word", reference, held)))
+    return WordEffects(title, panels)

@@ -150,7 +150,7 @@ def open_rows(
             raise UsageError("--keep-columns is for tables: --input FILE")
         return InputRows(Example(number, text) for number, text in enumerate(texts, start=1))
     if source is None and not texts and sys.stdin is not None and sys.stdin.isatty():
-        hint = 'lstmctl predict "great movie" · … | lstmctl predict - · predict -i FILE'
+        hint = 'lstmctl predict "great movie" · … | lstmctl predict - · lstmctl predict -i FILE'
         raise UsageError("no text given", hint=hint)
     from lstmctl.data.inputs import find_inputs
     from lstmctl.data.inputs import input_format as format_of

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 from starlette.datastructures import Headers
 from starlette.types import Receive
 
-from lstmctl.errors import closest_names
 from lstmctl.registry import strictjson
 from lstmctl.serving.errors import RequestError
 from lstmctl.serving.settings import ServeConfig
@@ -83,9 +82,7 @@ def _check_keys(values: Mapping[str, Any], *, explain: bool) -> None:
     known = ["texts", "model", "threshold", *(["all_units"] if explain else [])]
     for key in values:
         if key not in known:
-            near = closest_names(key[:100], known, count=1)
-            hint = f'did you mean "{near[0]}"?' if near else f"the keys are {', '.join(known)}"
-            raise RequestError(422, f'unknown key "{key[:100]}"', hint)
+            raise RequestError(422, f'unknown key "{key[:100]}"', f"the keys are {', '.join(known)}")
 
 
 def _texts(values: Mapping[str, Any], *, most: int, longest: int) -> list[str]:

@@ -59,6 +59,14 @@ def test_ascii_terminal(cli, home, monkeypatch):
         assert cli(*command, terminal=True).out.isascii(), command
 
 
+def test_colours_of_drawings_reach_a_terminal(cli, home, monkeypatch):
+    """As escape sequences, while those in anyone's text are written out."""
+    register_toy(home)
+    monkeypatch.delenv("NO_COLOR")
+    shown = cli("plot", "--color", "always", terminal=True).out
+    assert "\x1b[38;5;" in shown and "\\x1b" not in shown
+
+
 def test_plot_formats(cli, home):
     register_toy(home)
     picture = cli("plot")

@@ -193,7 +193,7 @@ def test_limits_are_told_with_their_numbers(client):
     assert "6 texts; a request has at most 5" in post(client, {"texts": [""] * 6}).json()["message"]
     assert "3 texts; a request has at most 2" in post(client, {"texts": [""] * 3}, "/v1/explain").json()["message"]
     assert "1,001 characters; at most 1,000" in post(client, {"texts": ["x" * 1_001]}).json()["message"]
-    assert post(client, {"texts": [], "treshold": 1}).json()["hint"] == 'did you mean "threshold"?'
+    assert post(client, {"texts": [], "treshold": 1}).json()["hint"] == "the keys are texts, model, threshold"
 
 
 @pytest.mark.parametrize(

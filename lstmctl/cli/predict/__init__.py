@@ -68,7 +68,10 @@ _EXPLAIN_HELP = (
     "answer, and of a long text the words around the ten strongest effects; pipes and -o get all words. "
     "-o FILE.svg, .png or .pdf draws them."
 )
-_HOLD_HELP = "With --explain: hold a gate at a value for every word; forget.3=0 for unit 3 only. Repeat for more."
+_HOLD_HELP = (
+    "With --explain: hold the forget, input or output gate or the candidate at a value for every word; forget.3=0 for "
+    "unit 3 only. Repeat for more."
+)
 _UNITS_HELP = "With --explain: gates, cell and hidden state of every unit, in JSON or TSV."
 _LABEL_HELP = "With --explain: explain the probability of LABEL, whatever is predicted."
 _HEADER_HELP = "Begin TSV and CSV with the names of the columns; tables in files always do."

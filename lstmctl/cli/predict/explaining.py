@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Iterable, Sequence
+from itertools import combinations
 from typing import TYPE_CHECKING
 
 from lstmctl.cli.console import Console
@@ -51,6 +52,10 @@ def check_options(
             holds.append(parse_hold(text))
         except ValueError as error:
             raise UsageError(f'--hold "{text:.60}" {error}', hint=EXAMPLE) from None
+    for first, second in combinations(holds, 2):
+        if first._replace(value=0) == second._replace(value=0):
+            message = f"--hold {first} and --hold {second} hold the same gate"
+            raise UsageError(message, hint=f"leave out --hold {first}")
     return holds
 
 
@@ -78,8 +83,10 @@ def open_explanations(
     suffix = ending(console.output)
     if suffix in PICTURES:
         from lstmctl.cli.predict.pictures import ExplanationPicture
+        from lstmctl.model.what_if import describe_hold
 
-        return ExplanationPicture(console, folder, style, all_units=all_units)
+        held = ", ".join(map(describe_hold, holds))
+        return ExplanationPicture(console, folder, style, all_units=all_units, held=held)
     if suffix in PAGES:
         return ExplanationPage(console, folder, holds=holds)
     return ExplanationWriter(console, folder, all_units=all_units, holds=holds)

@@ -17,11 +17,13 @@ if TYPE_CHECKING:
 class ExplanationPicture:
     """Collects explanations and draws them in one picture. `labels_given` are the labels predicted so far."""
 
-    def __init__(self, console: Console, folder: "ModelFolder", style: "PictureStyle", *, all_units: bool) -> None:
+    def __init__(
+        self, console: Console, folder: "ModelFolder", style: "PictureStyle", *, all_units: bool, held: str
+    ) -> None:
         """Raises UsageError for --all-units, which are numbers."""
         if all_units:
             raise UsageError("--all-units is for numbers, not for a picture", hint="-o FILE.jsonl, or .tsv")
-        self.console, self.folder, self.style = console, folder, style
+        self.console, self.folder, self.style, self.held = console, folder, style, held
         self.labels_given: set[str] = set()
         self._explained: list[tuple[str, Explanation]] = []
 
@@ -42,7 +44,7 @@ class ExplanationPicture:
             raise BadData("there is no text to draw", hint="give at least one text")
         from lstmctl.plots import pictures
 
-        figure = word_effects(self.folder.reference, self._explained, cell=True)
+        figure = word_effects(self.folder.reference, self._explained, cell=True, held=self.held)
         self.console.answer(
             Answer(objects=(), rows=(), picture=lambda format: pictures.draw(figure, format, self.style))
         )
