@@ -127,9 +127,11 @@ function viewWords(root, app) {
     root.classList.toggle('pending', pending);
     list.setAttribute('aria-busy', pending);
     if (!pending || !heading.firstChild) heading.replaceChildren(...headingParts());
-    explanation.textContent =
-      'The colour of a word is its effect: how the probability would change if the word were left out. ' +
-      'Choose a word to look inside the network at that moment.';
+    explanation.replaceChildren(
+      'The colour of a word is its effect: the probability of ',
+      element('bdi', {}, app.reading.label),
+      ' with the word minus the probability without it. Choose a word to look inside the network at that moment.',
+    );
     legend.replaceChildren(..._effectLegend(app, limit));
   }
 
