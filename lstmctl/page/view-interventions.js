@@ -37,14 +37,6 @@ function holdSentence({ gate, value, unit, lstm }, model) {
   return `The ${GATE_TERMS[gate]}${where}${which} is held at ${plainNumber(value, Number.isInteger(value) ? 0 : 2)}: ${told}${only}.`;
 }
 
-/** Two probabilities, with enough digits that one sees whether they differ: 8.1 % and 7.9 %. */
-function percents(one, other, written = percent) {
-  const texts = [written(one), written(other)];
-  if (texts[0] !== texts[1] || Math.abs(one - other) < 0.0005) return texts;
-  const digits = Math.min(one, other, 1 - one, 1 - other) < 0.01 ? 2 : 1;
-  return [one, other].map((value) => `${(value * 100).toFixed(digits)}\u00a0%`);
-}
-
 /** A word in quotation marks; one from right to left does not turn what stands around it. */
 function quoted(word) {
   return directionOf(word) === 'rtl' ? `“\u2068${word}\u2069”` : `“${word}”`;

@@ -89,7 +89,8 @@ function _ngramsSentence(after, model) {
 
 /** Before, after, and the difference. */
 function _answerCards(before, after, change) {
-  const card = (title, reading, name) =>
+  const [from, to] = percents(before.probability, after.probability);
+  const card = (title, reading, name, probability) =>
     element(
       'div',
       { class: `if-card ${name}` },
@@ -99,19 +100,15 @@ function _answerCards(before, after, change) {
         'p',
         { class: 'if-probability numbers' },
         `P(${reading.label}) = `,
-        element('b', { 'data-exact': reading.probability }, percent(reading.probability)),
+        element('b', { 'data-exact': reading.probability }, probability),
       ),
       _probabilityBar(reading),
     );
-  const points = (after.probability - before.probability) * 100;
-  const direction =
-    Math.abs(points) < 0.05
-      ? 'no difference'
-      : `${points > 0 ? '▲' : '▼'} ${signed(points, Math.abs(points) < 10 ? 1 : 0)} points`;
+  const difference = change ? pointsBetween(before.probability, after.probability) : 'nothing is changed yet';
   return [
-    card('Before', before, 'before'),
-    element('p', { class: 'if-difference numbers' }, change ? direction : 'nothing is changed yet'),
-    card('After', after, 'after'),
+    card('Before', before, 'before', from),
+    element('p', { class: 'if-difference numbers' }, difference),
+    card('After', after, 'after', to),
   ];
 }
 
