@@ -100,7 +100,7 @@ function _onDemand(name, title, make) {
 
 function _cellHeading(app, numbers) {
   if (!numbers) return 'The cell: what happens to one number of memory at one word.';
-  return `The cell at ${quoted(shortened(numbers.word, 24))}: unit ${numbers.unit} keeps ${wholePercent(numbers.forget)} of its memory and writes ${wholePercent(numbers.input)} of the candidate.`;
+  return `The cell at ${quoted(shortened(numbers.word, LONGEST_IN_HEADING))}: unit ${numbers.unit} keeps ${wholePercent(numbers.forget)} of its memory and writes ${wholePercent(numbers.input)} of the candidate.`;
 }
 
 function _cellNote(app) {

@@ -85,7 +85,7 @@ function _pictureWords(app, wordEffects, parts, top) {
   const rowHeight = chart + 72;
   const limit = niceLimit(_largest(wordEffects), 0.1);
   const digits = _largest(wordEffects) < 0.01 ? 4 : 2;
-  const decisive = strongestWords(wordEffects);
+  const decisive = decisiveWords(wordEffects);
   const valueOf = ({word}) => (word < 0 ? reading.start : reading.running[word]);
   const rows = _byRow(placed);
   for (const [row, slots] of rows) {
