@@ -12,7 +12,9 @@ function viewText(root, app) {
     spellcheck: 'false',
     autocapitalize: 'off',
     'aria-describedby': 'read-summary',
-    onInput: () => app.set({text: field.value}),
+    enterkeyhint: 'done',
+    onBeforeinput: (event) => ['insertLineBreak', 'insertParagraph'].includes(event.inputType) && event.preventDefault(),
+    onInput: () => write(),
   });
   field.value = app.state.text;
   const examples = model.examples.map((example) =>
@@ -53,6 +55,16 @@ function viewText(root, app) {
     element('figure', {class: 'line-figure'}, caption, box),
     summary,
   );
+
+  /** What the reader wrote: ends of lines, which one does not see in it, become spaces. */
+  function write() {
+    if (field.value.includes('\n')) {
+      const {selectionStart, selectionEnd} = field;
+      field.value = field.value.replaceAll('\n', ' ');
+      field.setSelectionRange(selectionStart, selectionEnd);
+    }
+    app.set({text: field.value});
+  }
 
   function _choose(text) {
     app.set({text});

@@ -78,6 +78,20 @@ def test_the_address_tells_the_text(film):
     expect(page.locator("#sentence")).to_have_value("100%")
 
 
+def test_enter_adds_nothing_and_pasted_lines_become_one(film):
+    page = film("good")
+    field = page.locator("#sentence")
+    field.press("End")
+    field.press("Enter")
+    field.press_sequentially(" film")
+    assert field.input_value() == "good film"
+    field.press("Home")
+    page.keyboard.insert_text("a\nvery\n")
+    assert field.input_value() == "a very good film"
+    page.keyboard.type("very ")
+    assert field.input_value() == "a very very good film"
+
+
 def test_an_example_is_one_click(film):
     page = film("good")
     page.get_by_role("button", name="a bad film").click()
