@@ -22,10 +22,13 @@ function viewText(root, app) {
   );
   const answer = element('h2', {class: 'answer'});
   const bars = element('div', {class: 'answer-bars'});
+  const heldWhat = element('span', {});
   const held = element(
     'p',
     {class: 'note held', hidden: true},
-    'This is the answer of the changed network: something is held under “What if”. ',
+    'This is the answer of the changed network: ',
+    heldWhat,
+    ', under “What if”. ',
     element('button', {class: 'button', type: 'button', onClick: () => app.set({holds: [], cutBefore: null})}, 'Undo'),
   );
   const summary = element('p', {class: 'note numbers', id: 'read-summary'});
@@ -82,6 +85,7 @@ function viewText(root, app) {
     );
     bars.replaceChildren(...(reading.probabilities.length === 2 ? _twoBars(app) : _topBars(app)));
     held.hidden = app.plain === reading;
+    heldWhat.textContent = heldInShort(app).join(', ');
     summary.textContent = readSummary(app);
     announce(answer.textContent);
   }

@@ -28,7 +28,7 @@ function _wordEdits(app) {
     /** Replace the word that was read as number `index`; null: remove it. */
     change(index, replacement) {
       const { text, now, cutBefore } = app.state;
-      const word = app.reading.words[index];
+      const word = shortened(app.reading.words[index], LONGEST_IN_HEADING);
       if (replacement !== null && !tokenize(replacement, app.model.config.tokenizer).length) {
         announce('This is not a word.');
         return;
@@ -36,7 +36,7 @@ function _wordEdits(app) {
       const sentence =
         replacement === null
           ? `${quoted(word)} is removed.`
-          : `${quoted(word)} is replaced by ${quoted(replacement)}.`;
+          : `${quoted(word)} is replaced by ${quoted(shortened(replacement, 2 * LONGEST_IN_HEADING))}.`;
       base ??= app.plain;
       history.push({ text, now, cutBefore, sentence });
       expected = textWithWord(app.model, text, index, replacement);

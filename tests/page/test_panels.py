@@ -210,7 +210,8 @@ def test_the_numbers_with_a_gate_held(open_page, home, tmp_path, cli):
     ours = json.loads(saved(page, "#save-json", tmp_path))
     arguments = ("--explain", "--json", "--all-units", "--hold", "forget=1", "--model", "it", "a good bad film")
     assert_like(ours, json.loads(cli("predict", *arguments).out))
-    expect(page.locator("#text .held")).to_be_visible()
+    expect(page.locator("#text .held")).to_contain_text("changed network: forget gate held at 1, under")
+    assert "forget gate held at 1" in saved(page, "#save-svg", tmp_path).decode()
     page.locator("#text .held button").click()
     expect(page.locator("#text .held")).to_be_hidden()
 
