@@ -75,6 +75,7 @@ function viewPair(root, app) {
         ...(column.same ? [] : [element('bdi', {class: `${name(column.second) ?? ''} other`}, lower)]),
       );
     });
+    balanceRows(box, slots);
     return drawLines();
   }
 

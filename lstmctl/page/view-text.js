@@ -108,6 +108,7 @@ function viewText(root, app) {
       if (slot.textContent !== word) slot.textContent = word;
       slot.className = !index ? 'line-slot start' : reading.known[index - 1] ? 'line-slot' : 'line-slot unknown';
     });
+    balanceRows(box, slots);
     drawLine();
   }
 

@@ -155,6 +155,7 @@ function _comparisonFigure() {
         one.className = `line-slot ${kind}`;
         one.title = kind === 'removed' ? 'only before' : kind === 'added' ? 'only after' : '';
       });
+      balanceRows(box, boxes);
       const lines = [{ name: 'before', values: _valuesAt(before, slots, 'before') }];
       if (change) lines.push({ name: 'after', values: _valuesAt(after, slots, 'after') });
       const now = slots.findIndex((slot) => slot.after === app.state.now && app.state.now >= 0) + 1;

@@ -292,6 +292,14 @@ def test_accessible(open_page, home, width, scheme):
     assert not found.response["violations"], found.generate_report()
 
 
+def test_no_row_of_words_has_one_alone(film):
+    text = "the acting was dull but the ending is really wonderful"
+    page = with_effects(film(text, viewport={"width": 390, "height": 844}))
+    tops = page.locator("#text .line-slot").evaluate_all("slots => slots.map((slot) => slot.offsetTop)")
+    rows = [tops.count(top) for top in sorted(set(tops))]
+    assert len(rows) > 1 and max(rows) - min(rows) <= 1
+
+
 @pytest.mark.parametrize("text", ["good", "a good film " * 6, "x" * 300, "الفيلم جيد " * 12, "这部电影很好" * 9])
 def test_nothing_is_wider_than_a_telephone(film, text):
     page = with_effects(film(text, viewport={"width": 360, "height": 740}))
