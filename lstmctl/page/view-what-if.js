@@ -49,7 +49,13 @@ function viewWhatIf(root, app) {
     words.update();
     comparison.replaceChildren(..._answerCards(before, after, change));
     ngrams.hidden = after.ngrams === null;
-    ngrams.textContent = after.ngrams === null ? '' : _ngramsSentence(after, app.model);
+    if (after.ngrams !== null)
+      ngrams.replaceChildren(
+        _ngramsSentence(after, app.model),
+        ' To see gates do all the work, train a model without them: ',
+        element('code', {}, 'lstmctl train --recipe readable'),
+        '.',
+      );
     figure.draw(app, before, after, edits.slots(), change);
   }
 
