@@ -1,6 +1,7 @@
 // Panel 1: the sentence, the answer, and the probability so far over each word.
 
 const TOP_LABELS = 5;
+const LISTED_WORDS = 30; // of a vocabulary, under the sentence
 
 function viewText(root, app) {
   const {model} = app;
@@ -52,6 +53,7 @@ function viewText(root, app) {
       element('span', {class: 'note', id: 'examples-label'}, 'Or try'),
       element('div', {role: 'group', 'aria-labelledby': 'examples-label'}, ...examples),
     ),
+    _knownWords(model),
     answer,
     bars,
     held,
@@ -139,6 +141,19 @@ function viewText(root, app) {
   new ResizeObserver(later).observe(box);
   fit();
   showAnswer();
+}
+
+/** Which words a model with a small vocabulary knows; null for others. */
+function _knownWords(model) {
+  const words = model.words.filter((word) => word !== model.config.startWord);
+  if (!words.length || words.length > LISTED_WORDS) return null;
+  return element(
+    'p',
+    {class: 'note known-words'},
+    words.length === 1 ? 'This model knows only one word: ' : `This model knows only ${words.length} words: `,
+    ...words.flatMap((word, index) => [index ? ', ' : '', element('bdi', {}, word)]),
+    '.',
+  );
 }
 
 /** "Read 12 words; 1 of them is unknown; 3 left out …" */
