@@ -37,6 +37,12 @@ function viewCell(root, app) {
         'div',
         { class: 'cell-side' },
         element('h3', {}, 'The six lines of ', element('code', {}, 'step')),
+        element(
+          'p',
+          { class: 'note' },
+          'From lstmctl/model/lstm.py: one step of the LSTM, at one word. A pre-activation is the weighted sum of the ' +
+            'word and the hidden state before it, plus a bias, before sigmoid or tanh.',
+        ),
         code,
         sums.node,
         table.node,

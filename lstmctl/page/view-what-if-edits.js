@@ -25,14 +25,10 @@ function _wordEdits(app) {
     follow() {
       if (app.state.text !== expected) edits.clear();
     },
-    /** Replace the word that was read as number `index`; null: remove it. */
+    /** Replace the word that was read as number `index` by one or more; null: remove it. */
     change(index, replacement) {
       const { text, now, cutBefore } = app.state;
       const word = shortened(app.reading.words[index], LONGEST_IN_HEADING);
-      if (replacement !== null && !tokenize(replacement, app.model.config.tokenizer).length) {
-        announce('This is not a word.');
-        return;
-      }
       const sentence =
         replacement === null
           ? `${quoted(word)} is removed.`

@@ -92,6 +92,12 @@ def test_enter_adds_nothing_and_pasted_lines_become_one(film):
     assert field.input_value() == "a very very good film"
 
 
+def test_a_small_vocabulary_is_told(film):
+    page = film("good")
+    expect(page.locator("#text .known-words")).to_have_text("This model knows only 3 words: good, bad, film.")
+    assert "rounded" not in page.locator("#colophon").text_content()
+
+
 def test_an_example_is_one_click(film):
     page = film("good")
     page.get_by_role("button", name="a bad film").click()
@@ -259,6 +265,29 @@ def test_the_link_reopens_the_sentence(film):
     page.goto("about:blank")
     page.goto(link)
     expect(page.locator("#sentence")).to_have_value("bad film?")
+
+
+def test_the_link_does_not_tell_what_is_held(film):
+    page = film("bad film", permissions=["clipboard-read", "clipboard-write"])
+    page.locator("#what-if").get_by_role("radio", name="shut").first.check(force=True)
+    page.locator("#copy-link").click()
+    expect(page.locator("#export [role=status]")).to_contain_text("the sentence only")
+    expect(page.locator("#export [role=status]")).to_contain_text("forget gate held at 0")
+
+
+def test_an_empty_box_says_what_is_missing(film):
+    page = film("a bad film")
+    panel = page.locator("#what-if")
+    panel.get_by_label("The word").select_option("1")
+    panel.get_by_role("button", name="Replace").click()
+    expect(panel.locator(".if-problem")).to_contain_text("instead of “bad”")
+    panel.get_by_label("Instead of it").fill("..,")
+    panel.get_by_role("button", name="Replace").click()
+    expect(panel.locator(".if-problem")).to_contain_text("has no word")
+    panel.get_by_label("Instead of it").fill("good")
+    expect(panel.locator(".if-problem")).to_be_hidden()
+    panel.get_by_role("button", name="Replace").click()
+    expect(page.locator("#sentence")).to_have_value("a good film")
 
 
 HOSTILE = '<img src=x onerror="window.hit=1"> <script>window.hit=1</script> good \'"&lt;'
