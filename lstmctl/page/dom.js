@@ -43,14 +43,14 @@ function percentInWords(probability, digits = _percentDigits(probability)) {
   return percent(probability, digits).replace('<\u00a0', 'under ').replace('>\u00a0', 'over ');
 }
 
-/** Two probabilities with equally many digits, up to two, so that one sees whether they differ: 8.1 % and 7.9 %. */
+/** Two probabilities with equally many digits, up to two, so that one sees whether and how far they differ: 8.1 % and 7.9 %. */
 function percents(one, other, written = percent) {
   const least = Math.max(_percentDigits(one), _percentDigits(other));
-  for (let digits = least; digits <= 2; digits += 1) {
-    const texts = [written(one, digits), written(other, digits)];
-    if (texts[0] !== texts[1]) return texts;
-  }
-  return [written(one, least), written(other, least)];
+  const distance = Math.abs(one - other);
+  const telling = distance < 0.002 ? 2 : distance < 0.02 ? 1 : 0;
+  const digits = Math.max(least, telling);
+  const texts = [written(one, digits), written(other, digits)];
+  return texts[0] === texts[1] ? [written(one, least), written(other, least)] : texts;
 }
 
 /** From one probability to another in points, as `percents` tells them: "▲ +3.2 points". */
