@@ -53,7 +53,7 @@ function viewText(root, app) {
       element('span', {class: 'note', id: 'examples-label'}, 'Or try'),
       element('div', {role: 'group', 'aria-labelledby': 'examples-label'}, ...examples),
     ),
-    _knownWords(model),
+    ..._knownWords(model),
     answer,
     bars,
     held,
@@ -143,17 +143,19 @@ function viewText(root, app) {
   showAnswer();
 }
 
-/** Which words a model with a small vocabulary knows; null for others. */
+/** Which words a model with a small vocabulary knows; nothing for others. */
 function _knownWords(model) {
   const words = model.words.filter((word) => word !== model.config.startWord);
-  if (!words.length || words.length > LISTED_WORDS) return null;
-  return element(
-    'p',
-    {class: 'note known-words'},
-    words.length === 1 ? 'This model knows only one word: ' : `This model knows only ${words.length} words: `,
-    ...words.flatMap((word, index) => [index ? ', ' : '', element('bdi', {}, word)]),
-    '.',
-  );
+  if (!words.length || words.length > LISTED_WORDS) return [];
+  return [
+    element(
+      'p',
+      {class: 'note known-words'},
+      `This model knows only ${words.length === 1 ? 'one word' : `${words.length} words`}: `,
+      ...words.flatMap((word, index) => [index ? ', ' : '', element('bdi', {}, word)]),
+      '.',
+    ),
+  ];
 }
 
 /** "Read 12 words; 1 of them is unknown; 3 left out …" */
