@@ -26,17 +26,41 @@ function _fill(node, properties, children) {
 }
 
 /** A probability for reading: 7 %, 93 %, 99.97 %. Never 0 % or 100 %, unless it is exactly that. */
-function percent(probability) {
+function percent(probability, digits = _percentDigits(probability)) {
   const distance = Math.min(probability, 1 - probability);
-  if (distance <= 0 || Number.isNaN(probability)) return `${Math.round(probability * 100)}\u00a0%`;
-  if (distance < 0.0001) return probability < 0.5 ? '<\u00a00.01\u00a0%' : '>\u00a099.99\u00a0%';
-  const digits = distance < 0.001 ? 2 : distance < 0.01 ? 1 : 0;
+  if (distance > 0 && distance < 0.0001) return probability < 0.5 ? '<\u00a00.01\u00a0%' : '>\u00a099.99\u00a0%';
   return `${(probability * 100).toFixed(digits)}\u00a0%`;
 }
 
+function _percentDigits(probability) {
+  const distance = Math.min(probability, 1 - probability);
+  if (!(distance > 0)) return 0;
+  return distance < 0.001 ? 2 : distance < 0.01 ? 1 : 0;
+}
+
 /** A probability within a sentence: over 99.99 %. */
-function percentInWords(probability) {
-  return percent(probability).replace('<\u00a0', 'under ').replace('>\u00a0', 'over ');
+function percentInWords(probability, digits = _percentDigits(probability)) {
+  return percent(probability, digits).replace('<\u00a0', 'under ').replace('>\u00a0', 'over ');
+}
+
+/** Two probabilities with equally many digits, up to two, so that one sees whether and how far they differ: 8.1 % and 7.9 %. */
+function percents(one, other, written = percent) {
+  const least = Math.max(_percentDigits(one), _percentDigits(other));
+  const distance = Math.abs(one - other);
+  const telling = distance < 0.002 ? 2 : distance < 0.02 ? 1 : 0;
+  const digits = Math.max(least, telling);
+  const texts = [written(one, digits), written(other, digits)];
+  return texts[0] === texts[1] ? [written(one, least), written(other, least)] : texts;
+}
+
+/** From one probability to another in points, as `percents` tells them: "▲ +3.2 points". */
+function pointsBetween(one, other) {
+  const points = (other - one) * 100;
+  const size = Math.abs(points);
+  if (size < 1e-7) return 'no difference';
+  const [from, to] = percents(one, other);
+  if (size < 0.05) return `${points > 0 ? '▲' : '▼'} less than ${from === to && size < 0.01 ? '0.01' : '0.1'} points`;
+  return `${points > 0 ? '▲' : '▼'} ${signed(points, size < 10 ? 1 : 0)} points`;
 }
 
 /** A number with its sign and a real minus: +0.12, −0.71, 0.00. */

@@ -29,7 +29,10 @@ function describeModel(model) {
   document.getElementById('about-model').textContent =
     `${model.name} · ${layers}${config.units} units · ${parameters} · answers ${labels}`;
   document.getElementById('colophon').textContent =
-    `Made with lstmctl. The whole model is in this file, ${parameters}; it needs no network and sends nothing.`;
+    `Made with lstmctl. The ${model.rounded ? '' : 'whole '}model is in this file, ${parameters}; it needs no network and sends nothing.` +
+    (model.rounded
+      ? ' Its weights are rounded to make the file small (--small): its numbers differ a little from those of lstmctl predict.'
+      : '');
 }
 
 main().catch((error) => {

@@ -33,6 +33,7 @@ function buildModel(header, data) {
     holds: header.holds,
     config,
     words,
+    rounded: Object.values(header.parts).some(({type}) => type === 'int8'), // of a small page
     vocabulary: new Map(words.map((word, index) => [word, FIRST_WORD + index])),
     embedding: part('embedding'),
     lstms: [],

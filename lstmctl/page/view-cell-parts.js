@@ -115,6 +115,8 @@ function _cellVector(x, y, width) {
   };
 }
 
+const LONGEST_IN_HEADING = 24; // characters of a word
+
 /** At most `length` characters, with an ellipsis if some are left out. */
 function shortened(text, length) {
   const characters = Array.from(text);

@@ -37,6 +37,12 @@ function viewCell(root, app) {
         'div',
         { class: 'cell-side' },
         element('h3', {}, 'The six lines of ', element('code', {}, 'step')),
+        element(
+          'p',
+          { class: 'note' },
+          'From lstmctl/model/lstm.py: one step of the LSTM, at one word. A pre-activation is the weighted sum of the ' +
+            'word and the hidden state before it, plus a bias, before sigmoid or tanh.',
+        ),
         code,
         sums.node,
         table.node,
@@ -100,7 +106,7 @@ function _onDemand(name, title, make) {
 
 function _cellHeading(app, numbers) {
   if (!numbers) return 'The cell: what happens to one number of memory at one word.';
-  return `The cell at ${quoted(shortened(numbers.word, 24))}: unit ${numbers.unit} keeps ${wholePercent(numbers.forget)} of its memory and writes ${wholePercent(numbers.input)} of the candidate.`;
+  return `The cell at ${quoted(shortened(numbers.word, LONGEST_IN_HEADING))}: unit ${numbers.unit} keeps ${wholePercent(numbers.forget)} of its memory and writes ${wholePercent(numbers.input)} of the candidate.`;
 }
 
 function _cellNote(app) {

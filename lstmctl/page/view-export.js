@@ -46,15 +46,17 @@ function viewExport(root, app) {
 
   async function copyLink() {
     const address = location.href.split('#')[0] + addressOf(app.state.text);
+    const held = heldInShort(app).join(', ');
+    const only = held && ` It has the sentence only, not what is changed in the network: ${held}.`;
     try {
       await navigator.clipboard.writeText(address);
       link.hidden = true;
-      return 'Copied. The link opens this page with this sentence, where the file is.';
+      return `Copied. The link opens this page with this sentence, where the file is.${only}`;
     } catch {
       link.value = address; // a file opened from disk may not write to the clipboard
       link.hidden = false;
       link.select();
-      return 'Copy the selected link.';
+      return `Copy the selected link.${only}`;
     }
   }
 

@@ -250,16 +250,17 @@ function readoutOf(app, now, unit) {
 function unitsTable(app) {
   const {now} = app.state;
   const trace = _traceOf(app);
-  const contributions = unitContributions(app.model, app.reading, app.state.lstm);
+  const last = lastLayer(app.model).some((lstm) => lstm.name === app.state.lstm);
+  const contributions = (last ? unitLogOdds : unitContributions)(app.model, app.reading, app.state.lstm);
   const names = Object.keys(SHOWN);
-  const header = ['Unit', ...names.map((name) => SHOWN[name].term), 'Adds to the answer'];
+  const header = ['Unit', ...names.map((name) => SHOWN[name].term), last ? 'Adds to the answer (log-odds)' : 'Adds to the layer above'];
   const rows = app.unitOrder.map((unit) =>
     element(
       'tr',
       {},
       element('th', {scope: 'row'}, String(unit)),
       ...names.map((name) => element('td', {}, plainNumber(trace[name][now * trace.units + unit], 3))),
-      element('td', {}, plainNumber(contributions[unit], 3)),
+      element('td', {}, (last ? signed : plainNumber)(contributions[unit], 3)),
     ),
   );
   return element(

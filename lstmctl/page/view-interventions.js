@@ -27,22 +27,12 @@ const HOLD_MEANINGS = {
 };
 
 /** "The forget gate is held at 1: nothing is ever erased." */
-function holdSentence({ gate, value, unit, lstm }, model) {
+function holdSentence(hold, model) {
+  const { gate, value, unit } = hold;
   const meaning = HOLD_MEANINGS[gate];
   const told = value === 0 ? meaning.shut : value === 1 ? meaning.open : meaning.between(value);
-  const one = model.lstms.find((each) => each.name === lstm);
-  const where = unit === null ? '' : ` of unit ${unit}`;
-  const which = one && model.lstms.length > 1 ? ` (${lstmTitle(model, one)})` : '';
   const only = unit === null ? '' : ' in this unit';
-  return `The ${GATE_TERMS[gate]}${where}${which} is held at ${plainNumber(value, Number.isInteger(value) ? 0 : 2)}: ${told}${only}.`;
-}
-
-/** Two probabilities, with enough digits that one sees whether they differ: 8.1 % and 7.9 %. */
-function percents(one, other, written = percent) {
-  const texts = [written(one), written(other)];
-  if (texts[0] !== texts[1] || Math.abs(one - other) < 0.0005) return texts;
-  const digits = Math.min(one, other, 1 - one, 1 - other) < 0.01 ? 2 : 1;
-  return [one, other].map((value) => `${(value * 100).toFixed(digits)}\u00a0%`);
+  return `The ${_heldWhat(hold, model)} is held at ${_heldAt(value)}: ${told}${only}.`;
 }
 
 /** A word in quotation marks; one from right to left does not turn what stands around it. */
@@ -55,12 +45,35 @@ function interventionSentence(app) {
   const { holds, cutBefore } = app.state;
   const sentences = holds.map((hold) => holdSentence(hold, app.model));
   if (cutBefore !== null && cutBefore < app.reading.words.length) {
-    const word = app.reading.words[cutBefore];
+    const word = shortened(app.reading.words[cutBefore], LONGEST_IN_HEADING);
     sentences.push(
       `Before ${quoted(word)} every cell state is set to 0: what the conveyor belt carried up to there is lost.`,
     );
   }
   return sentences.join(' ');
+}
+
+/** What is changed inside the network, in short: ["forget gate held at 0", …]. */
+function heldInShort(app) {
+  const { holds, cutBefore } = app.state;
+  const parts = holds.map((hold) => `${_heldWhat(hold, app.model)} held at ${_heldAt(hold.value)}`);
+  if (cutBefore !== null && cutBefore < app.reading.words.length) {
+    const word = shortened(app.reading.words[cutBefore], LONGEST_IN_HEADING);
+    parts.push(`cell state set to 0 before ${quoted(word)}`);
+  }
+  return parts;
+}
+
+/** "forget gate of unit 3 (layer 2, forward LSTM)" */
+function _heldWhat({ gate, unit, lstm }, model) {
+  const one = model.lstms.find((each) => each.name === lstm);
+  const where = unit === null ? '' : ` of unit ${unit}`;
+  const which = one && model.lstms.length > 1 ? ` (${lstmTitle(model, one)})` : '';
+  return `${GATE_TERMS[gate]}${where}${which}`;
+}
+
+function _heldAt(value) {
+  return plainNumber(value, Number.isInteger(value) ? 0 : 2);
 }
 
 /** The value at which a gate of a unit is held, or null. The last hold that speaks of it counts. */

@@ -4,6 +4,7 @@
 const FEW_WORDS = 10; // up to here, in larger type
 const SPREAD_WORDS = 16; // up to here, spread over the width
 const MANY_WORDS = 60; // up to here, words under the line; beyond, or if they fill five rows, the line alone, in one
+const CROWDED_ROW = 4.5; // height of the line over one of several rows, in rem
 const _widths = new WeakMap();
 const WIDTH_OF_A_WORD = 3.9; // in a row, on average, in rem
 
@@ -180,6 +181,58 @@ function chooseChartHeight(box, words) {
   box.classList.toggle('few', words <= FEW_WORDS);
   box.classList.toggle('many', many);
   return many;
+}
+
+/**
+ * Where words fill several rows, give each row about as many, and lower the rows. Only the least widths of `slots` are set:
+ * each row fills the box exactly. After `chooseChartHeight`.
+ */
+function balanceRows(box, slots) {
+  for (const slot of slots) slot.style.minWidth = '';
+  if (!slots.length) return;
+  const spread = box.classList.contains('spread');
+  box.classList.remove('spread'); // to measure
+  const style = getComputedStyle(box);
+  const gap = Number.parseFloat(style.columnGap) || 0;
+  const room = box.clientWidth - Number.parseFloat(style.paddingLeft);
+  const widths = slots.map((slot) => slot.getBoundingClientRect().width);
+  const starts = rowStarts(widths, gap, room);
+  if (starts.length < 2) {
+    box.classList.toggle('spread', spread);
+    return;
+  }
+  const height = Number.parseFloat(style.getPropertyValue('--chart-height'));
+  box.style.setProperty('--chart-height', `${Math.min(height, CROWDED_ROW * rootSize())}px`);
+  starts.forEach((start, row) => {
+    const end = starts[row + 1] ?? slots.length;
+    const used = widths.slice(start, end).reduce((sum, width) => sum + width + gap, -gap);
+    const more = Math.max(0, (room - used) / (end - start) - 0.05); // a little less, so that rounding breaks no row
+    for (let index = start; index < end; index += 1) slots[index].style.minWidth = `${widths[index] + more}px`;
+  });
+}
+
+/** The index of the first word of each row: as few rows as there can be, of widths as equal as can be, none with one word. */
+function rowStarts(widths, gap, room) {
+  const count = widths.length;
+  // best[i]: how to break the words from i on: {rows, cost, next: where the second row starts}
+  const best = new Array(count + 1);
+  best[count] = {rows: 0, cost: 0, next: count};
+  for (let start = count - 1; start >= 0; start -= 1) {
+    let used = -gap;
+    for (let end = start + 1; end <= count; end += 1) {
+      used += widths[end - 1] + gap;
+      if (used > room && end > start + 1) break;
+      const rest = best[end];
+      const lone = end === start + 1 ? 4 : 0;
+      const rows = rest.rows + 1;
+      const cost = rest.cost + (1 - used / room) ** 2 + lone;
+      const found = best[start];
+      if (!found || rows < found.rows || (rows === found.rows && cost < found.cost)) best[start] = {rows, cost, next: end};
+    }
+  }
+  const starts = [];
+  for (let at = 0; at < count; at = best[at].next) starts.push(at);
+  return starts;
 }
 
 /** Make `box` hold exactly `count` children of `make()` after its drawing, and return them. */

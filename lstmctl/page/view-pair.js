@@ -75,6 +75,7 @@ function viewPair(root, app) {
         ...(column.same ? [] : [element('bdi', {class: `${name(column.second) ?? ''} other`}, lower)]),
       );
     });
+    balanceRows(box, slots);
     return drawLines();
   }
 
@@ -190,51 +191,51 @@ function _commonPairs(one, other) {
 
 /** The difference in one sentence, as nodes and text. */
 function pairHeading({one, other, columns}) {
-  const [from, to] = [percentInWords(one.probability), percentInWords(other.probability)];
+  const [from, to] = percents(one.probability, other.probability, percentInWords);
   const differing = columns.filter((column) => !column.same);
   if (!differing.length) return ['Both sentences are the same to the model.'];
   const label = element('bdi', {}, one.label);
   const [only] = differing;
-  if (differing.length > 1) return ['From the first sentence to the second, ', label, ` goes from ${from} to ${to}.`];
+  const change = from === to ? ` at ${to}.` : ` from ${from} to ${to}.`;
+  if (differing.length > 1) return ['From the first sentence to the second, ', label, from === to ? ` stays at ${to}.` : ` goes from ${from} to ${to}.`];
   if (only.first !== null && only.second !== null) {
     return [
       '“',
-      element('bdi', {}, other.words[only.second]),
+      element('bdi', {}, shortened(other.words[only.second], LONGEST_IN_HEADING)),
       '” instead of “',
-      element('bdi', {}, one.words[only.first]),
-      '” takes ',
+      element('bdi', {}, shortened(one.words[only.first], LONGEST_IN_HEADING)),
+      from === to ? '” leaves ' : '” takes ',
       label,
-      ` from ${from} to ${to}.`,
+      change,
     ];
   }
   const [reading, index] = only.first === null ? [other, only.second] : [one, only.first];
-  const word = element('bdi', {}, reading.words[index]);
+  const word = element('bdi', {}, shortened(reading.words[index], LONGEST_IN_HEADING));
   return [
     only.first === null ? 'One more word, “' : 'One word less, “',
     word,
-    '”, takes ',
+    from === to ? '”, leaves ' : '”, takes ',
     label,
-    ` from ${from} to ${to}.`,
+    change,
   ];
 }
 
 function _bothAnswers({one, other}) {
-  const answer = (reading, name) =>
+  const [first, second] = percents(one.predictedProbability, other.predictedProbability);
+  const answer = (reading, name, probability) =>
     element(
       'p',
       {},
       element('span', {class: `key-line ${name}`}, element('bdi', {}, reading.predicted)),
-      ` ${percent(reading.predictedProbability)}`,
+      ` ${probability}`,
     );
-  const points = (other.probability - one.probability) * 100;
   const difference = element(
     'p',
     {class: 'note numbers'},
-    'difference in ',
     element('bdi', {}, one.label),
-    ` ${signed(points, 1)} points`,
+    `: ${pointsBetween(one.probability, other.probability)}`,
   );
-  return [answer(one, 'main'), answer(other, 'other'), difference];
+  return [answer(one, 'main', first), answer(other, 'other', second), difference];
 }
 
 /** Two long sentences as one text: words of one alone are marked, long runs of the same words are left out. */

@@ -2,6 +2,7 @@
 
 const PICTURE_WIDTH = 1200;
 const PICTURE_MARGIN = 48;
+const HELD_IN_A_LINE = 110; // characters of what is held
 const CELLS_DRAWN_ONE_BY_ONE = 8000; // more become one small image, enlarged
 
 // The light theme of page.css, whatever theme the page is in.
@@ -49,16 +50,32 @@ function _pictureAnswer(app, parts, y) {
     _label(PICTURE_MARGIN, y, `${reading.predicted} ${percent(reading.predictedProbability)}`, {size: 30, weight: 700}),
   );
   parts.push(_label(PICTURE_WIDTH - PICTURE_MARGIN, y, model.name, {fill: PAPER.soft, anchor: 'end'}));
-  const held = app.plain === reading ? '' : ' · changed under “What if”';
   parts.push(
     _label(
       PICTURE_MARGIN,
       y + 28,
-      `Probability of ${reading.label} after each word; colour: effect of the word${held}`,
+      `Probability of ${reading.label} after each word; colour: effect of the word`,
       {fill: PAPER.soft},
     ),
   );
-  return y + 28;
+  const held = app.plain === reading ? [] : _linesOf(heldInShort(app), HELD_IN_A_LINE);
+  held.forEach((line, index) => {
+    const text = index ? line : `Of the changed network: ${line}`;
+    parts.push(_label(PICTURE_MARGIN, y + 52 + 22 * index, text, {fill: PAPER.accent, weight: 600}));
+  });
+  return y + 28 + 22 * held.length + (held.length ? 2 : 0);
+}
+
+/** Short texts as lines of so many characters. */
+function _linesOf(texts, length) {
+  const lines = [];
+  texts.forEach((text, index) => {
+    const told = index < texts.length - 1 ? `${text},` : text;
+    const last = lines.length - 1;
+    if (last >= 0 && lines[last].length + told.length < length) lines[last] += ` ${told}`;
+    else lines.push(told);
+  });
+  return lines;
 }
 
 /** Words in rows as wide as the picture: {word: index or -1 for the start, x (left), row, width}. */
@@ -85,7 +102,7 @@ function _pictureWords(app, wordEffects, parts, top) {
   const rowHeight = chart + 72;
   const limit = niceLimit(_largest(wordEffects), 0.1);
   const digits = _largest(wordEffects) < 0.01 ? 4 : 2;
-  const decisive = strongestWords(wordEffects);
+  const decisive = decisiveWords(wordEffects);
   const valueOf = ({word}) => (word < 0 ? reading.start : reading.running[word]);
   const rows = _byRow(placed);
   for (const [row, slots] of rows) {

@@ -1,6 +1,7 @@
 // Panel 1: the sentence, the answer, and the probability so far over each word.
 
 const TOP_LABELS = 5;
+const LISTED_WORDS = 30; // of a vocabulary, under the sentence
 
 function viewText(root, app) {
   const {model} = app;
@@ -12,7 +13,9 @@ function viewText(root, app) {
     spellcheck: 'false',
     autocapitalize: 'off',
     'aria-describedby': 'read-summary',
-    onInput: () => app.set({text: field.value}),
+    enterkeyhint: 'done',
+    onBeforeinput: (event) => ['insertLineBreak', 'insertParagraph'].includes(event.inputType) && event.preventDefault(),
+    onInput: () => write(),
   });
   field.value = app.state.text;
   const examples = model.examples.map((example) =>
@@ -20,10 +23,13 @@ function viewText(root, app) {
   );
   const answer = element('h2', {class: 'answer'});
   const bars = element('div', {class: 'answer-bars'});
+  const heldWhat = element('span', {});
   const held = element(
     'p',
     {class: 'note held', hidden: true},
-    'This is the answer of the changed network: something is held under “What if”. ',
+    'This is the answer of the changed network: ',
+    heldWhat,
+    ', under “What if”. ',
     element('button', {class: 'button', type: 'button', onClick: () => app.set({holds: [], cutBefore: null})}, 'Undo'),
   );
   const summary = element('p', {class: 'note numbers', id: 'read-summary'});
@@ -47,12 +53,23 @@ function viewText(root, app) {
       element('span', {class: 'note', id: 'examples-label'}, 'Or try'),
       element('div', {role: 'group', 'aria-labelledby': 'examples-label'}, ...examples),
     ),
+    ..._knownWords(model),
     answer,
     bars,
     held,
     element('figure', {class: 'line-figure'}, caption, box),
     summary,
   );
+
+  /** What the reader wrote: ends of lines, which one does not see in it, become spaces. */
+  function write() {
+    if (field.value.includes('\n')) {
+      const {selectionStart, selectionEnd} = field;
+      field.value = field.value.replaceAll('\n', ' ');
+      field.setSelectionRange(selectionStart, selectionEnd);
+    }
+    app.set({text: field.value});
+  }
 
   function _choose(text) {
     app.set({text});
@@ -70,6 +87,7 @@ function viewText(root, app) {
     );
     bars.replaceChildren(...(reading.probabilities.length === 2 ? _twoBars(app) : _topBars(app)));
     held.hidden = app.plain === reading;
+    heldWhat.textContent = heldInShort(app).join(', ');
     summary.textContent = readSummary(app);
     announce(answer.textContent);
   }
@@ -92,6 +110,7 @@ function viewText(root, app) {
       if (slot.textContent !== word) slot.textContent = word;
       slot.className = !index ? 'line-slot start' : reading.known[index - 1] ? 'line-slot' : 'line-slot unknown';
     });
+    balanceRows(box, slots);
     drawLine();
   }
 
@@ -122,6 +141,21 @@ function viewText(root, app) {
   new ResizeObserver(later).observe(box);
   fit();
   showAnswer();
+}
+
+/** Which words a model with a small vocabulary knows; nothing for others. */
+function _knownWords(model) {
+  const words = model.words.filter((word) => word !== model.config.startWord);
+  if (!words.length || words.length > LISTED_WORDS) return [];
+  return [
+    element(
+      'p',
+      {class: 'note known-words'},
+      `This model knows only ${words.length === 1 ? 'one word' : `${words.length} words`}: `,
+      ...words.flatMap((word, index) => [index ? ', ' : '', element('bdi', {}, word)]),
+      '.',
+    ),
+  ];
 }
 
 /** "Read 12 words; 1 of them is unknown; 3 left out …" */

@@ -144,8 +144,19 @@ function _cutControl(app) {
 
 // Changing words
 
+/** What is missing in the box of the new word. */
+function _missingWord(app, written) {
+  const word = quoted(shortened(app.reading.words[app.state.now], LONGEST_IN_HEADING));
+  if (!written) return `Write the word that is to stand instead of ${word}, or choose “Remove it”.`;
+  return `${quoted(shortened(written, LONGEST_IN_HEADING))} has no word that the model could read.`;
+}
+
 function _wordControls(app, edits) {
-  const select = element('select', { onChange: () => app.set({ now: Number(select.value) }) });
+  const choose = () => {
+    problem.textContent = ''; // it speaks of another word
+    app.set({ now: Number(select.value) });
+  };
+  const select = element('select', { onChange: choose });
   const field = element('input', {
     class: 'field',
     type: 'text',
@@ -154,7 +165,10 @@ function _wordControls(app, edits) {
     spellcheck: 'false',
     'aria-label': 'Instead of it',
     placeholder: 'another word',
+    onInput: () => (problem.textContent = ''),
   });
+  const problem = element('p', { class: 'note if-problem', role: 'alert' });
+  const hasWord = (text) => tokenize(text, app.model.config.tokenizer).length > 0;
   const replace = element('button', { class: 'button', type: 'submit' }, 'Replace');
   const remove = element(
     'button',
@@ -168,13 +182,20 @@ function _wordControls(app, edits) {
       class: 'if-row',
       onSubmit: (event) => {
         event.preventDefault();
-        if (!field.value.trim() || app.state.now < 0) return;
-        edits.change(app.state.now, field.value.trim());
+        const written = field.value.trim();
+        if (app.state.now < 0) return;
+        problem.textContent = written && hasWord(written) ? '' : _missingWord(app, written);
+        if (problem.textContent) {
+          field.focus();
+          return;
+        }
+        edits.change(app.state.now, written);
         field.value = '';
       },
     },
     field,
     replace,
+    problem,
   );
   const node = element(
     'fieldset',
@@ -194,6 +215,7 @@ function _wordControls(app, edits) {
           ...words.map((word, index) => element('option', { value: index }, `${index + 1}. ${shortened(word, 20)}`)),
         );
       listed = words;
+      if (select.value !== String(app.state.now)) problem.textContent = '';
       select.value = app.state.now;
       remove.disabled = replace.disabled = app.state.now < 0;
       undo.disabled = !edits.any();

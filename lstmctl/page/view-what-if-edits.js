@@ -25,18 +25,14 @@ function _wordEdits(app) {
     follow() {
       if (app.state.text !== expected) edits.clear();
     },
-    /** Replace the word that was read as number `index`; null: remove it. */
+    /** Replace the word that was read as number `index` by one or more; null: remove it. */
     change(index, replacement) {
       const { text, now, cutBefore } = app.state;
-      const word = app.reading.words[index];
-      if (replacement !== null && !tokenize(replacement, app.model.config.tokenizer).length) {
-        announce('This is not a word.');
-        return;
-      }
+      const word = shortened(app.reading.words[index], LONGEST_IN_HEADING);
       const sentence =
         replacement === null
           ? `${quoted(word)} is removed.`
-          : `${quoted(word)} is replaced by ${quoted(replacement)}.`;
+          : `${quoted(word)} is replaced by ${quoted(shortened(replacement, 2 * LONGEST_IN_HEADING))}.`;
       base ??= app.plain;
       history.push({ text, now, cutBefore, sentence });
       expected = textWithWord(app.model, text, index, replacement);

@@ -49,7 +49,13 @@ function viewWhatIf(root, app) {
     words.update();
     comparison.replaceChildren(..._answerCards(before, after, change));
     ngrams.hidden = after.ngrams === null;
-    ngrams.textContent = after.ngrams === null ? '' : _ngramsSentence(after, app.model);
+    if (after.ngrams !== null)
+      ngrams.replaceChildren(
+        _ngramsSentence(after, app.model),
+        ' To see gates do all the work, train a model without them: ',
+        element('code', {}, 'lstmctl train --recipe readable'),
+        '.',
+      );
     figure.draw(app, before, after, edits.slots(), change);
   }
 
@@ -89,7 +95,8 @@ function _ngramsSentence(after, model) {
 
 /** Before, after, and the difference. */
 function _answerCards(before, after, change) {
-  const card = (title, reading, name) =>
+  const [from, to] = percents(before.probability, after.probability);
+  const card = (title, reading, name, probability) =>
     element(
       'div',
       { class: `if-card ${name}` },
@@ -99,19 +106,15 @@ function _answerCards(before, after, change) {
         'p',
         { class: 'if-probability numbers' },
         `P(${reading.label}) = `,
-        element('b', { 'data-exact': reading.probability }, percent(reading.probability)),
+        element('b', { 'data-exact': reading.probability }, probability),
       ),
       _probabilityBar(reading),
     );
-  const points = (after.probability - before.probability) * 100;
-  const direction =
-    Math.abs(points) < 0.05
-      ? 'no difference'
-      : `${points > 0 ? '▲' : '▼'} ${signed(points, Math.abs(points) < 10 ? 1 : 0)} points`;
+  const difference = change ? pointsBetween(before.probability, after.probability) : 'nothing is changed yet';
   return [
-    card('Before', before, 'before'),
-    element('p', { class: 'if-difference numbers' }, change ? direction : 'nothing is changed yet'),
-    card('After', after, 'after'),
+    card('Before', before, 'before', from),
+    element('p', { class: 'if-difference numbers' }, difference),
+    card('After', after, 'after', to),
   ];
 }
 
@@ -158,6 +161,7 @@ function _comparisonFigure() {
         one.className = `line-slot ${kind}`;
         one.title = kind === 'removed' ? 'only before' : kind === 'added' ? 'only after' : '';
       });
+      balanceRows(box, boxes);
       const lines = [{ name: 'before', values: _valuesAt(before, slots, 'before') }];
       if (change) lines.push({ name: 'after', values: _valuesAt(after, slots, 'after') });
       const now = slots.findIndex((slot) => slot.after === app.state.now && app.state.now >= 0) + 1;

@@ -2,6 +2,7 @@
 //
 // Effects come later than the answer. Until then chips keep their colours, so that typing does not make them flicker.
 
+const LEAST_EFFECT = 0.005; // of a decisive word: less is shown as 0.00
 const NUMBERS_UP_TO = 80; // words; of longer texts only the decisive ones carry their number
 
 function viewWords(root, app) {
@@ -47,7 +48,7 @@ function viewWords(root, app) {
 
   function takeEffects() {
     shownEffects = Array.from(app.effects);
-    decisive = strongestWords(app.effects);
+    decisive = decisiveWords(app.effects);
     const largest = shownEffects.reduce((most, effect) => Math.max(most, Math.abs(effect)), 0);
     limit = niceLimit(largest, 0.1);
     digits = largest < 0.01 ? 4 : 2;
@@ -108,15 +109,20 @@ function viewWords(root, app) {
     if (!words.length) return ['There are no words yet.'];
     if (!app.effects) return ['What each word does to the answer.'];
     const [strongest] = decisive;
-    if (strongest === undefined) return ['No word matters: without any one of them, the answer would be the same.'];
-    const without = percentInWords(Math.min(1, Math.max(0, probability - shownEffects[strongest])));
+    if (strongest === undefined) {
+      return shownEffects.some((effect) => effect !== 0)
+        ? ['No single word matters: without any one of them, the answer would change by less than a point.']
+        : ['No word matters: without any one of them, the answer would be the same.'];
+    }
+    const other = Math.min(1, Math.max(0, probability - shownEffects[strongest]));
+    const [without, now] = percents(other, probability, percentInWords);
     const little = Math.abs(shownEffects[strongest]) < 0.02;
     return [
       little ? 'No single word decides; “' : '“',
-      element('bdi', {}, words[strongest]),
+      element('bdi', {}, shortened(words[strongest], LONGEST_IN_HEADING)),
       little ? '” does most: without it, ' : '” matters most: without it, ',
       element('bdi', {}, label),
-      ` would have ${without} instead of ${percentInWords(probability)}.`,
+      ` would have ${without} instead of ${now}.`,
     ];
   }
 
@@ -127,10 +133,12 @@ function viewWords(root, app) {
     root.classList.toggle('pending', pending);
     list.setAttribute('aria-busy', pending);
     if (!pending || !heading.firstChild) heading.replaceChildren(...headingParts());
-    explanation.textContent =
-      'The colour of a word is its effect: how the probability would change if the word were left out. ' +
-      'Choose a word to look inside the network at that moment.';
-    legend.replaceChildren(..._effectLegend(app, limit));
+    explanation.replaceChildren(
+      'The colour of a word is its effect: the probability of ',
+      element('bdi', {}, app.reading.label),
+      ' with the word minus the probability without it. Choose a word to look inside the network at that moment.',
+    );
+    legend.replaceChildren(..._effectLegend(app, limit, decisive.length > 0));
   }
 
   function _onKey(event) {
@@ -164,6 +172,11 @@ function viewWords(root, app) {
   });
   _dark.addEventListener('change', later);
   carryOver();
+}
+
+/** The words that matter most, and enough that one sees it. */
+function decisiveWords(effects) {
+  return strongestWords(effects).filter((index) => Math.abs(effects[index]) >= LEAST_EFFECT);
 }
 
 /** How many words at the start, and then at the end, two lists have in common. */
@@ -203,11 +216,11 @@ function aboutWord(app, effect) {
   return parts.join(' · ');
 }
 
-function _effectLegend(app, limit) {
+function _effectLegend(app, limit, marked) {
   const label = app.reading.label;
   return [
     scaleLegend(diverging, -1, 1, [`−${limit} against ${label}`, '0', `+${limit} for ${label}`]),
-    element('span', {class: 'note'}, element('b', {}, '▲ ▼'), ' the words that matter most'),
+    marked ? element('span', {class: 'note'}, element('b', {}, '▲ ▼'), ' the words that matter most') : '',
     element('span', {class: 'note'}, element('span', {class: 'unknown-sample'}, 'dotted'), ' unknown word'),
   ];
 }

@@ -91,6 +91,8 @@ def test_small_pages_are_the_small_model(open_page, home, name):
     expected = small.classifier(folder.vocabulary()).predict(TEXTS)
     told = page.evaluate(PREDICT, TEXTS)
     np.testing.assert_allclose(told, [each.probabilities for each in expected], atol=1e-5)
+    assert "null" not in page.locator("#text").text_content()
+    assert "weights are rounded" in page.locator("#colophon").text_content()
 
 
 def test_browsers_without_base64(open_page, home, browser, monkeypatch):

@@ -78,6 +78,26 @@ def test_the_address_tells_the_text(film):
     expect(page.locator("#sentence")).to_have_value("100%")
 
 
+def test_enter_adds_nothing_and_pasted_lines_become_one(film):
+    page = film("good")
+    field = page.locator("#sentence")
+    field.press("End")
+    field.press("Enter")
+    field.press_sequentially(" film")
+    assert field.input_value() == "good film"
+    field.press("Home")
+    page.keyboard.insert_text("a\nvery\n")
+    assert field.input_value() == "a very good film"
+    page.keyboard.type("very ")
+    assert field.input_value() == "a very very good film"
+
+
+def test_a_small_vocabulary_is_told(film):
+    page = film("good")
+    expect(page.locator("#text .known-words")).to_have_text("This model knows only 3 words: good, bad, film.")
+    assert "rounded" not in page.locator("#colophon").text_content()
+
+
 def test_an_example_is_one_click(film):
     page = film("good")
     page.get_by_role("button", name="a bad film").click()
@@ -196,7 +216,8 @@ def test_the_numbers_with_a_gate_held(open_page, home, tmp_path, cli):
     ours = json.loads(saved(page, "#save-json", tmp_path))
     arguments = ("--explain", "--json", "--all-units", "--hold", "forget=1", "--model", "it", "a good bad film")
     assert_like(ours, json.loads(cli("predict", *arguments).out))
-    expect(page.locator("#text .held")).to_be_visible()
+    expect(page.locator("#text .held")).to_contain_text("changed network: forget gate held at 1, under")
+    assert "forget gate held at 1" in saved(page, "#save-svg", tmp_path).decode()
     page.locator("#text .held button").click()
     expect(page.locator("#text .held")).to_be_hidden()
 
@@ -246,6 +267,29 @@ def test_the_link_reopens_the_sentence(film):
     expect(page.locator("#sentence")).to_have_value("bad film?")
 
 
+def test_the_link_does_not_tell_what_is_held(film):
+    page = film("bad film", permissions=["clipboard-read", "clipboard-write"])
+    page.locator("#what-if").get_by_role("radio", name="shut").first.check(force=True)
+    page.locator("#copy-link").click()
+    expect(page.locator("#export [role=status]")).to_contain_text("the sentence only")
+    expect(page.locator("#export [role=status]")).to_contain_text("forget gate held at 0")
+
+
+def test_an_empty_box_says_what_is_missing(film):
+    page = film("a bad film")
+    panel = page.locator("#what-if")
+    panel.get_by_label("The word").select_option("1")
+    panel.get_by_role("button", name="Replace").click()
+    expect(panel.locator(".if-problem")).to_contain_text("instead of “bad”")
+    panel.get_by_label("Instead of it").fill("..,")
+    panel.get_by_role("button", name="Replace").click()
+    expect(panel.locator(".if-problem")).to_contain_text("has no word")
+    panel.get_by_label("Instead of it").fill("good")
+    expect(panel.locator(".if-problem")).to_be_hidden()
+    panel.get_by_role("button", name="Replace").click()
+    expect(page.locator("#sentence")).to_have_value("a good film")
+
+
 HOSTILE = '<img src=x onerror="window.hit=1"> <script>window.hit=1</script> good \'"&lt;'
 
 
@@ -275,6 +319,14 @@ def test_accessible(open_page, home, width, scheme):
         summary.click()
     found = Axe().run(page)
     assert not found.response["violations"], found.generate_report()
+
+
+def test_no_row_of_words_has_one_alone(film):
+    text = "the acting was dull but the ending is really wonderful"
+    page = with_effects(film(text, viewport={"width": 390, "height": 844}))
+    tops = page.locator("#text .line-slot").evaluate_all("slots => slots.map((slot) => slot.offsetTop)")
+    rows = [tops.count(top) for top in sorted(set(tops))]
+    assert len(rows) > 1 and max(rows) - min(rows) <= 1
 
 
 @pytest.mark.parametrize("text", ["good", "a good film " * 6, "x" * 300, "الفيلم جيد " * 12, "这部电影很好" * 9])
