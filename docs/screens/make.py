@@ -121,7 +121,7 @@ def make_pages(home: str) -> None:
     and pictures of both in Chromium, in light and dark."""
     PAGES.mkdir(exist_ok=True)
     films = [option for text in (SENTENCE, "a good film", "not a good film") for option in ("--example", text)]
-    ten_words = [option for text in PAIR for option in ("--example", text)]
+    ten_words = [option for text in reversed(PAIR) for option in ("--example", text)]
     export = ("models", "export", "--to", "html", "--force")
     run(*export, "imdb", "--small", *films, "-o", str(PAGES / "films.html"))
     run(*export, "negation", *ten_words, "-o", str(PAGES / "ten-words.html"), LSTMCTL_HOME=home)
