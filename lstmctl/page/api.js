@@ -3,4 +3,5 @@
 
 globalThis.lstmctl = {
   readModel, tokenize, encode, read, effects, unitContributions, stepNumbers, strongestWords, step, passWords, blocksOf,
+  percents, pointsBetween, decisiveWords, rowStarts,
 };

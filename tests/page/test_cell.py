@@ -105,10 +105,11 @@ def test_the_six_lines_are_those_of_lstm_py(open_page, home):
 def test_pre_activations_are_sums(open_page, home):
     page = open_page(make_model(home, "stacked"), fragment=_fragment(), **STILL)
     page.locator(".cell-sums summary").click()
-    rows = page.locator(".cell-sums tbody tr").all_inner_texts()
-    assert len(rows) == 4
+    rows = page.locator(".cell-sums tbody tr")
+    expect(rows).to_have_count(4)  # they are made once it has opened
+    rows = rows.evaluate_all("rows => rows.map((row) => [...row.cells].map((cell) => cell.textContent))")
     for row in rows:
-        *parts, total = (float(cell.replace("−", "-")) for cell in row.split("\t")[1:])
+        *parts, total = (float(cell.replace("−", "-")) for cell in row[1:])
         assert sum(parts) == pytest.approx(total, abs=2e-3)
 
 
@@ -230,7 +231,7 @@ def test_removing_and_replacing_words_and_undo(open_page, home):
     panel.get_by_role("button", name="Undo", exact=True).click()
     panel.get_by_role("button", name="Undo", exact=True).click()
     assert page.locator("#sentence").input_value() == TEXT
-    assert panel.get_by_role("button", name="Undo", exact=True).is_disabled()
+    expect(panel.get_by_role("button", name="Undo", exact=True)).to_be_disabled()  # with the next frame
     assert _after(page) == probability(TEXT)
 
 

@@ -117,6 +117,31 @@ def test_effects_unknown_and_decisive_words(film, home):
     expect(page.locator("#words h2")).to_contain_text("“good” matters most")
 
 
+def test_what_an_effect_is_and_that_marked_ones_show(film):
+    page = with_effects(film("a good film"))
+    told = "the probability of pos with the word minus the probability without it"
+    expect(page.locator("#words > .note").first).to_contain_text(told)
+    assert page.evaluate("lstmctl.decisiveWords([0.5, 0.004, -0.3])") == [0, 2]
+    assert page.evaluate("lstmctl.decisiveWords([0.004, -0.001])") == []
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "texts", "points"),
+    [
+        (0.11, 0.853, ("11 %", "85 %"), "▲ +74 points"),
+        (0.02, 0.00996, ("2.0 %", "1.0 %"), "▼ −1.0 points"),
+        (0.52, 0.5204, ("52.00 %", "52.04 %"), "▲ less than 0.1 points"),
+        (0.99995, 0.9997, ("> 99.99 %", "99.97 %"), "▼ less than 0.1 points"),
+        (0.52, 0.520001, ("52 %", "52 %"), "▲ less than 0.01 points"),
+        (0.52, 0.52, ("52 %", "52 %"), "no difference"),
+    ],
+)
+def test_two_probabilities_and_their_difference_agree(film, one, other, texts, points):
+    page = film("good")
+    told = page.evaluate(f"[...lstmctl.percents({one}, {other}), lstmctl.pointsBetween({one}, {other})]")
+    assert [text.replace("\u00a0", " ") for text in told] == [*texts, points]
+
+
 def test_a_word_is_chosen_by_keyboard_alone(film):
     page = with_effects(film("a good film"))
     page.locator("#sentence").focus()
