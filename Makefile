@@ -1,5 +1,5 @@
 # The one pair: `make check` reads, `make fix` writes.
-.PHONY: check fix test browser docs ray servers packaging slow
+.PHONY: check fix test browser long docs ray servers packaging slow
 
 check:
 	ruff format --check .
@@ -16,6 +16,9 @@ test:
 
 browser:
 	pytest -m browser -n 0
+
+long:
+	pytest -m long
 
 docs:
 	pytest -m docs

@@ -192,6 +192,7 @@ def test_variables_and_files_of_keras_have_no_effect(tmp_path, monkeypatch):
     assert not Path(environ["KERAS_HOME"]).parent.is_dir()  # neither read nor made
 
 
+@pytest.mark.long
 @pytest.mark.training
 def test_training_beside_a_strange_keras(tmp_path):
     """Same bits whatever Keras's own settings are, and nothing is made in the user's folder."""

@@ -231,7 +231,13 @@ NGRAMS = {**ALL, "pooling": "last+max+mean", "ngrams": "2", "vectors": "own", "v
 @pytest.mark.training
 @pytest.mark.parametrize(
     "shape",
-    [{}, {"layers": 2, "padding": "pre", "optimizer": "adam", "clip_norm": 1.0, **ALL}, NGRAMS],
+    [
+        {},
+        pytest.param(
+            {"layers": 2, "padding": "pre", "optimizer": "adam", "clip_norm": 1.0, **ALL}, marks=pytest.mark.long
+        ),
+        pytest.param(NGRAMS, marks=pytest.mark.long),
+    ],
     ids=["plain", "all", "n-grams"],
 )
 def test_division_into_chunks_changes_nothing(shape, monkeypatch):
@@ -256,7 +262,11 @@ def test_division_into_chunks_changes_nothing(shape, monkeypatch):
 @pytest.mark.training
 @pytest.mark.parametrize(
     "shape",
-    [{}, {"padding": "pre", "layers": 2, "optimizer": "adam", **ALL}, {**NGRAMS, "ensemble_size": 2}],
+    [
+        {},
+        pytest.param({"padding": "pre", "layers": 2, "optimizer": "adam", **ALL}, marks=pytest.mark.long),
+        pytest.param({**NGRAMS, "ensemble_size": 2}, marks=pytest.mark.long),
+    ],
     ids=["plain", "all", "n-grams"],
 )
 def test_restored_state_continues_identically(shape, monkeypatch):

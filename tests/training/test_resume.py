@@ -110,7 +110,9 @@ def check_killed(folder, straight, home, *, kind, kills, generator):
     return made
 
 
-@pytest.mark.parametrize("kind", [pytest.param("plain-1", marks=pytest.mark.slow), "deep-2"])
+@pytest.mark.parametrize(
+    "kind", [pytest.param("plain-1", marks=pytest.mark.slow), pytest.param("deep-2", marks=pytest.mark.long)]
+)
 def test_killed_and_resumed_run(folder, straight, tmp_path, kind):
     made = check_killed(folder, straight, tmp_path, kind=kind, kills=1, generator=random.Random(kind))
     assert made == 1

@@ -59,6 +59,7 @@ def test_words_without_labelled_texts(cli, files):
     assert cli("evaluate", "more").code == 0  # does not need the file
 
 
+@pytest.mark.long
 def test_resumed_run_has_the_same_weights(cli, files, tmp_path):
     """Killed and resumed, it ends with the bytes of an uninterrupted run."""
     labelled, unlabelled = files
