@@ -64,7 +64,8 @@ def built(tmp_path_factory):
 def test_the_wheel_has_the_package_and_nothing_else(built):
     (wheel,) = built.glob("*.whl")
     names = set(zipfile.ZipFile(wheel).namelist())
-    here = {str(path.relative_to(ROOT)) for path in (ROOT / "lstmctl").rglob("*") if path.suffix in (".py", ".toml")}
+    kinds = (".py", ".toml", ".js", ".css", ".html")
+    here = {str(path.relative_to(ROOT)) for path in (ROOT / "lstmctl").rglob("*") if path.suffix in kinds}
     assert here | {"lstmctl/py.typed"} == {name for name in names if name.startswith("lstmctl/")}
     assert all(name.startswith("lstmctl") for name in names)
 
@@ -173,7 +174,7 @@ def test_zsh_completes(program_path, tmp_path):
     """A real zsh with a terminal of its own, in which Tab is pressed."""
     functions = tmp_path / "functions"
     functions.mkdir()
-    environment = {**os.environ, "PATH": program_path, "HOME": str(tmp_path)}
+    environment = {**os.environ, "PATH": program_path, "HOME": str(tmp_path), "TERM": "xterm"}
     (functions / "_lstmctl").write_text(output(["lstmctl", "completion", "zsh"], env=environment))
     child, terminal = pty.fork()
     if child == 0:
