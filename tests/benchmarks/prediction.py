@@ -9,7 +9,8 @@ Three comparisons; the programs take turns, and medians over the rounds are prin
                 cores; ONNX Runtime gets padded batches, in the order of the texts and sorted by length
   first text    seconds until `predict TEXT` is done, and of a script that loads the .keras file and predicts
 
-Needs the extra `onnx`, onnxruntime, and a model (`lstmctl train` makes one).
+Needs the extra `onnx`, onnxruntime, and a model without n-grams, which the peers could not read (`lstmctl train --recipe
+readable` makes one).
 """
 
 import argparse
@@ -33,7 +34,6 @@ from lstmctl.config import DataConfig
 from lstmctl.data.datasets import read_all
 from lstmctl.interchange.onnx import to_onnx
 from lstmctl.model.classifier import Classifier
-from lstmctl.model.text import tokenize
 from lstmctl.process import cores
 from lstmctl.registry.artifact import ModelFolder
 from lstmctl.registry.home import default_home
@@ -181,12 +181,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--texts", type=int, default=20_000, help="reviews of the data set imdb, repeated if necessary")
+    parser.add_argument("--model", help="one without n-grams; default: the newest")
     arguments = parser.parse_args()
     home = default_home(None, os.environ)
-    folder = Registry(home).resolve(None)
+    folder = Registry(home).resolve(arguments.model)
+    if folder.card.config.ngram_order:
+        parser.error(f"{folder.reference} has n-grams, which the peers do not read: lstmctl train --recipe readable")
     examples, *_ = read_all(DataConfig(source="imdb"), home=home)
     texts = [examples[number % len(examples)].text for number in range(arguments.texts)]
-    words = sum(min(len(tokenize(text)), folder.card.config.max_len) for text in texts) / len(texts)
+    classifier = folder.classifier()
+    words = sum(len(classifier.encode(text).ids) for text in texts) / len(texts)
     print(f"{folder.reference}, {len(texts):,} reviews, {words:.0f} words read per review, {cores()} cores")
     with tempfile.TemporaryDirectory() as temporary:
         path, keras_path, vocabulary = (Path(temporary, name) for name in ("texts.jsonl", "model.keras", "words.txt"))
