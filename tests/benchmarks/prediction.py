@@ -9,8 +9,8 @@ Three comparisons; the programs take turns, and medians over the rounds are prin
                 cores; ONNX Runtime gets padded batches, in the order of the texts and sorted by length
   first text    seconds until `predict TEXT` is done, and of a script that loads the .keras file and predicts
 
-Needs the extra `onnx`, onnxruntime, and a model without n-grams, which the peers could not read (`lstmctl train --recipe
-readable` makes one).
+Needs the extra `onnx`, onnxruntime, and a model without n-grams, which the peers could not read:
+`lstmctl train --recipe readable` makes one.
 """
 
 import argparse
