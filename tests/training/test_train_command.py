@@ -86,7 +86,7 @@ def test_plain_line_per_epoch(cli, small):
     epochs = [line for line in result.err.splitlines() if line.startswith("epoch=")]
     assert [line.split()[0] for line in epochs] == ["epoch=1/2", "epoch=2/2"]
     assert {field.split("=")[0] for field in epochs[0].split()} == {
-        "epoch", "loss", "accuracy", "val_loss", "val_accuracy", "seconds"
+        "epoch", "loss", "accuracy", "val_loss", "val_calibrated_loss", "val_accuracy", "seconds"
     }  # fmt: skip
     assert "n-grams alone" in result.err and "±" in result.err and "agreement" in result.err
     assert "\x1b" not in result.err and "\r" not in result.err

@@ -42,12 +42,10 @@ class UnitTable:
         self.console, self.explanation, self.word_width = console, explanation, word_width
         names = [f"{unit.lstm}.{unit.unit}" for unit in explanation.units]
         longest = max(map(len, names), default=0)
-        room, (all_width, few_width) = (
-            console.out.width - word_width,
-            (
-                max(longest, sum(len(column.header) + 1 for column in columns) - 1)
-                for columns in (ALL_COLUMNS, FEW_COLUMNS)
-            ),
+        room = console.out.width - word_width
+        all_width, few_width = (
+            max(longest, sum(len(column.header) + 1 for column in columns) - 1)
+            for columns in (ALL_COLUMNS, FEW_COLUMNS)
         )
         has_room = room >= (GAP + all_width) * min(len(names), 2)
         self.columns, self.width = (ALL_COLUMNS, all_width) if has_room else (FEW_COLUMNS, few_width)

@@ -150,9 +150,11 @@ class TrainingScreen(PlanScreen):
         if self.console.err.on_terminal:
             self.console.note(self._row(record))
         else:
+            calibrated = record.val_calibrated_loss
+            chosen_by = "" if calibrated is None else f" val_calibrated_loss={calibrated:.4f}"
             self.console.note(
                 f"epoch={record.epoch}/{epochs} loss={record.loss:.4f} accuracy={record.accuracy:.4f} "
-                f"val_loss={record.delivered_loss:.4f} val_accuracy={record.val_accuracy:.4f} "
+                f"val_loss={record.val_loss:.4f}{chosen_by} val_accuracy={record.val_accuracy:.4f} "
                 f"seconds={record.seconds:.1f}"
             )
         if record.epoch < epochs:
