@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 
 ALL = "all"
-ALIASES = {"decision": "input", "new-value": "candidate", "belt": "cell"}  # the post's words
 
 
 def complete_show(incomplete: str) -> list[str]:
@@ -42,7 +41,9 @@ def answer_gates(
     Raises:
         UsageError: no such quantity or LSTM, or too many texts. BadData: a text has no words.
     """
-    show = ALIASES.get(show, show)
+    from lstmctl.model.what_if import ALIASES
+
+    show = {**ALIASES, "belt": "cell"}.get(show, show)  # the post's words
     if show not in (*QUANTITIES, ALL):
         raise UsageError(f"--show must be one of {', '.join((*QUANTITIES, ALL))}, not {visible(show)}")
     explanations = explain_texts(folder, texts)

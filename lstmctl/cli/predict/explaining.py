@@ -34,10 +34,9 @@ def check_options(
     if explain and (top_k is not None or labels_only or keep_columns):
         other = "-k" if top_k is not None else "--labels-only" if labels_only else "--keep-columns"
         raise UsageError(f"--explain and {other} do not go together: an explanation has its own columns")
-    if all_units and not explain:
-        raise UsageError("--all-units needs --explain")
-    if label is not None and not explain:
-        raise UsageError("--label needs --explain")
+    for option, is_given in (("--all-units", all_units), ("--label", label is not None)):
+        if is_given and not explain:
+            raise UsageError(f"{option} needs --explain", hint="add --explain")
     if not explain and ending(output) in (*PAGES, *PICTURES):
         raise UsageError(f"-o {output} needs --explain: it shows how the model reads a text", hint="add --explain")
     if not hold:
