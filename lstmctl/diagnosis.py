@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
@@ -74,12 +74,14 @@ def check_packages(home: str | None) -> Iterator[Finding]:
     from packaging.requirements import Requirement
 
     faults, fitting = [], 0
-    extras: dict[str, list[str]] = {}  # name → its packages that are not installed
+    extras: dict[
+        str, tuple[list[str], list[str]]
+    ] = {}  # name → its packages that are installed, and those that are not
     for requirement in map(Requirement, metadata.requires(_PACKAGE) or ()):
         name, installed = requirement.name, _installed_version(requirement.name)
         extra = next((extra for extra in _extras() if requirement.marker and _needed_for(requirement, extra)), None)
         if extra is not None:
-            extras.setdefault(extra, []).extend([name] if installed is None else [])
+            extras.setdefault(extra, ([], []))[installed is None].append(name)
         elif requirement.marker and not requirement.marker.evaluate({"extra": ""}):
             continue
         elif installed is None:
@@ -94,14 +96,18 @@ def check_packages(home: str | None) -> Iterator[Finding]:
         yield Finding("packages", "failed", found + purpose, f"pip install '{install}'")
     if not faults:
         yield Finding("packages", "ok", f"{fitting} packages, each in a version that fits")
-    there = [name for name, packages in extras.items() if not packages]
-    missing = [name for name, packages in extras.items() if packages]
-    if missing:
-        lacking = ", ".join(f"{name} ({' '.join(packages)})" for name, packages in extras.items() if packages)
-        found = f"{' '.join(there) or 'none'} · not complete: {lacking}"
-        yield Finding("extras", "ok", found, f"pip install 'lstmctl[{missing[0]}]'")
-    else:
-        yield Finding("extras", "ok", " ".join(there))
+    yield _describe_extras(extras)
+
+
+def _describe_extras(extras: Mapping[str, tuple[list[str], list[str]]]) -> Finding:
+    """Which extras are installed, from the packages of each that are and are not. None of them has to be."""
+    complete = [name for name, (_, missing) in extras.items() if not missing]
+    partial = [f"{name} without {' '.join(missing)}" for name, (there, missing) in extras.items() if there and missing]
+    absent = [name for name, (there, _) in extras.items() if not there]
+    facts = [" ".join(complete) or "none", *partial]
+    facts += [f"optional: {' '.join(absent)}"] if absent else []
+    lacking = [name for name, (_, missing) in extras.items() if missing]
+    return Finding("extras", "ok", " · ".join(facts), f"pip install 'lstmctl[{lacking[0]}]'" if lacking else None)
 
 
 def check_machine(home: str | None) -> Iterator[Finding]:
