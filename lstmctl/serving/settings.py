@@ -11,22 +11,30 @@ from lstmctl.settings import Config, setting
 class ServeConfig(Config):
     """Each setting is an option of `lstmctl serve`. A limit holds for each process."""
 
-    host: str = setting("127.0.0.1", "Address to listen on; others need a token.", "--host", "ADDRESS")
-    port: int = setting(8000, "Port; 0 takes a free one.", "-p --port", bounds=(0, 65_535))
-    workers: int = setting(1, "Worker processes, which share the port.", "--workers", bounds=(1, 256))
-    allow_host: tuple[str, ...] = setting((), "Accept this name in the Host header too.", "--allow-host", "NAME")
-    allow_origin: tuple[str, ...] = setting(
-        (), "Let pages of this origin ask, as https://shop.example.", "--allow-origin", "ORIGIN"
+    host: str = setting("127.0.0.1", "Address to listen on; all but loopback need a token.", "--host", "ADDRESS")
+    port: int = setting(8000, "Port to listen on; 0 picks a free one.", "-p --port", bounds=(0, 65_535))
+    workers: int = setting(1, "Number of worker processes.", "--workers", bounds=(1, 256))
+    allow_host: tuple[str, ...] = setting((), "Also accept this name in the Host header.", "--allow-host", "NAME")
+    allow_origin: tuple[str, ...] = setting((), "Allow requests from this origin (CORS).", "--allow-origin", "ORIGIN")
+    max_body: int = setting(
+        8 * 2**20, "Maximum size of a request body in bytes (413).", "--max-body", bounds=(1, 2**30)
     )
-    max_body: int = setting(8 * 2**20, "Largest body, in bytes (413).", "--max-body", bounds=(1, 2**30))
-    max_texts: int = setting(1_000, "Most texts of a request (422).", "--max-texts", bounds=(1, 100_000))
+    max_texts: int = setting(1_000, "Maximum number of texts per request (422).", "--max-texts", bounds=(1, 100_000))
     max_explained: int = setting(
-        16, "Most texts of a request for explanations (422).", "--max-explained", bounds=(1, 1_000)
+        16, "Maximum number of texts per explain request (422).", "--max-explained", bounds=(1, 1_000)
     )
-    max_length: int = setting(100_000, "Longest text, in characters (422).", "--max-length", bounds=(1, 10_000_000))
-    max_waiting: int = setting(512, "Most requests at a time (503).", "--max-waiting", bounds=(1, 100_000))
+    max_length: int = setting(
+        100_000, "Maximum length of a text in characters (422).", "--max-length", bounds=(1, 10_000_000)
+    )
+    max_waiting: int = setting(
+        512, "Maximum number of concurrent requests (503).", "--max-waiting", bounds=(1, 100_000)
+    )
     timeout: float = setting(
-        10.0, "Seconds for each of headers, body (408) and answer (503).", "--timeout", "S", bounds=(0.1, 3600.0)
+        10.0,
+        "Timeout in seconds for headers and body (408), and for the answer (503).",
+        "--timeout",
+        "S",
+        bounds=(0.1, 3600.0),
     )
 
 

@@ -73,7 +73,7 @@ _HOLD_HELP = (
     "unit 3 only. Repeat for more."
 )
 _UNITS_HELP = "With --explain: gates, cell and hidden state of every unit, in JSON or TSV."
-_LABEL_HELP = "With --explain: explain the probability of LABEL, whatever is predicted."
+_LABEL_HELP = "With --explain: explain the probability of LABEL instead."
 _HEADER_HELP = "Begin TSV and CSV with the names of the columns; tables in files always do."
 _EXPECT_HELP = "Exit with 0 if any text gets LABEL, else with 1, like grep."
 _ENCODING_HELP = "Invalid UTF-8: strict stops, replace reads it as U+FFFD."
