@@ -112,7 +112,7 @@ function _cellHeading(app, numbers) {
 function _cellNote(app) {
   const { padding, startWord } = app.model.config;
   const sentences = [
-    'A gate is a door: 0 is shut, 1 is open. Hold one shut or open, in all units, and see what becomes of the answer.',
+    'A gate is a door: 0 is shut, 1 is open. Hold one shut or open, in all units, and see how the answer changes.',
   ];
   const first = padding === 'pre' ? 'padding' : startWord === null ? null : 'a start word';
   if (chosenLstm(app).direction === 'backward') {

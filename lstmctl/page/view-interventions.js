@@ -76,7 +76,7 @@ function _heldAt(value) {
   return plainNumber(value, Number.isInteger(value) ? 0 : 2);
 }
 
-/** The value at which a gate of a unit is held, or null. The last hold that speaks of it counts. */
+/** The value at which a gate of a unit is held, or null. The last hold of this gate counts. */
 function heldValue(holds, gate, lstm, unit) {
   let value = null;
   for (const hold of holds) {
