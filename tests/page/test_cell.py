@@ -144,7 +144,9 @@ def test_play_reads_to_the_end_and_stops(open_page, home):
     play.click()
     assert play.inner_text() == "Pause"
     expect(play).to_have_text("Play", timeout=TIMEOUT)
-    assert page.evaluate("[...new Set(seen)]") == ["not", "good", "film"]
+    words = page.evaluate("seen.filter((word, index) => word !== seen[index - 1])")
+    start = 1 if words[0] == "film" else 0  # the word before Play, if the panel was first drawn just then
+    assert words[start:] == ["not", "good", "film"]
 
 
 def test_without_motion_a_step_is_drawn_at_once(open_page, home):
